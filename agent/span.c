@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/span.h"
+
+const char *const span_scope_names[SPAN_SCOPE_COUNT] = {
+    [SPAN_SCOPE_HTTP] = "http",
+    [SPAN_SCOPE_MYSQL] = "mysql",
+    [SPAN_SCOPE_CURL] = "curl",
+};
+
+static uint32_t padded(uint32_t length)
+{
+    return (length + 7u) & ~7u;
+}
+
+void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_scope scope,
+                enum span_kind kind, const struct span_context *self,
+                const struct span_context *parent, uint64_t start_ns)
+{
+    struct span_record *record = memory;
+    span->record = record;
+    span->capacity = capacity & ~7u;
+    span->in_event = false;
+
+    memset(record, 0, sizeof *record);
+    record->length = sizeof *record;
+    record->kind = (uint8_t)kind;
+    record->scope = (uint8_t)scope;
+    record->flags = self->flags;
+    memcpy(record->trace_id, self->trace_id, sizeof record->trace_id);
+    memcpy(record->span_id, self->span_id, sizeof record->span_id);
+    if (parent && span_context_present(parent)) {
+        memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
+        record->parent_remote = parent->remote;
+    }
+    record->start_ns = start_ns;
+}
+
+static uint32_t room(const struct span *span)
+{
+    uint32_t used = span->record->length + (uint32_t)sizeof(struct span_entry);
+    return used < span->capacity ? span->capacity - used : 0;
+}
+
+/* An entry with an uninitialised payload of `length` bytes, or NULL where it does not fit. */
+static struct span_entry *append(struct span *span, enum span_entry_kind kind, unsigned number,
+                                 uint32_t length)
+{
+    if (padded(length) > room(span)) {
+        span->record->dropped_attributes++;
+        return NULL;
+    }
+    struct span_entry *entry =
+        (struct span_entry *)((unsigned char *)span->record + span->record->length);
+    entry->number = (uint16_t)number;
+    entry->kind = (uint8_t)kind;
+    entry->reserved = 0;
+    entry->length = length;
+    span->record->length += (uint32_t)sizeof *entry + padded(length);
+    return entry;
+}
+
+/* The longest prefix of at most `limit` bytes that does not end inside a UTF-8 sequence. */
+static uint32_t cut(struct slice text, uint32_t limit)
+{
+    if (text.length <= limit)
+        return (uint32_t)text.length;
+    uint32_t length = limit;
+    while (length && ((unsigned char)text.at[length] & 0xc0) == 0x80)
+        length--;
+    return length;
+}
+
+static void append_text(struct span *span, enum span_entry_kind kind, unsigned number,
+                        struct slice text)
+{
+    if (!text.at)
+        return;
+    struct span_entry *entry = append(span, kind, number, cut(text, room(span)));
+    if (entry && entry->length)
+        memcpy(entry->bytes, text.at, entry->length);
+}
+
+static void append_integer(struct span *span, enum span_entry_kind kind, unsigned number,
+                           int64_t value)
+{
+    struct span_entry *entry = append(span, kind, number, sizeof value);
+    if (entry)
+        memcpy(entry->bytes, &value, sizeof value);
+}
+
+void span_name(struct span *span, struct slice name)
+{
+    append_text(span, SPAN_ENTRY_NAME, 0, name);
+}
+
+void span_tracestate(struct span *span, struct slice value)
+{
+    append_text(span, SPAN_ENTRY_TRACESTATE, 0, value);
+}
+
+void span_string(struct span *span, enum attribute attribute, struct slice value)
+{
+    append_text(span, SPAN_ENTRY_STRING, attribute, value);
+}
+
+void span_integer(struct span *span, enum attribute attribute, int64_t value)
+{
+    append_integer(span, SPAN_ENTRY_INTEGER, attribute, value);
+}
+
+void span_boolean(struct span *span, enum attribute attribute, bool value)
+{
+    append_integer(span, SPAN_ENTRY_BOOLEAN, attribute, value);
+}
+
+void span_header(struct span *span, bool request, struct slice key, struct slice value)
+{
+    uint32_t free_bytes = room(span) & ~7u;
+    if (key.length + 1 > free_bytes) {
+        span->record->dropped_attributes++;
+        return;
+    }
+    uint32_t kept = cut(value, free_bytes - (uint32_t)key.length - 1);
+    struct span_entry *entry =
+        append(span, request ? SPAN_ENTRY_REQUEST_HEADER : SPAN_ENTRY_RESPONSE_HEADER, 0,
+               (uint32_t)key.length + 1 + kept);
+    if (!entry)
+        return;
+    for (size_t i = 0; i < key.length; i++)
+        entry->bytes[i] = (unsigned char)slice_lower(key.at[i]);
+    entry->bytes[key.length] = 0;
+    if (kept)
+        memcpy(entry->bytes + key.length + 1, value.at, kept);
+}
+
+void span_error(struct span *span, struct slice message)
+{
+    span->record->status = SPAN_STATUS_ERROR;
+    span_boolean(span, ATTRIBUTE_ERROR, true);
+    append_text(span, SPAN_ENTRY_STATUS_MESSAGE, 0, message);
+}
+
+void span_event(struct span *span, enum event event, uint64_t time_ns)
+{
+    span->in_event = true;
+    append_integer(span, SPAN_ENTRY_EVENT, event, (int64_t)time_ns);
+}
+
+void span_link(struct span *span, const struct span_context *to)
+{
+    struct span_entry *entry = append(span, SPAN_ENTRY_LINK, 0, 24);
+    if (!entry)
+        return;
+    memcpy(entry->bytes, to->trace_id, 16);
+    memcpy(entry->bytes + 16, to->span_id, 8);
+}
+
+void span_end(struct span *span, uint64_t end_ns)
+{
+    span->record->end_ns = end_ns;
+}
+
+const struct span_entry *span_next_entry(const struct span_record *record,
+                                         const struct span_entry *previous)
+{
+    const unsigned char *base = (const unsigned char *)record;
+    size_t at = previous ? (size_t)((const unsigned char *)previous - base) + sizeof *previous +
+                               padded(previous->length)
+                         : sizeof *record;
+    if (at + sizeof(struct span_entry) > record->length)
+        return NULL;
+    const struct span_entry *entry = (const struct span_entry *)(base + at);
+    if (entry->length > record->length - at - sizeof *entry)
+        return NULL;
+    return entry;
+}
+
+int64_t span_entry_integer(const struct span_entry *entry)
+{
+    int64_t value = 0;
+    if (entry->length >= sizeof value)
+        memcpy(&value, entry->bytes, sizeof value);
+    return value;
+}
+
+static const struct span_entry *find(const struct span_record *record, enum span_entry_kind kind,
+                                     unsigned number)
+{
+    for (const struct span_entry *entry = span_next_entry(record, NULL); entry;
+         entry = span_next_entry(record, entry))
+        if (entry->kind == kind && entry->number == number)
+            return entry;
+    return NULL;
+}
+
+struct slice span_find_string(const struct span_record *record, enum attribute attribute)
+{
+    const struct span_entry *entry = find(record, SPAN_ENTRY_STRING, attribute);
+    return entry ? span_entry_text(entry) : SLICE_NONE;
+}
+
+bool span_find_integer(const struct span_record *record, enum attribute attribute, int64_t *value)
+{
+    const struct span_entry *entry = find(record, SPAN_ENTRY_INTEGER, attribute);
+    if (entry)
+        *value = span_entry_integer(entry);
+    return entry != NULL;
+}
+
+struct slice span_find_name(const struct span_record *record)
+{
+    const struct span_entry *entry = find(record, SPAN_ENTRY_NAME, 0);
+    return entry ? span_entry_text(entry) : SLICE_NONE;
+}
