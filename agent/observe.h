@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/* observe.h - the seam: what hooks tell the agent.
+ *
+ * A hook calls the real function, tells the agent what happened in the past tense, and returns.
+ * Everything here keeps errno, does nothing on the agent's own thread, inside another observed
+ * library call, before the agent's gate is open or on a descriptor that is not a tracked
+ * connection; then it costs a few loads. Nothing here fails, and nothing allocates from the
+ * application's heap.
+ *
+ * Sending is begin-real-end: the begin takes the clock before the kernel has the bytes, because
+ * a client may have the answer before send() returns here. */
+#ifndef AGENT_OBSERVE_H
+#define AGENT_OBSERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct connection;
+
+/* Descriptors that come and go */
+
+/* accept(): where the application does not ask for the peer's address, ours is filled. */
+struct accepting {
+    struct sockaddr *address; /* for the real call: the application's, or &own */
+    socklen_t *length;
+    socklen_t own_length;
+    struct sockaddr_storage own;
+};
+void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length);
+void observe_accepted(const struct accepting *accepting, int listener, int made);
+
+/* connect() returned `result` (0, or -1 with errno, EINPROGRESS included). */
+void observe_connected(int fd, const struct sockaddr *address, socklen_t length, int result);
+
+/* listen() succeeded or not: at the first success the agent opens what it can need later. */
+void observe_listened(int fd, int result);
+
+/* A descriptor was made by socket(), socketpair() and the like: what was known of the number is
+ * forgotten. -1 is ignored. */
+void observe_created(int fd);
+
+/* dup(), dup2(), dup3(), fcntl(F_DUPFD...): `to` is `from` from now on. -1 is ignored. */
+void observe_duplicated(int from, int to);
+
+/* Before the descriptors first..last (inclusive) are released. */
+void observe_closing(int fd);
+void observe_closing_range(unsigned first, unsigned last);
+
+/* Bytes that came. `flags` are the call's MSG_* flags; `received` is its result, negative
+ * results are ignored. */
+void observe_received(int fd, const void *bytes, ssize_t received, int flags);
+void observe_received_vector(int fd, const struct iovec *parts, int count, ssize_t received);
+/* Looks at the parts and at descriptors passed along (SCM_RIGHTS). */
+void observe_received_message(int fd, const struct msghdr *message, ssize_t received, int flags);
+/* recvmmsg(): `received` messages. */
+void observe_received_messages(int fd, const struct mmsghdr *messages, int received, int flags);
+/* splice() out of a socket: how many bytes, content unknown. */
+void observe_received_unseen(int fd, ssize_t received);
+
+/* Bytes that go. */
+struct sending {
+    struct connection *connection; /* NULL: nothing to do at the end */
+    uint64_t time_ns;
+    int fd;
+};
+struct sending observe_sending(int fd);
+void observe_sent(struct sending *sending, const void *bytes, ssize_t sent);
+void observe_sent_vector(struct sending *sending, const struct iovec *parts, size_t count,
+                         ssize_t sent);
+/* sendmmsg(): `sent` messages, msg_len bytes of each. */
+void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent);
+/* sendfile(), splice() into a socket: content unknown. */
+void observe_sent_unseen(struct sending *sending, ssize_t sent);
+/* shutdown(fd, how) returned `result`. */
+void observe_shut_down(int fd, int how, int result);
+
+/* An event loop's wait (epoll_wait and kin) on `epfd` returned. */
+void observe_waited(int epfd);
+
+/* The process is about to end without destructors or to become another program. */
+void observe_leaving(void);
+
+/* Before prctl(): some of them forbid what the exporter's thread needs to start. */
+void observe_restricting(int prctl_option);
+
+#endif
