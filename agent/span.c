@@ -70,14 +70,34 @@ static uint32_t cut(struct slice text, uint32_t limit)
     return length;
 }
 
+static void append_parts(struct span *span, enum span_entry_kind kind, unsigned number,
+                         const struct slice *parts, size_t count)
+{
+    uint32_t limit = room(span) & ~7u;
+    uint32_t length = 0;
+    uint32_t kept_of_last = 0;
+    size_t kept = 0;
+    while (kept < count && length < limit) {
+        kept_of_last = cut(parts[kept++], limit - length);
+        length += kept_of_last;
+    }
+    struct span_entry *entry = append(span, kind, number, length);
+    if (!entry)
+        return;
+    unsigned char *at = entry->bytes;
+    for (size_t i = 0; i < kept; i++) {
+        size_t part = i + 1 == kept ? kept_of_last : parts[i].length;
+        if (part)
+            memcpy(at, parts[i].at, part);
+        at += part;
+    }
+}
+
 static void append_text(struct span *span, enum span_entry_kind kind, unsigned number,
                         struct slice text)
 {
-    if (!text.at)
-        return;
-    struct span_entry *entry = append(span, kind, number, cut(text, room(span)));
-    if (entry && entry->length)
-        memcpy(entry->bytes, text.at, entry->length);
+    if (text.at)
+        append_parts(span, kind, number, &text, 1);
 }
 
 static void append_integer(struct span *span, enum span_entry_kind kind, unsigned number,
@@ -93,6 +113,11 @@ void span_name(struct span *span, struct slice name)
     append_text(span, SPAN_ENTRY_NAME, 0, name);
 }
 
+void span_joined_name(struct span *span, const struct slice *parts, size_t count)
+{
+    append_parts(span, SPAN_ENTRY_NAME, 0, parts, count);
+}
+
 void span_tracestate(struct span *span, struct slice value)
 {
     append_text(span, SPAN_ENTRY_TRACESTATE, 0, value);
@@ -101,6 +126,12 @@ void span_tracestate(struct span *span, struct slice value)
 void span_string(struct span *span, enum attribute attribute, struct slice value)
 {
     append_text(span, SPAN_ENTRY_STRING, attribute, value);
+}
+
+void span_joined(struct span *span, enum attribute attribute, const struct slice *parts,
+                 size_t count)
+{
+    append_parts(span, SPAN_ENTRY_STRING, attribute, parts, count);
 }
 
 void span_integer(struct span *span, enum attribute attribute, int64_t value)

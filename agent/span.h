@@ -87,10 +87,14 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
                 const struct span_context *parent, uint64_t start_ns);
 
 void span_name(struct span *span, struct slice name);
+void span_joined_name(struct span *span, const struct slice *parts, size_t count);
 void span_tracestate(struct span *span, struct slice value);
 
 /* Absent slices (at == NULL) are skipped, empty ones are kept. */
 void span_string(struct span *span, enum attribute attribute, struct slice value);
+/* The parts one after the other, as one text. */
+void span_joined(struct span *span, enum attribute attribute, const struct slice *parts,
+                 size_t count);
 void span_integer(struct span *span, enum attribute attribute, int64_t value);
 void span_boolean(struct span *span, enum attribute attribute, bool value);
 

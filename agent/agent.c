@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/connection.h"
+#include "agent/context.h"
+#include "agent/counters.h"
+#include "agent/exchange.h"
+#include "agent/life.h"
+#include "agent/log.h"
+#include "agent/random.h"
+
+/* Requests in flight that are traced at a time; address space only until they are used. */
+#define EXCHANGES 4096
+
+struct agent agent;
+
+static _Atomic bool gate;
+static _Atomic int prepared; /* 0: not yet; 1: by some thread, just now; 2: done; 3: failed */
+static _Atomic bool exit_registered;
+static pid_t own_pid; /* written in the constructor and by a forked child before it has threads */
+static __thread bool tl_own_thread;
+
+bool agent_gate_open(void)
+{
+    return atomic_load_explicit(&gate, memory_order_relaxed);
+}
+
+void agent_open(void)
+{
+    own_pid = getpid();
+    sampler_init(&agent.sampler, &agent.config);
+    if (redact_init(&agent.redact, &agent.config))
+        log_write(LOG_WARN, "OTEL_AGENT_REDACT_KEYS: more than %d words, the rest is not used",
+                  REDACT_WORDS);
+    if (route_patterns_init(&agent.route_patterns, &agent.config))
+        log_write(LOG_WARN, "OTEL_AGENT_HTTP_ROUTES: some patterns are not used (each begins with "
+                            "'/', at most %d bytes, %d of them)",
+                  ROUTE_BYTES, ROUTE_PATTERNS);
+    capture_init_request(&agent.request_capture, &agent.config);
+    capture_init_response(&agent.response_capture, &agent.config);
+    life_init();
+    atomic_store_explicit(&gate, true, memory_order_relaxed);
+}
+
+/* The order matters: numbers and memory first, the exporter's view of them last. */
+static void settle_in_child(void)
+{
+    int saved = errno;
+    own_pid = getpid();
+    context_forked();
+    connection_forked();
+    ring_thread_reset();
+    memset(&counters, 0, sizeof counters);
+    if (agent_is_prepared())
+        region_reset_ring(&agent.region);
+    if (agent.exporter.child)
+        agent.exporter.child();
+    errno = saved;
+    life_acknowledge();
+}
+
+bool agent_enter(void)
+{
+    if (!agent_gate_open() || tl_own_thread)
+        return false;
+    if (life_forked())
+        settle_in_child();
+    return !life_settling();
+}
+
+static bool make_route_set(void)
+{
+    int64_t most = agent.config.http_routes_max;
+    void *storage = NULL;
+    if (most) {
+        storage = mmap(NULL, route_set_bytes(most), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (storage == MAP_FAILED)
+            return false;
+    }
+    route_set_init(&agent.route_set, storage, most, random_next());
+    return true;
+}
+
+bool agent_prepare(void)
+{
+    int state = 0;
+    if (!atomic_compare_exchange_strong_explicit(&prepared, &state, 1, memory_order_acquire,
+                                                 memory_order_acquire))
+        return state == 2; /* 1: a thread that races with the first goes without */
+
+    int saved = errno;
+    bool done = make_route_set() && region_init(&agent.region,
+                                                (size_t)agent.config.max_queue_size,
+                                                EXCHANGE_BYTES, EXCHANGES);
+    if (done) {
+        exchange_init(agent.region.exchanges, agent.region.exchange_count);
+        if (agent.exporter.prepare)
+            agent.exporter.prepare();
+    } else {
+        log_write(LOG_ERROR, "no memory for spans (%d requests, %lld spans): tracing is off here",
+                  EXCHANGES, (long long)agent.config.max_queue_size);
+    }
+    atomic_store_explicit(&prepared, done ? 2 : 3, memory_order_release);
+    errno = saved;
+    return done;
+}
+
+bool agent_is_prepared(void)
+{
+    return atomic_load_explicit(&prepared, memory_order_acquire) == 2;
+}
+
+static void at_exit(void)
+{
+    if (agent_in_own_process() && agent.exporter.stop)
+        agent.exporter.stop(AGENT_LEAVING_NS);
+}
+
+void agent_hand_over(const struct span_record *record)
+{
+    counters_add(&counters.spans_ended, 1);
+    if (!ring_write(agent.region.ring, record, record->length))
+        counters_add(&counters.dropped_queue_full, 1);
+
+    if (agent.exporter.start)
+        agent.exporter.start();
+    /* As late as the first span: handlers run last registered first, and this one must run
+     * before those of the libraries that the program has been using. */
+    if (!atomic_load_explicit(&exit_registered, memory_order_relaxed) &&
+        !atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
+        atexit(at_exit);
+    if (ring_filling(agent.region.ring) && agent.exporter.wake)
+        agent.exporter.wake();
+}
+
+void agent_leave(void)
+{
+    if (!agent_gate_open() || tl_own_thread || !agent_in_own_process() || life_settling())
+        return;
+    if (agent.exporter.flush)
+        agent.exporter.flush(AGENT_LEAVING_NS);
+}
+
+void agent_mark_own_thread(void)
+{
+    tl_own_thread = true;
+}
+
+bool agent_in_own_process(void)
+{
+    return getpid() == own_pid;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* agent.h - what is one per process: settings in the form the request path wants them, and the
+ * way out to the exporter.
+ *
+ * Written in the constructor, before the gate opens, and by a forked child before it observes
+ * anything; only read otherwise, so no lock. */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/capture.h"
+#include "agent/redact.h"
+#include "agent/region.h"
+#include "agent/route.h"
+#include "agent/sampler.h"
+#include "config/config.h"
+
+/* The exporter, as agent/main.c hands it in: the agent does not know it. Each may be NULL in
+ * tests. */
+struct agent_exporter {
+    void (*prepare)(void);          /* at the first listen(): open what is needed later */
+    bool (*start)(void);            /* at the first finished span; idempotent */
+    void (*wake)(void);             /* the queue is filling */
+    void (*stop)(uint64_t bound_ns); /* flush and stop within the bound */
+    void (*flush)(uint64_t bound_ns); /* the same without the stop */
+    void (*child)(void);            /* in a forked child */
+};
+
+struct agent {
+    struct config config;
+    struct sampler sampler;
+    struct redact redact;
+    struct route_patterns route_patterns;
+    struct route_set route_set;
+    struct capture request_capture;
+    struct capture response_capture;
+    struct region region;
+    struct agent_exporter exporter;
+};
+
+extern struct agent agent;
+
+/* Nothing is observed before the gate is open. Relaxed: a call that finds it closed a moment too
+ * long only misses a connection that was made before. */
+bool agent_gate_open(void);
+
+/* Prepares `agent` from agent.config and opens the gate. No memory is taken yet: programs that
+ * never serve and never send a span do not pay for it. */
+void agent_open(void);
+
+/* May this call be observed: gate open, not the exporter's thread. After a fork, the first
+ * caller in the child puts the process in order; while it does, others find this false. */
+bool agent_enter(void);
+
+/* The process is about to listen, or has its first span: memory and what the exporter can need
+ * later. Once; false where memory can't be had (then nothing is recorded). */
+bool agent_prepare(void);
+
+/* Has that been done, with success? */
+bool agent_is_prepared(void);
+
+/* A finished span on its way: counted, then written into the ring or dropped and counted; the
+ * exporter starts with the first. */
+void agent_hand_over(const struct span_record *record);
+
+/* Sends what is pending, at most AGENT_LEAVING_NS long. Only in the process that the agent
+ * belongs to: a child of vfork() has our memory but not our threads. */
+#define AGENT_LEAVING_NS 1000000000u
+void agent_leave(void);
+
+/* The exporter's thread: what it does is not observed. */
+void agent_mark_own_thread(void);
+
+/* Does this process own the memory it runs in? Not so in a child of vfork(). */
+bool agent_in_own_process(void);
+
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* capture.h - header fields that the configuration asks for.
+ *
+ * Names come from a few settings and are compiled once into a short table; a request's field
+ * lines are walked only if there are any. Lengths are compared first, with one bit each, so that
+ * nearly all lines cost one test. */
+#ifndef AGENT_CAPTURE_H
+#define AGENT_CAPTURE_H
+
+#include "agent/http1_fields.h"
+#include "agent/redact.h"
+#include "agent/span.h"
+#include "config/config.h"
+
+#define CAPTURE_MOST 32
+
+struct capture_row {
+    struct slice name;        /* in the configuration's storage */
+    enum attribute attribute; /* ATTRIBUTE_COUNT: recorded under the header's own name */
+};
+
+struct capture {
+    uint64_t lengths; /* bit n: a name of n bytes (63: or more) is wanted */
+    size_t count;
+    bool request;
+    struct capture_row rows[CAPTURE_MOST]; /* names beyond are not captured */
+};
+
+/* From the OTEL_AGENT_CAPTURE_*_HEADERS and OTEL_AGENT_HEADER_* settings. */
+void capture_init_request(struct capture *capture, const struct config *config);
+void capture_init_response(struct capture *capture, const struct config *config);
+
+/* Adds what is wanted of a header section to the span, redacted. */
+void capture_fields(const struct capture *capture, const struct redact *redact,
+                    const struct http1_fields *fields, struct span *span);
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Lifetime and ownership of connections. */
+#include "agent/connection.h"
+#include "agent/connection_private.h"
+
+#include <string.h>
+
+#include "agent/counters.h"
+
+/* Raised at every fork that is seen, in parent and child; compared for equality only. */
+static _Atomic uint32_t fork_epoch;
+
+void connection_forked(void)
+{
+    atomic_fetch_add_explicit(&fork_epoch, 1, memory_order_relaxed);
+}
+
+uint32_t connection_fork_epoch(void)
+{
+    return atomic_load_explicit(&fork_epoch, memory_order_relaxed);
+}
+
+static void reset_direction(struct direction *direction)
+{
+    direction->state = DIRECTION_HEAD;
+    direction->collecting = false;
+    direction->head_ns = 0;
+    atomic_store_explicit(&direction->owner, 0, memory_order_relaxed);
+}
+
+void connection_reset(struct connection *connection, uint32_t index, enum connection_role role)
+{
+    /* Not a memset: the pipeline's entries need none, and they are most of it. */
+    connection->index = index;
+    connection->role = (uint8_t)role;
+    connection->client_wrote = false;
+    memset(&connection->peer, 0, sizeof connection->peer);
+    memset(&connection->context, 0, sizeof connection->context);
+    atomic_store_explicit(&connection->opaque, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->released, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
+    atomic_store_explicit(&connection->last_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->pipeline.taken, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->pipeline.placed, 0, memory_order_relaxed);
+    reset_direction(&connection->received);
+    reset_direction(&connection->sent);
+    atomic_store_explicit(&connection->references, 1, memory_order_release);
+}
+
+void connection_make_opaque(struct connection *connection, bool counted)
+{
+    if (!atomic_exchange_explicit(&connection->opaque, true, memory_order_relaxed) && counted)
+        counters_add(&counters.connections_opaque, 1);
+}
+
+static bool take(struct direction *direction)
+{
+    uintptr_t nobody = 0;
+    /* Acquire pairs with the release in give_up(): the last owner's work is seen. Sequential
+     * consistency orders it against `released`, see finish(). */
+    return atomic_compare_exchange_strong(&direction->owner, &nobody, context_thread_token());
+}
+
+static void give_up(struct direction *direction)
+{
+    atomic_store(&direction->owner, 0);
+}
+
+/* Whoever owns both directions of a released connection finishes it. A thread that finds one
+ * taken leaves it to that one, which looks at `released` after giving up its direction: one of
+ * the two sees the other, because all of it is sequentially consistent. */
+static void finish(struct connection *connection)
+{
+    if (!take(&connection->received))
+        return;
+    if (!take(&connection->sent)) {
+        give_up(&connection->received);
+        return;
+    }
+    /* Of two threads that come here one after the other, the second finds it done. */
+    if (!atomic_exchange(&connection->released, false)) {
+        give_up(&connection->sent);
+        give_up(&connection->received);
+        return;
+    }
+    stream_close(connection);
+    connection_give_back(connection);
+}
+
+bool connection_claim(struct connection *connection, struct direction *direction, int fd)
+{
+    if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+        return false;
+    if (!take(direction)) {
+        if (connection_of(fd) == connection)
+            connection_make_opaque(connection, true);
+        return false;
+    }
+    if (connection_of(fd) == connection)
+        return true;
+    connection_unclaim(connection, direction);
+    return false;
+}
+
+void connection_unclaim(struct connection *connection, struct direction *direction)
+{
+    give_up(direction);
+    if (atomic_load(&connection->released))
+        finish(connection);
+}
+
+void connection_drop_reference(struct connection *connection)
+{
+    if (atomic_fetch_sub_explicit(&connection->references, 1, memory_order_acq_rel) != 1)
+        return;
+    atomic_store(&connection->released, true);
+    finish(connection);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/* connection.h - what is known of a descriptor that carries bytes to or from a peer.
+ *
+ * Connections are found through a table indexed by descriptor number: two loads, one for a
+ * number that was never used. Several descriptors may share one (dup). State is reset when a
+ * descriptor is made, because closes can go unseen (libuv closes by raw system call, children of
+ * vfork close in our memory).
+ *
+ * Each direction has its own state, owned by the thread that moved the bytes, by one CAS. Threads
+ * that meet in one direction make the connection opaque: the order of their bytes is unknown. An
+ * opaque connection costs one load and is not looked at again until its descriptor is reused. */
+#ifndef AGENT_CONNECTION_H
+#define AGENT_CONNECTION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "agent/context.h"
+#include "agent/http1.h"
+#include "agent/http1_body.h"
+
+enum connection_role {
+    CONNECTION_SERVER, /* accepted */
+    CONNECTION_CLIENT, /* connected */
+    CONNECTION_UNKNOWN /* came with a message (SCM_RIGHTS); its first bytes tell */
+};
+
+/* The other end, as accept() or connect() gave it. */
+struct peer {
+    uint16_t family; /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
+    uint16_t port;   /* host order */
+    uint8_t address[16]; /* AF_INET: the first four */
+};
+
+enum direction_state {
+    DIRECTION_HEAD, /* a head begins here, or is being collected */
+    DIRECTION_BODY,
+    DIRECTION_TUNNEL /* not HTTP/1 any more: after 101 or CONNECT */
+};
+
+struct direction {
+    _Atomic uintptr_t owner; /* the thread at work, as context_thread_token() names it; 0: none */
+    uint8_t state;          /* enum direction_state */
+    bool collecting;        /* the beginning of a head lies in a buffer */
+    uint32_t buffer;        /* its index, when collecting */
+    uint32_t collected;     /* bytes in it */
+    size_t scanned;         /* of them, by http1_find_head() */
+    uint64_t head_ns;       /* when the first byte of the head came */
+    struct http1_body body;
+};
+
+/* Exchanges waiting for their response, oldest first: written by the side that reads requests,
+ * taken by the side that writes responses. An entry is a slot + 1, or CONNECTION_UNTRACED; the
+ * method's influence on framing goes along. */
+#define CONNECTION_PIPELINE 64
+#define CONNECTION_UNTRACED 0x3fffffffu
+
+struct pipeline {
+    _Atomic uint32_t entries[CONNECTION_PIPELINE];
+    _Atomic uint32_t taken;  /* release by the response side, acquire by the request side */
+    _Atomic uint32_t placed; /* the other way round */
+};
+
+struct connection {
+    uint64_t link; /* the slab's, while free */
+    _Atomic uint32_t references; /* descriptors */
+    uint32_t index;
+    uint8_t role;             /* enum connection_role */
+    _Atomic bool opaque;
+    _Atomic bool released; /* no descriptor left: whoever is at work on it finishes it */
+    bool client_wrote;        /* a client connection's first write keeps connect()'s context */
+    _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
+    _Atomic uint64_t last_ns; /* of the last byte seen: the end where a close went unseen */
+    struct peer peer;
+    struct direction received;
+    struct direction sent;
+    struct pipeline pipeline;
+    struct context context; /* CONNECTION_CLIENT: whom its bytes belong to; under received.owner */
+};
+
+/* The connection of a descriptor, or NULL. Two loads. */
+struct connection *connection_of(int fd);
+
+/* The descriptor is a new connection from now on; what was known of the number is ended. */
+void connection_open(int fd, enum connection_role role, const struct sockaddr *address,
+                     socklen_t length);
+/* The descriptor is no connection (any more). With the last descriptor its exchanges end. */
+void connection_release(int fd);
+void connection_share(int from, int to);
+/* Releases the tracked ones of first..last. */
+void connection_release_range(unsigned first, unsigned last);
+
+/* One direction belongs to the calling thread until it is given up. False: the connection is
+ * opaque, is another one by now, or another thread is in that direction (then it is made opaque).
+ * `fd` is the number it was found by. */
+bool connection_claim(struct connection *connection, struct direction *direction, int fd);
+void connection_unclaim(struct connection *connection, struct direction *direction);
+
+/* stream.c: bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
+ * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
+void stream_received(struct connection *connection, const char *bytes, size_t length,
+                     uint64_t now_ns);
+void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns);
+/* No further byte will be sent: ends a response that lasts until close. */
+void stream_sending_ended(struct connection *connection, uint64_t now_ns);
+
+/* This process forked, or is a forked child: exchanges that are open belong to whoever moves
+ * their next byte. */
+void connection_forked(void);
+uint32_t connection_fork_epoch(void);
+
+#endif

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* connection_private.h - between the three files that make up connections: descriptor.c (the
+ * table), connection.c (lifetime, ownership), stream.c (bytes). */
+#ifndef AGENT_CONNECTION_PRIVATE_H
+#define AGENT_CONNECTION_PRIVATE_H
+
+#include "agent/connection.h"
+
+/* A taken slot becomes a connection with one descriptor. */
+void connection_reset(struct connection *connection, uint32_t index, enum connection_role role);
+
+/* One descriptor less; with the last the connection is over, by this thread or, where another
+ * thread is at work on it, by that one when it is done. */
+void connection_drop_reference(struct connection *connection);
+
+/* Back to the slab. */
+void connection_give_back(struct connection *connection);
+
+/* Not looked at any more; counted unless the protocol said so (a tunnel). */
+void connection_make_opaque(struct connection *connection, bool counted);
+
+/* Ends or forgets what is still open when the connection is over; owns both directions. */
+void stream_close(struct connection *connection);
+
+#endif

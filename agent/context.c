@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/context.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/exchange.h"
+#include "agent/propagation.h"
+#include "agent/random.h"
+
+#define THREAD_NAME_BYTES 16 /* TASK_COMM_LEN */
+
+static __thread struct {
+    struct context context;
+    int waited_epfd; /* + 1: the last descriptor this thread waited on; 0: none */
+    int loop_epfd;   /* + 1: the one it had waited on when it read a request */
+    int32_t id;      /* kernel id; 0: not asked yet */
+    char name[THREAD_NAME_BYTES];
+} tl_thread;
+
+const struct context *context_current(void)
+{
+    return &tl_thread.context;
+}
+
+void context_set(const struct context *context)
+{
+    tl_thread.context = *context;
+}
+
+void context_clear(void)
+{
+    memset(&tl_thread.context, 0, sizeof tl_thread.context);
+}
+
+void context_request_read(void)
+{
+    tl_thread.loop_epfd = tl_thread.waited_epfd;
+}
+
+void context_waited(int epfd)
+{
+    tl_thread.waited_epfd = epfd + 1;
+    if (tl_thread.loop_epfd == epfd + 1)
+        context_clear();
+}
+
+bool context_begin_span(struct span_context *self, struct span_context *parent)
+{
+    *parent = tl_thread.context.span;
+    memset(self, 0, sizeof *self);
+    bool root = !span_context_present(parent);
+    if (root)
+        random_trace_id(self->trace_id);
+    else
+        memcpy(self->trace_id, parent->trace_id, sizeof self->trace_id);
+    random_span_id(self->span_id);
+    self->flags = sampler_flags(&agent.sampler, self->trace_id, root ? NULL : parent);
+    return (self->flags & TRACE_FLAG_SAMPLED) != 0;
+}
+
+void context_propagate(const struct span_context *self,
+                       void (*line)(void *context, struct slice name, struct slice value),
+                       void *context)
+{
+    if (agent.config.propagators & PROPAGATOR_TRACECONTEXT) {
+        char traceparent[PROPAGATION_TRACEPARENT_BYTES];
+        propagation_format_traceparent(self, traceparent);
+        line(context, SLICE_LITERAL("traceparent"),
+             (struct slice){traceparent, sizeof traceparent});
+
+        char tracestate[EXCHANGE_TRACESTATE_BYTES];
+        size_t length = exchange_copy_tracestate(&tl_thread.context, tracestate);
+        if (length)
+            line(context, SLICE_LITERAL("tracestate"), (struct slice){tracestate, length});
+    }
+    if (agent.config.propagators & PROPAGATOR_BAGGAGE) {
+        char baggage[EXCHANGE_BAGGAGE_BYTES];
+        size_t length = exchange_copy_baggage(&tl_thread.context, baggage);
+        if (length)
+            line(context, SLICE_LITERAL("baggage"), (struct slice){baggage, length});
+    }
+}
+
+uintptr_t context_thread_token(void)
+{
+    return (uintptr_t)&tl_thread;
+}
+
+int32_t context_thread_id(void)
+{
+    if (!tl_thread.id)
+        tl_thread.id = (int32_t)syscall(SYS_gettid);
+    return tl_thread.id;
+}
+
+struct slice context_thread_name(void)
+{
+    if (!tl_thread.name[0])
+        prctl(PR_GET_NAME, tl_thread.name);
+    return slice_of(tl_thread.name);
+}
+
+void context_forked(void)
+{
+    /* The forked thread is the only one in the child. */
+    tl_thread.id = 0;
+    random_reseed();
+}

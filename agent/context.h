@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/* context.h - what a thread is working for.
+ *
+ * A context is a value: the span context that new spans become children of, and the server
+ * exchange it came from, by slot and generation, so that what is learnt late (tracestate,
+ * baggage) can be looked up while the exchange lives. The rules by which it moves are in
+ * DESIGN's order of trust; here are the two of this module: it stays with the thread that read
+ * the request until that thread reads the next, and it follows connections (connection.c).
+ * In doubt it is absent. */
+#ifndef AGENT_CONTEXT_H
+#define AGENT_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/span.h"
+
+struct context {
+    struct span_context span; /* absent: !span_context_present() */
+    uint32_t exchange;        /* slot + 1 of the server exchange; 0: none */
+    uint32_t generation;      /* of that slot, when the context was made */
+};
+
+/* The calling thread's context. Valid until the thread's next observed call. */
+const struct context *context_current(void);
+void context_set(const struct context *context);
+void context_clear(void);
+
+/* An event loop: after a request was read, a further wait on the epoll descriptor this thread
+ * last waited on is the loop's own, and what runs next may belong to anybody. A wait on another
+ * descriptor (a handler's private one) changes nothing. */
+void context_request_read(void);
+void context_waited(int epfd);
+
+/* Ids and flags for a span that starts now on this thread: a child of the current context, or
+ * the root of a new trace, for which the sampler is asked. `parent` is empty for a root. Returns
+ * whether the span is recorded. */
+bool context_begin_span(struct span_context *self, struct span_context *parent);
+
+/* The header lines that carry `self` to another process as the configured propagators say:
+ * `line(context, name, value)` is called for each of traceparent, tracestate, baggage that there
+ * is. Values hold no CR, LF or NUL. */
+void context_propagate(const struct span_context *self,
+                       void (*line)(void *context, struct slice name, struct slice value),
+                       void *context);
+
+/* A number that no other living thread of this process has. */
+uintptr_t context_thread_token(void);
+
+/* This thread's kernel id and name, cached: a system call each for a thread's first time. */
+int32_t context_thread_id(void);
+struct slice context_thread_name(void);
+
+/* Everything that threads cached is stale: in a forked child. */
+void context_forked(void);
+
+#endif

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table from descriptor numbers to connections, and what descriptors do to them. */
+#include "agent/connection.h"
+#include "agent/connection_private.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "agent/slab.h"
+
+/* Two levels, so that any number fits: 2^15 chunks of 2^16 entries. The upper level lies in
+ * .bss, whose untouched pages cost nothing; a chunk is mapped when its first number is used. */
+#define CHUNK_BITS  16
+#define CHUNK_COUNT (1u << 15)
+
+struct entry {
+    _Atomic(struct connection *) connection;
+};
+
+static _Atomic(struct entry *) chunks[CHUNK_COUNT];
+static _Atomic uint32_t highest; /* no entry above it was ever set; keeps ranges short */
+
+static struct slab connections = SLAB_INIT((sizeof(struct connection) + 63) / 64 * 64, 1024,
+                                           1024 * SLAB_CHUNKS);
+
+static struct entry *find_entry(int fd)
+{
+    if (fd < 0)
+        return NULL;
+    struct entry *chunk =
+        atomic_load_explicit(&chunks[(unsigned)fd >> CHUNK_BITS], memory_order_acquire);
+    return chunk ? &chunk[(unsigned)fd & ((1u << CHUNK_BITS) - 1)] : NULL;
+}
+
+static struct entry *make_entry(int fd)
+{
+    struct entry *found = find_entry(fd);
+    if (found || fd < 0)
+        return found;
+    size_t bytes = sizeof(struct entry) << CHUNK_BITS;
+    void *chunk = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (chunk == MAP_FAILED)
+        return NULL;
+    struct entry *none = NULL;
+    if (!atomic_compare_exchange_strong(&chunks[(unsigned)fd >> CHUNK_BITS], &none, chunk))
+        munmap(chunk, bytes);
+    return find_entry(fd);
+}
+
+struct connection *connection_of(int fd)
+{
+    struct entry *found = find_entry(fd);
+    /* Acquire pairs with the release in attach(): the connection is seen initialised. */
+    return found ? atomic_load_explicit(&found->connection, memory_order_acquire) : NULL;
+}
+
+static void attach(int fd, struct connection *connection)
+{
+    struct entry *place = make_entry(fd);
+    if (!place) {
+        connection_drop_reference(connection);
+        return;
+    }
+    uint32_t seen = atomic_load_explicit(&highest, memory_order_relaxed);
+    while (seen < (uint32_t)fd &&
+           !atomic_compare_exchange_weak_explicit(&highest, &seen, (uint32_t)fd,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+    struct connection *before =
+        atomic_exchange_explicit(&place->connection, connection, memory_order_acq_rel);
+    if (before)
+        connection_drop_reference(before);
+}
+
+static struct peer peer_of(const struct sockaddr *address, socklen_t length)
+{
+    struct peer peer = {0};
+    if (!address || length < sizeof address->sa_family)
+        return peer;
+    peer.family = address->sa_family;
+    if (peer.family == AF_INET && length >= sizeof(struct sockaddr_in)) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof in);
+        peer.port = ntohs(in.sin_port);
+        memcpy(peer.address, &in.sin_addr, 4);
+    }
+    if (peer.family == AF_INET6 && length >= sizeof(struct sockaddr_in6)) {
+        struct sockaddr_in6 in;
+        memcpy(&in, address, sizeof in);
+        peer.port = ntohs(in.sin6_port);
+        memcpy(peer.address, &in.sin6_addr, 16);
+        if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr)) {
+            peer.family = AF_INET;
+            memcpy(peer.address, &in.sin6_addr.s6_addr[12], 4);
+        }
+    }
+    return peer;
+}
+
+void connection_open(int fd, enum connection_role role, const struct sockaddr *address,
+                     socklen_t length)
+{
+    connection_release(fd);
+    uint32_t index;
+    struct connection *connection = slab_take(&connections, &index);
+    if (!connection)
+        return;
+    connection_reset(connection, index, role);
+    connection->peer = peer_of(address, length);
+    if (role == CONNECTION_CLIENT)
+        connection->context = *context_current();
+    attach(fd, connection);
+}
+
+void connection_give_back(struct connection *connection)
+{
+    slab_give(&connections, connection->index);
+}
+
+void connection_release(int fd)
+{
+    struct entry *place = find_entry(fd);
+    if (!place || !atomic_load_explicit(&place->connection, memory_order_relaxed))
+        return;
+    struct connection *before = atomic_exchange_explicit(&place->connection, NULL, memory_order_acq_rel);
+    if (before)
+        connection_drop_reference(before);
+}
+
+void connection_share(int from, int to)
+{
+    struct connection *connection = connection_of(from);
+    if (from == to)
+        return;
+    if (!connection) {
+        connection_release(to);
+        return;
+    }
+    atomic_fetch_add_explicit(&connection->references, 1, memory_order_relaxed);
+    attach(to, connection);
+}
+
+void connection_release_range(unsigned first, unsigned last)
+{
+    uint32_t most = atomic_load_explicit(&highest, memory_order_relaxed);
+    for (unsigned fd = first; fd <= last && fd <= most; fd++)
+        connection_release((int)fd);
+}

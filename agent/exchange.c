@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/exchange.h"
+
+#include "agent/agent.h"
+#include "agent/connection.h"
+#include "agent/counters.h"
+#include "agent/propagation.h"
+#include "agent/random.h"
+#include "agent/server_span.h"
+#include "agent/slab.h"
+
+#define LINES_MOST 8 /* tracestate or baggage lines of one request that are joined */
+
+static struct slab exchanges;
+
+_Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "an exchange fits its slot");
+
+void exchange_init(void *memory, uint32_t count)
+{
+    slab_adopt(&exchanges, memory, EXCHANGE_BYTES, count);
+}
+
+struct exchange *exchange_at(uint32_t slot)
+{
+    return slab_at(&exchanges, slot);
+}
+
+struct context exchange_context(const struct exchange *exchange)
+{
+    return (struct context){
+        .span = exchange->self,
+        .exchange = exchange->slot + 1,
+        .generation = atomic_load_explicit(&exchange->generation, memory_order_relaxed),
+    };
+}
+
+static void open_slot(struct exchange *exchange, uint32_t slot)
+{
+    exchange->slot = slot;
+    exchange->answered = false;
+    exchange->status = 0;
+    exchange->tracestate_bytes = 0;
+    exchange->baggage_bytes = 0;
+    atomic_store_explicit(&exchange->request_body_bytes, 0, memory_order_relaxed);
+    atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_release);
+}
+
+static void close_slot(struct exchange *exchange)
+{
+    atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
+    slab_give(&exchanges, exchange->slot);
+}
+
+/* The lines of a field that may be repeated, in order. */
+static size_t lines_of(const struct http1_fields *fields, enum http1_field field,
+                       struct slice lines[LINES_MOST])
+{
+    if (!fields->value[field].at)
+        return 0;
+    if (!(fields->repeated & 1u << field)) {
+        lines[0] = fields->value[field];
+        return 1;
+    }
+    size_t count = 0;
+    struct slice rest = fields->lines;
+    while (http1_next_value(&rest, field, &lines[count]))
+        if (++count == LINES_MOST)
+            return 0; /* nobody sends so many; half of them would be wrong */
+    return count;
+}
+
+/* What the request says of where it comes from. Two traceparent lines are none. */
+static void read_parent(struct exchange *exchange, const struct http1_fields *fields,
+                        struct span_context *parent)
+{
+    memset(parent, 0, sizeof *parent);
+    struct slice lines[LINES_MOST];
+    if (agent.config.propagators & PROPAGATOR_BAGGAGE && fields->value[HTTP1_FIELD_BAGGAGE].at) {
+        size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
+        struct slice joined = propagation_join_baggage(lines, count, exchange->baggage,
+                                                       EXCHANGE_BAGGAGE_BYTES);
+        exchange->baggage_bytes = (uint16_t)joined.length;
+    }
+    struct slice traceparent = fields->value[HTTP1_FIELD_TRACEPARENT];
+    if (!(agent.config.propagators & PROPAGATOR_TRACECONTEXT) || !traceparent.at ||
+        fields->repeated & 1u << HTTP1_FIELD_TRACEPARENT ||
+        !propagation_parse_traceparent(traceparent, parent))
+        return;
+    size_t count = lines_of(fields, HTTP1_FIELD_TRACESTATE, lines);
+    if (!count)
+        return;
+    struct slice joined = propagation_join_tracestate(lines, count, exchange->tracestate,
+                                                      EXCHANGE_TRACESTATE_BYTES);
+    exchange->tracestate_bytes = (uint16_t)joined.length;
+}
+
+struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,
+                                uint64_t start_ns)
+{
+    uint32_t slot;
+    struct exchange *exchange = slab_take(&exchanges, &slot);
+    if (!exchange) {
+        counters_add(&counters.dropped_exchanges, 1);
+        return NULL;
+    }
+    open_slot(exchange, slot);
+
+    struct span_context parent;
+    read_parent(exchange, &request->fields, &parent);
+    struct span_context *self = &exchange->self;
+    memset(self, 0, sizeof *self);
+    bool root = !span_context_present(&parent);
+    if (root)
+        random_trace_id(self->trace_id);
+    else
+        memcpy(self->trace_id, parent.trace_id, sizeof self->trace_id);
+    random_span_id(self->span_id);
+    self->flags = sampler_flags(&agent.sampler, self->trace_id, root ? NULL : &parent);
+
+    exchange->recording = (self->flags & TRACE_FLAG_SAMPLED) != 0;
+    if (!exchange->recording)
+        return exchange;
+    span_begin(&exchange->span, exchange->record, sizeof exchange->record, SPAN_SCOPE_HTTP,
+               SPAN_KIND_SERVER, self, &parent, start_ns);
+    span_tracestate(&exchange->span,
+                    exchange->tracestate_bytes
+                        ? (struct slice){exchange->tracestate, exchange->tracestate_bytes}
+                        : SLICE_NONE);
+    server_span_request(&exchange->span, request, peer, exchange->scratch,
+                        sizeof exchange->scratch);
+    return exchange;
+}
+
+void exchange_answered(struct exchange *exchange, const struct http1_response *response)
+{
+    exchange->answered = true;
+    exchange->status = (uint16_t)response->status;
+    if (exchange->recording)
+        server_span_response(&exchange->span, response);
+}
+
+static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
+                   struct slice error_type)
+{
+    struct span *span = &exchange->span;
+    server_span_name(span, exchange->status);
+    uint64_t request_bytes =
+        atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed);
+    if (request_bytes)
+        span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)request_bytes);
+    if (exchange->answered) {
+        span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, exchange->status);
+        span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)response_body_bytes);
+    }
+    char status[4];
+    if (!error_type.at &&
+        config_status_in(&agent.config.http_server_error_statuses, exchange->status)) {
+        status[0] = (char)('0' + exchange->status / 100 % 10);
+        status[1] = (char)('0' + exchange->status / 10 % 10);
+        status[2] = (char)('0' + exchange->status % 10);
+        error_type = (struct slice){status, 3};
+    }
+    if (error_type.at) {
+        span_string(span, ATTRIBUTE_ERROR_TYPE, error_type);
+        span_error(span, SLICE_NONE);
+    }
+    span_end(span, end_ns);
+    agent_hand_over(span->record);
+}
+
+void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns)
+{
+    exchange_abort(exchange, response_body_bytes, end_ns, SLICE_NONE);
+}
+
+void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
+                    struct slice error_type)
+{
+    if (exchange->recording)
+        finish(exchange, response_body_bytes, end_ns, error_type);
+    close_slot(exchange);
+}
+
+void exchange_forget(struct exchange *exchange)
+{
+    close_slot(exchange);
+}
+
+/* Copies while the slot may be reused by another thread: what was copied counts only if the
+ * generation is the same afterwards. */
+static size_t copy_carried(const struct context *context, bool baggage, char *into, size_t capacity)
+{
+    if (!context->exchange)
+        return 0;
+    struct exchange *exchange = exchange_at(context->exchange - 1);
+    if (atomic_load_explicit(&exchange->generation, memory_order_acquire) != context->generation)
+        return 0;
+    size_t length = baggage ? exchange->baggage_bytes : exchange->tracestate_bytes;
+    if (length > capacity)
+        return 0;
+    memcpy(into, baggage ? exchange->baggage : exchange->tracestate, length);
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&exchange->generation, memory_order_relaxed) == context->generation
+               ? length
+               : 0;
+}
+
+size_t exchange_copy_tracestate(const struct context *context, char into[EXCHANGE_TRACESTATE_BYTES])
+{
+    return copy_carried(context, false, into, EXCHANGE_TRACESTATE_BYTES);
+}
+
+size_t exchange_copy_baggage(const struct context *context, char into[EXCHANGE_BAGGAGE_BYTES])
+{
+    return copy_carried(context, true, into, EXCHANGE_BAGGAGE_BYTES);
+}

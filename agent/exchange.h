@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* exchange.h - one HTTP request and its response, on the way to becoming a span.
+ *
+ * An exchange begins with a complete request head and ends with the last byte of its response.
+ * Its span record is written in place: what the request says when the head is read, what the
+ * response says when it is over. Slots lie in the region, are reused, and carry a generation so
+ * that a context that outlived its exchange finds out.
+ *
+ * An exchange is touched by the thread that parses the connection's requests until it is handed
+ * over in the connection's queue, and by the thread that parses its responses from then on. */
+#ifndef AGENT_EXCHANGE_H
+#define AGENT_EXCHANGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/context.h"
+#include "agent/http1.h"
+#include "agent/span.h"
+
+#define EXCHANGE_BYTES            20480 /* a slot; only the pages that are used become resident */
+#define EXCHANGE_TRACESTATE_BYTES 512   /* W3C Trace Context 3.3.1.1 */
+#define EXCHANGE_BAGGAGE_BYTES    8192  /* W3C Baggage 3.3.2 */
+#define EXCHANGE_RECORD_BYTES     7168
+#define EXCHANGE_SCRATCH_BYTES    2048
+
+struct peer;
+
+struct exchange {
+    uint64_t link; /* the slab's, while the slot is free */
+    /* Odd while the slot is in use. Release/acquire pair: a reader that copies tracestate or
+     * baggage checks it before and after. */
+    _Atomic uint32_t generation;
+    uint32_t slot;
+    bool recording;
+    bool answered;        /* a final response head was seen */
+    uint16_t status;      /* 0 until then */
+    uint16_t tracestate_bytes;
+    uint16_t baggage_bytes;
+    /* Content-Length, or what was counted of a chunked body so far, by the requests' side while
+     * the response may be running already. */
+    _Atomic uint64_t request_body_bytes;
+    struct span_context self;
+    struct span span;
+    char scratch[EXCHANGE_SCRATCH_BYTES];
+    _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
+    char tracestate[EXCHANGE_TRACESTATE_BYTES];
+    char baggage[EXCHANGE_BAGGAGE_BYTES];
+};
+
+/* Where exchanges live: `count` zeroed slots of EXCHANGE_BYTES. */
+void exchange_init(void *memory, uint32_t count);
+
+/* Begins the server exchange of a parsed request head. NULL when no slot is free (counted). */
+struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,
+                                uint64_t start_ns);
+struct exchange *exchange_at(uint32_t slot);
+
+/* The context that work for this exchange belongs to. */
+struct context exchange_context(const struct exchange *exchange);
+
+/* The final response head was seen. */
+void exchange_answered(struct exchange *exchange, const struct http1_response *response);
+
+/* The response is over at `end_ns`, with that many payload bytes. The slot is given back. */
+void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns);
+/* The connection ended, or was lost to view, before the response was over: `error_type` says
+ * how (`connection_aborted`). */
+void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
+                    struct slice error_type);
+/* Given back without a span: it is another process's. */
+void exchange_forget(struct exchange *exchange);
+
+/* Copies what the exchange of that context carried along; 0 bytes when the exchange is gone. */
+size_t exchange_copy_tracestate(const struct context *context, char into[EXCHANGE_TRACESTATE_BYTES]);
+size_t exchange_copy_baggage(const struct context *context, char into[EXCHANGE_BAGGAGE_BYTES]);
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/observe.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "agent/agent.h"
+#include "agent/clock.h"
+#include "agent/connection.h"
+#include "agent/context.h"
+#include "agent/life.h"
+
+/* Flags with which the bytes of a receive are not the stream's next ones. */
+#define NOT_IN_ORDER (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)
+
+/* What is made or released in the child of a vfork() would be changed in its parent's memory,
+ * whose descriptors are others. */
+static bool ours_to_change(void)
+{
+    return agent_enter() && agent_in_own_process();
+}
+
+void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length)
+{
+    accepting->address = address;
+    accepting->length = length;
+    if (address || !agent_gate_open())
+        return;
+    accepting->own_length = sizeof accepting->own;
+    accepting->address = (struct sockaddr *)&accepting->own;
+    accepting->length = &accepting->own_length;
+}
+
+void observe_accepted(const struct accepting *accepting, int listener, int made)
+{
+    (void)listener;
+    if (made < 0)
+        return;
+    int saved = errno;
+    if (ours_to_change() && agent_prepare())
+        connection_open(made, CONNECTION_SERVER, accepting->address,
+                        accepting->length ? *accepting->length : 0);
+    errno = saved;
+}
+
+void observe_connected(int fd, const struct sockaddr *address, socklen_t length, int result)
+{
+    if (result < 0 && errno != EINPROGRESS && errno != EINTR)
+        return;
+    int saved = errno;
+    /* Whose bytes a client connection carries matters only where there are requests. */
+    if (agent_is_prepared() && ours_to_change())
+        connection_open(fd, CONNECTION_CLIENT, address, length);
+    errno = saved;
+}
+
+void observe_listened(int fd, int result)
+{
+    (void)fd;
+    int saved = errno;
+    if (result == 0 && ours_to_change())
+        agent_prepare();
+    errno = saved;
+}
+
+void observe_created(int fd)
+{
+    if (fd < 0 || !connection_of(fd))
+        return;
+    int saved = errno;
+    if (ours_to_change())
+        connection_release(fd);
+    errno = saved;
+}
+
+void observe_duplicated(int from, int to)
+{
+    if (to < 0 || (!connection_of(from) && !connection_of(to)))
+        return;
+    int saved = errno;
+    if (ours_to_change())
+        connection_share(from, to);
+    errno = saved;
+}
+
+static void close_seen(struct connection *connection)
+{
+    atomic_store_explicit(&connection->last_ns, clock_monotonic_ns(), memory_order_relaxed);
+}
+
+void observe_closing(int fd)
+{
+    struct connection *connection = connection_of(fd);
+    if (!connection)
+        return;
+    int saved = errno;
+    if (ours_to_change()) {
+        close_seen(connection);
+        connection_release(fd);
+    }
+    errno = saved;
+}
+
+void observe_closing_range(unsigned first, unsigned last)
+{
+    int saved = errno;
+    if (ours_to_change())
+        connection_release_range(first, last);
+    errno = saved;
+}
+
+static struct connection *receiving(int fd)
+{
+    struct connection *connection = connection_of(fd);
+    if (!connection || !agent_enter() ||
+        !connection_claim(connection, &connection->received, fd))
+        return NULL;
+    return connection;
+}
+
+void observe_received(int fd, const void *bytes, ssize_t received, int flags)
+{
+    if (received <= 0 || flags & NOT_IN_ORDER)
+        return;
+    int saved = errno;
+    struct connection *connection = receiving(fd);
+    if (connection) {
+        /* With MSG_TRUNC a stream's bytes are thrown away and the buffer is not filled. */
+        stream_received(connection, flags & MSG_TRUNC ? NULL : bytes, (size_t)received,
+                        clock_monotonic_ns());
+        connection_unclaim(connection, &connection->received);
+    }
+    errno = saved;
+}
+
+void observe_received_unseen(int fd, ssize_t received)
+{
+    observe_received(fd, NULL, received, MSG_TRUNC);
+}
+
+typedef void stream_feed(struct connection *, const char *, size_t, uint64_t);
+
+static void feed_vector(stream_feed *feed, struct connection *connection, const struct iovec *parts,
+                        size_t count, size_t total, uint64_t now_ns)
+{
+    for (size_t i = 0; i < count && total; i++) {
+        size_t length = parts[i].iov_len < total ? parts[i].iov_len : total;
+        if (length)
+            feed(connection, parts[i].iov_base, length, now_ns);
+        total -= length;
+    }
+}
+
+void observe_received_vector(int fd, const struct iovec *parts, int count, ssize_t received)
+{
+    if (received <= 0 || count <= 0)
+        return;
+    int saved = errno;
+    struct connection *connection = receiving(fd);
+    if (connection) {
+        feed_vector(stream_received, connection, parts, (size_t)count, (size_t)received,
+                    clock_monotonic_ns());
+        connection_unclaim(connection, &connection->received);
+    }
+    errno = saved;
+}
+
+/* Descriptors that came with a message are other processes' connections. */
+static void adopt_descriptors(const struct msghdr *message)
+{
+    struct cmsghdr *control = message->msg_controllen ? CMSG_FIRSTHDR(message) : NULL;
+    for (; control; control = CMSG_NXTHDR((struct msghdr *)message, control)) {
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(control) + i * sizeof fd, sizeof fd);
+            if (agent_prepare())
+                connection_open(fd, CONNECTION_UNKNOWN, NULL, 0);
+        }
+    }
+}
+
+void observe_received_message(int fd, const struct msghdr *message, ssize_t received, int flags)
+{
+    if (received < 0 || flags & NOT_IN_ORDER)
+        return;
+    int saved = errno;
+    if (message->msg_controllen && ours_to_change())
+        adopt_descriptors(message);
+    if (flags & MSG_TRUNC)
+        observe_received_unseen(fd, received);
+    else
+        observe_received_vector(fd, message->msg_iov, (int)message->msg_iovlen, received);
+    errno = saved;
+}
+
+void observe_received_messages(int fd, const struct mmsghdr *messages, int received, int flags)
+{
+    for (int i = 0; i < received; i++)
+        observe_received_message(fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len, flags);
+}
+
+/* A client connection belongs to the context current at connect(), then to the one in which
+ * each request is written. */
+static void client_writes(struct connection *connection, int fd)
+{
+    if (!connection_claim(connection, &connection->received, fd))
+        return;
+    bool first = !connection->client_wrote;
+    connection->client_wrote = true;
+    if (!first || !span_context_present(&connection->context.span))
+        connection->context = *context_current();
+    connection_unclaim(connection, &connection->received);
+}
+
+struct sending observe_sending(int fd)
+{
+    struct sending sending = {NULL, 0, fd};
+    struct connection *connection = connection_of(fd);
+    if (!connection)
+        return sending;
+    int saved = errno;
+    if (agent_enter() && connection_claim(connection, &connection->sent, fd)) {
+        if (connection->role == CONNECTION_CLIENT)
+            client_writes(connection, fd);
+        sending.connection = connection;
+        sending.time_ns = clock_monotonic_ns();
+    }
+    errno = saved;
+    return sending;
+}
+
+void observe_sent_vector(struct sending *sending, const struct iovec *parts, size_t count,
+                         ssize_t sent)
+{
+    if (!sending->connection)
+        return;
+    int saved = errno;
+    if (sent > 0)
+        feed_vector(stream_sent, sending->connection, parts, count, (size_t)sent,
+                    sending->time_ns);
+    connection_unclaim(sending->connection, &sending->connection->sent);
+    errno = saved;
+}
+
+void observe_sent(struct sending *sending, const void *bytes, ssize_t sent)
+{
+    struct iovec part = {(void *)bytes, sent > 0 ? (size_t)sent : 0};
+    observe_sent_vector(sending, &part, 1, sent);
+}
+
+void observe_sent_unseen(struct sending *sending, ssize_t sent)
+{
+    if (!sending->connection)
+        return;
+    int saved = errno;
+    if (sent > 0)
+        stream_sent(sending->connection, NULL, (size_t)sent, sending->time_ns);
+    connection_unclaim(sending->connection, &sending->connection->sent);
+    errno = saved;
+}
+
+void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent)
+{
+    if (!sending->connection)
+        return;
+    int saved = errno;
+    for (int i = 0; i < sent; i++)
+        feed_vector(stream_sent, sending->connection, messages[i].msg_hdr.msg_iov,
+                    messages[i].msg_hdr.msg_iovlen, messages[i].msg_len, sending->time_ns);
+    connection_unclaim(sending->connection, &sending->connection->sent);
+    errno = saved;
+}
+
+void observe_shut_down(int fd, int how, int result)
+{
+    if (result != 0 || how == SHUT_RD)
+        return;
+    int saved = errno;
+    struct connection *connection = connection_of(fd);
+    if (connection && agent_enter() && connection_claim(connection, &connection->sent, fd)) {
+        stream_sending_ended(connection, clock_monotonic_ns());
+        connection_unclaim(connection, &connection->sent);
+    }
+    errno = saved;
+}
+
+void observe_waited(int epfd)
+{
+    context_waited(epfd);
+}
+
+void observe_leaving(void)
+{
+    int saved = errno;
+    agent_leave();
+    errno = saved;
+}
+
+void observe_restricting(int prctl_option)
+{
+    int saved = errno;
+    if (prctl_option == PR_SET_SECCOMP && agent_is_prepared() && ours_to_change() &&
+        agent.exporter.start)
+        agent.exporter.start();
+    errno = saved;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/server_span.h"
+
+#include <arpa/inet.h>
+
+#include "agent/agent.h"
+#include "agent/connection.h"
+#include "agent/context.h"
+#include "agent/url.h"
+
+/* The methods that may stand in a span's name; any other is `_OTHER`. */
+static const struct slice known_methods[] = {
+    {"GET", 3},     {"HEAD", 4},  {"POST", 4},  {"PUT", 3},   {"DELETE", 6},
+    {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5}, {"QUERY", 5},
+};
+
+static void describe_method(struct span *span, struct slice method)
+{
+    for (size_t i = 0; i < sizeof known_methods / sizeof *known_methods; i++)
+        if (slice_equal(method, known_methods[i])) {
+            span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, method);
+            return;
+        }
+    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("_OTHER"));
+    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, method);
+}
+
+/* inet_ntop() goes through printf; an IPv4 address is not worth that. */
+static struct slice format_ipv4(const uint8_t address[4], char *out)
+{
+    char *at = out;
+    for (int i = 0; i < 4; i++) {
+        unsigned n = address[i];
+        if (n >= 100)
+            *at++ = (char)('0' + n / 100);
+        if (n >= 10)
+            *at++ = (char)('0' + n / 10 % 10);
+        *at++ = (char)('0' + n % 10);
+        *at++ = '.';
+    }
+    return (struct slice){out, (size_t)(at - out) - 1};
+}
+
+static struct slice format_peer(const struct peer *peer, char out[INET6_ADDRSTRLEN])
+{
+    if (peer->family == AF_INET)
+        return format_ipv4(peer->address, out);
+    if (peer->family == AF_INET6)
+        return slice_of(inet_ntop(AF_INET6, peer->address, out, INET6_ADDRSTRLEN));
+    return SLICE_NONE;
+}
+
+static void describe_peer(struct span *span, const struct peer *peer,
+                          const struct url_forwarded *forwarded)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct slice address = format_peer(peer, text);
+    span_string(span, ATTRIBUTE_CLIENT_ADDRESS, forwarded->client.at ? forwarded->client : address);
+    span_string(span, ATTRIBUTE_NETWORK_PEER_ADDRESS, address);
+    if (address.at)
+        span_integer(span, ATTRIBUTE_NETWORK_PEER_PORT, peer->port);
+}
+
+static void read_forwarded(const struct http1_fields *fields, struct url_forwarded *forwarded)
+{
+    const struct slice *value = fields->value;
+    memset(forwarded, 0, sizeof *forwarded);
+    if (value[HTTP1_FIELD_FORWARDED].at || value[HTTP1_FIELD_X_FORWARDED_FOR].at ||
+        value[HTTP1_FIELD_X_FORWARDED_PROTO].at || value[HTTP1_FIELD_X_FORWARDED_HOST].at)
+        url_forwarded(value[HTTP1_FIELD_FORWARDED], value[HTTP1_FIELD_X_FORWARDED_FOR],
+                      value[HTTP1_FIELD_X_FORWARDED_PROTO], value[HTTP1_FIELD_X_FORWARDED_HOST],
+                      forwarded);
+}
+
+/* The path and query of any form of target (RFC 9112, 3.2); absent for CONNECT's authority. */
+static struct slice origin_of(const struct http1_request *request, struct url *url)
+{
+    struct slice target = request->target;
+    if (target.at[0] == '/' || slice_equal(target, SLICE_LITERAL("*")))
+        return target;
+    if (http1_method(request->method) == HTTP1_METHOD_CONNECT || !url_split(target, url))
+        return SLICE_NONE;
+    size_t before = (size_t)(url->path.at - target.at);
+    return url->path.at ? slice_after(target, before) : SLICE_LITERAL("/");
+}
+
+static void describe_target(struct span *span, const struct http1_request *request,
+                            struct slice scheme, struct slice authority, char *scratch,
+                            size_t scratch_bytes)
+{
+    struct url url = {.path = SLICE_NONE};
+    struct slice origin = origin_of(request, &url);
+    if (!origin.at)
+        return;
+    origin = redact_target(&agent.redact, origin, scratch, scratch_bytes);
+    size_t path_length = slice_find(origin, '?');
+    span_string(span, ATTRIBUTE_URL_PATH, (struct slice){origin.at, path_length});
+    if (path_length < origin.length)
+        span_string(span, ATTRIBUTE_URL_QUERY, slice_after(origin, path_length + 1));
+    span_string(span, ATTRIBUTE_URL_SCHEME, scheme);
+    span_string(span, ATTRIBUTE_HTTP_TARGET, origin);
+    if (authority.length && origin.at[0] == '/') {
+        const struct slice parts[] = {scheme, SLICE_LITERAL("://"), authority, origin};
+        span_joined(span, ATTRIBUTE_HTTP_URL, parts, 4);
+    }
+}
+
+void server_span_request(struct span *span, const struct http1_request *request,
+                         const struct peer *peer, char *scratch, size_t scratch_bytes)
+{
+    const struct slice *value = request->fields.value;
+    struct url_forwarded forwarded;
+    read_forwarded(&request->fields, &forwarded);
+    struct slice host = forwarded.host;
+    uint16_t port = forwarded.port;
+    if (!host.at && !url_host_port(value[HTTP1_FIELD_HOST], &host, &port))
+        host = SLICE_NONE;
+
+    describe_method(span, request->method);
+    describe_target(span, request, forwarded.scheme.at ? forwarded.scheme : SLICE_LITERAL("http"),
+                    forwarded.host.at ? forwarded.host : value[HTTP1_FIELD_HOST], scratch,
+                    scratch_bytes);
+    span_string(span, ATTRIBUTE_SERVER_ADDRESS, host);
+    if (port)
+        span_integer(span, ATTRIBUTE_SERVER_PORT, port);
+    describe_peer(span, peer, &forwarded);
+    span_string(span, ATTRIBUTE_NETWORK_PROTOCOL_VERSION,
+                request->minor ? SLICE_LITERAL("1.1") : SLICE_LITERAL("1.0"));
+    span_string(span, ATTRIBUTE_USER_AGENT_ORIGINAL, value[HTTP1_FIELD_USER_AGENT]);
+    span_integer(span, ATTRIBUTE_THREAD_ID, context_thread_id());
+    span_string(span, ATTRIBUTE_THREAD_NAME, context_thread_name());
+    capture_fields(&agent.request_capture, &agent.redact, &request->fields, span);
+}
+
+void server_span_response(struct span *span, const struct http1_response *response)
+{
+    span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE, response->fields.value[HTTP1_FIELD_CONTENT_TYPE]);
+    capture_fields(&agent.response_capture, &agent.redact, &response->fields, span);
+}
+
+void server_span_name(struct span *span, unsigned status)
+{
+    struct slice method = span_find_string(span->record, ATTRIBUTE_HTTP_REQUEST_METHOD);
+    if (slice_equal(method, SLICE_LITERAL("_OTHER")))
+        method = SLICE_LITERAL("HTTP");
+    struct slice path = span_find_string(span->record, ATTRIBUTE_URL_PATH);
+    char made[ROUTE_BYTES];
+    struct slice route = SLICE_NONE;
+    if (path.at && path.at[0] == '/')
+        route = route_of(&agent.route_patterns, &agent.route_set, path, status && status != 404,
+                         made, sizeof made);
+    if (!route.at) {
+        span_name(span, method);
+        return;
+    }
+    span_string(span, ATTRIBUTE_HTTP_ROUTE, route);
+    const struct slice parts[] = {method, SLICE_LITERAL(" "), route};
+    span_joined_name(span, parts, 3);
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Bytes of a connection become exchanges: the parser is fed, heads that arrive in pieces are
+ * collected, requests wait in the pipeline for their responses. */
+#include "agent/connection.h"
+#include "agent/connection_private.h"
+
+#include "agent/counters.h"
+#include "agent/exchange.h"
+#include "agent/slab.h"
+
+/* Longest head that is looked at. Servers' own limits lie between 8 KiB (node, nginx) and
+ * 64 KiB (tomcat's largest common setting). */
+#define HEAD_BYTES 65536
+
+/* Beginnings of heads, while the rest is on its way: 64 KiB of address space each, of which only
+ * the pages written are resident. At most 16,384 at a time. */
+static struct slab head_buffers = SLAB_INIT(HEAD_BYTES, 64, 64 * SLAB_CHUNKS);
+
+/* What the pipeline remembers of a request besides its slot. */
+#define ENTRY_SLOT     0x3fffffffu
+#define ENTRY_METHOD   30 /* the shift of enum http1_method */
+
+static bool pipeline_place(struct pipeline *pipeline, uint32_t entry)
+{
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
+    if (placed - atomic_load_explicit(&pipeline->taken, memory_order_acquire) ==
+        CONNECTION_PIPELINE)
+        return false;
+    atomic_store_explicit(&pipeline->entries[placed % CONNECTION_PIPELINE], entry,
+                          memory_order_relaxed);
+    atomic_store_explicit(&pipeline->placed, placed + 1, memory_order_release);
+    return true;
+}
+
+/* The oldest entry, 0 when there is none. */
+static uint32_t pipeline_front(struct pipeline *pipeline)
+{
+    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_relaxed);
+    if (taken == atomic_load_explicit(&pipeline->placed, memory_order_acquire))
+        return 0;
+    return atomic_load_explicit(&pipeline->entries[taken % CONNECTION_PIPELINE],
+                                memory_order_relaxed);
+}
+
+static void pipeline_take(struct pipeline *pipeline)
+{
+    atomic_fetch_add_explicit(&pipeline->taken, 1, memory_order_release);
+}
+
+static struct exchange *entry_exchange(uint32_t entry)
+{
+    uint32_t slot = entry & ENTRY_SLOT;
+    return slot && slot != CONNECTION_UNTRACED ? exchange_at(slot - 1) : NULL;
+}
+
+/* The thread works for the oldest request that waits for its answer. */
+static void make_front_current(struct connection *connection)
+{
+    struct exchange *front = entry_exchange(pipeline_front(&connection->pipeline));
+    if (!front) {
+        context_clear();
+        return;
+    }
+    struct context context = exchange_context(front);
+    context_set(&context);
+}
+
+static void stop_collecting(struct direction *direction)
+{
+    if (direction->collecting)
+        slab_give(&head_buffers, direction->buffer);
+    direction->collecting = false;
+}
+
+static void lose(struct connection *connection)
+{
+    connection_make_opaque(connection, true);
+}
+
+/* A complete request head: an exchange begins. */
+static void request_began(struct connection *connection, const struct http1_request *request)
+{
+    struct direction *received = &connection->received;
+    struct exchange *exchange = exchange_begin(request, &connection->peer, received->head_ns);
+    uint32_t entry = exchange ? exchange->slot + 1 : CONNECTION_UNTRACED;
+    entry |= (uint32_t)http1_method(request->method) << ENTRY_METHOD;
+
+    http1_body_of_request(&received->body, request);
+    if (exchange && received->body.framing == HTTP1_LENGTH)
+        atomic_store_explicit(&exchange->request_body_bytes, received->body.remaining,
+                              memory_order_relaxed);
+    if (!pipeline_place(&connection->pipeline, entry)) {
+        if (exchange)
+            exchange_forget(exchange);
+        counters_add(&counters.dropped_exchanges, 1);
+        lose(connection);
+        return;
+    }
+    context_request_read();
+    if (received->body.state == HTTP1_BODY_BAD)
+        received->state = DIRECTION_TUNNEL; /* the answer to this one is still read */
+    else if (received->body.state == HTTP1_BODY_MORE)
+        received->state = DIRECTION_BODY;
+}
+
+static void response_over(struct connection *connection, uint64_t now_ns)
+{
+    struct direction *sent = &connection->sent;
+    uint32_t entry = pipeline_front(&connection->pipeline);
+    struct exchange *exchange = entry_exchange(entry);
+    sent->state = DIRECTION_HEAD;
+    bool was_current = false;
+    if (exchange) {
+        const struct context *current = context_current();
+        was_current = current->exchange == exchange->slot + 1 &&
+                      current->generation == atomic_load_explicit(&exchange->generation,
+                                                                  memory_order_relaxed);
+        exchange_end(exchange, sent->body.seen_bytes, now_ns);
+    }
+    pipeline_take(&connection->pipeline);
+    /* What a thread does after a response still belongs to it, unless the next request is
+     * already there: it was read along with this one and will be handled without a read. */
+    if (was_current && pipeline_front(&connection->pipeline))
+        make_front_current(connection);
+}
+
+/* A complete response head. */
+static void response_began(struct connection *connection, const struct http1_response *response,
+                           uint64_t now_ns)
+{
+    struct direction *sent = &connection->sent;
+    uint32_t entry = pipeline_front(&connection->pipeline);
+    if (!entry) {
+        lose(connection); /* an answer to what was no complete request */
+        return;
+    }
+    if (http1_is_interim(response))
+        return;
+    struct exchange *exchange = entry_exchange(entry);
+    if (exchange)
+        exchange_answered(exchange, response);
+
+    http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> ENTRY_METHOD));
+    bool tunnel = sent->body.framing == HTTP1_TUNNEL;
+    if (sent->body.state == HTTP1_BODY_BAD)
+        lose(connection);
+    else if (sent->body.state == HTTP1_BODY_MORE && !tunnel)
+        sent->state = DIRECTION_BODY;
+    else
+        response_over(connection, now_ns);
+    if (tunnel)
+        connection_make_opaque(connection, false);
+}
+
+/* Parses a head at the beginning of `bytes`. OK: *length is its size and it was acted on. */
+static enum parse take_head(struct connection *connection, struct direction *direction,
+                            struct slice bytes, size_t *length, uint64_t now_ns)
+{
+    if (direction == &connection->received) {
+        struct http1_request request;
+        enum parse parsed = http1_parse_request(bytes, &request);
+        if (parsed != PARSE_OK)
+            return parsed;
+        *length = request.head_length;
+        request_began(connection, &request);
+        return PARSE_OK;
+    }
+    struct http1_response response;
+    enum parse parsed = http1_parse_response(bytes, &response);
+    if (parsed != PARSE_OK)
+        return parsed;
+    *length = response.head_length;
+    response_began(connection, &response, now_ns);
+    return PARSE_OK;
+}
+
+/* Could a head begin like this? Asked while one is incomplete, so that what is not HTTP does not
+ * fill buffers. */
+static bool hopeless(const struct connection *connection, const struct direction *direction,
+                     struct slice bytes)
+{
+    if (direction == &connection->received)
+        return http1_detect_request(bytes) == PARSE_BAD;
+    return http1_detect_response(bytes) == PARSE_BAD;
+}
+
+/* Adds to a head that is being collected. Returns how many of `bytes` belong to it. */
+static size_t collect(struct connection *connection, struct direction *direction,
+                      struct slice bytes, uint64_t now_ns)
+{
+    if (!direction->collecting) {
+        if (hopeless(connection, direction, bytes) ||
+            !slab_take(&head_buffers, &direction->buffer)) {
+            lose(connection);
+            return bytes.length;
+        }
+        direction->collecting = true;
+        direction->collected = 0;
+        direction->scanned = 0;
+    }
+    char *buffer = slab_at(&head_buffers, direction->buffer);
+    size_t room = HEAD_BYTES - direction->collected;
+    size_t taken = bytes.length < room ? bytes.length : room;
+    memcpy(buffer + direction->collected, bytes.at, taken);
+    struct slice head = {buffer, direction->collected + taken};
+
+    size_t length;
+    if (http1_find_head(head, &direction->scanned, &length) != PARSE_OK) {
+        bool first_line = direction->collected < 32;
+        direction->collected += (uint32_t)taken;
+        bool full = direction->collected == HEAD_BYTES;
+        if (full)
+            counters_add(&counters.heads_too_long, 1);
+        if (full || (first_line && hopeless(connection, direction, head)))
+            lose(connection);
+        return bytes.length;
+    }
+    size_t consumed = length - direction->collected;
+    size_t parsed_length;
+    if (take_head(connection, direction, (struct slice){buffer, length}, &parsed_length,
+                  now_ns) != PARSE_OK)
+        lose(connection);
+    stop_collecting(direction);
+    return consumed;
+}
+
+static size_t feed_head(struct connection *connection, struct direction *direction,
+                        struct slice bytes, uint64_t now_ns)
+{
+    if (direction->collecting)
+        return collect(connection, direction, bytes, now_ns);
+
+    direction->head_ns = now_ns;
+    size_t length;
+    switch (take_head(connection, direction, bytes, &length, now_ns)) {
+    case PARSE_OK:
+        return length;
+    case PARSE_MORE:
+        return collect(connection, direction, bytes, now_ns);
+    default:
+        lose(connection);
+        return bytes.length;
+    }
+}
+
+static void body_over(struct connection *connection, struct direction *direction, uint64_t now_ns)
+{
+    if (direction == &connection->sent)
+        response_over(connection, now_ns);
+    else
+        direction->state = DIRECTION_HEAD;
+}
+
+/* A request's body has no length but what was counted: tell its exchange. The body of the newest
+ * request is the one being read. */
+static void note_request_body(struct connection *connection)
+{
+    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed);
+    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
+    if (placed == taken)
+        return; /* answered before its body was through */
+    uint32_t entry = atomic_load_explicit(
+        &connection->pipeline.entries[(placed - 1) % CONNECTION_PIPELINE], memory_order_relaxed);
+    struct exchange *exchange = entry_exchange(entry);
+    if (exchange)
+        atomic_store_explicit(&exchange->request_body_bytes, connection->received.body.seen_bytes,
+                              memory_order_relaxed);
+}
+
+static size_t feed_body(struct connection *connection, struct direction *direction,
+                        struct slice bytes, uint64_t now_ns)
+{
+    struct http1_body *body = &direction->body;
+    size_t consumed = bytes.length;
+    if (bytes.at)
+        consumed = http1_body_feed(body, bytes);
+    else
+        http1_body_skip(body, bytes.length);
+
+    if (direction == &connection->received && body->framing == HTTP1_CHUNKED)
+        note_request_body(connection);
+    if (body->state == HTTP1_BODY_BAD)
+        lose(connection);
+    else if (body->state == HTTP1_BODY_DONE)
+        body_over(connection, direction, now_ns);
+    return consumed;
+}
+
+static void feed(struct connection *connection, struct direction *direction, struct slice bytes,
+                 uint64_t now_ns)
+{
+    while (bytes.length && !atomic_load_explicit(&connection->opaque, memory_order_relaxed)) {
+        size_t consumed;
+        if (direction->state == DIRECTION_BODY) {
+            consumed = feed_body(connection, direction, bytes, now_ns);
+        } else if (direction->state == DIRECTION_TUNNEL) {
+            return;
+        } else if (bytes.at) {
+            consumed = feed_head(connection, direction, bytes, now_ns);
+        } else {
+            lose(connection); /* bytes we did not see held a head */
+            return;
+        }
+        bytes = (struct slice){bytes.at ? bytes.at + consumed : NULL, bytes.length - consumed};
+    }
+}
+
+static void touch(struct connection *connection, uint64_t now_ns)
+{
+    atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
+    atomic_store_explicit(&connection->last_ns, now_ns, memory_order_relaxed);
+}
+
+void stream_received(struct connection *connection, const char *bytes, size_t length,
+                     uint64_t now_ns)
+{
+    touch(connection, now_ns);
+    if (connection->role == CONNECTION_UNKNOWN)
+        connection->role = CONNECTION_SERVER; /* it is spoken to first */
+    if (connection->role == CONNECTION_CLIENT) {
+        context_set(&connection->context);
+        return;
+    }
+    feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
+    make_front_current(connection);
+}
+
+void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)
+{
+    touch(connection, now_ns);
+    if (connection->role == CONNECTION_UNKNOWN)
+        connection->role = CONNECTION_CLIENT; /* it speaks first */
+    if (connection->role == CONNECTION_CLIENT)
+        return; /* its context was taken when the sending began */
+    feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
+}
+
+void stream_sending_ended(struct connection *connection, uint64_t now_ns)
+{
+    struct direction *sent = &connection->sent;
+    if (connection->role == CONNECTION_SERVER && sent->state == DIRECTION_BODY &&
+        sent->body.framing == HTTP1_UNTIL_CLOSE)
+        response_over(connection, now_ns);
+}
+
+void stream_close(struct connection *connection)
+{
+    uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
+    bool ours = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
+                connection_fork_epoch();
+    if (ours)
+        stream_sending_ended(connection, end_ns);
+
+    uint32_t entry;
+    while ((entry = pipeline_front(&connection->pipeline)) != 0) {
+        struct exchange *exchange = entry_exchange(entry);
+        bool began = connection->sent.state == DIRECTION_BODY;
+        connection->sent.state = DIRECTION_HEAD;
+        if (exchange && ours)
+            exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
+                           SLICE_LITERAL("connection_aborted"));
+        else if (exchange)
+            exchange_forget(exchange);
+        pipeline_take(&connection->pipeline);
+    }
+    stop_collecting(&connection->received);
+    stop_collecting(&connection->sent);
+}
