@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/http1_fields.h"
+
+#include "agent/http1_scan.h"
+
+#define BIT(field) (1U << (field))
+
+_Static_assert(HTTP1_FIELD_COUNT <= 32, "`repeated` has 32 bits");
+#define HTTP1_FIELD(identifier, letter, name)                                                      \
+    _Static_assert(sizeof(name) > 4, "name_is reads four bytes at once");
+#include "agent/http1_fields.def"
+#undef HTTP1_FIELD
+
+const struct slice http1_field_names[HTTP1_FIELD_COUNT] = {
+#define HTTP1_FIELD(identifier, letter, name) {name, sizeof(name) - 1},
+#include "agent/http1_fields.def"
+#undef HTTP1_FIELD
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* White space and the line ends of folded lines, which RFC 9112, 5.2 lets a reader take for
+ * spaces. */
+static struct slice trim_folds(const char *at, const char *end)
+{
+    while (at < end && (is_blank(*at) || *at == '\r' || *at == '\n'))
+        at++;
+    while (at < end && (is_blank(end[-1]) || end[-1] == '\r' || end[-1] == '\n'))
+        end--;
+    return (struct slice){at, (size_t)(end - at)};
+}
+
+/* Words of a name, compared without regard to case: a letter differs from its capital in bit
+ * 0x20, and of the bytes of our names only letters have bit 0x40, so the mask is made from the
+ * name, and for a constant name by the compiler. */
+static inline bool word_is(const char *at, const char *lower)
+{
+    uint64_t have;
+    uint64_t want;
+    memcpy(&have, at, sizeof have);
+    memcpy(&want, lower, sizeof want);
+    return (have | ((want & 0x4040404040404040U) >> 1)) == want;
+}
+
+static inline bool half_word_is(const char *at, const char *lower)
+{
+    uint32_t have;
+    uint32_t want;
+    memcpy(&have, at, sizeof have);
+    memcpy(&want, lower, sizeof want);
+    return (have | ((want & 0x40404040U) >> 1)) == want;
+}
+
+/* The last word overlaps the one before it, so that nothing past the name is read. */
+static inline bool name_is(const char *at, const char *lower, size_t length)
+{
+    if (length < 8)
+        return half_word_is(at, lower) && half_word_is(at + length - 4, lower + length - 4);
+    for (size_t i = 0; i + 8 < length; i += 8)
+        if (!word_is(at + i, lower + i))
+            return false;
+    return word_is(at + length - 8, lower + length - 8);
+}
+
+/* HTTP1_FIELD_COUNT: not one of the table's. */
+static inline enum http1_field recognise(struct slice name)
+{
+    if (name.length == 0)
+        return HTTP1_FIELD_COUNT;
+    switch (name.length << 8 | (unsigned char)(name.at[0] | 0x20)) {
+#define HTTP1_FIELD(identifier, letter, text)                                                      \
+    case (sizeof(text) - 1) << 8 | (letter):                                                       \
+        return name_is(name.at, text, sizeof(text) - 1) ? HTTP1_FIELD_##identifier                 \
+                                                        : HTTP1_FIELD_COUNT;
+#include "agent/http1_fields.def"
+#undef HTTP1_FIELD
+    default:
+        return HTTP1_FIELD_COUNT;
+    }
+}
+
+struct field_line {
+    const char *name;
+    const char *colon;    /* NULL: not a field */
+    const char *line_end; /* the LF after the last folded line */
+};
+
+/* One field line with the folded lines after it. MORE where the line, or the byte behind it that
+ * could begin a folded one, is not there. */
+static inline enum parse find_line(const char *at, const char *end, struct field_line *line)
+{
+    line->name = at;
+    line->line_end = NULL;
+    line->colon = scan_either(at, end, ':', '\n');
+    if (line->colon == NULL)
+        return PARSE_MORE;
+    line->line_end = line->colon;
+    if (*line->colon == '\n')
+        line->colon = NULL;
+    else
+        line->line_end = scan_byte(line->colon, end, '\n');
+    while (line->line_end != NULL && line->line_end + 1 < end && is_blank(line->line_end[1]))
+        line->line_end = scan_byte(line->line_end + 1, end, '\n');
+    return line->line_end != NULL && line->line_end + 1 < end ? PARSE_OK : PARSE_MORE;
+}
+
+/* Name and value of a line. False for a line that is no field: no colon, nothing before it, or a
+ * space first, which is what RFC 9112, 2.2 has a reader skip after the start line. */
+static inline bool split_line(const struct field_line *line, struct slice *name,
+                              struct slice *value)
+{
+    if (line->colon == NULL || line->colon == line->name || is_blank(line->name[0]))
+        return false;
+    const char *name_end = line->colon;
+    while (is_blank(name_end[-1]))
+        name_end--;
+    *name = (struct slice){line->name, (size_t)(name_end - line->name)};
+    *value = trim_folds(line->colon + 1, line->line_end);
+    return true;
+}
+
+static inline void note_field(struct http1_fields *fields, const struct field_line *line,
+                              struct slice name, struct slice value)
+{
+    enum http1_field field = recognise(name);
+    if (field == HTTP1_FIELD_COUNT)
+        return;
+    if ((field == HTTP1_FIELD_CONTENT_LENGTH || field == HTTP1_FIELD_TRANSFER_ENCODING) &&
+        name.at + name.length != line->colon)
+        fields->unclear_framing = true;
+    if (fields->value[field].at == NULL)
+        fields->value[field] = value;
+    else
+        fields->repeated |= BIT(field);
+}
+
+enum parse http1_parse_fields(struct slice bytes, struct http1_fields *fields, size_t *length)
+{
+    const char *at = bytes.at;
+    const char *end = bytes.at + bytes.length;
+
+    memset(fields, 0, sizeof *fields);
+    for (;;) {
+        size_t blank = scan_line_end(at, end);
+        if (blank != 0) {
+            fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
+            *length = fields->lines.length + blank;
+            return PARSE_OK;
+        }
+        struct field_line line;
+        if (find_line(at, end, &line) != PARSE_OK)
+            return PARSE_MORE;
+        struct slice name;
+        struct slice value;
+        if (split_line(&line, &name, &value))
+            note_field(fields, &line, name, value);
+        at = line.line_end + 1;
+    }
+}
+
+/* The section was seen to be complete, so a line that lacks its end, or the byte behind it, is
+ * the last one. */
+bool http1_next_field(struct slice *lines, struct slice *name, struct slice *value)
+{
+    while (lines->length != 0) {
+        const char *end = lines->at + lines->length;
+        struct field_line line;
+        if (find_line(lines->at, end, &line) != PARSE_OK && line.line_end == NULL)
+            line.line_end = end;
+        bool found = split_line(&line, name, value);
+        *lines = line.line_end < end ? slice_after(*lines, (size_t)(line.line_end + 1 - lines->at))
+                                     : (struct slice){end, 0};
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+bool http1_next_value(struct slice *lines, enum http1_field field, struct slice *value)
+{
+    struct slice name;
+    while (http1_next_field(lines, &name, value))
+        if (recognise(name) == field)
+            return true;
+    return false;
+}
+
+bool http1_next_element(struct slice *list, struct slice *element)
+{
+    if (list->at == NULL)
+        return false;
+    size_t comma = slice_find(*list, ',');
+    *element = trim_folds(list->at, list->at + comma);
+    *list = comma < list->length ? slice_after(*list, comma + 1) : SLICE_NONE;
+    return true;
+}
+
+static bool value_lists(struct slice list, struct slice token)
+{
+    struct slice element;
+    while (http1_next_element(&list, &element))
+        if (slice_equal_nocase(element, token))
+            return true;
+    return false;
+}
+
+bool http1_lists(const struct http1_fields *fields, enum http1_field field, struct slice token)
+{
+    if ((fields->repeated & BIT(field)) == 0)
+        return value_lists(fields->value[field], token);
+    struct slice lines = fields->lines;
+    struct slice value;
+    while (http1_next_value(&lines, field, &value))
+        if (value_lists(value, token))
+            return true;
+    return false;
+}
