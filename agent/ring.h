@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ring.h - finished spans on their way to the exporter.
+ *
+ * Many threads write, one reads. A write never blocks, never allocates and makes no system call
+ * (but for a thread's first, which asks for its id): when the ring is full the record is dropped
+ * and the caller counts it, because an application must not wait for its own telemetry. A signal
+ * handler may write in the middle of the write it interrupted.
+ *
+ * A writer that is killed, cancelled or jumps away in the middle of a record blocks the reader
+ * for about a second at most; then its record is retired and counted. Its memory is not used again
+ * while it may still be written (see ring.c), so a writer that was merely slow spoils nobody's
+ * record.
+ *
+ * The ring has no pointers inside: it may be mapped elsewhere and by other processes. */
+#ifndef AGENT_RING_H
+#define AGENT_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RING_RECORD_BYTES_MAX 16384u
+#define RING_RECORDS_MAX      ((1u << 20) - 1) /* records that may wait, whatever ring_limit says */
+
+struct ring;
+
+/* Bytes of memory for at least that many bytes of records, each counted as a multiple of 56. */
+size_t ring_bytes(size_t capacity_bytes);
+
+/* Makes a ring in zeroed memory, aligned to 64 bytes or better. It uses the largest power of two
+ * that fits and touches only its head. NULL: misaligned, or too small for one record. */
+struct ring *ring_init(void *memory, size_t bytes);
+
+/* Bounds how many records may wait, 1..RING_RECORDS_MAX (values outside are brought inside).
+ * Before the first write. */
+void ring_limit(struct ring *ring, uint32_t records);
+
+/* Any thread, also in a signal handler. `record` may be unaligned; `length` is a multiple of 8 in
+ * 8..RING_RECORD_BYTES_MAX. False: the ring is full (or the length is wrong), nothing was written,
+ * the caller counts. True: the record is in the ring, or the reader lost patience with this writer
+ * and has counted the record as abandoned; either way it is accounted for. */
+bool ring_write(struct ring *ring, const void *record, uint32_t length);
+
+/* One reader. Takes the oldest record: copies it to `into` (8-byte aligned, `capacity` bytes, at
+ * least RING_RECORD_BYTES_MAX: a record that does not fit is dropped and counted as abandoned).
+ * Returns its length, 0 when the ring is empty or the oldest record is still being written. In the
+ * second case ring_pending() is not 0: read again within 100 ms, because patience is measured in
+ * time and in visits. Keeps errno. */
+uint32_t ring_read(struct ring *ring, void *into, uint32_t capacity);
+
+/* Records claimed and not yet taken: waiting or being written. */
+uint32_t ring_pending(const struct ring *ring);
+
+/* More than half full, in bytes or in records: two loads, for a writer to decide on a wake-up. */
+bool ring_filling(const struct ring *ring);
+
+/* Since ring_init: records retired because their writer did not finish them, and records written,
+ * the retired ones not included (exact while no write is under way). */
+uint64_t ring_abandoned(const struct ring *ring);
+uint64_t ring_written(const struct ring *ring);
+
+/* Forgets the thread ids that writers have cached, all threads'. In a forked child, before its
+ * first write: the ids it inherited are its parent's. */
+void ring_thread_reset(void);
+
+#endif
