@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/pairs.h"
+
+struct pairs pairs_of(const char *text)
+{
+    return (struct pairs){piece_of(text), 0};
+}
+
+static int hexadecimal(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = piece_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool control(char c)
+{
+    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* Takes one character, encoded or not, from the front. */
+static bool take_character(struct piece *rest, char *c)
+{
+    size_t used = 1;
+    *c = rest->at[0];
+    if (*c == '%') {
+        if (rest->length < 3)
+            return false;
+        int high = hexadecimal(rest->at[1]);
+        int low = hexadecimal(rest->at[2]);
+        if (high < 0 || low < 0)
+            return false;
+        *c = (char)(high << 4 | low);
+        used = 3;
+    }
+    rest->at += used;
+    rest->length -= used;
+    return !control(*c);
+}
+
+static bool well_formed(struct piece text)
+{
+    char c;
+    while (text.length)
+        if (!take_character(&text, &c))
+            return false;
+    return true;
+}
+
+/* Decodes well-formed text and terminates it; false when it does not fit. */
+static bool decode(struct piece text, char *out, size_t out_bytes, size_t *length)
+{
+    char c;
+    *length = 0;
+    while (text.length) {
+        if (*length + 1 >= out_bytes)
+            return false;
+        (void)take_character(&text, &c);
+        out[(*length)++] = c;
+    }
+    if (*length >= out_bytes)
+        return false;
+    out[*length] = '\0';
+    return true;
+}
+
+enum pairs_result pairs_next(struct pairs *pairs, char *buffer, size_t buffer_bytes,
+                             struct pairs_pair *pair)
+{
+    struct piece text;
+    do {
+        if (!piece_next(&pairs->rest, ',', &text))
+            return PAIRS_END;
+    } while (text.length == 0);
+
+    pairs->index++;
+    size_t equals = piece_find(text, '=');
+    if (equals == text.length)
+        return PAIRS_MALFORMED;
+    struct piece key = piece_trim((struct piece){text.at, equals});
+    struct piece value = piece_trim((struct piece){text.at + equals + 1, text.length - equals - 1});
+    if (key.length == 0 || !well_formed(key) || !well_formed(value))
+        return PAIRS_MALFORMED;
+    if (!buffer)
+        return PAIRS_PAIR;
+
+    struct pairs_pair found;
+    if (!decode(key, buffer, buffer_bytes, &found.key_length))
+        return PAIRS_TOO_LONG;
+    char *behind = buffer + found.key_length + 1;
+    if (!decode(value, behind, buffer_bytes - found.key_length - 1, &found.value_length))
+        return PAIRS_TOO_LONG;
+    found.key = buffer;
+    found.value = behind;
+    *pair = found;
+    return PAIRS_PAIR;
+}
+
+const char *pairs_find(const char *text, const char *key, char *buffer, size_t buffer_bytes)
+{
+    size_t found_bytes = 0; /* the value found so far lies at the buffer's start, terminated */
+    struct pairs pairs = pairs_of(text);
+    struct pairs_pair pair;
+    enum pairs_result result;
+
+    while (true) {
+        result = pairs_next(&pairs, buffer + found_bytes, buffer_bytes - found_bytes, &pair);
+        if (result == PAIRS_END)
+            return found_bytes ? buffer : NULL;
+        if (result != PAIRS_PAIR || strcmp(pair.key, key) != 0)
+            continue;
+        found_bytes = pair.value_length + 1;
+        memmove(buffer, pair.value, found_bytes);
+    }
+}
