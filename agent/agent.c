@@ -127,7 +127,7 @@ static void at_exit(void)
 void agent_hand_over(const struct span_record *record)
 {
     counters_add(&counters.spans_ended, 1);
-    if (!ring_write(agent.region.ring, record, record->length))
+    if (!agent.region.ring || !ring_write(agent.region.ring, record, record->length))
         counters_add(&counters.dropped_queue_full, 1);
 
     if (agent.exporter.start)
@@ -137,7 +137,7 @@ void agent_hand_over(const struct span_record *record)
     if (!atomic_load_explicit(&exit_registered, memory_order_relaxed) &&
         !atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
         atexit(at_exit);
-    if (ring_filling(agent.region.ring) && agent.exporter.wake)
+    if (agent.region.ring && ring_filling(agent.region.ring) && agent.exporter.wake)
         agent.exporter.wake();
 }
 

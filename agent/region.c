@@ -101,20 +101,19 @@ bool region_init(struct region *region, size_t ring_records, size_t exchange_byt
     return furnished;
 }
 
-bool region_reset(struct region *region)
+bool region_reset_ring(struct region *region)
 {
     if (!region->base)
         return false;
     int saved = errno;
-    bool empty = madvise(region->base, region->bytes, MADV_DONTNEED) == 0;
-    if (!empty) { /* locked pages refuse; a new mapping in their place does not */
-        empty = mmap(region->base, region->bytes, PROT_READ | PROT_WRITE, MAP_FLAGS | MAP_FIXED, -1,
-                     0) != MAP_FAILED;
-        keep_pages_small(region);
-    }
+    size_t bytes = ((const struct region_header *)region->base)->exchange_offset;
+    bool empty = madvise(region->base, bytes, MADV_DONTNEED) == 0;
+    if (!empty) /* locked pages refuse; a new mapping in their place does not */
+        empty = mmap(region->base, bytes, PROT_READ | PROT_WRITE, MAP_FLAGS | MAP_FIXED, -1, 0) !=
+                MAP_FAILED;
     bool furnished = empty && furnish(region);
     if (!furnished)
-        region_destroy(region);
+        region->ring = NULL;
     errno = saved;
     return furnished;
 }

@@ -46,10 +46,11 @@ struct region {
 bool region_init(struct region *region, size_t ring_records, size_t exchange_bytes_each,
                  unsigned exchange_count);
 
-/* In a forked child, by its only user: empty memory under the same addresses. The records and
- * exchanges inherited are dropped without being counted, because they are the parent's and the
- * parent has them still. False: the kernel refused; the region is destroyed. Keeps errno. */
-bool region_reset(struct region *region);
+/* In a forked child, by its only user: an empty ring under the same address. The records inherited
+ * are dropped without being counted, because they are the parent's and the parent has them still.
+ * Exchanges stay: an open one belongs to the process that moves its next byte. False: the kernel
+ * refused; then region->ring is NULL. Keeps errno. */
+bool region_reset_ring(struct region *region);
 
 void region_destroy(struct region *region);
 
