@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The agent from the seam to the ring: bytes go in through observe_*, records come out. No socket
+ * is opened; descriptors are numbers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/connection.h"
+#include "agent/context.h"
+#include "agent/counters.h"
+#include "agent/exchange.h"
+#include "agent/observe.h"
+
+#define FD 900
+
+static _Alignas(8) unsigned char memory[RING_RECORD_BYTES_MAX];
+
+static const char *from_environment(void *context, const char *name)
+{
+    (void)context;
+    static const char *const set[][2] = {
+        {"OTEL_AGENT_CAPTURE_REQUEST_HEADERS", "X-Tenant,Authorization"},
+        {"OTEL_AGENT_HTTP_ROUTES", "/shop/{name}"},
+    };
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++)
+        if (strcmp(name, set[i][0]) == 0)
+            return set[i][1];
+    return NULL;
+}
+
+static int open_gate(void **state)
+{
+    (void)state;
+    if (!config_parse(&agent.config, from_environment, NULL, NULL))
+        return -1;
+    agent_open();
+    return agent_prepare() ? 0 : -1;
+}
+
+static const struct span_record *next_span(void)
+{
+    return ring_read(agent.region.ring, memory, sizeof memory) ? (struct span_record *)memory
+                                                              : NULL;
+}
+
+static int start_empty(void **state)
+{
+    (void)state;
+    connection_release(FD);
+    connection_release(FD + 1);
+    while (next_span())
+        ;
+    context_clear();
+    memset(&counters, 0, sizeof counters);
+    return 0;
+}
+
+static void accept_connection(int fd)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(4711)};
+    peer.sin_addr.s_addr = htonl(0xC0A80001); /* 192.168.0.1 */
+    socklen_t length = sizeof peer;
+    struct accepting accepting;
+    observe_accepting(&accepting, (struct sockaddr *)&peer, &length);
+    observe_accepted(&accepting, 3, fd);
+}
+
+static void receive(int fd, const char *text)
+{
+    observe_received(fd, text, (ssize_t)strlen(text), 0);
+}
+
+static void answer(int fd, const char *text)
+{
+    struct sending sending = observe_sending(fd);
+    observe_sent(&sending, text, (ssize_t)strlen(text));
+}
+
+static int64_t integer(const struct span_record *span, enum attribute attribute)
+{
+    int64_t value = -1;
+    span_find_integer(span, attribute, &value);
+    return value;
+}
+
+static void assert_text(struct slice found, const char *expected)
+{
+    char text[512] = "";
+    assert_true(found.length < sizeof text);
+    if (found.length)
+        memcpy(text, found.at, found.length);
+    assert_string_equal(text, expected);
+}
+
+static void a_request_and_its_response_make_a_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    errno = 42;
+    receive(FD, "GET /products/17?color=red&token=abc HTTP/1.1\r\nHost: shop.example:8080\r\n"
+                "User-Agent: curl/8\r\nX-Tenant: blue\r\nAuthorization: Basic c2VjcmV0\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\nhel");
+    assert_null(next_span());
+    answer(FD, "lo");
+    assert_int_equal(errno, 42);
+
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_int_equal(span->kind, SPAN_KIND_SERVER);
+    assert_int_equal(span->status, SPAN_STATUS_UNSET);
+    assert_text(span_find_name(span), "GET /products/{id}");
+    assert_text(span_find_string(span, ATTRIBUTE_URL_PATH), "/products/17");
+    assert_text(span_find_string(span, ATTRIBUTE_URL_QUERY), "color=red&token=REDACTED");
+    assert_text(span_find_string(span, ATTRIBUTE_HTTP_URL),
+                "http://shop.example:8080/products/17?color=red&token=REDACTED");
+    assert_text(span_find_string(span, ATTRIBUTE_SERVER_ADDRESS), "shop.example");
+    assert_int_equal(integer(span, ATTRIBUTE_SERVER_PORT), 8080);
+    assert_text(span_find_string(span, ATTRIBUTE_CLIENT_ADDRESS), "192.168.0.1");
+    assert_int_equal(integer(span, ATTRIBUTE_NETWORK_PEER_PORT), 4711);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE), 200);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), 5);
+    assert_true(span->end_ns >= span->start_ns && span->start_ns > 0);
+    for (const struct span_entry *entry = span_next_entry(span, NULL); entry;
+         entry = span_next_entry(span, entry))
+        assert_null(memmem(entry->bytes, entry->length, "c2VjcmV0", 8));
+    assert_null(next_span());
+}
+
+static void an_incoming_traceparent_is_the_parent(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n"
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+                "tracestate: a=1\r\ntracestate: b=2\r\nbaggage: user=7\r\n\r\n");
+    char carried[EXCHANGE_BAGGAGE_BYTES];
+    assert_int_equal(exchange_copy_tracestate(context_current(), carried), 7);
+    assert_memory_equal(carried, "a=1,b=2", 7);
+    assert_int_equal(exchange_copy_baggage(context_current(), carried), 6);
+    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
+    assert_int_equal(exchange_copy_tracestate(context_current(), carried), 0);
+
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_int_equal(span->trace_id[0], 0x0a);
+    assert_int_equal(span->parent_id[0], 0xb7);
+    assert_int_equal(span->parent_remote, 1);
+}
+
+static void an_unsampled_parent_leaves_no_span_but_a_context(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n"
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n\r\n");
+    assert_int_equal(context_current()->span.trace_id[0], 0x0a);
+    assert_int_equal(context_current()->span.flags & TRACE_FLAG_SAMPLED, 0);
+    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
+    assert_null(next_span());
+}
+
+static void bytes_one_by_one_make_the_same_spans(void **state)
+{
+    (void)state;
+    static const char requests[] = "POST /shop/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                   "3\r\nabc\r\n0\r\n\r\n"
+                                   "\r\nHEAD /shop/b HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char responses[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Oops\r\n"
+                                    "Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
+                                    "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n";
+    accept_connection(FD);
+    for (size_t i = 0; i < sizeof requests - 1; i++)
+        observe_received(FD, requests + i, 1, 0);
+    for (size_t i = 0; i < sizeof responses - 1; i++) {
+        struct sending sending = observe_sending(FD);
+        observe_sent(&sending, responses + i, 1);
+    }
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_text(span_find_name(span), "POST /shop/{name}");
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE), 3);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), 2);
+    assert_int_equal(span->status, SPAN_STATUS_ERROR);
+    assert_text(span_find_string(span, ATTRIBUTE_ERROR_TYPE), "500");
+    span = next_span();
+    assert_non_null(span);
+    assert_text(span_find_name(span), "HEAD /shop/{name}");
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), 0);
+    assert_null(next_span());
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct context first = *context_current();
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    /* The second is being handled now: no read announces it. */
+    assert_memory_not_equal(context_current()->span.span_id, first.span.span_id, 8);
+    answer(FD, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    const struct span_record *span = next_span();
+    assert_text(span_find_string(span, ATTRIBUTE_URL_PATH), "/a");
+    assert_memory_equal(span->span_id, first.span.span_id, 8);
+    span = next_span();
+    assert_text(span_find_string(span, ATTRIBUTE_URL_PATH), "/b");
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE), 404);
+    assert_int_equal(span->status, SPAN_STATUS_UNSET);
+}
+
+static void more_requests_than_the_pipeline_holds_are_counted(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    for (int i = 0; i < CONNECTION_PIPELINE + 1; i++)
+        receive(FD, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(counters_get(&counters.dropped_exchanges), 1);
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+}
+
+static void a_body_sent_from_a_file_is_counted(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    for (int i = 0; i < 10; i++) {
+        struct sending sending = observe_sending(FD);
+        observe_sent_unseen(&sending, 100000);
+    }
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), 1000000);
+}
+
+static void a_body_until_close_ends_with_the_connection(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /x HTTP/1.0\r\n\r\n");
+    answer(FD, "HTTP/1.0 200 OK\r\n\r\nsome text");
+    assert_null(next_span());
+    observe_closing(FD);
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), 9);
+    assert_null(span_find_string(span, ATTRIBUTE_ERROR_TYPE).at);
+}
+
+static void a_close_without_an_answer_is_an_aborted_connection(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    observe_closing(FD);
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_text(span_find_string(span, ATTRIBUTE_ERROR_TYPE), "connection_aborted");
+    assert_int_equal(span->status, SPAN_STATUS_ERROR);
+}
+
+static void a_number_that_is_accepted_again_ends_what_was_open(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /old HTTP/1.1\r\nHost: a\r\n\r\n");
+    accept_connection(FD); /* closed unseen in between */
+    assert_non_null(next_span());
+    receive(FD, "GET /new HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_text(span_find_string(next_span(), ATTRIBUTE_URL_PATH), "/new");
+}
+
+static void a_duplicate_keeps_the_connection_open(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    observe_duplicated(FD, FD + 1);
+    receive(FD, "GET /d HTTP/1.1\r\nHost: a\r\n\r\n");
+    observe_closing(FD);
+    assert_null(next_span());
+    answer(FD + 1, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_non_null(next_span());
+    observe_closing(FD + 1);
+    assert_null(next_span());
+}
+
+static void peeked_bytes_do_not_count(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    observe_received(FD, "GET", 3, MSG_PEEK);
+    receive(FD, "GET /p HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_non_null(next_span());
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+}
+
+static void what_is_not_http_is_left_alone(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "\x16\x03\x01\x02");
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+    receive(FD, "GET /p HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_null(next_span());
+}
+
+static void an_upgrade_ends_the_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    answer(FD, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x05hello");
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE), 101);
+    receive(FD, "\x81\x85 anything");
+    assert_null(next_span());
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+}
+
+static void work_of_a_request_is_its_child(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct span_context self, parent;
+    assert_true(context_begin_span(&self, &parent));
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    const struct span_record *span = next_span();
+    assert_memory_equal(parent.span_id, span->span_id, 8);
+    assert_memory_equal(self.trace_id, span->trace_id, 16);
+    /* After the response, too, until this thread reads again. */
+    context_begin_span(&self, &parent);
+    assert_memory_equal(parent.span_id, span->span_id, 8);
+    receive(FD, "GET /half");
+    context_begin_span(&self, &parent);
+    assert_false(span_context_present(&parent));
+}
+
+static void a_client_connection_brings_its_context_back(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct context request = *context_current();
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    observe_connected(FD + 1, (struct sockaddr *)&peer, sizeof peer, 0);
+    context_clear();
+    answer(FD + 1, "x"); /* the first write belongs to whoever connected */
+    receive(FD + 1, "y");
+    assert_memory_equal(context_current(), &request, sizeof request);
+    context_clear();
+    answer(FD + 1, "x"); /* the second to whoever writes */
+    receive(FD + 1, "y");
+    assert_false(span_context_present(&context_current()->span));
+}
+
+static void the_loop_s_own_wait_clears_the_context(void **state)
+{
+    (void)state;
+    observe_waited(7);
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    observe_waited(8); /* a handler's private wait */
+    assert_true(span_context_present(&context_current()->span));
+    observe_waited(7);
+    assert_false(span_context_present(&context_current()->span));
+}
+
+static void *read_on_another_thread(void *unused)
+{
+    (void)unused;
+    receive(FD, "\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    return NULL;
+}
+
+static void a_connection_may_move_between_threads(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n");
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, read_on_another_thread, NULL), 0);
+    pthread_join(thread, NULL);
+    assert_non_null(next_span());
+}
+
+static void bytes_missed_in_the_middle_of_a_send_make_it_opaque(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct sending jumped_away = observe_sending(FD);
+    assert_non_null(jumped_away.connection);
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_null(next_span());
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+}
+
+static void a_child_answers_what_its_parent_read(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        _exit(next_span() != NULL && !next_span() ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    connection_forked(); /* as the parent's fork handler says */
+    observe_closing(FD);
+    assert_null(next_span());
+}
+
+static void a_full_queue_drops_and_counts(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    int sent = 0;
+    for (; sent < 5000; sent++) {
+        receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+        answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }
+    int kept = 0;
+    while (next_span())
+        kept++;
+    assert_true(kept >= 1000 && kept <= 2048);
+    assert_int_equal(counters_get(&counters.spans_ended), sent);
+    assert_int_equal(counters_get(&counters.dropped_queue_full), sent - kept);
+}
+
+static void a_head_over_the_limit_is_counted(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\nX: ");
+    char filler[1000];
+    memset(filler, 'a', sizeof filler);
+    for (int i = 0; i < 70; i++)
+        observe_received(FD, filler, sizeof filler, 0);
+    assert_int_equal(counters_get(&counters.heads_too_long), 1);
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, start_empty)
+    const struct CMUnitTest tests[] = {
+        TEST(a_request_and_its_response_make_a_span),
+        TEST(an_incoming_traceparent_is_the_parent),
+        TEST(an_unsampled_parent_leaves_no_span_but_a_context),
+        TEST(bytes_one_by_one_make_the_same_spans),
+        TEST(pipelined_requests_are_answered_in_order),
+        TEST(more_requests_than_the_pipeline_holds_are_counted),
+        TEST(a_body_sent_from_a_file_is_counted),
+        TEST(a_body_until_close_ends_with_the_connection),
+        TEST(a_close_without_an_answer_is_an_aborted_connection),
+        TEST(a_number_that_is_accepted_again_ends_what_was_open),
+        TEST(a_duplicate_keeps_the_connection_open),
+        TEST(peeked_bytes_do_not_count),
+        TEST(what_is_not_http_is_left_alone),
+        TEST(an_upgrade_ends_the_span),
+        TEST(work_of_a_request_is_its_child),
+        TEST(a_client_connection_brings_its_context_back),
+        TEST(the_loop_s_own_wait_clears_the_context),
+        TEST(a_connection_may_move_between_threads),
+        TEST(bytes_missed_in_the_middle_of_a_send_make_it_opaque),
+        TEST(a_child_answers_what_its_parent_read),
+        TEST(a_full_queue_drops_and_counts),
+        TEST(a_head_over_the_limit_is_counted),
+    };
+    return cmocka_run_group_tests(tests, open_gate, NULL);
+}
