@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Wires the house together when the library is loaded.
+ *
+ * The constructor reads the configuration (workers clear their environment later), finds libc's
+ * originals and opens the gate. It starts no thread, opens no file that stays open and takes no
+ * memory but the settings': most programs that inherit LD_PRELOAD never serve a request. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/connection.h"
+#include "agent/log.h"
+#include "exporter/exporter.h"
+#include "hooks/real.h"
+
+/* Present in glibc only: on another libc the agent stays inert until it is ported. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+static const char *from_environment(void *context, const char *name)
+{
+    (void)context;
+    return getenv(name);
+}
+
+static void warn(void *context, const char *message)
+{
+    struct config *config = context;
+    log_set_level((enum log_level)config->log_level);
+    log_write(LOG_WARN, "%s", message);
+}
+
+static const char *executable(char *buffer, size_t capacity)
+{
+    ssize_t length = readlink("/proc/self/exe", buffer, capacity - 1);
+    if (length <= 0) /* no /proc: what the kernel was asked to run */
+        return (const char *)getauxval(AT_EXECFN);
+    buffer[length] = '\0';
+    return buffer;
+}
+
+static const char *sampler_name(const struct config *config)
+{
+    static const char *const names[] = {
+        [SAMPLER_ALWAYS_ON] = "always_on",
+        [SAMPLER_ALWAYS_OFF] = "always_off",
+        [SAMPLER_TRACEIDRATIO] = "traceidratio",
+        [SAMPLER_PARENTBASED_ALWAYS_ON] = "parentbased_always_on",
+        [SAMPLER_PARENTBASED_ALWAYS_OFF] = "parentbased_always_off",
+        [SAMPLER_PARENTBASED_TRACEIDRATIO] = "parentbased_traceidratio",
+    };
+    return names[config->sampler];
+}
+
+static void announce(const struct config *config)
+{
+    log_write(LOG_INFO,
+              "otelagent " OTELAGENT_VERSION ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
+              exporter_service_name(), sampler_name(config), config->sampler_ratio,
+              config->sampler_by_environment ? " (by environment)" : "",
+              config->exporters & EXPORTER_OTLP ? " otlp " : "",
+              config->exporters & EXPORTER_OTLP ? config_traces_endpoint(config) : "",
+              config->exporters & EXPORTER_CONSOLE ? " console" : "",
+              config->exporters & EXPORTER_FILE ? " file " : "",
+              config->exporters & EXPORTER_FILE ? config->export_file : "");
+}
+
+static void connect_exporter(void)
+{
+    exporter_init(&(struct exporter_environment){
+        .config = &agent.config,
+        .region = &agent.region.ring,
+        .endpoint = config_traces_endpoint(&agent.config),
+        .thread_begin = agent_mark_own_thread,
+    });
+    agent.exporter = (struct agent_exporter){
+        .prepare = exporter_prepare,
+        .start = exporter_start,
+        .wake = exporter_wake,
+        .stop = exporter_stop,
+        .flush = exporter_flush,
+        .child = exporter_child,
+    };
+}
+
+__attribute__((constructor)) static void load(void)
+{
+    if (getauxval(AT_SECURE))
+        return; /* a privileged program is nobody's to look into */
+    real_resolve();
+    if (!gnu_get_libc_version)
+        return;
+    struct config *config = &agent.config;
+    if (!config_parse(config, from_environment, warn, config))
+        return;
+    log_set_level((enum log_level)config->log_level);
+    char path[4096];
+    if (!config_enabled(config) || !config_executable_allowed(config, executable(path, sizeof path)))
+        return;
+
+    connect_exporter();
+    pthread_atfork(NULL, connection_forked, NULL);
+    agent_open();
+    announce(config);
+}
+
+/* A program that returns from main or calls exit() has been served by the handler that
+ * agent_hand_over() registered; this is for those that unload us otherwise. */
+__attribute__((destructor)) static void unload(void)
+{
+    agent_leave();
+}
