@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/* redact.h - secrets stay in the process.
+ *
+ * URLs and headers carry credentials, and a trace is read by more people than the request was
+ * meant for. A value is hidden when its key says so: one of the fixed keys (redact_keys.def), or
+ * a key that contains one of the configured words, in any case and behind percent-encoding. In
+ * doubt it hides: a malformed authority, a value that itself holds a word and then `=` or `:` (a
+ * URL or JSON inside a parameter) or user information, everything between a sensitive key and the
+ * next `&` even where `;` may separate too. The keys themselves stay readable.
+ *
+ * The functions write into the caller's buffer only when something has to change, else they
+ * return their argument. A buffer too small cuts the end of the result: what is written is
+ * redacted as it is written, so a cut can't uncover anything. Nothing allocates; work grows with
+ * length times the number of words. */
+#ifndef AGENT_REDACT_H
+#define AGENT_REDACT_H
+
+#include <stdint.h>
+
+#include "agent/slice.h"
+#include "config/config.h"
+
+#define REDACT_WORDS      64 /* configured ones */
+#define REDACT_WORD_BYTES 63
+
+enum {
+    REDACT_FIXED = 0
+#define REDACT_KEY(name) +1
+#define REDACT_HEADER(name)
+#include "agent/redact_keys.def"
+#undef REDACT_KEY
+#undef REDACT_HEADER
+};
+
+struct redact_word {
+    uint8_t length;
+    bool whole; /* must not stand within a longer word */
+    char text[REDACT_WORD_BYTES];
+};
+
+/* Filled once, immutable afterwards. */
+struct redact {
+    uint64_t first[4]; /* the characters words begin with, a bit each */
+    size_t count;
+    bool hash;
+    struct redact_word words[REDACT_FIXED + REDACT_WORDS];
+};
+
+/* From config->redact_keys (comma-separated) and config->redact_mode. Returns the number of words
+ * that were left out because there are more than REDACT_WORDS: worth a warning. A word longer than
+ * REDACT_WORD_BYTES counts with its beginning, which hides more, not less. */
+size_t redact_init(struct redact *redact, const struct config *config);
+
+/* Is this the name of something secret? */
+bool redact_key(const struct redact *redact, struct slice key);
+
+/* A query without its `?`. Absent stays absent. */
+struct slice redact_query(const struct redact *redact, struct slice query, char *out,
+                          size_t capacity);
+
+/* A request target: path, query, fragment. Path parameters (`;key=value`) are looked at, too. */
+struct slice redact_target(const struct redact *redact, struct slice target, char *out,
+                           size_t capacity);
+
+/* An absolute URL, or one without a scheme as curl takes them; user information becomes
+ * `REDACTED:REDACTED@`, then as redact_target. */
+struct slice redact_url(const struct redact *redact, struct slice url, char *out, size_t capacity);
+
+/* A header's value: hidden as a whole when the name is sensitive (or fixed: Authorization,
+ * Cookie, ...), as redact_url when it looks like a URL (Referer, Location). */
+struct slice redact_header(const struct redact *redact, struct slice name, struct slice value,
+                           char *out, size_t capacity);
+
+#endif

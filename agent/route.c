@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/route.h"
+
+#include "agent/percent.h"
+#include "agent/route_segment.h"
+
+size_t route_patterns_init(struct route_patterns *patterns, const struct config *config)
+{
+    patterns->count = 0;
+    size_t left_out = 0;
+    struct slice list = slice_of(config->http_routes);
+    while (list.length) {
+        size_t comma = slice_find(list, ',');
+        struct slice pattern = slice_trim((struct slice){list.at, comma});
+        list = slice_after(list, comma < list.length ? comma + 1 : comma);
+        if (!pattern.length)
+            continue;
+        if (pattern.at[0] != '/' || pattern.length > ROUTE_BYTES ||
+            patterns->count == ROUTE_PATTERNS)
+            left_out++;
+        else
+            patterns->list[patterns->count++] = pattern;
+    }
+    return left_out;
+}
+
+/* ---- the path as applications see it ---- */
+
+struct path {
+    char text[ROUTE_PATH_BYTES];
+    size_t length;
+    bool cut;
+};
+
+static bool unreserved(int byte)
+{
+    char c = slice_lower((char)byte);
+    return byte >= 0 && byte < 0x80 &&
+           ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+            c == '~');
+}
+
+/* Without query, path parameters and repeated slashes; escapes that RFC 3986, 6.2.2.2 calls
+ * needless are undone. */
+static void normalise(struct slice raw, struct path *path)
+{
+    path->length = 0;
+    path->cut = false;
+    bool parameter = false;
+    size_t i = 0;
+    while (i < raw.length && raw.at[i] != '?' && raw.at[i] != '#') {
+        char c = raw.at[i];
+        int byte = c == '%' ? percent_pair(raw, i + 1) : -1;
+        i += unreserved(byte) ? 3 : 1;
+        c = unreserved(byte) ? (char)byte : c;
+        if (c == '/')
+            parameter = false;
+        else if (c == ';')
+            parameter = true;
+        if (parameter || (c == '/' && path->length && path->text[path->length - 1] == '/'))
+            continue;
+        if (path->length == sizeof path->text) {
+            path->cut = true;
+            return;
+        }
+        path->text[path->length++] = c;
+    }
+}
+
+/* ---- patterns ---- */
+
+/* One item of a pattern's segment: a literal character, or a wildcard for at least `least`. */
+struct item {
+    size_t length; /* in the pattern */
+    size_t least;
+    bool wild;
+};
+
+static struct item item_at(struct slice pattern)
+{
+    if (pattern.at[0] == '*')
+        return (struct item){.length = 1, .wild = true};
+    size_t close = slice_find(pattern, '}');
+    if (pattern.at[0] == '{' && close < pattern.length)
+        return (struct item){.length = close + 1, .least = 1, .wild = true};
+    return (struct item){.length = 1};
+}
+
+/* Segment against segment. Only the last wildcard is ever tried again, so the work is at most the
+ * product of the lengths. */
+static bool segment_matches(struct slice pattern, struct slice text)
+{
+    struct slice retry_pattern = SLICE_NONE;
+    struct slice retry_text = SLICE_NONE;
+    for (;;) {
+        struct item item = pattern.length ? item_at(pattern) : (struct item){0};
+        if (item.wild && text.length >= item.least) {
+            pattern = slice_after(pattern, item.length);
+            text = slice_after(text, item.least);
+            retry_pattern = pattern;
+            retry_text = text;
+        } else if (pattern.length && !item.wild && text.length && pattern.at[0] == text.at[0]) {
+            pattern = slice_after(pattern, 1);
+            text = slice_after(text, 1);
+        } else if (!pattern.length && !text.length) {
+            return true;
+        } else if (retry_pattern.at && retry_text.length) {
+            retry_text = slice_after(retry_text, 1);
+            text = retry_text;
+            pattern = retry_pattern;
+        } else {
+            return false;
+        }
+    }
+}
+
+/* The segment at the front, without its slash; both texts begin with one. */
+static struct slice next_segment(struct slice *text)
+{
+    struct slice rest = slice_after(*text, 1);
+    size_t length = slice_find(rest, '/');
+    *text = slice_after(rest, length);
+    return (struct slice){rest.at, length};
+}
+
+static bool pattern_matches(struct slice pattern, struct slice path, bool cut)
+{
+    while (pattern.length && path.length) {
+        struct slice wanted = next_segment(&pattern);
+        if (!pattern.length && slice_ends(wanted, SLICE_LITERAL("*"))) {
+            /* The rest of the path, as far as it is known, is one long last segment. */
+            return segment_matches(wanted, slice_after(path, 1));
+        }
+        struct slice found = next_segment(&path);
+        if (!segment_matches(wanted, found))
+            return false;
+    }
+    return !pattern.length && !path.length && !cut;
+}
+
+/* ---- the heuristic ---- */
+
+struct writer {
+    char *out;
+    size_t capacity;
+    size_t used;
+    bool full;
+};
+
+static void put(struct writer *writer, struct slice text)
+{
+    if (text.length > writer->capacity - writer->used) {
+        writer->full = true;
+        return;
+    }
+    if (text.length)
+        memcpy(writer->out + writer->used, text.at, text.length);
+    writer->used += text.length;
+}
+
+static void put_segment(struct writer *writer, struct slice segment, bool last)
+{
+    struct slice extension = last ? route_segment_extension(segment) : SLICE_NONE;
+    struct slice stem = {segment.at, segment.length - extension.length};
+    if (!stem.length || !route_segment_is_value(stem)) {
+        put(writer, segment);
+        return;
+    }
+    put(writer, SLICE_LITERAL("{id}"));
+    put(writer, extension);
+}
+
+static bool is_dots(struct slice segment)
+{
+    return slice_equal(segment, SLICE_LITERAL(".")) || slice_equal(segment, SLICE_LITERAL(".."));
+}
+
+/* The route written to `out`; SLICE_NONE where there is none. */
+static struct slice guess(struct slice path, char *out, size_t capacity)
+{
+    struct writer writer = {.out = out,
+                            .capacity = capacity < ROUTE_BYTES ? capacity : ROUTE_BYTES};
+    while (path.length && !writer.full) {
+        struct slice segment = next_segment(&path);
+        if (is_dots(segment))
+            return SLICE_NONE;
+        put(&writer, SLICE_LITERAL("/"));
+        put_segment(&writer, segment, path.length == 0);
+    }
+    return writer.full ? SLICE_NONE : (struct slice){out, writer.used};
+}
+
+struct slice route_of(const struct route_patterns *patterns, struct route_set *set,
+                      struct slice raw, bool admit, char *out, size_t capacity)
+{
+    if (!raw.length || raw.at[0] != '/')
+        return SLICE_NONE;
+    struct path normal;
+    normalise(raw, &normal);
+    struct slice path = {normal.text, normal.length};
+    for (size_t i = 0; i < patterns->count; i++)
+        if (pattern_matches(patterns->list[i], path, normal.cut))
+            return patterns->list[i];
+    if (normal.cut)
+        return SLICE_NONE;
+
+    struct slice route = guess(path, out, capacity);
+    if (!route.at || !route_set_has(set, route, admit))
+        return SLICE_NONE;
+    return slice_equal(route, raw) ? raw : route;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* route.h - which route a path belongs to.
+ *
+ * `GET /products/42/image` is one of a million names, `GET /products/{id}/image` one of a few. The
+ * patterns the user configured come first and are the truth. Without one the shape of each segment
+ * tells (route_segment.h), and the number of routes found so is bounded (route_set.h): no route is
+ * better than a new one per request. Pure and bounded: a path over ROUTE_PATH_BYTES can only match
+ * a pattern that ends in `*`. */
+#ifndef AGENT_ROUTE_H
+#define AGENT_ROUTE_H
+
+#include "agent/route_set.h"
+#include "agent/slice.h"
+#include "config/config.h"
+
+#define ROUTE_PATTERNS   256
+#define ROUTE_BYTES      256  /* of a route or pattern */
+#define ROUTE_PATH_BYTES 1024 /* of a path, after normalisation */
+
+/* Filled once, immutable afterwards; points into config->http_routes. */
+struct route_patterns {
+    struct slice list[ROUTE_PATTERNS];
+    size_t count;
+};
+
+/* From config->http_routes, which must outlive it. Returns how many patterns were left out: too
+ * many, too long, or not beginning with `/`. Worth a warning.
+ *
+ * `{x}` matches one or more characters of a segment (`/files/{name}.png`), `*` within a segment
+ * any number, `*` at the very end the rest of the path, slashes included. */
+size_t route_patterns_init(struct route_patterns *patterns, const struct config *config);
+
+/* The route of a path (no query; what follows a `?` or `#` is ignored). Repeated slashes count as
+ * one, path parameters (`;jsessionid=...`) are dropped, needless escapes (%41) undone.
+ *
+ * The result is a pattern's text, the path itself where it is its own route, or stands in `out`
+ * (ROUTE_BYTES are enough). SLICE_NONE: not a path, dot segments, too long, or the set is full.
+ * With `admit` false a heuristic route is found only when it is known already: for answers like
+ * 404, so that scanners do not use the set up. Any thread. */
+struct slice route_of(const struct route_patterns *patterns, struct route_set *set,
+                      struct slice path, bool admit, char *out, size_t capacity);
+
+#endif

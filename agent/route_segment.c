@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/route_segment.h"
+
+#include "agent/percent.h"
+
+/* What a segment is made of. */
+struct shape {
+    size_t digits;
+    size_t longest_digits; /* in a row */
+    size_t lower;
+    size_t upper;
+    size_t separators; /* - _ . */
+    size_t changes;    /* places where a capital or a digit begins */
+    size_t strange;    /* anything else: escapes, '@', ':', '=', UTF-8 */
+};
+
+static struct shape shape_of(struct slice text)
+{
+    struct shape shape = {0};
+    size_t row = 0;
+    char before = 0; /* class of the character before: 'u', 'd' or another */
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.at[i];
+        char class = 0;
+        if (c >= '0' && c <= '9') {
+            class = 'd';
+            shape.digits++;
+        } else if (c >= 'A' && c <= 'Z') {
+            class = 'u';
+            shape.upper++;
+        } else if (c >= 'a' && c <= 'z') {
+            shape.lower++;
+        } else if (c == '-' || c == '_' || c == '.') {
+            shape.separators++;
+        } else if (!(c == '$' && i == 0)) { /* OData: $metadata */
+            shape.strange++;
+        }
+        row = class == 'd' ? row + 1 : 0;
+        if (row > shape.longest_digits)
+            shape.longest_digits = row;
+        shape.changes += class && class != before;
+        before = class;
+    }
+    return shape;
+}
+
+/* v1, v2.1, V10 */
+static bool is_version(struct slice text)
+{
+    if (text.length < 2 || text.length > 8 || slice_lower(text.at[0]) != 'v')
+        return false;
+    for (size_t i = 1; i < text.length; i++)
+        if (!(text.at[i] >= '0' && text.at[i] <= '9') && text.at[i] != '.')
+            return false;
+    return text.at[1] != '.';
+}
+
+/* Letters and digits mixed as no language does: base64, ULIDs, nano ids, JWTs. camelCase changes
+ * class once a word, random text about every third character. */
+static bool is_token(struct slice text, const struct shape *shape)
+{
+    if (text.length < 16)
+        return false;
+    if (shape->digits && shape->changes * 4 >= text.length)
+        return true;
+    bool letters_and_digits = shape->digits && shape->lower + shape->upper;
+    if (letters_and_digits && !shape->separators)
+        return text.length >= 20;
+    return text.length >= 24 && shape->upper * 4 >= text.length && shape->lower;
+}
+
+static bool is_hash(struct slice text)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        if (percent_hex(text.at[i]) < 0)
+            return false;
+        digits += text.at[i] >= '0' && text.at[i] <= '9';
+    }
+    return text.length >= 16 || (text.length >= 8 && digits);
+}
+
+/* main.8a7f6e5d, avatar-4f3a2b1c, a UUID */
+static bool has_hash(struct slice text)
+{
+    while (text.length) {
+        size_t end = 0;
+        while (end < text.length && text.at[end] != '-' && text.at[end] != '_' &&
+               text.at[end] != '.')
+            end++;
+        if (is_hash((struct slice){text.at, end}))
+            return true;
+        text = slice_after(text, end < text.length ? end + 1 : end);
+    }
+    return false;
+}
+
+bool route_segment_is_value(struct slice text)
+{
+    if (is_version(text))
+        return false;
+    if (text.length > 64)
+        return true;
+    struct shape shape = shape_of(text);
+    if (shape.strange)
+        return true;
+    if (shape.digits && shape.digits + shape.separators == text.length)
+        return true; /* 42, 2024-01-31, 10.0.0.1 */
+    if (has_hash(text))
+        return true;
+    if (shape.longest_digits >= 5 || (text.length >= 5 && shape.digits * 2 > text.length))
+        return true; /* order-12345, 20240131T1200Z, A123-4 */
+    return is_token(text, &shape);
+}
+
+struct slice route_segment_extension(struct slice segment)
+{
+    struct slice none = {segment.at + segment.length, 0};
+    size_t dot = segment.length;
+    while (dot > 0 && segment.at[dot - 1] != '.')
+        dot--;
+    if (dot < 2 || segment.length - dot > 8 || segment.length == dot)
+        return none;
+    bool letter = false;
+    for (size_t i = dot; i < segment.length; i++) {
+        char c = slice_lower(segment.at[i]);
+        if (c >= 'a' && c <= 'z')
+            letter = true;
+        else if (!(c >= '0' && c <= '9'))
+            return none;
+    }
+    return letter ? slice_after(segment, dot - 1) : none;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/s3_host.h"
+
+static const struct slice aws_suffixes[] = {
+    {".amazonaws.com", sizeof ".amazonaws.com" - 1},
+    {".amazonaws.com.cn", sizeof ".amazonaws.com.cn" - 1},
+    {".amazonaws.eu", sizeof ".amazonaws.eu" - 1},
+};
+
+static bool ends_nocase(struct slice text, struct slice end)
+{
+    return text.length >= end.length &&
+           slice_equal_nocase(slice_after(text, text.length - end.length), end);
+}
+
+/* The last label; *text keeps what stands before its dot. */
+static struct slice take_label(struct slice *text)
+{
+    size_t at = text->length;
+    while (at > 0 && text->at[at - 1] != '.')
+        at--;
+    struct slice label = slice_after(*text, at);
+    text->length = at ? at - 1 : 0;
+    return label;
+}
+
+static bool is(struct slice label, const char *word)
+{
+    return slice_equal_nocase(label, slice_of(word));
+}
+
+/* eu-west-1, us-gov-east-1, cn-north-1: two hyphens and a digit at the end. */
+static bool is_region(struct slice label)
+{
+    size_t hyphens = 0;
+    for (size_t i = 0; i < label.length; i++) {
+        char c = slice_lower(label.at[i]);
+        hyphens += c == '-';
+        if (c != '-' && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+            return false;
+    }
+    if (hyphens < 2 || label.length > 32)
+        return false;
+    char last = label.at[label.length - 1];
+    return last >= '0' && last <= '9';
+}
+
+/* The label that names the service. Access points and outposts are only ever in front of a
+ * bucket-like name, so they count as virtual style by what stands before. */
+static bool is_service(struct slice label)
+{
+    return is(label, "s3") || is(label, "s3-fips") || is(label, "s3-accesspoint") ||
+           is(label, "s3-accesspoint-fips") || is(label, "s3-object-lambda") ||
+           is(label, "s3-outposts") || slice_starts(label, SLICE_LITERAL("s3express-"));
+}
+
+static struct s3_host found(struct slice before, struct slice region)
+{
+    return (struct s3_host){
+        .style = before.length ? S3_STYLE_VIRTUAL : S3_STYLE_PATH,
+        .bucket = before.length ? before : SLICE_NONE,
+        .region = region,
+    };
+}
+
+struct s3_host s3_host_aws(struct slice host)
+{
+    const struct s3_host none = {.style = S3_STYLE_NONE};
+    struct slice left = SLICE_NONE;
+    for (size_t i = 0; i < sizeof aws_suffixes / sizeof *aws_suffixes; i++)
+        if (ends_nocase(host, aws_suffixes[i]))
+            left = (struct slice){host.at, host.length - aws_suffixes[i].length};
+    if (!left.length)
+        return none;
+
+    /* From the right, because buckets hold dots and may be called anything. */
+    struct slice label = take_label(&left);
+    if (is(label, "s3") || is(label, "s3-accelerate") || is(label, "s3-external-1"))
+        return found(left, SLICE_NONE);
+    if (slice_starts(label, SLICE_LITERAL("s3-")) && is_region(slice_after(label, 3)))
+        return slice_starts(label, SLICE_LITERAL("s3-website-")) ||
+                       slice_starts(label, SLICE_LITERAL("s3-control-"))
+                   ? none
+                   : found(left, slice_after(label, 3));
+
+    bool dualstack = is(label, "dualstack");
+    struct slice region = is_region(label) ? label : SLICE_NONE;
+    if (!dualstack && !region.at)
+        return none;
+    label = take_label(&left);
+    if (region.at && is(label, "dualstack")) {
+        dualstack = true;
+        label = take_label(&left);
+    }
+    if (dualstack && !region.at)
+        return is(label, "s3-accelerate") ? found(left, SLICE_NONE) : none;
+    return is_service(label) ? found(left, region) : none;
+}
+
+static bool is_address(struct slice host)
+{
+    if (slice_find(host, ':') < host.length)
+        return true;
+    for (size_t i = 0; i < host.length; i++)
+        if (host.at[i] != '.' && !(host.at[i] >= '0' && host.at[i] <= '9'))
+            return false;
+    return true;
+}
+
+struct s3_host s3_host_signed(struct slice host)
+{
+    const struct s3_host path = {.style = S3_STYLE_PATH};
+    if (is_address(host) || slice_find(host, '.') == host.length)
+        return path;
+    if (ends_nocase(host, SLICE_LITERAL(".svc")) ||
+        ends_nocase(host, SLICE_LITERAL(".cluster.local")))
+        return path;
+
+    struct slice left = host;
+    while (left.length) {
+        struct slice label = take_label(&left);
+        if (is(label, "s3"))
+            return found(left, SLICE_NONE);
+    }
+    return (struct s3_host){.style = S3_STYLE_UNKNOWN};
+}
