@@ -28,9 +28,8 @@ static void check_traceparent(const struct vectors_case *one, void *context)
 static void a_traceparent_is_well_formed_or_absent(void **state)
 {
     (void)state;
-    struct guarded guarded = guarded_create(4096);
+    struct guarded guarded = guarded_make(4096);
     assert_true(vectors_each("propagation/traceparent.tsv", check_traceparent, &guarded) > 30);
-    guarded_destroy(&guarded);
 }
 
 static void ids_keep_their_bytes(void **state)
@@ -65,9 +64,8 @@ static void check_tracestate(const struct vectors_case *one, void *context)
 static void tracestate_lines_are_joined_or_dropped(void **state)
 {
     (void)state;
-    struct guarded guarded = guarded_create(4096);
+    struct guarded guarded = guarded_make(4096);
     assert_true(vectors_each("propagation/tracestate.tsv", check_tracestate, &guarded) > 30);
-    guarded_destroy(&guarded);
 }
 
 /* `count` members of `length` bytes each, `letter`=xxx. */

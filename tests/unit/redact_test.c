@@ -59,10 +59,9 @@ static void run(const char *file, int least,
                 struct slice (*function)(const struct redact *, struct slice, char *, size_t))
 {
     struct subject subject = {.redact = made(DEFAULT_WORDS, REDACT_TEXT),
-                              .guarded = guarded_create(4096),
+                              .guarded = guarded_make(4096),
                               .function = function};
     assert_true(vectors_each(file, check_one, &subject) >= least);
-    guarded_destroy(&subject.guarded);
 }
 
 static void secrets_in_queries_are_hidden(void **state)
@@ -101,9 +100,8 @@ static void headers_are_hidden_by_name_and_looked_into_otherwise(void **state)
 {
     (void)state;
     struct subject subject = {.redact = made(DEFAULT_WORDS, REDACT_TEXT),
-                              .guarded = guarded_create(4096)};
+                              .guarded = guarded_make(4096)};
     assert_true(vectors_each("redact/header.tsv", check_header, &subject) > 15);
-    guarded_destroy(&subject.guarded);
 }
 
 static void credentials_stay_hidden_without_any_configured_word(void **state)

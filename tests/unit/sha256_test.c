@@ -54,11 +54,10 @@ static void lengths_around_a_block_are_padded_right(void **state)
         {64, "f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b"},
         {1000, "541b3e9daa09b20bf85fa273e5cbd3e80185aa4ec298e765db87742b70138a53"},
     };
-    struct guarded guarded = guarded_create(1000);
+    struct guarded guarded = guarded_make(1000);
     static const char nothing[1000];
     for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++)
         expect(guarded_copy(&guarded, (struct slice){nothing, zeros[i].length}), zeros[i].hex);
-    guarded_destroy(&guarded);
 }
 
 static void a_million_letters_come_out(void **state)
