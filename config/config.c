@@ -12,8 +12,8 @@ static const char **text_field(struct config *config, const struct option *optio
     return (const char **)(void *)((char *)config + option->offset);
 }
 
-/* Moves the texts out of the environment, which the program may rewrite, and makes room for those
- * that are put together: *spare is where, *spare_bytes how much. */
+/* Moves the texts, trimmed, out of the environment, which the program may rewrite, and makes room
+ * for those that are put together: *spare is where, *spare_bytes how much. */
 static bool store_texts(struct config *config, char **spare, size_t *spare_bytes)
 {
     size_t texts = 0;
@@ -33,10 +33,10 @@ static bool store_texts(struct config *config, char **spare, size_t *spare_bytes
         if (!option_is_text(&option_rows[i]))
             continue;
         const char **field = text_field(config, &option_rows[i]);
-        size_t length = strlen(*field);
-        memcpy(storage, *field, length + 1);
+        struct piece text = piece_trim(piece_of(*field));
+        memcpy(storage, text.at, text.length);
         *field = storage;
-        storage += length + 1;
+        storage += text.length + 1; /* a fresh mapping is zero */
     }
     *spare = storage;
     *spare_bytes = made;
@@ -91,7 +91,7 @@ static void settle(struct reader *reader, char *spare, size_t spare_bytes)
     struct config *config = reader->config;
     bool own = *config->otlp_traces_endpoint != '\0';
     const char *endpoint = own ? config->otlp_traces_endpoint : config->otlp_endpoint;
-    size_t used = endpoint_write(piece_trim(piece_of(endpoint)), !own, spare) + 1;
+    size_t used = endpoint_write(piece_of(endpoint), !own, spare) + 1;
     config->traces_endpoint = spare;
 
     config->deployment_environment = find_environment(config, spare + used, spare_bytes - used);

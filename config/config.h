@@ -68,7 +68,7 @@ static inline bool config_status_in(const struct config_statuses *set, unsigned 
  * written into OTEL_TRACES_SAMPLER, too. */
 #define CONFIG_SAMPLER_UNSET "parentbased_environment"
 
-struct config {
+struct config { /* NOLINT(clang-analyzer-optin.performance.Padding): in the table's order */
 #define OPTION(type, field, variable, also, value, least, most, sentence) CONFIG_TYPE_##type field;
 #include "config/options.def"
 #undef OPTION
@@ -83,7 +83,8 @@ struct config {
     size_t storage_bytes;
 };
 
-/* Fills every field; texts are never NULL and no longer point into the environment. False only when
+/* Fills every field; texts are trimmed, never NULL, and no longer point into the
+ * environment. False only when
  * no storage can be had, and then the agent has to stay off: *config is zero. Allocates nothing but
  * one mapping.
  *

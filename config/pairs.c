@@ -104,6 +104,8 @@ const char *pairs_find(const char *text, const char *key, char *buffer, size_t b
     struct pairs_pair pair;
     enum pairs_result result;
 
+    if (!buffer)
+        return NULL;
     while (true) {
         result = pairs_next(&pairs, buffer + found_bytes, buffer_bytes - found_bytes, &pair);
         if (result == PAIRS_END)

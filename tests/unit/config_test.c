@@ -67,7 +67,7 @@ static void statuses_text(const struct config_statuses *set_of, char *out)
 /* A field as the vectors write it, by the field's type. */
 static void field_text(const struct config *config, const char *name, char *out)
 {
-#define TEXT_BOOLEAN(field)      strcpy(out, (field) ? "true" : "false")
+#define TEXT_BOOLEAN(field)      snprintf(out, LINE_BYTES, "%s", (field) ? "true" : "false")
 #define TEXT_INTEGER(field)      sprintf(out, "%lld", (long long)(field))
 #define TEXT_MILLISECONDS(field) TEXT_INTEGER(field)
 #define TEXT_RATIO(field)        sprintf(out, "%.15g", (field))
@@ -93,9 +93,9 @@ static void field_text(const struct config *config, const char *name, char *out)
 #include "config/options.def"
 #undef OPTION
     if (strcmp(name, "traces_endpoint") == 0)
-        strcpy(out, config_traces_endpoint(config));
+        TEXT_TEXT(config_traces_endpoint(config));
     else if (strcmp(name, "deployment_environment") == 0)
-        strcpy(out, config->deployment_environment);
+        TEXT_TEXT(config->deployment_environment);
     else if (strcmp(name, "sampler_by_environment") == 0)
         TEXT_BOOLEAN(config->sampler_by_environment);
     else
@@ -104,7 +104,7 @@ static void field_text(const struct config *config, const char *name, char *out)
 
 /* One case: what its lines ask for. */
 struct expectation {
-    char sentence[200];
+    char sentence[LINE_BYTES];
     struct environment environment;
     unsigned fields;
     char field[32][LINE_BYTES]; /* "name value" */
@@ -156,10 +156,10 @@ static void take_line(struct expectation *expectation, char *line)
     char *equals = strchr(line, '=');
     if (line[0] == '>') {
         assert_true(expectation->fields < 32);
-        strcpy(expectation->field[expectation->fields++], line + 2);
+        snprintf(expectation->field[expectation->fields++], LINE_BYTES, "%s", line + 2);
     } else if (line[0] == '!') {
         assert_true(expectation->warnings < WARNINGS);
-        strcpy(expectation->warning[expectation->warnings++], line + 2);
+        snprintf(expectation->warning[expectation->warnings++], LINE_BYTES, "%s", line + 2);
     } else {
         assert_non_null(equals);
         *equals = '\0';
