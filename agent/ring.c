@@ -62,7 +62,7 @@ struct ring {
 };
 
 _Static_assert((RING_RECORD_BYTES_MAX / 8 + PAYLOAD_WORDS) <= LENGTH_MASK, "lengths fit");
-_Static_assert(RING_RECORDS_MAX == RECORD_MASK, "a full ring and an empty one differ");
+_Static_assert(RING_RECORDS_MAX >> RECORD_BITS == 0, "a full ring and an empty one differ");
 
 /* ---- positions and laps ---- */
 

@@ -50,8 +50,8 @@ static _Atomic uint64_t interrupted;
 
 static struct writer {
     pthread_t thread;
-    unsigned id;
     _Atomic uint64_t number[2]; /* of the next record: its own, its signal handler's */
+    unsigned id;
     _Atomic bool ended;
 } writers[WRITERS_MAX];
 
