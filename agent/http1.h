@@ -53,8 +53,9 @@ enum parse http1_detect_response(struct slice bytes);
 enum parse http1_find_head(struct slice bytes, size_t *scanned, size_t *head_length);
 
 /* Parses the head that `bytes` begins with; more may follow it. The common case, the whole head
- * in one buffer, needs no http1_find_head first. MORE where the blank line is missing. On MORE
- * and BAD the struct's contents mean nothing. */
+ * in one buffer, needs no http1_find_head first. MORE where the blank line is missing: then gather,
+ * and parse again when http1_find_head says OK, because this begins anew each time. On MORE and
+ * BAD the struct's contents mean nothing. */
 enum parse http1_parse_request(struct slice bytes, struct http1_request *request);
 enum parse http1_parse_response(struct slice bytes, struct http1_response *response);
 

@@ -103,7 +103,8 @@ static void frame(struct http1_body *body, const struct http1_fields *fields,
                   enum http1_framing otherwise)
 {
     bool has_length = fields->value[HTTP1_FIELD_CONTENT_LENGTH].at != NULL;
-    enum coding coding = read_transfer_encoding(fields);
+    bool has_coding = fields->value[HTTP1_FIELD_TRANSFER_ENCODING].at != NULL;
+    enum coding coding = has_coding ? read_transfer_encoding(fields) : CODING_NONE;
     if (fields->unclear_framing) {
         settle(body, HTTP1_NONE, HTTP1_BODY_BAD);
         return;

@@ -88,8 +88,8 @@ struct field_line {
     const char *line_end; /* the LF after the last folded line */
 };
 
-/* One field line with the folded lines after it. MORE where the line, or the byte behind it that
- * could begin a folded one, is not there. */
+/* One field line with the folded lines after it that are there: in a complete head, all of them.
+ * MORE: the line has no end yet. */
 static inline enum parse find_line(const char *at, const char *end, struct field_line *line)
 {
     line->name = at;
@@ -104,13 +104,12 @@ static inline enum parse find_line(const char *at, const char *end, struct field
         line->line_end = scan_byte(line->colon, end, '\n');
     while (line->line_end != NULL && line->line_end + 1 < end && is_blank(line->line_end[1]))
         line->line_end = scan_byte(line->line_end + 1, end, '\n');
-    return line->line_end != NULL && line->line_end + 1 < end ? PARSE_OK : PARSE_MORE;
+    return line->line_end != NULL ? PARSE_OK : PARSE_MORE;
 }
 
-/* Name and value of a line. False for a line that is no field: no colon, nothing before it, or a
- * space first, which is what RFC 9112, 2.2 has a reader skip after the start line. */
-static inline bool split_line(const struct field_line *line, struct slice *name,
-                              struct slice *value)
+/* False for a line that is no field: no colon, nothing before it, or a space first, which is what
+ * RFC 9112, 2.2 has a reader skip after the start line. */
+static inline bool name_of(const struct field_line *line, struct slice *name)
 {
     if (line->colon == NULL || line->colon == line->name || is_blank(line->name[0]))
         return false;
@@ -118,13 +117,20 @@ static inline bool split_line(const struct field_line *line, struct slice *name,
     while (is_blank(name_end[-1]))
         name_end--;
     *name = (struct slice){line->name, (size_t)(name_end - line->name)};
-    *value = trim_folds(line->colon + 1, line->line_end);
     return true;
 }
 
-static inline void note_field(struct http1_fields *fields, const struct field_line *line,
-                              struct slice name, struct slice value)
+static struct slice value_of(const struct field_line *line)
 {
+    return trim_folds(line->colon + 1, line->line_end);
+}
+
+/* Only recognised fields pay for their value. */
+static inline void note_field(struct http1_fields *fields, const struct field_line *line)
+{
+    struct slice name;
+    if (!name_of(line, &name))
+        return;
     enum http1_field field = recognise(name);
     if (field == HTTP1_FIELD_COUNT)
         return;
@@ -132,7 +138,7 @@ static inline void note_field(struct http1_fields *fields, const struct field_li
         name.at + name.length != line->colon)
         fields->unclear_framing = true;
     if (fields->value[field].at == NULL)
-        fields->value[field] = value;
+        fields->value[field] = value_of(line);
     else
         fields->repeated |= BIT(field);
 }
@@ -153,24 +159,23 @@ enum parse http1_parse_fields(struct slice bytes, struct http1_fields *fields, s
         struct field_line line;
         if (find_line(at, end, &line) != PARSE_OK)
             return PARSE_MORE;
-        struct slice name;
-        struct slice value;
-        if (split_line(&line, &name, &value))
-            note_field(fields, &line, name, value);
+        note_field(fields, &line);
         at = line.line_end + 1;
     }
 }
 
-/* The section was seen to be complete, so a line that lacks its end, or the byte behind it, is
- * the last one. */
+/* The section was seen to be complete, so a line without an end is the last one (a caller's own
+ * lines may lack it). */
 bool http1_next_field(struct slice *lines, struct slice *name, struct slice *value)
 {
     while (lines->length != 0) {
         const char *end = lines->at + lines->length;
         struct field_line line;
-        if (find_line(lines->at, end, &line) != PARSE_OK && line.line_end == NULL)
+        if (find_line(lines->at, end, &line) != PARSE_OK)
             line.line_end = end;
-        bool found = split_line(&line, name, value);
+        bool found = name_of(&line, name);
+        if (found)
+            *value = value_of(&line);
         *lines = line.line_end < end ? slice_after(*lines, (size_t)(line.line_end + 1 - lines->at))
                                      : (struct slice){end, 0};
         if (found)

@@ -103,6 +103,8 @@ static void unseen_bytes_count_until_close(void **state)
     http1_body_end_of_stream(&body);
     assert_int_equal(body.state, HTTP1_BODY_DONE);
     assert_true(body.seen_bytes == (UINT64_C(1) << 40) + 3);
+    http1_body_skip(&body, 1);
+    assert_int_equal(body.state, HTTP1_BODY_BAD);
 }
 
 static void the_end_of_the_stream_cuts_a_body_short(void **state)
