@@ -107,11 +107,11 @@ static inline enum parse find_line(const char *at, const char *end, struct field
     return line->line_end != NULL ? PARSE_OK : PARSE_MORE;
 }
 
-/* False for a line that is no field: no colon, nothing before it, or a space first, which is what
- * RFC 9112, 2.2 has a reader skip after the start line. */
+/* False for a line with a colon that is no field: nothing before it, or a space first, which is
+ * what RFC 9112, 2.2 has a reader skip after the start line. */
 static inline bool name_of(const struct field_line *line, struct slice *name)
 {
-    if (line->colon == NULL || line->colon == line->name || is_blank(line->name[0]))
+    if (line->colon == line->name || is_blank(line->name[0]))
         return false;
     const char *name_end = line->colon;
     while (is_blank(name_end[-1]))
@@ -129,7 +129,7 @@ static struct slice value_of(const struct field_line *line)
 static inline void note_field(struct http1_fields *fields, const struct field_line *line)
 {
     struct slice name;
-    if (!name_of(line, &name))
+    if (line->colon == NULL || !name_of(line, &name))
         return;
     enum http1_field field = recognise(name);
     if (field == HTTP1_FIELD_COUNT)
@@ -173,7 +173,7 @@ bool http1_next_field(struct slice *lines, struct slice *name, struct slice *val
         struct field_line line;
         if (find_line(lines->at, end, &line) != PARSE_OK)
             line.line_end = end;
-        bool found = name_of(&line, name);
+        bool found = line.colon != NULL && name_of(&line, name);
         if (found)
             *value = value_of(&line);
         *lines = line.line_end < end ? slice_after(*lines, (size_t)(line.line_end + 1 - lines->at))
