@@ -40,8 +40,9 @@ void agent_open(void)
         log_write(LOG_WARN, "OTEL_AGENT_REDACT_KEYS: more than %d words, the rest is not used",
                   REDACT_WORDS);
     if (route_patterns_init(&agent.route_patterns, &agent.config))
-        log_write(LOG_WARN, "OTEL_AGENT_HTTP_ROUTES: some patterns are not used (each begins with "
-                            "'/', at most %d bytes, %d of them)",
+        log_write(LOG_WARN,
+                  "OTEL_AGENT_HTTP_ROUTES: some patterns are not used (each begins with "
+                  "'/', at most %d bytes, %d of them)",
                   ROUTE_BYTES, ROUTE_PATTERNS);
     capture_init_request(&agent.request_capture, &agent.config);
     capture_init_response(&agent.response_capture, &agent.config);
@@ -97,8 +98,7 @@ bool agent_prepare(void)
         return state == 2; /* 1: a thread that races with the first goes without */
 
     int saved = errno;
-    bool done = make_route_set() && region_init(&agent.region,
-                                                (size_t)agent.config.max_queue_size,
+    bool done = make_route_set() && region_init(&agent.region, (size_t)agent.config.max_queue_size,
                                                 EXCHANGE_BYTES, EXCHANGES);
     if (done) {
         exchange_init(agent.region.exchanges, agent.region.exchange_count);

@@ -20,12 +20,12 @@
 /* The exporter, as agent/main.c hands it in: the agent does not know it. Each may be NULL in
  * tests. */
 struct agent_exporter {
-    void (*prepare)(void);          /* at the first listen(): open what is needed later */
-    bool (*start)(void);            /* at the first finished span; idempotent */
-    void (*wake)(void);             /* the queue is filling */
-    void (*stop)(uint64_t bound_ns); /* flush and stop within the bound */
+    void (*prepare)(void);            /* at the first listen(): open what is needed later */
+    bool (*start)(void);              /* at the first finished span; idempotent */
+    void (*wake)(void);               /* the queue is filling */
+    void (*stop)(uint64_t bound_ns);  /* flush and stop within the bound */
     void (*flush)(uint64_t bound_ns); /* the same without the stop */
-    void (*child)(void);            /* in a forked child */
+    void (*child)(void);              /* in a forked child */
 };
 
 struct agent {

@@ -11,11 +11,8 @@ const struct attribute_names attribute_names[ATTRIBUTE_COUNT] = {
 };
 
 const char *const event_names[EVENT_COUNT] = {
-    [EVENT_EXCEPTION] = "exception",
-    [EVENT_SLOW_QUERY_DETECTED] = "slow_query_detected",
-    [EVENT_DB_RETRY] = "db_retry",
-    [EVENT_DNS_DONE] = "dns.done",
-    [EVENT_CONNECT_DONE] = "connect.done",
-    [EVENT_TLS_DONE] = "tls.done",
+    [EVENT_EXCEPTION] = "exception",       [EVENT_SLOW_QUERY_DETECTED] = "slow_query_detected",
+    [EVENT_DB_RETRY] = "db_retry",         [EVENT_DNS_DONE] = "dns.done",
+    [EVENT_CONNECT_DONE] = "connect.done", [EVENT_TLS_DONE] = "tls.done",
     [EVENT_FIRST_BYTE] = "first_byte",
 };

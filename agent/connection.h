@@ -29,8 +29,8 @@ enum connection_role {
 
 /* The other end, as accept() or connect() gave it. */
 struct peer {
-    uint16_t family; /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
-    uint16_t port;   /* host order */
+    uint16_t family;     /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
+    uint16_t port;       /* host order */
     uint8_t address[16]; /* AF_INET: the first four */
 };
 
@@ -42,12 +42,12 @@ enum direction_state {
 
 struct direction {
     _Atomic uintptr_t owner; /* the thread at work, as context_thread_token() names it; 0: none */
-    uint8_t state;          /* enum direction_state */
-    bool collecting;        /* the beginning of a head lies in a buffer */
-    uint32_t buffer;        /* its index, when collecting */
-    uint32_t collected;     /* bytes in it */
-    size_t scanned;         /* of them, by http1_find_head() */
-    uint64_t head_ns;       /* when the first byte of the head came */
+    uint8_t state;           /* enum direction_state */
+    bool collecting;         /* the beginning of a head lies in a buffer */
+    uint32_t buffer;         /* its index, when collecting */
+    uint32_t collected;      /* bytes in it */
+    size_t scanned;          /* of them, by http1_find_head() */
+    uint64_t head_ns;        /* when the first byte of the head came */
     struct http1_body body;
 };
 
@@ -64,15 +64,15 @@ struct pipeline {
 };
 
 struct connection {
-    uint64_t link; /* the slab's, while free */
+    uint64_t link;               /* the slab's, while free */
     _Atomic uint32_t references; /* descriptors */
     uint32_t index;
-    uint8_t role;             /* enum connection_role */
+    uint8_t role; /* enum connection_role */
     _Atomic bool opaque;
-    _Atomic bool released; /* no descriptor left: whoever is at work on it finishes it */
-    bool client_wrote;        /* a client connection's first write keeps connect()'s context */
+    _Atomic bool released;       /* no descriptor left: whoever is at work on it finishes it */
+    bool client_wrote;           /* a client connection's first write keeps connect()'s context */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
-    _Atomic uint64_t last_ns; /* of the last byte seen: the end where a close went unseen */
+    _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
     struct peer peer;
     struct direction received;
     struct direction sent;

@@ -21,8 +21,8 @@ struct entry {
 static _Atomic(struct entry *) chunks[CHUNK_COUNT];
 static _Atomic uint32_t highest; /* no entry above it was ever set; keeps ranges short */
 
-static struct slab connections = SLAB_INIT((sizeof(struct connection) + 63) / 64 * 64, 1024,
-                                           1024 * SLAB_CHUNKS);
+static struct slab connections =
+    SLAB_INIT((sizeof(struct connection) + 63) / 64 * 64, 1024, 1024 * SLAB_CHUNKS);
 
 static struct entry *find_entry(int fd)
 {
@@ -124,7 +124,8 @@ void connection_release(int fd)
     struct entry *place = find_entry(fd);
     if (!place || !atomic_load_explicit(&place->connection, memory_order_relaxed))
         return;
-    struct connection *before = atomic_exchange_explicit(&place->connection, NULL, memory_order_acq_rel);
+    struct connection *before =
+        atomic_exchange_explicit(&place->connection, NULL, memory_order_acq_rel);
     if (before)
         connection_drop_reference(before);
 }

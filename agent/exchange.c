@@ -77,8 +77,8 @@ static void read_parent(struct exchange *exchange, const struct http1_fields *fi
     struct slice lines[LINES_MOST];
     if (agent.config.propagators & PROPAGATOR_BAGGAGE && fields->value[HTTP1_FIELD_BAGGAGE].at) {
         size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
-        struct slice joined = propagation_join_baggage(lines, count, exchange->baggage,
-                                                       EXCHANGE_BAGGAGE_BYTES);
+        struct slice joined =
+            propagation_join_baggage(lines, count, exchange->baggage, EXCHANGE_BAGGAGE_BYTES);
         exchange->baggage_bytes = (uint16_t)joined.length;
     }
     struct slice traceparent = fields->value[HTTP1_FIELD_TRACEPARENT];
@@ -89,8 +89,8 @@ static void read_parent(struct exchange *exchange, const struct http1_fields *fi
     size_t count = lines_of(fields, HTTP1_FIELD_TRACESTATE, lines);
     if (!count)
         return;
-    struct slice joined = propagation_join_tracestate(lines, count, exchange->tracestate,
-                                                      EXCHANGE_TRACESTATE_BYTES);
+    struct slice joined =
+        propagation_join_tracestate(lines, count, exchange->tracestate, EXCHANGE_TRACESTATE_BYTES);
     exchange->tracestate_bytes = (uint16_t)joined.length;
 }
 

@@ -34,8 +34,8 @@ struct exchange {
     _Atomic uint32_t generation;
     uint32_t slot;
     bool recording;
-    bool answered;        /* a final response head was seen */
-    uint16_t status;      /* 0 until then */
+    bool answered;   /* a final response head was seen */
+    uint16_t status; /* 0 until then */
     uint16_t tracestate_bytes;
     uint16_t baggage_bytes;
     /* Content-Length, or what was counted of a chunked body so far, by the requests' side while
@@ -73,7 +73,8 @@ void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uin
 void exchange_forget(struct exchange *exchange);
 
 /* Copies what the exchange of that context carried along; 0 bytes when the exchange is gone. */
-size_t exchange_copy_tracestate(const struct context *context, char into[EXCHANGE_TRACESTATE_BYTES]);
+size_t exchange_copy_tracestate(const struct context *context,
+                                char into[EXCHANGE_TRACESTATE_BYTES]);
 size_t exchange_copy_baggage(const struct context *context, char into[EXCHANGE_BAGGAGE_BYTES]);
 
 #endif

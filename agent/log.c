@@ -34,8 +34,8 @@ void log_write(enum log_level level, const char *format, ...)
 
     int saved = errno;
     char line[LINE_BYTES];
-    int head = snprintf(line, sizeof line, "otelagent[%ld]: %s: ", (long)getpid(),
-                        level_name(level));
+    int head =
+        snprintf(line, sizeof line, "otelagent[%ld]: %s: ", (long)getpid(), level_name(level));
     va_list arguments;
     va_start(arguments, format);
     int body = vsnprintf(line + head, sizeof line - (size_t)head, format, arguments);

@@ -15,7 +15,6 @@ enum log_level log_level(void);
 
 /* "otelagent[PID]: warn: ..." and a newline; cut at 1,000 bytes. errno is kept. Control
  * characters in the text are written as '?', because parts of it may be foreign. */
-void log_write(enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -56,7 +56,8 @@ static const char *sampler_name(const struct config *config)
 static void announce(const struct config *config)
 {
     log_write(LOG_INFO,
-              "otelagent " OTELAGENT_VERSION ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
+              "otelagent " OTELAGENT_VERSION
+              ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
               exporter_service_name(), sampler_name(config), config->sampler_ratio,
               config->sampler_by_environment ? " (by environment)" : "",
               config->exporters & EXPORTER_OTLP ? " otlp " : "",
@@ -96,7 +97,8 @@ __attribute__((constructor)) static void load(void)
         return;
     log_set_level((enum log_level)config->log_level);
     char path[4096];
-    if (!config_enabled(config) || !config_executable_allowed(config, executable(path, sizeof path)))
+    if (!config_enabled(config) ||
+        !config_executable_allowed(config, executable(path, sizeof path)))
         return;
 
     connect_exporter();

@@ -113,8 +113,7 @@ void observe_closing_range(unsigned first, unsigned last)
 static struct connection *receiving(int fd)
 {
     struct connection *connection = connection_of(fd);
-    if (!connection || !agent_enter() ||
-        !connection_claim(connection, &connection->received, fd))
+    if (!connection || !agent_enter() || !connection_claim(connection, &connection->received, fd))
         return NULL;
     return connection;
 }
@@ -240,8 +239,7 @@ void observe_sent_vector(struct sending *sending, const struct iovec *parts, siz
         return;
     int saved = errno;
     if (sent > 0)
-        feed_vector(stream_sent, sending->connection, parts, count, (size_t)sent,
-                    sending->time_ns);
+        feed_vector(stream_sent, sending->connection, parts, count, (size_t)sent, sending->time_ns);
     connection_unclaim(sending->connection, &sending->connection->sent);
     errno = saved;
 }

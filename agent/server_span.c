@@ -10,7 +10,7 @@
 
 /* The methods that may stand in a span's name; any other is `_OTHER`. */
 static const struct slice known_methods[] = {
-    {"GET", 3},     {"HEAD", 4},  {"POST", 4},  {"PUT", 3},   {"DELETE", 6},
+    {"GET", 3},     {"HEAD", 4},    {"POST", 4},  {"PUT", 3},   {"DELETE", 6},
     {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5}, {"QUERY", 5},
 };
 
@@ -134,7 +134,8 @@ void server_span_request(struct span *span, const struct http1_request *request,
 
 void server_span_response(struct span *span, const struct http1_response *response)
 {
-    span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE, response->fields.value[HTTP1_FIELD_CONTENT_TYPE]);
+    span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
+                response->fields.value[HTTP1_FIELD_CONTENT_TYPE]);
     capture_fields(&agent.response_capture, &agent.redact, &response->fields, span);
 }
 

@@ -26,7 +26,9 @@ struct slab {
 };
 
 #define SLAB_INIT(bytes, per_chunk, most)                                                          \
-    {.object_bytes = (bytes), .chunk_count = (per_chunk), .limit = (most)}
+    {                                                                                              \
+        .object_bytes = (bytes), .chunk_count = (per_chunk), .limit = (most)                       \
+    }
 
 /* Uses `count` objects of zeroed memory that belongs to somebody else instead of mapping any.
  * Before threads use the slab. */

@@ -16,7 +16,7 @@ struct slice {
     size_t length;  /* bytes */
 };
 
-#define SLICE_NONE      ((struct slice){NULL, 0})
+#define SLICE_NONE       ((struct slice){NULL, 0})
 #define SLICE_LITERAL(s) ((struct slice){"" s, sizeof(s) - 1})
 
 static inline struct slice slice_of(const char *text)

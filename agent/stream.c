@@ -17,8 +17,8 @@
 static struct slab head_buffers = SLAB_INIT(HEAD_BYTES, 64, 64 * SLAB_CHUNKS);
 
 /* What the pipeline remembers of a request besides its slot. */
-#define ENTRY_SLOT     0x3fffffffu
-#define ENTRY_METHOD   30 /* the shift of enum http1_method */
+#define ENTRY_SLOT   0x3fffffffu
+#define ENTRY_METHOD 30 /* the shift of enum http1_method */
 
 static bool pipeline_place(struct pipeline *pipeline, uint32_t entry)
 {
@@ -113,8 +113,8 @@ static void response_over(struct connection *connection, uint64_t now_ns)
     if (exchange) {
         const struct context *current = context_current();
         was_current = current->exchange == exchange->slot + 1 &&
-                      current->generation == atomic_load_explicit(&exchange->generation,
-                                                                  memory_order_relaxed);
+                      current->generation ==
+                          atomic_load_explicit(&exchange->generation, memory_order_relaxed);
         exchange_end(exchange, sent->body.seen_bytes, now_ns);
     }
     pipeline_take(&connection->pipeline);
@@ -217,8 +217,8 @@ static size_t collect(struct connection *connection, struct direction *direction
     }
     size_t consumed = length - direction->collected;
     size_t parsed_length;
-    if (take_head(connection, direction, (struct slice){buffer, length}, &parsed_length,
-                  now_ns) != PARSE_OK)
+    if (take_head(connection, direction, (struct slice){buffer, length}, &parsed_length, now_ns) !=
+        PARSE_OK)
         lose(connection);
     stop_collecting(direction);
     return consumed;

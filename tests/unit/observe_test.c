@@ -53,7 +53,7 @@ static int open_gate(void **state)
 static const struct span_record *next_span(void)
 {
     return ring_read(agent.region.ring, memory, sizeof memory) ? (struct span_record *)memory
-                                                              : NULL;
+                                                               : NULL;
 }
 
 static int start_empty(void **state)
@@ -175,9 +175,10 @@ static void an_unsampled_parent_leaves_no_span_but_a_context(void **state)
 static void bytes_one_by_one_make_the_same_spans(void **state)
 {
     (void)state;
-    static const char requests[] = "POST /shop/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                   "3\r\nabc\r\n0\r\n\r\n"
-                                   "\r\nHEAD /shop/b HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char requests[] =
+        "POST /shop/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\n\r\n"
+        "\r\nHEAD /shop/b HTTP/1.1\r\nHost: a\r\n\r\n";
     static const char responses[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Oops\r\n"
                                     "Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
                                     "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n";
