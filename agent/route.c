@@ -158,9 +158,9 @@ static void put(struct writer *writer, struct slice text)
     writer->used += text.length;
 }
 
-static void put_segment(struct writer *writer, struct slice segment, bool last)
+static void put_segment(struct writer *writer, struct slice segment)
 {
-    struct slice extension = last ? route_segment_extension(segment) : SLICE_NONE;
+    struct slice extension = route_segment_extension(segment);
     struct slice stem = {segment.at, segment.length - extension.length};
     if (!stem.length || !route_segment_is_value(stem)) {
         put(writer, segment);
@@ -185,7 +185,7 @@ static struct slice guess(struct slice path, char *out, size_t capacity)
         if (is_dots(segment))
             return SLICE_NONE;
         put(&writer, SLICE_LITERAL("/"));
-        put_segment(&writer, segment, path.length == 0);
+        put_segment(&writer, segment);
     }
     return writer.full ? SLICE_NONE : (struct slice){out, writer.used};
 }

@@ -113,21 +113,31 @@ bool route_segment_is_value(struct slice text)
     return is_token(text, &shape);
 }
 
+static bool plain(char c)
+{
+    char low = slice_lower(c);
+    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
 struct slice route_segment_extension(struct slice segment)
 {
     struct slice none = {segment.at + segment.length, 0};
-    size_t dot = segment.length;
-    while (dot > 0 && segment.at[dot - 1] != '.')
-        dot--;
-    if (dot < 2 || segment.length - dot > 8 || segment.length == dot)
-        return none;
+    size_t dot = 0; /* where the extension's first letter stands */
     bool letter = false;
-    for (size_t i = dot; i < segment.length; i++) {
-        char c = slice_lower(segment.at[i]);
-        if (c >= 'a' && c <= 'z')
-            letter = true;
-        else if (!(c >= '0' && c <= '9'))
-            return none;
+    for (size_t i = 0; i < segment.length; i++) {
+        if (!plain(segment.at[i]))
+            return none; /* jane@example.com has none */
+        if (segment.at[i] == '.') {
+            dot = i + 1;
+            letter = false;
+        }
+        char low = slice_lower(segment.at[i]);
+        letter |= low >= 'a' && low <= 'z';
     }
-    return letter ? slice_after(segment, dot - 1) : none;
+    size_t length = segment.length - dot;
+    bool found = dot >= 2 && length <= 5 && letter;
+    if (!found || slice_find(slice_after(segment, dot), '-') < length ||
+        slice_find(slice_after(segment, dot), '_') < length)
+        return none;
+    return slice_after(segment, dot - 1);
 }

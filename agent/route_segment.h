@@ -12,8 +12,8 @@
 /* `segment` is not empty and holds no slash. */
 bool route_segment_is_value(struct slice segment);
 
-/* The file extension with its dot (`.png`), at most 8 characters with a letter among them; empty
- * where there is none or nothing before it. */
+/* The file extension with its dot (`.png`): at most 5 letters and digits with a letter among them.
+ * Empty where there is none, nothing before it, or the segment is free text. */
 struct slice route_segment_extension(struct slice segment);
 
 #endif

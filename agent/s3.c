@@ -338,7 +338,7 @@ static bool locate(const struct s3_host *host, struct slice path, struct s3_call
     *certain = true;
     if (host->style == S3_STYLE_VIRTUAL) {
         call->bucket = host->bucket;
-        *key = rest;
+        *key = rest.length ? rest : SLICE_NONE;
         *level = rest.length ? OBJECT : BUCKET;
         return true;
     }

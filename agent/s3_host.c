@@ -63,13 +63,33 @@ static struct s3_host found(struct slice before, struct slice region)
     };
 }
 
+/* What stands before an AWS suffix; absent for other hosts. */
+static struct slice before_suffix(struct slice host)
+{
+    for (size_t i = 0; i < sizeof aws_suffixes / sizeof *aws_suffixes; i++)
+        if (ends_nocase(host, aws_suffixes[i]))
+            return (struct slice){host.at, host.length - aws_suffixes[i].length};
+    return SLICE_NONE;
+}
+
+/* An interface endpoint: [BUCKET.]bucket.vpce-ID.s3.REGION (before `.vpce`); `control` in the place
+ * of `bucket` is another API. */
+static struct s3_host private_link(struct slice left)
+{
+    struct slice region = take_label(&left);
+    struct slice service = take_label(&left);
+    struct slice id = take_label(&left);
+    struct slice kind = take_label(&left);
+    bool known = is_region(region) && is(service, "s3") &&
+                 slice_starts(id, SLICE_LITERAL("vpce-")) &&
+                 (is(kind, "bucket") || is(kind, "accesspoint"));
+    return known ? found(left, region) : (struct s3_host){.style = S3_STYLE_NONE};
+}
+
 struct s3_host s3_host_aws(struct slice host)
 {
     const struct s3_host none = {.style = S3_STYLE_NONE};
-    struct slice left = SLICE_NONE;
-    for (size_t i = 0; i < sizeof aws_suffixes / sizeof *aws_suffixes; i++)
-        if (ends_nocase(host, aws_suffixes[i]))
-            left = (struct slice){host.at, host.length - aws_suffixes[i].length};
+    struct slice left = before_suffix(host);
     if (!left.length)
         return none;
 
@@ -77,6 +97,8 @@ struct s3_host s3_host_aws(struct slice host)
     struct slice label = take_label(&left);
     if (is(label, "s3") || is(label, "s3-accelerate") || is(label, "s3-external-1"))
         return found(left, SLICE_NONE);
+    if (is(label, "vpce"))
+        return private_link(left);
     if (slice_starts(label, SLICE_LITERAL("s3-")) && is_region(slice_after(label, 3)))
         return slice_starts(label, SLICE_LITERAL("s3-website-")) ||
                        slice_starts(label, SLICE_LITERAL("s3-control-"))
@@ -110,6 +132,8 @@ static bool is_address(struct slice host)
 struct s3_host s3_host_signed(struct slice host)
 {
     const struct s3_host path = {.style = S3_STYLE_PATH};
+    if (before_suffix(host).at) /* s3-control is signed like S3 and is another API */
+        return (struct s3_host){.style = S3_STYLE_NONE};
     if (is_address(host) || slice_find(host, '.') == host.length)
         return path;
     if (ends_nocase(host, SLICE_LITERAL(".svc")) ||
