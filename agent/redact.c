@@ -331,12 +331,19 @@ static bool only_digits(struct slice text)
     return true;
 }
 
-/* Whether what stands after the host's colon can be a port. `user:pa` of a URL cut short, or of a
- * password with a slash in it, can't. */
+/* Whether this can be host and port. `user:pa` of a URL cut short, or of a password with a slash in
+ * it, can't, and a header may go on with other things than a path. */
 static bool plausible_authority(struct slice authority)
 {
-    if (authority.length && authority.at[0] == '[')
-        authority = slice_after(authority, slice_find(authority, ']'));
+    for (size_t i = 0; i < authority.length; i++)
+        if ((unsigned char)authority.at[i] <= ' ' || authority.at[i] == '=')
+            return false;
+    if (authority.length && authority.at[0] == '[') {
+        size_t close = slice_find(authority, ']');
+        if (close == authority.length || close > 64)
+            return false;
+        authority = slice_after(authority, close);
+    }
     size_t colon = slice_find(authority, ':');
     return colon == authority.length || only_digits(slice_after(authority, colon + 1));
 }

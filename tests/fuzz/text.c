@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Redaction, routes, URLs and S3: one input to all of them.
+ *
+ * The property that matters: a secret under a sensitive key never shows, whatever stands around
+ * it, in whatever buffer. The mark is spelled so that no mutation of the input makes it by chance
+ * and no other rule would hide it. */
+#include <stdlib.h>
+
+#include "agent/redact.h"
+#include "agent/route.h"
+#include "agent/s3.h"
+#include "agent/url.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MOST 2048
+#define MARK "zQ9xW7vU5"
+
+static void demand(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static bool contains(struct slice text, const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; i + length <= text.length; i++)
+        if (memcmp(text.at + i, word, length) == 0)
+            return true;
+    return false;
+}
+
+static const char *const keys[] = {
+    "password",     "X-Amz-Signature", "sig",   "pass%77ord", "user[token]",
+    "%74%6f%6b%65n", "api-key",         "email", "tok%2565n",  "AWSAccessKeyId",
+};
+
+struct text {
+    char at[2 * MOST];
+    size_t length;
+};
+
+static void add(struct text *text, struct slice part)
+{
+    memcpy(text->at + text->length, part.at, part.length);
+    text->length += part.length;
+}
+
+/* prefix BEFORE key=MARK AFTER suffix, where BEFORE ends and AFTER begins with a separator. */
+static struct slice plant(struct text *text, struct slice before, const char *lead, const char *key,
+                          struct slice after)
+{
+    text->length = 0;
+    if (before.length)
+        add(text, before);
+    add(text, slice_of(lead));
+    add(text, slice_of(key));
+    add(text, SLICE_LITERAL("=" MARK));
+    if (after.length) {
+        add(text, SLICE_LITERAL("&"));
+        add(text, after);
+    }
+    return (struct slice){text->at, text->length};
+}
+
+static void secrets(const struct redact *redact, struct slice input, unsigned choice)
+{
+    static struct text text;
+    static char memory[4 * MOST];
+    if (contains(input, MARK) || input.length > MOST / 2)
+        return;
+    size_t middle = input.length ? (choice * 31u) % (input.length + 1) : 0;
+    struct slice before = {input.at, middle};
+    struct slice after = slice_after(input, middle);
+    const char *key = keys[choice % (sizeof keys / sizeof *keys)];
+    size_t capacity = choice % 2 ? sizeof memory : choice % 97;
+    char *out = memory + sizeof memory - capacity;
+
+    struct slice found =
+        redact_query(redact, plant(&text, before, "&", key, after), out, capacity);
+    demand(!contains(found, MARK));
+    found = redact_query(redact, plant(&text, before, ";", key, after), out, capacity);
+    demand(!contains(found, MARK));
+    found = redact_target(redact, plant(&text, before, "?", key, after), out, capacity);
+    demand(!contains(found, MARK));
+    found = redact_url(redact, plant(&text, before, "#", key, after), out, capacity);
+    demand(!contains(found, MARK));
+    found = redact_header(redact, SLICE_LITERAL("X-Note"),
+                          plant(&text, before, " ", key, after), out, capacity);
+    demand(!contains(found, MARK));
+}
+
+/* scheme://INPUT:MARK@host with what may stand in a user's name. */
+static void user_info(const struct redact *redact, struct slice input)
+{
+    struct text text = {.length = 0};
+    char out[4 * MOST];
+    if (contains(input, MARK) || input.length > MOST / 2)
+        return;
+    for (size_t i = 0; i < input.length; i++)
+        if (input.at[i] == '/' || input.at[i] == '?' || input.at[i] == '#')
+            return;
+    add(&text, SLICE_LITERAL("https://"));
+    if (input.length)
+        add(&text, input);
+    add(&text, SLICE_LITERAL(":" MARK "@host/path?x=1"));
+    struct slice url = {text.at, text.length};
+    demand(!contains(redact_url(redact, url, out, sizeof out), MARK));
+    url.length -= sizeof "@host/path?x=1" - 1; /* cut before the '@' */
+    demand(!contains(redact_url(redact, url, out, sizeof out), MARK));
+}
+
+static void routes(struct slice input)
+{
+    static struct route_patterns patterns;
+    static struct route_set set;
+    static uint64_t storage[1024];
+    if (!set.slots) {
+        const struct config config = {.http_routes = "/a/{b}/c,/x{y}z/*,/{a}-{b}.{c}"};
+        demand(route_patterns_init(&patterns, &config) == 0);
+        demand(route_set_bytes(100) <= sizeof storage);
+        route_set_init(&set, storage, 100, 1);
+    }
+    char out[ROUTE_BYTES];
+    struct slice found = route_of(&patterns, &set, input, true, out, sizeof out);
+    demand(found.length <= ROUTE_BYTES && route_set_count(&set) <= 100);
+    if (found.at && found.at == out) /* asked again it is the same */
+        demand(route_of(&patterns, &set, input, false, out, sizeof out).at != NULL);
+}
+
+static bool within(struct slice part, struct slice whole)
+{
+    return !part.at || (part.at >= whole.at && part.at + part.length <= whole.at + whole.length);
+}
+
+static void urls(struct slice input)
+{
+    struct url url;
+    if (url_split(input, &url)) {
+        demand(url.host.length > 0);
+        demand(within(url.host, input) && within(url.path, input) && within(url.query, input));
+        demand(within(url.user, input) && within(url.fragment, input) && within(url.scheme, input));
+    }
+    struct url_forwarded forwarded;
+    url_forwarded(input, input, input, input, &forwarded);
+    demand(within(forwarded.client, input) && within(forwarded.host, input));
+    url_forwarded(input, SLICE_NONE, SLICE_NONE, SLICE_NONE, &forwarded);
+}
+
+/* Lines: method, host, path, query, authorization, copy source. */
+static void s3(struct slice input)
+{
+    struct slice part[6];
+    for (size_t i = 0; i < 6; i++) {
+        size_t end = slice_find(input, '\n');
+        part[i] = end || i < 4 ? (struct slice){input.at, end} : SLICE_NONE;
+        input = slice_after(input, end < input.length ? end + 1 : end);
+    }
+    static struct s3_endpoints endpoints;
+    const struct config config = {.s3_endpoints = "minio:9000,store.example"};
+    demand(s3_endpoints_init(&endpoints, &config) == 0);
+    const struct s3_request request = {.method = part[0],
+                                       .host = part[1],
+                                       .port = 9000,
+                                       .path = part[2],
+                                       .query = part[3],
+                                       .authorization = part[4],
+                                       .copy_source = part[5]};
+    struct s3_call call;
+    char memory[64];
+    if (!s3_recognise(&endpoints, &request, &call, memory, sizeof memory))
+        return;
+    demand(call.part_number >= 0 && call.part_number <= 10000);
+    demand(within(call.bucket, part[1]) || within(call.bucket, part[2]));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct redact redact;
+    if (!redact.count) {
+        const struct config config = {
+            .redact_keys = "password,passwd,pwd,token,secret,key,authorization,credit_card,ssn,"
+                           "email,phone,address"};
+        demand(redact_init(&redact, &config) == 0);
+    }
+    if (size < 1)
+        return 0;
+    struct slice input = {(const char *)data + 1, size - 1};
+    secrets(&redact, input, data[0]);
+    user_info(&redact, input);
+    routes(input);
+    urls(input);
+    s3(input);
+    return 0;
+}
