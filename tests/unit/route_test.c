@@ -17,9 +17,9 @@
 static struct route_set set_of(int64_t most, struct guarded *guarded)
 {
     size_t bytes = route_set_bytes(most);
-    *guarded = guarded_create(bytes);
+    *guarded = guarded_make(bytes);
     struct route_set set;
-    route_set_init(&set, guarded->memory + guarded->bytes - bytes, most, SEED);
+    route_set_init(&set, guarded->end - bytes, most, SEED);
     return set;
 }
 
@@ -47,10 +47,8 @@ static void values_in_a_path_become_placeholders(void **state)
 {
     (void)state;
     struct guarded storage;
-    struct subject subject = {.set = set_of(200, &storage), .guarded = guarded_create(4096)};
+    struct subject subject = {.set = set_of(200, &storage), .guarded = guarded_make(4096)};
     assert_true(vectors_each("route/guess.tsv", check_guess, &subject) > 60);
-    guarded_destroy(&subject.guarded);
-    guarded_destroy(&storage);
 }
 
 static void check_pattern(const struct vectors_case *one, void *context)
@@ -71,10 +69,8 @@ static void configured_patterns_come_first(void **state)
 {
     (void)state;
     struct guarded storage;
-    struct subject subject = {.set = set_of(200, &storage), .guarded = guarded_create(4096)};
+    struct subject subject = {.set = set_of(200, &storage), .guarded = guarded_make(4096)};
     assert_true(vectors_each("route/patterns.tsv", check_pattern, &subject) > 30);
-    guarded_destroy(&subject.guarded);
-    guarded_destroy(&storage);
 }
 
 static void patterns_that_can_not_be_used_are_counted(void **state)
@@ -115,7 +111,6 @@ static void a_route_is_short_or_absent(void **state)
     assert_null(found.at);
     found = route_of(&subject.patterns, &subject.set, (struct slice){path, 30}, true, out, 29);
     assert_null(found.at);
-    guarded_destroy(&storage);
 }
 
 /* Segments of letters only, so that each is a route of its own. */
@@ -151,7 +146,6 @@ static void a_million_paths_leave_as_many_routes_as_allowed(void **state)
                 .at);
     assert_null(
         route_of(&subject.patterns, &subject.set, word_path(path, 200), true, out, sizeof out).at);
-    guarded_destroy(&storage);
 }
 
 static void a_million_identifiers_are_one_route(void **state)
@@ -169,7 +163,6 @@ static void a_million_identifiers_are_one_route(void **state)
             fail_msg("%s", path);
     }
     assert_int_equal(route_set_count(&subject.set), 1);
-    guarded_destroy(&storage);
 }
 
 static void a_refused_path_does_not_use_the_set_up(void **state)
@@ -183,7 +176,6 @@ static void a_refused_path_does_not_use_the_set_up(void **state)
     assert_int_equal(route_set_count(&subject.set), 0);
     assert_non_null(route_of(&subject.patterns, &subject.set, path, true, out, sizeof out).at);
     assert_non_null(route_of(&subject.patterns, &subject.set, path, false, out, sizeof out).at);
-    guarded_destroy(&storage);
 }
 
 static void without_room_there_is_no_heuristic(void **state)
@@ -246,7 +238,6 @@ static void threads_share_one_bound(void **state)
     assert_int_equal(taken, 100);
     for (unsigned i = 0; i < THREADS; i++)
         assert_true(workers[i].answered > 0);
-    guarded_destroy(&storage);
 }
 
 int main(void)

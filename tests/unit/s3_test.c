@@ -78,12 +78,10 @@ static void a_request_is_named_right_or_not_at_all(void **state)
     (void)state;
     struct subject subject = {
         .endpoints = endpoints_of("minio:9000, https://store.example/", 0),
-        .path = guarded_create(4096),
-        .query = guarded_create(4096),
+        .path = guarded_make(4096),
+        .query = guarded_make(4096),
     };
     assert_true(vectors_each("s3/requests.tsv", check_request, &subject) > 90);
-    guarded_destroy(&subject.path);
-    guarded_destroy(&subject.query);
 }
 
 static void a_copy_names_its_source(void **state)
@@ -107,7 +105,7 @@ static void decoded_text_is_cut_where_memory_ends(void **state)
 {
     (void)state;
     struct s3_endpoints none = endpoints_of(NULL, 0);
-    struct guarded guarded = guarded_create(5);
+    struct guarded guarded = guarded_make(5);
     struct s3_request request = {
         .method = SLICE_LITERAL("GET"),
         .host = SLICE_LITERAL("b.s3.amazonaws.com"),
@@ -117,12 +115,11 @@ static void decoded_text_is_cut_where_memory_ends(void **state)
     struct s3_call call;
     char *memory = guarded_copy(&guarded, SLICE_LITERAL(".....")).at == NULL
                        ? NULL
-                       : guarded.memory + guarded.bytes - 5;
+                       : guarded.end - 5;
     assert_true(s3_recognise(&none, &request, &call, memory, 5));
     assert_true(slice_equal(call.key, SLICE_LITERAL("Abcde")));
     assert_int_equal(call.upload_id.length, 0);
     assert_true(slice_equal(call.operation, SLICE_LITERAL("ListParts")));
-    guarded_destroy(&guarded);
 }
 
 static void endpoints_that_can_not_be_used_are_counted(void **state)

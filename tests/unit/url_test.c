@@ -42,9 +42,8 @@ static void check_split(const struct vectors_case *one, void *context)
 static void an_absolute_url_falls_into_its_parts(void **state)
 {
     (void)state;
-    struct guarded guarded = guarded_create(4096);
+    struct guarded guarded = guarded_make(4096);
     assert_true(vectors_each("url/split.tsv", check_split, &guarded) > 40);
-    guarded_destroy(&guarded);
 }
 
 static void check_forwarded(const struct vectors_case *one, void *context)
@@ -70,10 +69,9 @@ static void the_first_proxy_says_who_asked(void **state)
     (void)state;
     struct guarded guarded[4];
     for (size_t i = 0; i < 4; i++)
-        guarded[i] = guarded_create(4096);
+        guarded[i] = guarded_make(4096);
     assert_true(vectors_each("url/forwarded.tsv", check_forwarded, guarded) > 25);
     for (size_t i = 0; i < 4; i++)
-        guarded_destroy(&guarded[i]);
 }
 
 static void a_host_header_may_carry_a_port(void **state)
