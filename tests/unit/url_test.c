@@ -71,7 +71,6 @@ static void the_first_proxy_says_who_asked(void **state)
     for (size_t i = 0; i < 4; i++)
         guarded[i] = guarded_make(4096);
     assert_true(vectors_each("url/forwarded.tsv", check_forwarded, guarded) > 25);
-    for (size_t i = 0; i < 4; i++)
 }
 
 static void a_host_header_may_carry_a_port(void **state)
