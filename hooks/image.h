@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* image.h - the dynamic symbol table of a loaded object.
+ *
+ * Read as the loader reads it: through the hash table of the dynamic section (System V gABI,
+ * "Hash Table"; the GNU one as described by its binutils), with symbol versions (LSB Core,
+ * "Symbol Versioning"). The object is trusted: the loader has linked the program with it. */
+#ifndef HOOKS_IMAGE_H
+#define HOOKS_IMAGE_H
+
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct image {
+    ElfW(Addr) base;
+    const ElfW(Sym) * symbols;
+    const char *strings;
+    const uint32_t *gnu_hash; /* NULL: none; so the two below */
+    const uint32_t *sysv_hash;
+    const ElfW(Half) * versions;
+    const ElfW(Verdef) * definitions;
+};
+
+/* False where the object has no dynamic symbols. */
+bool image_open(struct image *image, const struct dl_phdr_info *object);
+
+/* True where `address` lies in a segment of the object. */
+bool image_contains(const struct dl_phdr_info *object, const void *address);
+
+/* The address of a function or object that the image defines, or NULL. `version` NULL: its
+ * default version; else exactly that one, which an image without versions always matches. */
+void *image_find(const struct image *image, const char *symbol, const char *version);
+
+#endif

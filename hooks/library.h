@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/* library.h - finding the function that a hook stands in front of.
+ *
+ * The loader offers dlsym(RTLD_NEXT), and it falls short three ways. It fails for a library that
+ * a language's extension has opened RTLD_LOCAL, though our hook is called. When it fails it
+ * allocates, and overwrites what the program may be about to read from dlerror(). And it takes
+ * the lock that dlopen() holds while it runs constructors, which may be waiting for this thread;
+ * before glibc 2.34 it even lies in a library of its own, so that a preload which needs it stops
+ * `ls`. So we read the loaded objects' symbol tables ourselves: dl_iterate_phdr() lists them in
+ * the order in which the loader searches them, our own place included. It takes a lock of the
+ * loader too, but one that is held for moments only and never while foreign code runs.
+ *
+ * Nothing is allocated. What is found is never a function of ours, because our own object and
+ * those before it are passed over; those before it call us, and calling them back would not end.
+ *
+ * The lifetime of what is found: a hook is called by code that is bound to the library, so the
+ * library stays for as long as the call takes. It may go afterwards and come back elsewhere.
+ * Holding a reference would change the program (its dlclose() would no longer run destructors),
+ * and getting one means a dlopen() inside a hook. So nothing is held; instead our dlclose() marks
+ * everything found before as out of date, and struct library_original looks again. Unseen: the
+ * loader's own closing of NSS and iconv modules, which the C library does not undo in practice. */
+#ifndef HOOKS_LIBRARY_H
+#define HOOKS_LIBRARY_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* The address of `symbol` in the first object that comes after ours in the loader's order and
+ * defines it, or NULL. Any thread; costs some microseconds, more with hundreds of objects.
+ *
+ * `version`: NULL for the default version, else exactly that one ("CURL_OPENSSL_4"); an object
+ * that has no versions at all matches any.
+ * `names`: NULL for any object; else an object that was opened after the program's start is
+ * taken only where its file name begins with one of these, separated by '|'
+ * ("libmariadb.so|libmysqlclient.so"). Objects that were there at the start count whatever their
+ * names: they may be somebody's preload. */
+void *library_find(const char *symbol, const char *version, const char *names);
+
+/* Every object loaded so far belongs to the program's start. From the constructor, once; until
+ * then all objects do. */
+void library_started(void);
+
+/* An original that is found when it is first needed. Initialise the first three fields. */
+struct library_original {
+    const char *symbol;
+    const char *version;
+    const char *names;
+    _Atomic(void *) found;
+    _Atomic unsigned age; /* of `found`: what library_age was when the search began */
+};
+
+/* Begins at 1, so that an original of age 0 has never been looked up. */
+extern _Atomic unsigned library_age;
+
+void *library_search(struct library_original *original);
+
+/* The original's address: by `names`, else in any object (an extension may have the library built
+ * in). NULL where no object has it; then the next call looks again. Two loads where it is known. */
+static inline void *library_get(struct library_original *original)
+{
+    unsigned age = atomic_load_explicit(&original->age, memory_order_acquire);
+    if (age == atomic_load_explicit(&library_age, memory_order_relaxed))
+        return atomic_load_explicit(&original->found, memory_order_relaxed);
+    return library_search(original);
+}
+
+/* A library may be gone: after dlclose(). */
+void library_closed(void);
+
+#endif
