@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+
+#include "hooks/library.h"
+
+/* Modules of the same function: versioned A, versioned B with the older hash table only, and
+ * without versions. */
+#define FIRST  MODULES "/libflavour-first.so"
+#define SECOND MODULES "/libflavour-second.so"
+#define PLAIN  MODULES "/libflavour-plain.so"
+
+static void *open_local(const char *path)
+{
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!module)
+        fail_msg("%s", dlerror());
+    return module;
+}
+
+static int call(void *function)
+{
+    return function ? ((int (*)(void))function)() : 0;
+}
+
+static void functions_of_libc_are_found_where_the_loader_finds_them(void **state)
+{
+    static const char *const names[] = {
+#define HOOK(type, name, parameters, missing) #name,
+#define ALIAS(name, hook)                     #name,
+#include "hooks/hooks.def"
+#undef ALIAS
+#undef HOOK
+        "environ", "stdout", "pthread_create", "dl_iterate_phdr", "qsort",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (library_find(names[i], NULL, NULL) != dlsym(RTLD_NEXT, names[i]))
+            fail_msg("%s: not the same address", names[i]);
+}
+
+static void functions_chosen_at_run_time_are_the_chosen_ones(void **state)
+{
+    (void)state;
+    assert_ptr_equal(library_find("memcpy", NULL, NULL), dlsym(RTLD_NEXT, "memcpy"));
+    assert_ptr_equal(library_find("strchr", NULL, NULL), dlsym(RTLD_NEXT, "strchr"));
+}
+
+static void an_older_version_is_found_by_its_name(void **state)
+{
+    (void)state;
+    void *older = library_find("quick_exit", "GLIBC_2.10", NULL);
+    assert_non_null(older);
+    assert_ptr_equal(older, dlvsym(RTLD_NEXT, "quick_exit", "GLIBC_2.10"));
+    assert_ptr_equal(library_find("quick_exit", "GLIBC_2.24", NULL),
+                     library_find("quick_exit", NULL, NULL));
+}
+
+static void what_nobody_defines_is_not_found(void **state)
+{
+    (void)state;
+    assert_null(library_find("no_such_function", NULL, NULL));
+    assert_null(library_find("quick_exit", "GLIBC_9.9", NULL));
+    assert_null(library_find("", NULL, NULL));
+}
+
+__attribute__((visibility("default"))) int our_own(void);
+int our_own(void)
+{
+    return 1;
+}
+
+static void our_own_functions_are_not_found(void **state)
+{
+    (void)state;
+    assert_non_null(dlsym(RTLD_DEFAULT, "our_own")); /* else the test proves nothing */
+    assert_null(library_find("our_own", NULL, NULL));
+}
+
+static void each_flavour_is_found_by_its_version(void **state)
+{
+    (void)state;
+    void *first = open_local(FIRST);
+    void *second = open_local(SECOND);
+    assert_null(dlsym(RTLD_NEXT, "flavour")); /* else the test proves nothing */
+    assert_int_equal(call(library_find("flavour", "FLAVOUR_FIRST", NULL)), 1);
+    assert_int_equal(call(library_find("flavour", "FLAVOUR_SECOND", NULL)), 2);
+    assert_int_equal(call(library_find("flavour", NULL, NULL)), 1);
+    dlclose(first);
+    assert_int_equal(call(library_find("flavour", NULL, NULL)), 2);
+    dlclose(second);
+    assert_null(library_find("flavour", NULL, NULL));
+}
+
+static void a_library_without_versions_matches_any(void **state)
+{
+    (void)state;
+    void *plain = open_local(PLAIN);
+    assert_int_equal(call(library_find("flavour", "FLAVOUR_SECOND", NULL)), 3);
+    dlclose(plain);
+}
+
+static void only_libraries_of_the_given_names_count_after_the_start(void **state)
+{
+    (void)state;
+    void *first = open_local(FIRST);
+    void *plain = open_local(PLAIN);
+    assert_int_equal(call(library_find("flavour", NULL, "libnone.so|libflavour-plain.so")), 3);
+    assert_int_equal(call(library_find("flavour", NULL, "libflavour")), 1);
+    assert_null(library_find("flavour", NULL, "libnone.so|flavour-plain.so"));
+    assert_null(library_find("flavour", NULL, ""));
+    assert_non_null(library_find("write", NULL, "libnone.so")); /* there at the start */
+    dlclose(plain);
+    dlclose(first);
+}
+
+static void an_original_is_looked_for_until_it_is_there(void **state)
+{
+    (void)state;
+    struct library_original original = {.symbol = "flavour", .names = "libflavour-second.so"};
+    assert_null(library_get(&original));
+    void *second = open_local(SECOND);
+    assert_int_equal(call(library_get(&original)), 2);
+    dlclose(second);
+    library_closed();
+    assert_null(library_get(&original));
+}
+
+static void an_original_is_looked_up_again_when_a_library_was_closed(void **state)
+{
+    (void)state;
+    struct library_original original = {.symbol = "flavour", .names = "libflavour"};
+    void *first = open_local(FIRST);
+    void *plain = open_local(PLAIN);
+    assert_int_equal(call(library_get(&original)), 1);
+    dlclose(first);
+    library_closed(); /* as our dlclose() does; the old address is not mapped any more */
+    assert_int_equal(call(library_get(&original)), 3);
+    dlclose(plain);
+    library_closed();
+}
+
+static void an_original_may_be_built_into_a_library_of_another_name(void **state)
+{
+    (void)state;
+    struct library_original original = {.symbol = "flavour", .names = "libnone.so"};
+    void *plain = open_local(PLAIN);
+    assert_int_equal(call(library_get(&original)), 3);
+    dlclose(plain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(functions_of_libc_are_found_where_the_loader_finds_them),
+        cmocka_unit_test(functions_chosen_at_run_time_are_the_chosen_ones),
+        cmocka_unit_test(an_older_version_is_found_by_its_name),
+        cmocka_unit_test(what_nobody_defines_is_not_found),
+        cmocka_unit_test(our_own_functions_are_not_found),
+        cmocka_unit_test(each_flavour_is_found_by_its_version),
+        cmocka_unit_test(a_library_without_versions_matches_any),
+        cmocka_unit_test(only_libraries_of_the_given_names_count_after_the_start),
+        cmocka_unit_test(an_original_is_looked_for_until_it_is_there),
+        cmocka_unit_test(an_original_is_looked_up_again_when_a_library_was_closed),
+        cmocka_unit_test(an_original_may_be_built_into_a_library_of_another_name),
+    };
+    library_started();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
