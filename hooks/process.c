@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/* process.c - the end of a process, and what restricts it: observe, then real.
+ *
+ * The variadic execl() and kin are in trampoline.S. vfork(), clone() and fork() are not wrapped:
+ * a wrapper's frame would be shared with the child, and a child is noticed without. */
+#include "hooks/real.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "agent/observe.h"
+
+EXPORT void _Exit(int status) __attribute__((alias("_exit"), noreturn));
+
+EXPORT void _exit(int status)
+{
+    observe_leaving();
+    real._exit(status);
+    __builtin_unreachable();
+}
+
+EXPORT void quick_exit(int status)
+{
+    observe_leaving();
+    real.quick_exit(status);
+    __builtin_unreachable();
+}
+
+EXPORT int execve(const char *path, char *const argv[], char *const environment[])
+{
+    observe_leaving();
+    return real.execve(path, argv, environment);
+}
+
+EXPORT int execv(const char *path, char *const argv[])
+{
+    observe_leaving();
+    return real.execv(path, argv);
+}
+
+EXPORT int execvp(const char *file, char *const argv[])
+{
+    observe_leaving();
+    return real.execvp(file, argv);
+}
+
+EXPORT int execvpe(const char *file, char *const argv[], char *const environment[])
+{
+    observe_leaving();
+    return real.execvpe(file, argv, environment);
+}
+
+EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
+{
+    observe_leaving();
+    return real.fexecve(fd, argv, environment);
+}
+
+EXPORT int execveat(int fd, const char *path, char *const argv[], char *const environment[],
+                    int flags)
+{
+    observe_leaving();
+    return real.execveat(fd, path, argv, environment, flags);
+}
+
+/* Five words for every option, as the kernel takes them; an option with fewer ignores the rest. */
+EXPORT int prctl(int option, ...)
+{
+    va_list list;
+    va_start(list, option);
+    unsigned long second = va_arg(list, unsigned long);
+    unsigned long third = va_arg(list, unsigned long);
+    unsigned long fourth = va_arg(list, unsigned long);
+    unsigned long fifth = va_arg(list, unsigned long);
+    va_end(list);
+    observe_restricting(option);
+    return real.prctl(option, second, third, fourth, fifth);
+}

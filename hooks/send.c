@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/* send.c - bytes that go: begin, real, end. */
+#include "hooks/real.h"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "agent/observe.h"
+
+EXPORT ssize_t __write(int fd, const void *bytes, size_t size) __attribute__((alias("write")));
+EXPORT ssize_t __send(int fd, const void *bytes, size_t size, int flags)
+    __attribute__((alias("send")));
+
+EXPORT ssize_t write(int fd, const void *bytes, size_t size)
+{
+    struct sending sending = observe_sending(fd);
+    ssize_t sent = real.write(fd, bytes, size);
+    observe_sent(&sending, bytes, sent);
+    return sent;
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    struct sending sending = observe_sending(fd);
+    ssize_t sent = real.writev(fd, parts, count);
+    observe_sent_vector(&sending, parts, (size_t)count, sent);
+    return sent;
+}
+
+/* On a socket these two succeed only at offset -1, as writev(). */
+EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags)
+{
+    struct sending sending = observe_sending(fd);
+    ssize_t sent = real.pwritev2(fd, parts, count, at, flags);
+    observe_sent_vector(&sending, parts, (size_t)count, sent);
+    return sent;
+}
+
+EXPORT ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off64_t at, int flags)
+{
+    struct sending sending = observe_sending(fd);
+    ssize_t sent = real.pwritev64v2(fd, parts, count, at, flags);
+    observe_sent_vector(&sending, parts, (size_t)count, sent);
+    return sent;
+}
+
+EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+    struct sending sending = observe_sending(fd);
+    ssize_t sent = real.send(fd, bytes, size, flags);
+    observe_sent(&sending, bytes, sent);
+    return sent;
+}
+
+EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
+                      const struct sockaddr *address, socklen_t length)
+{
+    struct sending sending = observe_sending(fd);
+    ssize_t sent = real.sendto(fd, bytes, size, flags, address, length);
+    observe_sent(&sending, bytes, sent);
+    return sent;
+}
+
+/* A message may be looked at only after the kernel has taken it: a bad address is the kernel's to
+ * report. */
+static const struct msghdr *readable(const struct msghdr *message, ssize_t sent)
+{
+    static const struct msghdr empty;
+    return sent < 0 ? &empty : message;
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct sending sending = observe_sending(fd);
+    ssize_t sent = real.sendmsg(fd, message, flags);
+    message = readable(message, sent);
+    observe_sent_vector(&sending, message->msg_iov, message->msg_iovlen, sent);
+    return sent;
+}
+
+EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    struct sending sending = observe_sending(fd);
+    int sent = real.sendmmsg(fd, messages, count, flags);
+    observe_sent_messages(&sending, messages, sent);
+    return sent;
+}
+
+EXPORT ssize_t sendfile(int to, int from, off_t *at, size_t size)
+{
+    struct sending sending = observe_sending(to);
+    ssize_t sent = real.sendfile(to, from, at, size);
+    observe_sent_unseen(&sending, sent);
+    return sent;
+}
+
+EXPORT ssize_t sendfile64(int to, int from, off64_t *at, size_t size)
+{
+    struct sending sending = observe_sending(to);
+    ssize_t sent = real.sendfile64(to, from, at, size);
+    observe_sent_unseen(&sending, sent);
+    return sent;
+}
+
+/* One end is a pipe, the other may be a connection. */
+EXPORT ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size,
+                      unsigned flags)
+{
+    struct sending sending = observe_sending(to);
+    ssize_t moved = real.splice(from, from_at, to, to_at, size, flags);
+    observe_received_unseen(from, moved);
+    observe_sent_unseen(&sending, moved);
+    return moved;
+}
