@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/* moved.c - functions that moved into libc.so.6 with glibc 2.34, for our own use.
+ *
+ * Before, they are in libpthread and libdl. Importing them would stop every program there that
+ * does not link those, and naming them as needed would load them into every program. So they are
+ * looked up when they are first called; where nobody has loaded libpthread we do, as any plugin
+ * that needs it would. What can't be found fails as the function itself would. Hidden, so
+ * programs keep theirs. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "hooks/library.h"
+#include "hooks/real.h"
+
+/* By what getaddrinfo() opens NSS modules with, where dlopen() itself is among the absent. */
+static void *open_library(const char *name)
+{
+    void *(*internal)(const char *, int) =
+        (void *(*)(const char *, int))library_find("__libc_dlopen_mode", "GLIBC_PRIVATE", "libc.");
+    unsigned mode = RTLD_NOW | 0x80000000U; /* as its callers in glibc mark theirs */
+    return internal ? internal(name, (int)mode) : real.dlopen(name, RTLD_NOW | RTLD_GLOBAL);
+}
+
+static void *moved(_Atomic(void *) *known, const char *symbol, const char *library)
+{
+    static const char names[] = "libc.|libpthread.|libdl.";
+    void *found = atomic_load_explicit(known, memory_order_relaxed);
+    if (found)
+        return found;
+    found = library_find(symbol, NULL, names);
+    if (!found && open_library(library))
+        found = library_find(symbol, NULL, names);
+    atomic_store_explicit(known, found, memory_order_relaxed); /* the same from every thread */
+    return found;
+}
+
+// NOLINTBEGIN(bugprone-macro-parentheses): types and lists
+#define MOVED(type, name, parameters, arguments, library, absent)                                  \
+    type name parameters                                                                           \
+    {                                                                                              \
+        static _Atomic(void *) known;                                                              \
+        type(*function) parameters = (type(*) parameters)moved(&known, #name, library);            \
+        return function ? function arguments : absent;                                             \
+    }
+// NOLINTEND(bugprone-macro-parentheses)
+
+#define THREADS "libpthread.so.0"
+#define LOADER  "libdl.so.2"
+
+MOVED(int, pthread_create,
+      (pthread_t *restrict thread, const pthread_attr_t *restrict how, void *(*start)(void *),
+       void *restrict argument),
+      (thread, how, start, argument), THREADS, EAGAIN)
+MOVED(int, pthread_join, (pthread_t thread, void **result), (thread, result), THREADS, ESRCH)
+MOVED(int, pthread_detach, (pthread_t thread), (thread), THREADS, ESRCH)
+MOVED(int, pthread_attr_setstacksize, (pthread_attr_t * how, size_t bytes), (how, bytes), THREADS,
+      ENOSYS)
+MOVED(int, pthread_setname_np, (pthread_t thread, const char *name), (thread, name), THREADS,
+      ENOSYS)
+MOVED(int, pthread_sigmask, (int how, const sigset_t *restrict change, sigset_t *restrict before),
+      (how, change, before), THREADS, ENOSYS)
+MOVED(void *, dlsym, (void *restrict handle, const char *restrict symbol), (handle, symbol), LOADER,
+      NULL)
+MOVED(char *, dlerror, (void), (), LOADER, NULL)
