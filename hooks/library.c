@@ -9,7 +9,8 @@
 
 _Atomic unsigned library_age = 1;
 
-/* How many objects were there when the program started. Written once, in the constructor. */
+/* How many objects were there when the program started; UINT_MAX until that is known. Written
+ * once, in the constructor. */
 static _Atomic unsigned start_count = UINT_MAX;
 
 struct search {
@@ -85,6 +86,8 @@ static int count(struct dl_phdr_info *object, size_t size, void *data)
 void library_started(void)
 {
     unsigned objects = 0;
+    if (atomic_load_explicit(&start_count, memory_order_relaxed) != UINT_MAX)
+        return;
     dl_iterate_phdr(count, &objects);
     atomic_store_explicit(&start_count, objects, memory_order_relaxed);
 }

@@ -36,8 +36,8 @@
  * names: they may be somebody's preload. */
 void *library_find(const char *symbol, const char *version, const char *names);
 
-/* Every object loaded so far belongs to the program's start. From the constructor, once; until
- * then all objects do. */
+/* Every object loaded so far belongs to the program's start. From the constructor, by way of
+ * real_resolve(); later calls change nothing, and until then all objects do. */
 void library_started(void);
 
 /* An original that is found when it is first needed. Initialise the first three fields. */
