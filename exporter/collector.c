@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/collector.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/clock.h"
+#include "agent/log.h"
+#include "exporter/otlp.pb-c.h"
+#include "exporter/retry.h"
+
+#define ANSWER_ARENA_BYTES ((size_t)8 << 20) /* for answers of up to 4 MiB */
+#define ANSWER_ARENA_KEPT  ((size_t)65536)
+
+static void *take(void *arena, size_t bytes)
+{
+    return arena_take(arena, bytes);
+}
+
+static void give_back(void *arena, void *memory)
+{
+    (void)arena; /* reset as a whole */
+    (void)memory;
+}
+
+/* Stands in where no transport speaks the endpoint's scheme. */
+static void no_preparation(struct transport *transport)
+{
+    (void)transport;
+}
+
+static enum transport_outcome refuse(struct transport *transport, const struct transport_post *post,
+                                     struct transport_answer *answer)
+{
+    (void)transport;
+    (void)post;
+    *answer = (struct transport_answer){0};
+    snprintf(answer->error, sizeof answer->error,
+             "this version posts to http:// and unix:// addresses only");
+    return TRANSPORT_REFUSED;
+}
+
+static bool not_local(const struct transport *transport)
+{
+    (void)transport;
+    return false;
+}
+
+static const struct transport_operations no_operations = {no_preparation, refuse, no_preparation,
+                                                          not_local};
+static struct transport no_transport = {&no_operations};
+
+void collector_init(struct collector *collector, const struct config *config, const char *url,
+                    const _Atomic uint64_t *stop_ns, void (*pause)(int64_t wait_ms))
+{
+    *collector = (struct collector){
+        .config = config,
+        .transport = &no_transport,
+        .http = collector->http,
+        .gzip = collector->gzip,
+        .answer = collector->answer,
+        .stop_ns = stop_ns,
+        .pause = pause,
+        .random = (uint32_t)clock_monotonic_ns() | 1,
+    };
+    collector->http.fd = -1;
+    if (!endpoint_parse(&collector->endpoint, url)) {
+        snprintf(collector->endpoint.shown, sizeof collector->endpoint.shown, "%s",
+                 "the configured endpoint");
+        return;
+    }
+    if (collector->endpoint.scheme == ENDPOINT_HTTPS)
+        return;
+    http_init(&collector->http, config, &collector->endpoint);
+    collector->transport = &collector->http.transport;
+}
+
+void collector_prepare(struct collector *collector)
+{
+    collector->transport->operations->prepare(collector->transport);
+}
+
+void collector_close(struct collector *collector)
+{
+    collector->transport->operations->close(collector->transport);
+}
+
+/* xorshift32 (Marsaglia, 2003): jitter needs no more. */
+static uint32_t next_random(struct collector *collector)
+{
+    uint32_t x = collector->random;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return collector->random = x;
+}
+
+/* What to look at, by the kind of failure. */
+static const char *advice(enum transport_outcome outcome, int status)
+{
+    if (outcome == TRANSPORT_FAILED)
+        return "check that a collector listens there (OTEL_EXPORTER_OTLP_ENDPOINT)";
+    if (outcome == TRANSPORT_REFUSED)
+        return "check OTEL_EXPORTER_OTLP_ENDPOINT: an OTLP/HTTP receiver, usually on port 4318";
+    switch (status) {
+    case 401:
+    case 403:
+        return "check OTEL_EXPORTER_OTLP_HEADERS";
+    case 404:
+    case 405:
+        return "check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, but not to "
+               "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    case 413:
+        return "lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE or raise the collector's limit";
+    case 400:
+    case 415:
+        return "check that the address is an OTLP/HTTP receiver (usually port 4318)";
+    default:
+        return "check the collector's log";
+    }
+}
+
+/* The message of an error answer: a google.rpc.Status by the protocol, often plain text. */
+static void describe(struct collector *collector, struct slice body, char *into, size_t capacity)
+{
+    into[0] = '\0';
+    ProtobufCAllocator allocator = {take, give_back, &collector->answer};
+    arena_reset(&collector->answer, ANSWER_ARENA_KEPT);
+    if (!body.length || !arena_map(&collector->answer, ANSWER_ARENA_BYTES))
+        return;
+    Otlp__Failure *failure =
+        otlp__failure__unpack(&allocator, body.length, (const uint8_t *)body.at);
+    struct slice message = failure && failure->message[0] ? slice_of(failure->message) : body;
+    if (message.length > 100)
+        message.length = 100;
+    snprintf(into, capacity, ": %.*s", (int)message.length, message.at);
+}
+
+static void say_failure(struct collector *collector, enum transport_outcome outcome,
+                        const struct transport_answer *answer)
+{
+    char detail[128] = "";
+    if (collector->failing)
+        return;
+    collector->failing = true;
+    collector->failing_since_ns = clock_monotonic_ns();
+    collector->dropped_since = 0;
+    if (outcome != TRANSPORT_ANSWERED) {
+        log_write(LOG_WARN, "can't export spans to %s: %s; %s", collector->endpoint.shown,
+                  answer->error, advice(outcome, 0));
+        return;
+    }
+    describe(collector, answer->body, detail, sizeof detail);
+    log_write(LOG_WARN, "can't export spans to %s: HTTP status %d%s; %s", collector->endpoint.shown,
+              answer->status, detail, advice(outcome, answer->status));
+}
+
+static void say_recovery(struct collector *collector)
+{
+    if (!collector->failing)
+        return;
+    collector->failing = false;
+    uint64_t seconds = (clock_monotonic_ns() - collector->failing_since_ns) / 1000000000u;
+    log_write(LOG_WARN, "exporting spans to %s works again after %llu s; %llu spans were lost",
+              collector->endpoint.shown, (unsigned long long)seconds,
+              (unsigned long long)collector->dropped_since);
+}
+
+/* Spans refused in a success. A body that is not a response (some backends answer in JSON, or
+ * with a text) says nothing about spans, so nothing was refused. */
+static uint64_t read_rejected(struct collector *collector, struct slice body, unsigned spans)
+{
+    ProtobufCAllocator allocator = {take, give_back, &collector->answer};
+    arena_reset(&collector->answer, ANSWER_ARENA_KEPT);
+    if (!body.length || !arena_map(&collector->answer, ANSWER_ARENA_BYTES))
+        return 0;
+    Otlp__Response *response =
+        otlp__response__unpack(&allocator, body.length, (const uint8_t *)body.at);
+    if (!response || !response->partial_success)
+        return 0;
+    const Otlp__PartialSuccess *partial = response->partial_success;
+    bool says_something = partial->rejected_spans > 0 || partial->error_message[0];
+    if (says_something && !collector->partial_said) {
+        collector->partial_said = true;
+        log_write(LOG_WARN, "the collector at %s refused %lld of %u spans: %s",
+                  collector->endpoint.shown, (long long)partial->rejected_spans, spans,
+                  partial->error_message);
+    }
+    if (partial->rejected_spans <= 0)
+        return 0;
+    uint64_t rejected = (uint64_t)partial->rejected_spans;
+    return rejected < spans ? rejected : spans;
+}
+
+static bool wants_gzip(const struct collector *collector)
+{
+    enum config_compression compression = collector->config->otlp_compression;
+    if (compression == COMPRESSION_AUTO)
+        return !collector->transport->operations->local(collector->transport);
+    return compression == COMPRESSION_GZIP;
+}
+
+static int64_t left_ms(const struct collector *collector, uint64_t deadline_ns)
+{
+    struct transport_post post = {.deadline_ns = deadline_ns, .stop_ns = collector->stop_ns};
+    return transport_left_ms(&post);
+}
+
+struct collector_verdict collector_export(struct collector *collector, const struct otlp_body *body,
+                                          unsigned spans)
+{
+    uint64_t deadline_ns =
+        clock_monotonic_ns() + (uint64_t)collector->config->export_timeout_ms * 1000000u;
+    struct transport_post post = {.pieces = body->pieces,
+                                  .count = body->count,
+                                  .bytes = body->bytes,
+                                  .stop_ns = collector->stop_ns};
+    struct slice packed = wants_gzip(collector) ? gzip_body(&collector->gzip, body) : SLICE_NONE;
+    struct iovec one = {(void *)(uintptr_t)packed.at, packed.length};
+    if (packed.at) {
+        post.pieces = &one;
+        post.count = 1;
+        post.bytes = packed.length;
+        post.gzip = true;
+    }
+
+    for (unsigned number = 1;; number++) {
+        struct transport_answer answer;
+        post.deadline_ns =
+            clock_monotonic_ns() + (uint64_t)collector->config->otlp_timeout_ms * 1000000u;
+        if (post.deadline_ns > deadline_ns)
+            post.deadline_ns = deadline_ns;
+        enum transport_outcome outcome =
+            collector->transport->operations->post(collector->transport, &post, &answer);
+
+        struct retry_attempt attempt = {
+            .enabled = collector->config->export_retry && outcome != TRANSPORT_REFUSED,
+            .answered = outcome == TRANSPORT_ANSWERED,
+            .status = answer.status,
+            .retry_after_ms =
+                answer.retry_after.at
+                    ? retry_after_ms(answer.retry_after, (int64_t)(clock_unix_ns() / 1000000000u))
+                    : -1,
+            .number = number,
+            .left_ms = left_ms(collector, deadline_ns),
+            .chance = next_random(collector),
+        };
+        struct retry_decision decision = retry_decide(&attempt);
+        if (decision.verdict == RETRY_SUCCESS) {
+            say_recovery(collector);
+            return (struct collector_verdict){true, read_rejected(collector, answer.body, spans)};
+        }
+        say_failure(collector, outcome, &answer);
+        if (decision.verdict == RETRY_AGAIN)
+            collector->pause(decision.wait_ms);
+        if (decision.verdict == RETRY_DROP || left_ms(collector, deadline_ns) == 0) {
+            collector->dropped_since += spans;
+            return (struct collector_verdict){false, 0};
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/* collector.h - a batch's way to the OpenTelemetry collector.
+ *
+ * Compresses where that pays, posts, tries again where the protocol allows it, reads what the
+ * collector says about the batch, and tells people once when it starts to fail and once when it
+ * works again. */
+#ifndef EXPORTER_COLLECTOR_H
+#define EXPORTER_COLLECTOR_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "exporter/arena.h"
+#include "exporter/endpoint.h"
+#include "exporter/gzip.h"
+#include "exporter/http.h"
+#include "exporter/otlp.h"
+#include "exporter/transport.h"
+
+struct collector {
+    const struct config *config;
+    struct endpoint endpoint;
+    struct transport *transport;
+    struct http http; /* a transport; others lie elsewhere */
+    struct gzip gzip;
+    struct arena answer; /* what protobuf-c unpacks the answer into */
+    const _Atomic uint64_t *stop_ns;
+    /* Waits that many milliseconds, less when the process ends. */
+    void (*pause)(int64_t wait_ms);
+
+    bool failing; /* said so */
+    uint64_t failing_since_ns;
+    uint64_t dropped_since;
+    bool partial_said;
+    uint32_t random; /* state of the generator of jitter */
+};
+
+/* What became of a batch. */
+struct collector_verdict {
+    bool accepted;     /* false: the whole batch is lost */
+    uint64_t rejected; /* spans that the collector refused, at most the batch's */
+};
+
+/* `url`: the complete URL to post to. Opens nothing. `stop_ns` as in transport_post. */
+void collector_init(struct collector *collector, const struct config *config, const char *url,
+                    const _Atomic uint64_t *stop_ns, void (*pause)(int64_t wait_ms));
+
+/* Looks up the address; any thread, once. */
+void collector_prepare(struct collector *collector);
+
+/* Sends a batch of `spans` spans. Blocks until it is accepted or given up: at most for the
+ * export timeout, or until the process has to end. */
+struct collector_verdict collector_export(struct collector *collector, const struct otlp_body *body,
+                                          unsigned spans);
+
+void collector_close(struct collector *collector);
+
+#endif

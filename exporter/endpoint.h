@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* endpoint.h - the collector's address, taken apart.
+ *
+ * http://HOST[:PORT][/PATH], https://..., unix:///PATH, or HOST:PORT. What is shown in messages
+ * leaves out user information and query, where secrets may stand. */
+#ifndef EXPORTER_ENDPOINT_H
+#define EXPORTER_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
+
+struct endpoint {
+    enum endpoint_scheme scheme;
+    uint16_t port;
+    char host[256];   /* a name or a numeric address, without brackets */
+    char target[768]; /* what stands in the request line: path and query */
+    char socket[108]; /* ENDPOINT_UNIX: the socket's path */
+    char shown[512];
+};
+
+/* The complete URL that is posted to. A unix socket's target is always /v1/traces, and a base
+ * endpoint's "/v1/traces" at the end of the socket's path is taken off. False: not an address. */
+bool endpoint_parse(struct endpoint *endpoint, const char *url);
+
+#endif

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/http.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+#include "exporter/answer.h"
+#include "exporter/descriptor.h"
+#include "exporter/failure.h"
+#include "exporter/otlp.h"
+#include "exporter/pair.h"
+
+#define ANSWER_BYTES_MOST      ((size_t)4 << 20)
+#define ANSWER_BYTES_KEPT      ((size_t)65536)
+#define FAILURES_BEFORE_LOOKUP 3
+
+/* Waits for the socket; false when the post's time is over (errno ETIMEDOUT). */
+static bool wait_for(int fd, short events, const struct transport_post *post)
+{
+    for (;;) {
+        int left = transport_left_ms(post);
+        if (left == 0) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+        struct pollfd wait = {.fd = fd, .events = events};
+        if (poll(&wait, 1, left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS) > 0)
+            return true;
+    }
+}
+
+static bool is_ours(const struct http *http)
+{
+    dev_t device;
+    ino_t inode;
+    return http->fd >= 0 && descriptor_identity(http->fd, &device, &inode) &&
+           device == http->device && inode == http->inode;
+}
+
+static void http_close(struct transport *transport)
+{
+    struct http *http = (struct http *)transport;
+    if (is_ours(http))
+        close(http->fd);
+    http->fd = -1;
+}
+
+/* Whether the kept connection can carry a request: the collector may have closed it, or said
+ * something that nobody asked for. */
+static bool is_usable(struct http *http)
+{
+    char byte;
+    if (is_ours(http)) {
+        ssize_t peeked = recv(http->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return true;
+    }
+    http_close(&http->transport);
+    return false;
+}
+
+/* Connects to one address; a non-blocking socket, or -1 with errno. */
+static int connect_one(const struct sockaddr_storage *address, socklen_t bytes,
+                       const struct transport_post *post)
+{
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    fd = descriptor_raise(fd);
+    if (address->ss_family != AF_UNIX) {
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    int error = connect(fd, (const struct sockaddr *)address, bytes) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) {
+        socklen_t length = sizeof error;
+        if (!wait_for(fd, POLLOUT, post))
+            error = ETIMEDOUT;
+        else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+            error = errno;
+    }
+    if (error == 0)
+        return fd;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* A collector that moved: after a few failures its name is looked up again. Where that has
+ * become impossible (a chroot without resolver files), the addresses known are kept. */
+static void look_up_again(struct http *http)
+{
+    struct addresses literal;
+    if (http->addresses.count && http->connect_failures < FAILURES_BEFORE_LOOKUP)
+        return;
+    http->connect_failures = 0;
+    if (!address_literal(http->endpoint, &literal))
+        address_resolve(http->endpoint, &http->addresses);
+}
+
+static bool connect_any(struct http *http, const struct transport_post *post)
+{
+    look_up_again(http);
+    int count = http->addresses.count;
+    errno = EHOSTUNREACH;
+    for (int i = 0; i < count; i++) {
+        /* An address that swallows packets must leave time for those after it. */
+        struct transport_post share = *post;
+        uint64_t left_ns = (uint64_t)transport_left_ms(post) * 1000000u;
+        share.deadline_ns = clock_monotonic_ns() + left_ns / (unsigned)(count - i);
+        http->fd =
+            connect_one(&http->addresses.list[i].address, http->addresses.list[i].bytes, &share);
+        if (http->fd < 0)
+            continue;
+        http->connect_failures = 0;
+        return descriptor_identity(http->fd, &http->device, &http->inode);
+    }
+    http->connect_failures++;
+    return false;
+}
+
+/* Steps over `sent` bytes. */
+static void advance(struct msghdr *message, size_t sent)
+{
+    while (message->msg_iovlen && sent >= message->msg_iov->iov_len) {
+        sent -= message->msg_iov->iov_len;
+        message->msg_iov++;
+        message->msg_iovlen--;
+    }
+    if (message->msg_iovlen) {
+        message->msg_iov->iov_base = (char *)message->msg_iov->iov_base + sent;
+        message->msg_iov->iov_len -= sent;
+    }
+}
+
+static bool send_all(struct http *http, const struct transport_post *post)
+{
+    char last[80];
+    struct iovec pieces[OTLP_PIECES + 2];
+    int length = snprintf(last, sizeof last, "%sContent-Length: %zu\r\n\r\n",
+                          post->gzip ? "Content-Encoding: gzip\r\n" : "", post->bytes);
+    pieces[0] = (struct iovec){http->head, http->head_bytes};
+    pieces[1] = (struct iovec){last, (size_t)length};
+    memcpy(pieces + 2, post->pieces, (size_t)post->count * sizeof *pieces);
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)post->count + 2};
+
+    advance(&message, 0);
+    while (message.msg_iovlen) {
+        ssize_t sent = sendmsg(http->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0)
+            advance(&message, (size_t)sent);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (!wait_for(http->fd, POLLOUT, post))
+                return false;
+        } else if (errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+static enum transport_outcome fail(struct transport_answer *answer, enum transport_outcome outcome,
+                                   const char *what, const char *detail)
+{
+    snprintf(answer->error, sizeof answer->error, "%s%s", what, detail);
+    return outcome;
+}
+
+static enum transport_outcome not_http(struct transport_answer *answer, const char *bytes,
+                                       size_t length)
+{
+    return length >= 9 && bytes[3] == '\4' && bytes[0] == 0
+               ? fail(answer, TRANSPORT_REFUSED, "the answer is HTTP/2, as of a ", "gRPC port")
+               : fail(answer, TRANSPORT_REFUSED, "the answer is not HTTP/1.1", "");
+}
+
+/* Receives the answer. `*received`: whether any byte of it came. */
+static enum transport_outcome receive(struct http *http, const struct transport_post *post,
+                                      struct transport_answer *answer, bool *received)
+{
+    size_t length = 0;
+    arena_reset(&http->buffer, ANSWER_BYTES_KEPT);
+    if (!arena_map(&http->buffer, ANSWER_BYTES_MOST))
+        return fail(answer, TRANSPORT_FAILED, "no memory", "");
+    char *bytes = (char *)http->buffer.base;
+    for (;;) {
+        ssize_t got = recv(http->fd, bytes + length, ANSWER_BYTES_MOST - length, MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (wait_for(http->fd, POLLIN, post))
+                continue;
+            return fail(answer, TRANSPORT_FAILED, "no answer in time", "");
+        }
+        if (got < 0)
+            return fail(answer, TRANSPORT_FAILED, "connection lost: ", failure_text(errno));
+        length += (size_t)got;
+        http->buffer.used = length;
+        *received = length > 0;
+        if (length == 0)
+            return fail(answer, TRANSPORT_FAILED, "connection closed without an answer", "");
+
+        struct answer parsed;
+        enum answer_result result = answer_parse(bytes, length, got == 0, &parsed);
+        if (result == ANSWER_DONE) {
+            answer->status = parsed.status;
+            answer->retry_after = parsed.retry_after;
+            answer->body = parsed.body;
+            if (!parsed.reusable || parsed.consumed != length || got == 0)
+                http_close(&http->transport);
+            return TRANSPORT_ANSWERED;
+        }
+        if (result == ANSWER_BAD && got == 0)
+            return fail(answer, TRANSPORT_FAILED, "connection closed in the middle of an answer",
+                        "");
+        if (result == ANSWER_BAD)
+            return not_http(answer, bytes, length);
+        if (length == ANSWER_BYTES_MOST)
+            return fail(answer, TRANSPORT_REFUSED, "the answer is longer than 4 MiB", "");
+    }
+}
+
+static enum transport_outcome http_post(struct transport *transport,
+                                        const struct transport_post *post,
+                                        struct transport_answer *answer)
+{
+    struct http *http = (struct http *)transport;
+    *answer = (struct transport_answer){0};
+    for (;;) {
+        bool kept = is_usable(http);
+        bool received = false;
+        if (!kept && !connect_any(http, post))
+            return fail(answer, TRANSPORT_FAILED,
+                        http->addresses.count ? "" : "host name not found: ",
+                        http->addresses.count ? failure_text(errno) : http->endpoint->host);
+
+        bool sent = send_all(http, post);
+        int error = errno;
+        if (!sent && error == ETIMEDOUT) {
+            http_close(transport);
+            return fail(answer, TRANSPORT_FAILED, "request not taken in time", "");
+        }
+        /* A server may refuse a body before it has read it all: its answer still counts. */
+        enum transport_outcome outcome = receive(http, post, answer, &received);
+        if (outcome == TRANSPORT_ANSWERED)
+            return outcome;
+        if (!sent && !received)
+            fail(answer, outcome, "connection lost: ", failure_text(error));
+        http_close(transport);
+        /* A kept connection that the server was about to close: a new one tells. */
+        if (!kept || received || transport_left_ms(post) == 0)
+            return outcome;
+    }
+}
+
+/* RFC 9110, 5.6.2 and 5.5: anything else could end the field and begin another. */
+static bool is_field(struct slice name, struct slice value)
+{
+    for (size_t i = 0; i < name.length; i++)
+        if (name.at[i] <= ' ' || name.at[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", name.at[i]))
+            return false;
+    for (size_t i = 0; i < value.length; i++)
+        if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static void add_text(struct http *http, struct slice text)
+{
+    if (text.length > sizeof http->head - http->head_bytes)
+        text.length = sizeof http->head - http->head_bytes;
+    memcpy(http->head + http->head_bytes, text.at, text.length);
+    http->head_bytes += text.length;
+}
+
+static void add_configured(struct http *http)
+{
+    char buffer[4096];
+    struct pair pair;
+    struct slice rest = slice_of(http->config->otlp_headers);
+    while (pair_next(&rest, &pair, buffer, sizeof buffer)) {
+        bool fits = pair.key.length + pair.value.length + 4 < sizeof http->head - http->head_bytes;
+        if (!fits || !is_field(pair.key, pair.value)) {
+            log_write(LOG_WARN, "OTEL_EXPORTER_OTLP_HEADERS: %.*s can't be sent: %s",
+                      pair.key.length < 60 ? (int)pair.key.length : 60, pair.key.at,
+                      fits ? "a character that a header can't hold" : "too long");
+            continue;
+        }
+        add_text(http, pair.key);
+        add_text(http, SLICE_LITERAL(": "));
+        add_text(http, pair.value);
+        add_text(http, SLICE_LITERAL("\r\n"));
+    }
+}
+
+static void http_prepare(struct transport *transport)
+{
+    struct http *http = (struct http *)transport;
+    if (!address_literal(http->endpoint, &http->addresses))
+        address_resolve(http->endpoint, &http->addresses);
+}
+
+static bool http_local(const struct transport *transport)
+{
+    return address_local(&((const struct http *)transport)->addresses);
+}
+
+static const struct transport_operations operations = {
+    .prepare = http_prepare,
+    .post = http_post,
+    .close = http_close,
+    .local = http_local,
+};
+
+void http_init(struct http *http, const struct config *config, const struct endpoint *endpoint)
+{
+    bool v6 = strchr(endpoint->host, ':') != NULL;
+    char port[8] = "";
+    struct arena buffer = http->buffer;
+    *http = (struct http){.transport = {&operations},
+                          .config = config,
+                          .endpoint = endpoint,
+                          .buffer = buffer,
+                          .fd = -1};
+    if (endpoint->port && endpoint->port != 80)
+        snprintf(port, sizeof port, ":%u", (unsigned)endpoint->port);
+    int length = snprintf(http->head, sizeof http->head,
+                          "POST %s HTTP/1.1\r\n"
+                          "Host: %s%s%s%s\r\n"
+                          "User-Agent: otelagent/" OTELAGENT_VERSION "\r\n"
+                          "Content-Type: application/x-protobuf\r\n",
+                          endpoint->target, v6 ? "[" : "", endpoint->host, v6 ? "]" : "", port);
+    http->head_bytes = (size_t)length;
+    add_configured(http);
+}

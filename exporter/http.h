@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* http.h - posts over plain HTTP/1.1, by TCP or a unix socket.
+ *
+ * A connection is kept between posts. The application does not know of the descriptor, and may
+ * close or replace any number it finds (closefrom, dup2): so the socket lies at a high number,
+ * is close-on-exec, and before each use is checked to be still the one that was opened; if not,
+ * it is forgotten without being closed. A write never raises SIGPIPE.
+ *
+ * System calls: socket, setsockopt, fcntl, connect, poll, getsockopt, fstat, sendmsg, recvfrom,
+ * close; those of getaddrinfo() when a name has to be looked up again. */
+#ifndef EXPORTER_HTTP_H
+#define EXPORTER_HTTP_H
+
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "exporter/address.h"
+#include "exporter/arena.h"
+#include "exporter/endpoint.h"
+#include "exporter/transport.h"
+
+struct http {
+    struct transport transport;
+    const struct config *config;
+    const struct endpoint *endpoint;
+    struct addresses addresses;
+    unsigned connect_failures; /* in a row */
+    int fd;                    /* -1: no connection */
+    dev_t device;              /* with `inode`, the socket's identity */
+    ino_t inode;
+    struct arena buffer; /* the answer */
+    size_t head_bytes;
+    char head[6144]; /* request line and fields that are the same each time */
+};
+
+/* Fills in `http`; opens nothing. `config` and `endpoint` must outlive it. */
+void http_init(struct http *http, const struct config *config, const struct endpoint *endpoint);
+
+#endif

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/exporter_server.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Waits for the descriptor; false once the test is over. */
+static bool readable(struct server *server, int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    while (!server->ending)
+        if (poll(&wait, 1, 5) > 0)
+            return true;
+    return false;
+}
+
+static bool read_request(struct server *server, int fd)
+{
+    size_t length = 0;
+    char *end = NULL;
+    char head[sizeof server->head] = "";
+    while (!end) {
+        if (!readable(server, fd) || recv(fd, head + length, 1, 0) <= 0)
+            return false;
+        length++;
+        assert(length < sizeof head);
+        end = strstr(head, "\r\n\r\n");
+    }
+    memcpy(server->head, head, sizeof head);
+    const char *field = strstr(head, "Content-Length: ");
+    assert(field);
+    server->body_bytes = strtoul(field + 16, NULL, 10);
+    server->body = realloc(server->body, server->body_bytes + 1);
+    for (size_t at = 0; at < server->body_bytes;) {
+        if (!readable(server, fd))
+            return false;
+        ssize_t got = recv(fd, server->body + at, server->body_bytes - at, 0);
+        if (got <= 0)
+            return false;
+        at += (size_t)got;
+    }
+    return true;
+}
+
+static void keep_body(struct server *server)
+{
+    server->all = realloc(server->all, server->all_bytes + server->body_bytes + 1);
+    memcpy(server->all + server->all_bytes, server->body, server->body_bytes);
+    server->all_bytes += server->body_bytes;
+}
+
+/* Carries out a step; false: the connection is over. */
+static bool answer(struct server *server, int fd, const struct step *step)
+{
+    size_t bytes = step->bytes;
+    if (!bytes && step->answer)
+        bytes = strlen(step->answer);
+    if (step->action == STEP_RESET) {
+        struct linger now = {1, 0};
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        return false;
+    }
+    if (step->action == STEP_HANG)
+        return readable(server, fd) && false;
+    if (bytes >= 12 && memcmp(step->answer + 9, "200", 3) == 0)
+        keep_body(server);
+    size_t piece = step->action == STEP_DRIP ? 1 : bytes;
+    for (size_t at = 0; at < bytes; at += piece)
+        if (send(fd, step->answer + at, piece, MSG_NOSIGNAL) < 0)
+            return false;
+    return step->action != STEP_CLOSE_AFTER;
+}
+
+static void *serve(void *argument)
+{
+    struct server *server = argument;
+    while (readable(server, server->listener)) {
+        int fd = accept(server->listener, NULL, NULL);
+        server->connections++;
+        bool open = true;
+        while (open && read_request(server, fd)) {
+            int number = server->requests++;
+            int last = server->step_count - 1;
+            open = answer(server, fd, &server->steps[number < last ? number : last]);
+        }
+        close(fd);
+    }
+    return NULL;
+}
+
+static int listen_tcp(struct server *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int failed = bind(fd, (struct sockaddr *)&address, sizeof address);
+    failed |= getsockname(fd, (struct sockaddr *)&address, &length);
+    assert(!failed);
+    (void)failed;
+    server->port = ntohs(address.sin_port);
+    return fd;
+}
+
+static int listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    unlink(path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int failed = bind(fd, (struct sockaddr *)&address, sizeof address);
+    assert(!failed);
+    (void)failed;
+    return fd;
+}
+
+void server_start(struct server *server, const struct step *steps, int count, const char *path)
+{
+    pthread_t thread;
+    memset(server, 0, sizeof *server);
+    server->steps = steps;
+    server->step_count = count;
+    server->listener = path ? listen_unix(path) : listen_tcp(server);
+    listen(server->listener, 16);
+    pthread_create(&thread, NULL, serve, server);
+    server->thread = thread;
+}
+
+void server_stop(struct server *server)
+{
+    server->ending = true;
+    pthread_join((pthread_t)server->thread, NULL);
+    close(server->listener);
+    free(server->body);
+    free(server->all);
+    server->body = NULL;
+    server->all = NULL;
+}
+
+const char *server_url(const struct server *server)
+{
+    static char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/traces", (unsigned)server->port);
+    return url;
+}
