@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "agent/log.h"
+#include "config/pairs.h"
 #include "exporter/answer.h"
 #include "exporter/descriptor.h"
 #include "exporter/failure.h"
 #include "exporter/otlp.h"
-#include "exporter/pair.h"
 
 #define ANSWER_BYTES_MOST      ((size_t)4 << 20)
 #define ANSWER_BYTES_KEPT      ((size_t)65536)
@@ -260,43 +260,32 @@ static enum transport_outcome http_post(struct transport *transport,
     }
 }
 
-/* RFC 9110, 5.6.2 and 5.5: anything else could end the field and begin another. */
-static bool is_field(struct slice name, struct slice value)
+/* RFC 9110, 5.6.2; the values' control characters were refused when the pair was read. */
+static bool is_field_name(const char *name)
 {
-    for (size_t i = 0; i < name.length; i++)
-        if (name.at[i] <= ' ' || name.at[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", name.at[i]))
-            return false;
-    for (size_t i = 0; i < value.length; i++)
-        if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7f)
+    for (; *name; name++)
+        if (*name <= ' ' || *name >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", *name))
             return false;
     return true;
-}
-
-static void add_text(struct http *http, struct slice text)
-{
-    if (text.length > sizeof http->head - http->head_bytes)
-        text.length = sizeof http->head - http->head_bytes;
-    memcpy(http->head + http->head_bytes, text.at, text.length);
-    http->head_bytes += text.length;
 }
 
 static void add_configured(struct http *http)
 {
     char buffer[4096];
-    struct pair pair;
-    struct slice rest = slice_of(http->config->otlp_headers);
-    while (pair_next(&rest, &pair, buffer, sizeof buffer)) {
-        bool fits = pair.key.length + pair.value.length + 4 < sizeof http->head - http->head_bytes;
-        if (!fits || !is_field(pair.key, pair.value)) {
-            log_write(LOG_WARN, "OTEL_EXPORTER_OTLP_HEADERS: %.*s can't be sent: %s",
-                      pair.key.length < 60 ? (int)pair.key.length : 60, pair.key.at,
-                      fits ? "a character that a header can't hold" : "too long");
+    struct pairs_pair pair;
+    enum pairs_result result;
+    struct pairs pairs = pairs_of(http->config->otlp_headers);
+    while ((result = pairs_next(&pairs, buffer, sizeof buffer, &pair)) != PAIRS_END) {
+        size_t room = sizeof http->head - http->head_bytes;
+        if (result == PAIRS_PAIR && is_field_name(pair.key) &&
+            pair.key_length + pair.value_length + 4 < room) {
+            http->head_bytes += (size_t)snprintf(http->head + http->head_bytes, room, "%s: %s\r\n",
+                                                 pair.key, pair.value);
             continue;
         }
-        add_text(http, pair.key);
-        add_text(http, SLICE_LITERAL(": "));
-        add_text(http, pair.value);
-        add_text(http, SLICE_LITERAL("\r\n"));
+        /* By number, because a name that can't be read may be a piece of a secret. */
+        log_write(LOG_WARN, "OTEL_EXPORTER_OTLP_HEADERS: pair %u can't be sent as a header",
+                  pairs.index);
     }
 }
 
