@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/exporter.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/clock.h"
+#include "agent/counters.h"
+#include "agent/log.h"
+#include "exporter/arena.h"
+#include "exporter/collector.h"
+#include "exporter/console.h"
+#include "exporter/file.h"
+#include "exporter/otlp.h"
+#include "exporter/resource.h"
+
+#define STACK_BYTES       ((size_t)256 << 10)
+#define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
+#define BUSY_WAIT_NS      50000000  /* the oldest record is being written: see ring_read() */
+#define GIVE_UP_NS        100000000 /* beyond the bound, before a stuck thread is left alone */
+
+_Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes what the ring has");
+
+enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_ENDED };
+enum lookup { LOOKUP_NONE, LOOKUP_UNDER_WAY, LOOKUP_DONE };
+
+static struct {
+    struct exporter_environment environment; /* written in the constructor only */
+
+    _Atomic int phase;  /* release when a thread is running: pairs with acquire in exporter_stop */
+    _Atomic int lookup; /* release after the lookup: pairs with acquire on the thread */
+
+    /* Futexes, and so 32 bits. */
+    _Atomic uint32_t woken;    /* 1: look at the ring; acquire-release with what woke us */
+    _Atomic uint32_t stopping; /* 1: stop_ns is set; wakes a thread that waits to try again */
+    _Atomic uint32_t finished; /* 1: the thread touches nothing of the process any more */
+
+    _Atomic uint64_t stop_ns; /* deadline of exporter_stop(), CLOCK_MONOTONIC; 0: not stopping */
+
+    pthread_t thread;
+    pid_t pid; /* that started the thread */
+
+    /* The thread's own. */
+    uint64_t abandoned; /* of the ring, counted so far */
+    struct arena record;
+    struct otlp otlp;
+    struct collector collector;
+    struct file file;
+    struct console console;
+} exporter;
+
+static void futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* Waits while the word is 0, at most until `deadline_ns` (CLOCK_MONOTONIC). */
+static void futex_wait_until(_Atomic uint32_t *word, uint64_t deadline_ns)
+{
+    uint64_t now;
+    while (atomic_load_explicit(word, memory_order_acquire) == 0 &&
+           (now = clock_monotonic_ns()) < deadline_ns) {
+        uint64_t left = deadline_ns - now;
+        struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, &wait, NULL, 0);
+    }
+}
+
+static uint64_t stop_deadline(void)
+{
+    return atomic_load_explicit(&exporter.stop_ns, memory_order_relaxed);
+}
+
+static bool out_of_time(void)
+{
+    uint64_t stop = stop_deadline();
+    return stop && clock_monotonic_ns() >= stop;
+}
+
+/* Between two attempts. The beginning of the end cuts a wait short, so that a last attempt is
+ * made; a wait begun after that lasts, or the last second would be spent on attempts. */
+static void pause_between_attempts(int64_t wait_ms)
+{
+    static _Atomic uint32_t never;
+    uint64_t stop = stop_deadline();
+    uint64_t deadline = clock_monotonic_ns() + (uint64_t)wait_ms * 1000000u;
+    if (stop)
+        futex_wait_until(&never, stop < deadline ? stop : deadline);
+    else
+        futex_wait_until(&exporter.stopping, deadline);
+}
+
+static bool has(enum config_exporters which)
+{
+    return (exporter.environment.config->exporters & which) != 0;
+}
+
+static void set_up(void)
+{
+    const struct config *config = exporter.environment.config;
+    if (has(EXPORTER_OTLP))
+        collector_init(&exporter.collector, config,
+                       exporter.environment.endpoint ? exporter.environment.endpoint : "",
+                       &exporter.stop_ns, pause_between_attempts);
+    if (has(EXPORTER_FILE))
+        file_init(&exporter.file, config->export_file);
+    if (has(EXPORTER_CONSOLE))
+        console_init(&exporter.console, config, STDERR_FILENO);
+}
+
+void exporter_init(const struct exporter_environment *environment)
+{
+    exporter.environment = *environment;
+    resource_detect(environment->config);
+    set_up();
+}
+
+void exporter_prepare(void)
+{
+    int none = LOOKUP_NONE;
+    if (!exporter.environment.config || !has(EXPORTER_OTLP) ||
+        !atomic_compare_exchange_strong(&exporter.lookup, &none, LOOKUP_UNDER_WAY))
+        return;
+    int saved = errno;
+    collector_prepare(&exporter.collector);
+    errno = saved;
+    atomic_store_explicit(&exporter.lookup, LOOKUP_DONE, memory_order_release);
+}
+
+/* On the thread: the address is needed now, whoever looks it up. */
+static void await_lookup(void)
+{
+    static _Atomic uint32_t never;
+    exporter_prepare();
+    while (has(EXPORTER_OTLP) && !out_of_time() &&
+           atomic_load_explicit(&exporter.lookup, memory_order_acquire) != LOOKUP_DONE)
+        futex_wait_until(&never, clock_monotonic_ns() + BUSY_WAIT_NS);
+}
+
+static void count_abandoned(void)
+{
+    uint64_t abandoned = ring_abandoned(exporter.environment.ring);
+    counters_add(&counters.dropped_abandoned, abandoned - exporter.abandoned);
+    exporter.abandoned = abandoned;
+}
+
+/* Takes records out of the ring into a batch; false once there are no more for now. */
+static bool fill_batch(int64_t unix_offset_ns)
+{
+    int64_t most = exporter.environment.config->max_export_batch_size;
+    struct span_record *record = (struct span_record *)exporter.record.base;
+    while (exporter.otlp.spans < most && otlp_room(&exporter.otlp)) {
+        uint32_t length = ring_read(exporter.environment.ring, record, RECORD_BYTES_MOST);
+        if (length == 0)
+            return false;
+        if (!otlp_add(&exporter.otlp, record, length, unix_offset_ns)) {
+            counters_add(&counters.dropped_export, 1);
+            continue;
+        }
+        if (has(EXPORTER_CONSOLE))
+            console_add(&exporter.console, record);
+    }
+    return true;
+}
+
+static void export_batch(void)
+{
+    struct otlp_body body;
+    uint64_t spans = exporter.otlp.spans;
+    struct collector_verdict verdict = {true, 0};
+    if (spans == 0)
+        return;
+    otlp_finish(&exporter.otlp, resource_encoded(), &body);
+    bool kept = !has(EXPORTER_FILE) || file_write(&exporter.file, &body);
+    if (has(EXPORTER_OTLP))
+        verdict = collector_export(&exporter.collector, &body, (unsigned)spans);
+    otlp_clear(&exporter.otlp);
+
+    if (!kept || !verdict.accepted) {
+        counters_add(&counters.dropped_export, spans);
+        return;
+    }
+    counters_add(&counters.dropped_partial, verdict.rejected);
+    counters_add(&counters.spans_exported, spans - verdict.rejected);
+}
+
+static void drain(void)
+{
+    bool more = true;
+    int64_t unix_offset_ns = clock_unix_offset_ns();
+    while (more && !out_of_time()) {
+        more = fill_batch(unix_offset_ns);
+        export_batch();
+    }
+    count_abandoned();
+    if (has(EXPORTER_CONSOLE))
+        console_flush(&exporter.console, clock_monotonic_ns());
+}
+
+/* Counts what nobody will send. */
+static void discard(void)
+{
+    void *record = exporter.record.base;
+    while (record && ring_read(exporter.environment.ring, record, RECORD_BYTES_MOST))
+        counters_add(&counters.dropped_export, 1);
+    count_abandoned();
+}
+
+static bool take_memory(void)
+{
+    return arena_map(&exporter.record, RECORD_BYTES_MOST) &&
+           otlp_init(&exporter.otlp, exporter.environment.config);
+}
+
+static void run_until_stopped(void)
+{
+    uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
+    while (!stop_deadline()) {
+        uint64_t wait_ns = delay_ns;
+        if (ring_pending(exporter.environment.ring) && wait_ns > BUSY_WAIT_NS)
+            wait_ns = BUSY_WAIT_NS; /* left behind by the last round: somebody is writing it */
+        futex_wait_until(&exporter.woken, clock_monotonic_ns() + wait_ns);
+        atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
+        drain();
+    }
+    drain();
+}
+
+static void *run(void *unused)
+{
+    (void)unused;
+    prctl(PR_SET_NAME, "otelagent", 0, 0, 0);
+    if (exporter.environment.thread_begin)
+        exporter.environment.thread_begin();
+    await_lookup();
+    if (take_memory())
+        run_until_stopped();
+    else
+        log_write(LOG_WARN, "no memory for exporting; spans are dropped");
+    discard();
+
+    if (has(EXPORTER_OTLP))
+        collector_close(&exporter.collector);
+    if (has(EXPORTER_FILE))
+        file_close(&exporter.file);
+    if (has(EXPORTER_CONSOLE))
+        console_flush(&exporter.console, UINT64_MAX);
+    atomic_store_explicit(&exporter.finished, 1, memory_order_release);
+    futex_wake(&exporter.finished);
+    return NULL;
+}
+
+static bool start_thread(void)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+
+    /* Inherited by the thread: a handler of the application must not run on our stack. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&exporter.thread, &attributes, run, NULL);
+    if (error == EINVAL) /* the program's thread-locals leave no room in a stack this small */
+        error = pthread_create(&exporter.thread, NULL, run, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error)
+        log_write(LOG_WARN, "can't start the exporter's thread (error %d); spans are dropped",
+                  error);
+    return error == 0;
+}
+
+bool exporter_start(void)
+{
+    int phase = atomic_load_explicit(&exporter.phase, memory_order_relaxed);
+    if (phase != PHASE_IDLE)
+        return phase != PHASE_ENDED;
+    if (!exporter.environment.config || exporter.environment.config->exporters == 0 ||
+        !atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING))
+        return phase == PHASE_STARTING || phase == PHASE_RUNNING;
+    int saved = errno;
+    exporter.pid = getpid();
+    bool started = start_thread();
+    atomic_store_explicit(&exporter.phase, started ? PHASE_RUNNING : PHASE_ENDED,
+                          memory_order_release);
+    errno = saved;
+    return started;
+}
+
+void exporter_wake(void)
+{
+    int saved = errno;
+    if (atomic_exchange_explicit(&exporter.woken, 1, memory_order_acq_rel) == 0)
+        futex_wake(&exporter.woken);
+    errno = saved;
+}
+
+static void say_counters(void)
+{
+    log_write(LOG_INFO,
+              "spans ended %llu, exported %llu; dropped: queue full %llu, export failed %llu, "
+              "refused %llu, abandoned %llu",
+              (unsigned long long)counters_get(&counters.spans_ended),
+              (unsigned long long)counters_get(&counters.spans_exported),
+              (unsigned long long)counters_get(&counters.dropped_queue_full),
+              (unsigned long long)counters_get(&counters.dropped_export),
+              (unsigned long long)counters_get(&counters.dropped_partial),
+              (unsigned long long)counters_get(&counters.dropped_abandoned));
+}
+
+/* Ends a running thread. */
+static void stop_thread(uint64_t bound_ns)
+{
+    uint64_t deadline = clock_monotonic_ns() + bound_ns;
+    atomic_store_explicit(&exporter.stop_ns, deadline, memory_order_relaxed);
+    atomic_store_explicit(&exporter.stopping, 1, memory_order_release);
+    futex_wake(&exporter.stopping);
+    exporter_wake();
+    futex_wait_until(&exporter.finished, deadline + GIVE_UP_NS);
+    /* Not finished: it hangs in a resolver, say. The process must not wait for that. */
+    if (atomic_load_explicit(&exporter.finished, memory_order_acquire))
+        pthread_join(exporter.thread, NULL);
+}
+
+void exporter_stop(uint64_t bound_ns)
+{
+    int saved = errno;
+    int phase = PHASE_IDLE;
+    if (!exporter.environment.config)
+        return;
+    /* Somebody may be starting it: that takes microseconds. */
+    while ((phase = atomic_load_explicit(&exporter.phase, memory_order_acquire)) == PHASE_STARTING)
+        sched_yield();
+    if (phase == PHASE_ENDED ||
+        !atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_ENDED))
+        return;
+    if (phase == PHASE_RUNNING && exporter.pid == getpid())
+        stop_thread(bound_ns);
+    say_counters();
+    errno = saved;
+}
+
+void exporter_child(void)
+{
+    int saved = errno;
+    if (!exporter.environment.config)
+        return;
+    if (has(EXPORTER_OTLP))
+        collector_close(&exporter.collector);
+    if (has(EXPORTER_FILE))
+        file_close(&exporter.file);
+    /* The parent's thread may have been anywhere when memory was copied: begin again with all it
+     * owned, but for addresses that were found before it began. */
+    struct addresses addresses = exporter.collector.http.addresses;
+    bool looked_up = atomic_load(&exporter.lookup) == LOOKUP_DONE;
+    set_up();
+    if (looked_up)
+        exporter.collector.http.addresses = addresses;
+    atomic_store(&exporter.lookup, looked_up ? LOOKUP_DONE : LOOKUP_NONE);
+    exporter.abandoned = 0;
+    atomic_store(&exporter.woken, 0);
+    atomic_store(&exporter.stopping, 0);
+    atomic_store(&exporter.finished, 0);
+    atomic_store(&exporter.stop_ns, 0);
+    resource_refresh();
+    atomic_store(&exporter.phase, PHASE_IDLE);
+    errno = saved;
+}

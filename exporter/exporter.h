@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/* exporter.h - the thread that carries spans out.
+ *
+ * It starts with the first span, sleeps, takes records out of the ring in batches, and hands each
+ * batch to every configured exporter: collector, file, console. Each record it takes is counted
+ * once: exported (every exporter has it), refused by the collector, or dropped because one of
+ * them failed for good. While a batch is tried again the ring may fill; writers count that.
+ *
+ * It allocates from maps of its own, holds no lock, and uses these system calls only, so that a
+ * program's seccomp filter can allow them: futex, poll, socket, setsockopt, getsockopt, connect,
+ * sendmsg, recvfrom, fstat, fcntl, close, write, openat, flock, lseek, ftruncate, mmap, munmap,
+ * madvise, getpid, prctl (its name), prlimit64, rt_sigprocmask and exit at its end; and what
+ * getaddrinfo() needs, where a host name was not looked up before it started, or its addresses have
+ * stopped answering. */
+#ifndef EXPORTER_EXPORTER_H
+#define EXPORTER_EXPORTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/ring.h"
+#include "config/config.h"
+
+struct exporter_environment {
+    const struct config *config;
+    struct ring *ring;    /* where a forked child's ring lies, too */
+    const char *endpoint; /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
+    void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
+};
+
+/* In the constructor: notes what it is given, finds the resource. Starts and opens nothing. */
+void exporter_init(const struct exporter_environment *environment);
+
+/* Looks up the collector's address, which may take as long as the resolver takes. At the first
+ * listen(), before a server changes its root directory. Any thread; only the first call counts.
+ * Without it the thread does so when it starts. Leaves nothing open. */
+void exporter_prepare(void);
+
+/* Starts the thread, named "otelagent", all signals blocked. Any thread, any number of times;
+ * after the first a load and a compare. False: there is none, and won't be in this process. */
+bool exporter_start(void);
+
+/* Has the thread look at the ring now. Safe in a signal handler. */
+void exporter_wake(void);
+
+/* Sends what is in the ring, for at most `bound_ns`, then ends and joins the thread. What is left
+ * is counted as dropped. In a process that did not start the thread it does nothing. Later
+ * calls, and exporter_start(), do nothing. */
+void exporter_stop(uint64_t bound_ns);
+
+/* In a forked child, after its ring is empty and its counters are zero, before anything else
+ * here: no thread, a new instance; descriptors inherited from the parent's thread are closed. */
+void exporter_child(void);
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* file.h - spans in a file: one TracesData message a line, by the rules of OTLP/JSON.
+ *
+ * Several processes append to one file, so a line is one write under O_APPEND; where a write
+ * comes back short, what follows is written under a lock, or not at all. The file holds what
+ * people asked for in URLs, so only its owner may read it, and a symbolic link is not followed:
+ * the name is predictable and the directory may be everybody's.
+ *
+ * A line is made from the encoded batch, so that it says exactly what a collector would be told. */
+#ifndef EXPORTER_FILE_H
+#define EXPORTER_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "exporter/arena.h"
+#include "exporter/otlp.h"
+
+struct file {
+    char path[1024];
+    int fd; /* -1: not open */
+    dev_t device;
+    ino_t inode;
+    bool failing; /* said so */
+    uint64_t lost_since;
+    struct arena arena;
+};
+
+/* `pattern` is the path; "%p" in it becomes the process id. Opens nothing. */
+void file_init(struct file *file, const char *pattern);
+
+/* Appends a batch. False: it is not in the file, or not in full. Says so once, and once when it
+ * works again. */
+bool file_write(struct file *file, const struct otlp_body *body);
+
+void file_close(struct file *file);
+
+#endif
