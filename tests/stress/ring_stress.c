@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/clock.h"
 
@@ -247,6 +248,7 @@ int main(int argc, char **argv)
     ring = ring_init(memory, bytes);
     ring_limit(ring, 100);
 
+    alarm(seconds + 100); /* a ring that got stuck ends the program */
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
     for (unsigned i = 0; i < count; i++) {

@@ -183,6 +183,30 @@ static void a_late_copy_spoils_nothing_and_gives_its_place_back(void **state)
     }
 }
 
+/* The hole is at 0 and 1; the reader stands before it, and the ring is full up to it. */
+static void oversleep_until_the_ring_is_full_up_to_the_hole(void)
+{
+    wait_for_the_reader_to_lose_patience();
+    for (uint64_t i = 0; i < TINY - 2; i++) {
+        assert_true(put(i, PAYLOAD_BYTES));
+        expect(i, PAYLOAD_BYTES);
+    }
+    for (uint64_t i = 0; i < TINY - 2; i++)
+        assert_true(put(i, PAYLOAD_BYTES));
+    assert_false(put(99, 8));
+}
+
+static void the_tail_does_not_overtake_the_reader_through_a_hole(void **state)
+{
+    (void)state;
+    at_seam(SEAM_CLAIMED, oversleep_until_the_ring_is_full_up_to_the_hole);
+    assert_true(put(1000, 2 * PAYLOAD_BYTES));
+    for (uint64_t i = 0; i < TINY - 2; i++)
+        expect(i, PAYLOAD_BYTES);
+    assert_true(put(1, 8));
+    expect(1, 8);
+}
+
 static void an_empty_ring_of_holes_stays_usable(void **state)
 {
     (void)state;
@@ -338,6 +362,7 @@ int main(void)
         ON_TINY(a_hole_takes_no_more_than_its_place),
         ON_TINY(a_hole_is_used_again_after_a_minute),
         ON_TINY(a_late_copy_spoils_nothing_and_gives_its_place_back),
+        ON_TINY(the_tail_does_not_overtake_the_reader_through_a_hole),
         ON_TINY(an_empty_ring_of_holes_stays_usable),
         ON_TINY(the_record_of_a_dead_thread_is_retired_at_once),
         ON_TINY(the_record_of_a_killed_process_is_retired),
