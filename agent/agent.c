@@ -120,12 +120,13 @@ bool agent_is_prepared(void)
 
 static void at_exit(void)
 {
-    if (agent_in_own_process() && agent.exporter.stop)
-        agent.exporter.stop(AGENT_LEAVING_NS);
+    agent_leave(true);
 }
 
 void agent_hand_over(const struct span_record *record)
 {
+    if (!agent_is_prepared())
+        agent_prepare(); /* a program that never listened */
     counters_add(&counters.spans_ended, 1);
     if (!agent.region.ring || !ring_write(agent.region.ring, record, record->length))
         counters_add(&counters.dropped_queue_full, 1);
@@ -141,12 +142,13 @@ void agent_hand_over(const struct span_record *record)
         agent.exporter.wake();
 }
 
-void agent_leave(void)
+void agent_leave(bool for_good)
 {
     if (!agent_gate_open() || tl_own_thread || !agent_in_own_process() || life_settling())
         return;
-    if (agent.exporter.flush)
-        agent.exporter.flush(AGENT_LEAVING_NS);
+    void (*leave)(uint64_t bound_ns) = for_good ? agent.exporter.stop : agent.exporter.flush;
+    if (leave)
+        leave(AGENT_LEAVING_NS);
 }
 
 void agent_mark_own_thread(void)

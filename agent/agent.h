@@ -65,10 +65,10 @@ bool agent_is_prepared(void);
  * exporter starts with the first. */
 void agent_hand_over(const struct span_record *record);
 
-/* Sends what is pending, at most AGENT_LEAVING_NS long. Only in the process that the agent
- * belongs to: a child of vfork() has our memory but not our threads. */
+/* Sends what is pending, for at most AGENT_LEAVING_NS; with `for_good` the exporter ends. Only in
+ * the process that the agent belongs to: a child of vfork() has our memory but not our threads. */
 #define AGENT_LEAVING_NS 1000000000u
-void agent_leave(void);
+void agent_leave(bool for_good);
 
 /* The exporter's thread: what it does is not observed. */
 void agent_mark_own_thread(void);

@@ -13,7 +13,10 @@
 #include "agent/connection.h"
 #include "agent/log.h"
 #include "exporter/exporter.h"
+#include "exporter/resource.h"
 #include "hooks/real.h"
+
+#define PATH_BYTES 4096
 
 /* Present in glibc only: on another libc the agent stays inert until it is ported. */
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
@@ -24,13 +27,6 @@ static const char *from_environment(void *context, const char *name)
     return getenv(name);
 }
 
-static void warn(void *context, const char *message)
-{
-    struct config *config = context;
-    log_set_level((enum log_level)config->log_level);
-    log_write(LOG_WARN, "%s", message);
-}
-
 static const char *executable(char *buffer, size_t capacity)
 {
     ssize_t length = readlink("/proc/self/exe", buffer, capacity - 1);
@@ -38,6 +34,16 @@ static const char *executable(char *buffer, size_t capacity)
         return (const char *)getauxval(AT_EXECFN);
     buffer[length] = '\0';
     return buffer;
+}
+
+static void warn(void *context, const char *message)
+{
+    struct config *config = context;
+    char path[PATH_BYTES];
+    if (!config_executable_allowed(config, executable(path, sizeof path)))
+        return; /* a denied shell is not to complain either */
+    log_set_level((enum log_level)config->log_level);
+    log_write(LOG_WARN, "%s", message);
 }
 
 static const char *sampler_name(const struct config *config)
@@ -58,7 +64,7 @@ static void announce(const struct config *config)
     log_write(LOG_INFO,
               "otelagent " OTELAGENT_VERSION
               ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
-              exporter_service_name(), sampler_name(config), config->sampler_ratio,
+              resource_find("service.name"), sampler_name(config), config->sampler_ratio,
               config->sampler_by_environment ? " (by environment)" : "",
               config->exporters & EXPORTER_OTLP ? " otlp " : "",
               config->exporters & EXPORTER_OTLP ? config_traces_endpoint(config) : "",
@@ -71,7 +77,7 @@ static void connect_exporter(void)
 {
     exporter_init(&(struct exporter_environment){
         .config = &agent.config,
-        .region = &agent.region.ring,
+        .ring = &agent.region.ring,
         .endpoint = config_traces_endpoint(&agent.config),
         .thread_begin = agent_mark_own_thread,
     });
@@ -96,7 +102,7 @@ __attribute__((constructor)) static void load(void)
     if (!config_parse(config, from_environment, warn, config))
         return;
     log_set_level((enum log_level)config->log_level);
-    char path[4096];
+    char path[PATH_BYTES];
     if (!config_enabled(config) ||
         !config_executable_allowed(config, executable(path, sizeof path)))
         return;
@@ -111,5 +117,5 @@ __attribute__((constructor)) static void load(void)
  * agent_hand_over() registered; this is for those that unload us otherwise. */
 __attribute__((destructor)) static void unload(void)
 {
-    agent_leave();
+    agent_leave(true);
 }

@@ -291,10 +291,17 @@ void observe_waited(int epfd)
     context_waited(epfd);
 }
 
+void observe_ending(void)
+{
+    int saved = errno;
+    agent_leave(true);
+    errno = saved;
+}
+
 void observe_leaving(void)
 {
     int saved = errno;
-    agent_leave();
+    agent_leave(false);
     errno = saved;
 }
 

@@ -80,7 +80,11 @@ void observe_shut_down(int fd, int how, int result);
 /* An event loop's wait (epoll_wait and kin) on `epfd` returned. */
 void observe_waited(int epfd);
 
-/* The process is about to end without destructors or to become another program. */
+/* Before the process ends without destructors: what is pending is sent, for at most
+ * AGENT_LEAVING_NS. */
+void observe_ending(void);
+
+/* Before it becomes another program: likewise, but that may fail, and then all goes on. */
 void observe_leaving(void);
 
 /* Before prctl(): some of them forbid what the exporter's thread needs to start. */

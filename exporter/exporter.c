@@ -43,6 +43,8 @@ static struct {
     _Atomic uint32_t woken;    /* 1: look at the ring; acquire-release with what woke us */
     _Atomic uint32_t stopping; /* 1: stop_ns is set; wakes a thread that waits to try again */
     _Atomic uint32_t finished; /* 1: the thread touches nothing of the process any more */
+    _Atomic uint32_t unflushed; /* 0: nobody waits in exporter_flush() */
+    _Atomic uint32_t flushed;   /* 1: what was in the ring when that was asked is sent */
 
     _Atomic uint64_t stop_ns; /* deadline of exporter_stop(), CLOCK_MONOTONIC; 0: not stopping */
 
@@ -57,6 +59,11 @@ static struct {
     struct file file;
     struct console console;
 } exporter;
+
+static struct ring *ring(void)
+{
+    return *exporter.environment.ring;
+}
 
 static void futex_wake(_Atomic uint32_t *word)
 {
@@ -148,7 +155,7 @@ static void await_lookup(void)
 
 static void count_abandoned(void)
 {
-    uint64_t abandoned = ring_abandoned(exporter.environment.ring);
+    uint64_t abandoned = ring_abandoned(ring());
     counters_add(&counters.dropped_abandoned, abandoned - exporter.abandoned);
     exporter.abandoned = abandoned;
 }
@@ -159,7 +166,7 @@ static bool fill_batch(int64_t unix_offset_ns)
     int64_t most = exporter.environment.config->max_export_batch_size;
     struct span_record *record = (struct span_record *)exporter.record.base;
     while (exporter.otlp.spans < most && otlp_room(&exporter.otlp)) {
-        uint32_t length = ring_read(exporter.environment.ring, record, RECORD_BYTES_MOST);
+        uint32_t length = ring_read(ring(), record, RECORD_BYTES_MOST);
         if (length == 0)
             return false;
         if (!otlp_add(&exporter.otlp, record, length, unix_offset_ns)) {
@@ -210,7 +217,7 @@ static void drain(void)
 static void discard(void)
 {
     void *record = exporter.record.base;
-    while (record && ring_read(exporter.environment.ring, record, RECORD_BYTES_MOST))
+    while (record && ring_read(ring(), record, RECORD_BYTES_MOST))
         counters_add(&counters.dropped_export, 1);
     count_abandoned();
 }
@@ -226,11 +233,16 @@ static void run_until_stopped(void)
     uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
     while (!stop_deadline()) {
         uint64_t wait_ns = delay_ns;
-        if (ring_pending(exporter.environment.ring) && wait_ns > BUSY_WAIT_NS)
+        if (ring_pending(ring()) && wait_ns > BUSY_WAIT_NS)
             wait_ns = BUSY_WAIT_NS; /* left behind by the last round: somebody is writing it */
         futex_wait_until(&exporter.woken, clock_monotonic_ns() + wait_ns);
         atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
+        bool asked = atomic_exchange_explicit(&exporter.unflushed, 0, memory_order_acq_rel);
         drain();
+        if (asked) {
+            atomic_store_explicit(&exporter.flushed, 1, memory_order_release);
+            futex_wake(&exporter.flushed);
+        }
     }
     drain();
 }
@@ -351,6 +363,19 @@ void exporter_stop(uint64_t bound_ns)
     errno = saved;
 }
 
+void exporter_flush(uint64_t bound_ns)
+{
+    if (atomic_load_explicit(&exporter.phase, memory_order_acquire) != PHASE_RUNNING ||
+        exporter.pid != getpid())
+        return;
+    int saved = errno;
+    atomic_store_explicit(&exporter.flushed, 0, memory_order_relaxed);
+    atomic_store_explicit(&exporter.unflushed, 1, memory_order_release);
+    exporter_wake();
+    futex_wait_until(&exporter.flushed, clock_monotonic_ns() + bound_ns);
+    errno = saved;
+}
+
 void exporter_child(void)
 {
     int saved = errno;
@@ -372,6 +397,8 @@ void exporter_child(void)
     atomic_store(&exporter.woken, 0);
     atomic_store(&exporter.stopping, 0);
     atomic_store(&exporter.finished, 0);
+    atomic_store(&exporter.unflushed, 0);
+    atomic_store(&exporter.flushed, 0);
     atomic_store(&exporter.stop_ns, 0);
     resource_refresh();
     atomic_store(&exporter.phase, PHASE_IDLE);

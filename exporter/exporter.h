@@ -23,7 +23,7 @@
 
 struct exporter_environment {
     const struct config *config;
-    struct ring *ring;    /* where a forked child's ring lies, too */
+    struct ring *const *ring; /* where the ring will be found, before the first exporter_start() */
     const char *endpoint; /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
     void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
 };
@@ -47,6 +47,10 @@ void exporter_wake(void);
  * is counted as dropped. In a process that did not start the thread it does nothing. Later
  * calls, and exporter_start(), do nothing. */
 void exporter_stop(uint64_t bound_ns);
+
+/* Sends what is in the ring now, for at most `bound_ns`; the thread goes on. Where there is no
+ * thread in this process it does nothing. */
+void exporter_flush(uint64_t bound_ns);
 
 /* In a forked child, after its ring is empty and its counters are zero, before anything else
  * here: no thread, a new instance; descriptors inherited from the parent's thread are closed. */

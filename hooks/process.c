@@ -16,14 +16,14 @@ EXPORT void _Exit(int status) __attribute__((alias("_exit"), noreturn));
 
 EXPORT void _exit(int status)
 {
-    observe_leaving();
+    observe_ending();
     real._exit(status);
     __builtin_unreachable();
 }
 
 EXPORT void quick_exit(int status)
 {
-    observe_leaving();
+    observe_ending();
     real.quick_exit(status);
     __builtin_unreachable();
 }
