@@ -25,8 +25,10 @@ static MYSQL *connect_one(void)
     if (!mysql)
         return NULL;
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    if (mysql_real_connect(mysql, settings->db_host, settings->db_user, settings->db_password,
-                           settings->db_name, settings->db_port, unix_socket, 0))
+    /* The client library looks at the socket only when no other host is named. */
+    if (mysql_real_connect(mysql, unix_socket ? NULL : settings->db_host, settings->db_user,
+                           settings->db_password, settings->db_name, settings->db_port, unix_socket,
+                           0))
         return mysql;
     fprintf(stderr, "shop: database: %s\n", mysql_error(mysql));
     mysql_close(mysql);
