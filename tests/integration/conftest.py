@@ -8,12 +8,11 @@ import os
 import pathlib
 import shutil
 import tempfile
-import time
 
 import pytest
 
 import servers
-import spans as span_reader
+import spans
 
 BUILD = pathlib.Path(os.environ.get("OTELAGENT_BUILD") or servers.TREE / "build" / "release")
 RUN = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-"))
@@ -73,34 +72,22 @@ def s3(run_directory):
 class Traces:
     """The span files of one test, one a service."""
 
-    def __init__(self, library, directory):
+    def __init__(self, library, directory, s3):
         self.library = library
         self.directory = directory
+        self.defaults = {"OTEL_AGENT_S3_ENDPOINTS": s3.endpoint}
 
     def of(self, service, **variables):
-        """A Tracing for a service. nginx's workers are another user than the master that loads
-        the agent: so the file exists beforehand, and all may write it."""
-        file = self.file(service)
-        file.touch()
-        file.chmod(0o666)
-        return servers.Tracing(self.library, file, service, variables)
+        return servers.Tracing(self.library, self.directory, service,
+                               {**self.defaults, **variables})
 
     def file(self, service):
         return self.directory / f"{service}.jsonl"
 
     def read(self, *services):
-        return span_reader.read(*map(self.file, services))
-
-    def wait(self, service, count, seconds=15):
-        """Waits until a service has written that many SERVER spans, the probes not counted."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = span_reader.by_request(self.read(service))
-            if sum(len(found[key]) for key in found if key != servers.READY_ID) >= count:
-                return
-            time.sleep(0.2)
+        return spans.read(*map(self.file, services))
 
 
 @pytest.fixture
-def traces(library, directory):
-    return Traces(library, directory)
+def traces(library, directory, s3):
+    return Traces(library, directory, s3)

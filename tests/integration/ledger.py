@@ -13,6 +13,12 @@ from servers import READY_ID
 ALIAS = re.compile(r"\br_([A-Za-z0-9]+)")
 
 
+def expect_none(faults):
+    """Fails with the faults themselves, the first of many."""
+    if faults:
+        raise AssertionError("\n".join([f"{len(faults)} faults:", *faults[:20]]))
+
+
 def differences(first, second):
     """Requests whose answers are not the same, as text."""
     return [f"{key}: {first.get(key)} / {second.get(key)}"

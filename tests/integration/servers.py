@@ -51,12 +51,22 @@ def program(name):
 
 @dataclasses.dataclass
 class Tracing:
-    """How to run a program under the agent. `file` is where its spans go, as JSON lines."""
+    """How to run a program under the agent: its spans go to SERVICE.jsonl in a directory."""
 
     library: pathlib.Path
-    file: pathlib.Path
+    directory: pathlib.Path
     service: str
     variables: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def file(self):
+        return pathlib.Path(self.directory) / f"{self.service}.jsonl"
+
+    def __post_init__(self):
+        # nginx's workers are another user than the master that loads the agent; so the file
+        # exists beforehand, and all may write it.
+        self.file.touch()
+        self.file.chmod(0o666)
 
     def environment(self):
         return {
@@ -293,6 +303,8 @@ class Nginx(Server):
         (static / "small.txt").write_text("a small file\n" * 20)
         (static / "page.html").write_text("<p>a page</p>\n" * 500)
         (static / "large.bin").write_bytes(bytes(range(256)) * 4096)
+        for file in static.iterdir():
+            os.utime(file, (1e9, 1e9))  # Last-Modified and ETag are the same in each run
         self.port = free_port()
         upstreams = upstreams or {}
         configuration = directory / "nginx.conf"

@@ -25,7 +25,7 @@ def run(directory, mariadb, s3, program, name, tracing):
             directory, {"shop": shop.port, "app": gunicorn.port}, tracing("nginx"), WORKERS,
             name=f"{name}-nginx"))
         answers = load.run(nginx.port, mixed, connections=32)
-    assert not ledger.unexpected_answers(mixed, answers)
+    ledger.expect_none(ledger.unexpected_answers(mixed, answers))
     return mixed, answers
 
 
@@ -43,17 +43,17 @@ def test_nginx_answers_as_planned_without_the_agent(directory, mariadb, s3, shop
 def test_two_thousand_requests_at_nginx(directory, mariadb, s3, shop_program, traces):
     _, plain = run(directory, mariadb, s3, shop_program, "untraced", lambda service: None)
     requests, answers = run(directory, mariadb, s3, shop_program, "traced", traces.of)
-    assert not ledger.differences(plain, answers)
+    ledger.expect_none(ledger.differences(plain, answers))
 
     spans = traces.read("nginx")
-    assert not ledger.server_spans(requests, answers, spans)
-    assert not ledger.instances(spans)
+    ledger.expect_none(ledger.server_spans(requests, answers, spans))
+    ledger.expect_none(ledger.instances(spans))
     workers = {span.resource["service.instance.id"] for span in spans if span.kind == "SERVER"}
     assert len(workers) == WORKERS
 
     for service, prefix in (("shop", "/shop"), ("gunicorn", "/app")):
         spans = traces.read(service)
         theirs = behind(requests, prefix)
-        assert not ledger.server_spans(theirs, answers, spans), service
-        assert not ledger.client_spans(theirs, spans, plans.owners_of_keys(theirs)), service
-        assert not ledger.instances(spans), service
+        ledger.expect_none(ledger.server_spans(theirs, answers, spans))
+        ledger.expect_none(ledger.client_spans(theirs, spans, plans.owners_of_keys(theirs)))
+        ledger.expect_none(ledger.instances(spans))

@@ -16,7 +16,7 @@ def run(directory, mariadb, s3, program, tracing, name, **options):
     with servers.Shop(directory, mariadb, s3, program, tracing, name=name, **options) as shop:
         answers = load.run(shop.port, before, connections=8)
         answers.update(load.run(shop.port, mixed, connections=32))
-    assert not ledger.unexpected_answers(before + mixed, answers)
+    ledger.expect_none(ledger.unexpected_answers(before + mixed, answers))
     return before + mixed, answers
 
 
@@ -46,11 +46,11 @@ def test_two_thousand_requests_at_the_shop(directory, mariadb, s3, shop_program,
                             **options)
     spans = traces.read("shop")
 
-    assert not ledger.differences(plain, answers)
-    assert not ledger.server_spans(requests, answers, spans)
-    assert not ledger.client_spans(requests, spans, plans.owners_of_keys(requests))
-    assert not ledger.s3_headers(spans, s3.requests()[seen:])
-    assert not ledger.instances(spans)
+    ledger.expect_none(ledger.differences(plain, answers))
+    ledger.expect_none(ledger.server_spans(requests, answers, spans))
+    ledger.expect_none(ledger.client_spans(requests, spans, plans.owners_of_keys(requests)))
+    ledger.expect_none(ledger.s3_headers(spans, s3.requests()[seen:]))
+    ledger.expect_none(ledger.instances(spans))
 
 
 def one_request(directory, mariadb, s3, program, traces, request, before=()):
