@@ -105,6 +105,13 @@ def owner(span, owners_of_keys):
     return found[1] if found else None
 
 
+def housekeeping(span):
+    """Statements of the client library (SET NAMES, autocommit) and connects: they name no table,
+    and belong to whichever request was the first on a connection."""
+    return ("db.system.name" in span.attributes and "db.collection.name" not in span.attributes and
+            not ALIAS.search(span.attributes.get("db.query.text", "")))
+
+
 def client_spans(requests, spans, owners_of_keys):
     """Faults of the SQL and S3 spans: under their own request, none missing, none too many.
 
@@ -114,7 +121,7 @@ def client_spans(requests, spans, owners_of_keys):
     below = collections.defaultdict(list)
     by_id = {(span.trace_id, span.span_id): span for span in spans}
     for span in spans:
-        if span.kind != "CLIENT":
+        if span.kind != "CLIENT" or housekeeping(span):
             continue
         parent = by_id.get((span.trace_id, span.parent_id))
         mine = owner(span, owners_of_keys)

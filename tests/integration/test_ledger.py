@@ -37,7 +37,7 @@ def perfect():
         for name in request.calls:
             more = ({"aws.s3.key": f"products/{request.path.split('/')[2]}/{request.id}",
                      "rpc.method": "PutObject"} if name.startswith("S3") else
-                    {"db.query.text": f"{name} AS r_{request.id}"})
+                    {"db.system.name": "mariadb", "db.query.text": f"{name} AS r_{request.id}"})
             found.append(make("CLIENT", name, len(found) + 1, server, **more))
     return requests, answers, found
 
@@ -61,7 +61,8 @@ def lose_a_call(found):
 
 
 def invent_a_call(found):
-    found.append(make("CLIENT", "SELECT products", 99, found[0]))
+    found.append(make("CLIENT", "SELECT products", 99, found[0], **{
+        "db.system.name": "mariadb", "db.collection.name": "products"}))
 
 
 def swap_two_statements(found):
