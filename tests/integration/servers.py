@@ -169,7 +169,8 @@ class MariaDB(Server):
             user = ["--user=mysql"]
         installed = subprocess.run(
             [program("mariadb-install-db"), "--no-defaults", *user, f"--datadir={data}",
-             "--auth-root-authentication-method=normal", "--skip-test-db"],
+             "--auth-root-authentication-method=normal", "--skip-test-db",
+             "--force"],  # a fresh root may not know its own host name
             capture_output=True, text=True, check=False)
         if installed.returncode != 0:
             raise ServerError("mariadb-install-db failed:\n" + installed.stdout + installed.stderr)
