@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: a database and an S3 server a session, everything else a test.
 
-OTELAGENT_BUILD names the build to test (default build/release). Logs and spans lie in a directory
-that the header line names; it is removed when all tests passed."""
+Run `/usr/bin/python3 -m pytest tests/integration` after `scripts/bootstrap --test` and a build;
+OTELAGENT_BUILD names another build than build/release. Logs and spans lie in a directory that the
+header line names; it is removed when all tests passed, unless OTELAGENT_KEEP is set."""
 
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -16,6 +18,10 @@ import spans
 
 BUILD = pathlib.Path(os.environ.get("OTELAGENT_BUILD") or servers.TREE / "build" / "release")
 RUN = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-"))
+
+
+def pytest_sessionstart():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped
 
 
 def pytest_report_header():

@@ -6,6 +6,7 @@ usage: demo.py BUILD_DIRECTORY"""
 import contextlib
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -125,15 +126,17 @@ def main():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-demo-"))
     directory.chmod(0o755)  # mysql's and nginx's users pass through it
     try:
-        upload = serve_and_ask(directory, build)
+        show(directory, serve_and_ask(directory, build))
+    except (DemoError, servers.ServerError, ValueError) as error:
+        raise DemoError(f"{error}\ndemo: logs and spans: {directory}") from error
     finally:
         shutil.rmtree(directory / "mariadb", ignore_errors=True)
-    show(directory, upload)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped
     try:
         main()
-    except (DemoError, servers.ServerError, ValueError) as error:
+    except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         sys.exit(1)

@@ -42,8 +42,8 @@ def free_port():
 
 
 def program(name):
-    """The path of a program that bootstrap installs; daemons live off the users' path."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin")
+    """The path of a program that bootstrap installs: Debian's, whatever else the path offers."""
+    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", ""))
     if not found:
         raise ServerError(f"{name} is missing: run scripts/bootstrap --test")
     return found
@@ -106,9 +106,17 @@ class Server:
         return ServerError("\n".join([f"{self.name}: {what}; the end of {self.log}:", *log[-25:]]))
 
     def wait_until(self, ready, what, seconds=20):
-        """Polls ready() until it is true; its OSErrors mean not yet."""
+        """Polls ready() until it is true; its OSErrors mean not yet. Stops the server when
+        that fails."""
+        try:
+            return self.poll_until(ready, what, seconds)
+        except BaseException:
+            self.stop(check=False)
+            raise
+
+    def poll_until(self, ready, what, seconds):
         deadline = time.monotonic() + seconds
-        while True:
+        while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise self.failure(f"ended with {self.process.returncode} before {what}")
             try:
@@ -117,10 +125,8 @@ class Server:
                 result = None
             if result:
                 return result
-            if time.monotonic() > deadline:
-                self.stop(check=False)
-                raise self.failure(f"no {what} in {seconds} s")
             time.sleep(0.02)
+        raise self.failure(f"no {what} in {seconds} s")
 
     def stop(self, check=True, seconds=15):
         """SIGTERM, then SIGKILL to its session. An end that is not in good order is an error."""
@@ -183,11 +189,10 @@ class MariaDB(Server):
              f"--port={self.port}", "--innodb-flush-log-at-trx-commit=0", "--max-connections=300",
              "--innodb-buffer-pool-size=32M", "--skip-name-resolve=0"],
             directory)
-        self.wait_until(lambda: self.sql("SELECT 1"), "answer")
-        self.sql("CREATE DATABASE shop;" + "".join(
+        self.wait_until(lambda: self.sql("CREATE DATABASE shop;" + "".join(
             f"CREATE USER shop@{host} IDENTIFIED BY '{DB_PASSWORD}';"
-            f"GRANT ALL ON shop.* TO shop@{host};" for host in ("localhost", "'127.0.0.1'")))
-        self.reset()
+            f"GRANT ALL ON shop.* TO shop@{host};" for host in ("localhost", "'127.0.0.1'"))),
+            "answer")
 
     def reset(self):
         """The shop's tables as they were at the start."""
