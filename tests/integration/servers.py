@@ -193,11 +193,13 @@ class MariaDB(Server):
             f"CREATE USER shop@{host} IDENTIFIED BY '{DB_PASSWORD}';"
             f"GRANT ALL ON shop.* TO shop@{host};" for host in ("localhost", "'127.0.0.1'"))),
             "answer")
+        self.wait_until(self.reset, "tables")
 
     def reset(self):
         """The shop's tables as they were at the start."""
         if not self.sql((PROGRAMS / "shop" / "schema.sql").read_text(), "shop"):
             raise self.failure("schema.sql was refused")
+        return True
 
     def sql(self, text, database=""):
         client = subprocess.run(
