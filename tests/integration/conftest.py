@@ -2,7 +2,7 @@
 """Fixtures: a database and an S3 server a session, everything else a test.
 
 Run `/usr/bin/python3 -m pytest tests/integration` after `scripts/bootstrap --test` and a build;
-OTELAGENT_BUILD names another build than build/release. Logs and spans lie in a directory that the
+OTELAGENT_BUILD names another build than build/release, OTELAGENT_LIBRARY another agent. Logs and spans lie in a directory that the
 header line names; it is removed when all tests passed, unless OTELAGENT_KEEP is set."""
 
 import os
@@ -49,7 +49,7 @@ def directory(run_directory, request):
 
 @pytest.fixture(scope="session")
 def library():
-    path = BUILD / "libotelagent.so"
+    path = pathlib.Path(os.environ.get("OTELAGENT_LIBRARY") or BUILD / "libotelagent.so")
     if not path.exists():
         pytest.fail(f"{path} is missing: cmake --preset release && cmake --build build/release")
     return path

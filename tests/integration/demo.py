@@ -45,7 +45,7 @@ def shop_requests():
 
 def nginx_requests():
     """Static files, and both programs behind nginx."""
-    plan = load.Plan("front")
+    plan = load.Plan("front", seed=6)
     for path in ("/small.txt", "/page.html", "/shop/products", "/shop/products/7",
                  "/app/items", "/app/items/3"):
         plan.add("GET", path)
