@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: a database and an S3 server a session, everything else a test.
 
-Run `/usr/bin/python3 -m pytest tests/integration` after `scripts/bootstrap --test` and a build;
-OTELAGENT_BUILD names another build than build/release, OTELAGENT_LIBRARY another agent. Logs and spans lie in a directory that the
-header line names; it is removed when all tests passed, unless OTELAGENT_KEEP is set."""
+Run `/usr/bin/python3 -m pytest tests/integration` after `scripts/bootstrap --test` and a build.
+OTELAGENT_BUILD names another build than build/release, OTELAGENT_LIBRARY another agent. Logs and
+spans lie in a directory that the header line names; it is removed when all tests passed, unless
+OTELAGENT_KEEP is set."""
 
 import os
 import pathlib
