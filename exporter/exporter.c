@@ -40,16 +40,16 @@ static struct {
     _Atomic int lookup; /* release after the lookup: pairs with acquire on the thread */
 
     /* Futexes, and so 32 bits. */
-    _Atomic uint32_t woken;    /* 1: look at the ring; acquire-release with what woke us */
-    _Atomic uint32_t stopping; /* 1: stop_ns is set; wakes a thread that waits to try again */
-    _Atomic uint32_t finished; /* 1: the thread touches nothing of the process any more */
+    _Atomic uint32_t woken;     /* 1: look at the ring; acquire-release with what woke us */
+    _Atomic uint32_t stopping;  /* 1: stop_ns is set; wakes a thread that waits to try again */
+    _Atomic uint32_t finished;  /* 1: the thread touches nothing of the process any more */
     _Atomic uint32_t unflushed; /* 0: nobody waits in exporter_flush() */
     _Atomic uint32_t flushed;   /* 1: what was in the ring when that was asked is sent */
 
     _Atomic uint64_t stop_ns; /* deadline of exporter_stop(), CLOCK_MONOTONIC; 0: not stopping */
 
     pthread_t thread;
-    pid_t pid; /* that started the thread */
+    pid_t pid; /* of the process that all this is about */
 
     /* The thread's own. */
     uint64_t abandoned; /* of the ring, counted so far */
@@ -127,6 +127,8 @@ static void set_up(void)
 void exporter_init(const struct exporter_environment *environment)
 {
     exporter.environment = *environment;
+    exporter.pid = getpid();
+    atomic_store(&exporter.lookup, LOOKUP_NONE);
     resource_detect(environment->config);
     set_up();
 }
@@ -302,7 +304,6 @@ bool exporter_start(void)
         !atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING))
         return phase == PHASE_STARTING || phase == PHASE_RUNNING;
     int saved = errno;
-    exporter.pid = getpid();
     bool started = start_thread();
     atomic_store_explicit(&exporter.phase, started ? PHASE_RUNNING : PHASE_ENDED,
                           memory_order_release);
@@ -349,15 +350,15 @@ void exporter_stop(uint64_t bound_ns)
 {
     int saved = errno;
     int phase = PHASE_IDLE;
-    if (!exporter.environment.config)
-        return;
+    if (!exporter.environment.config || exporter.pid != getpid())
+        return; /* a forked child that has not ended a span has nothing to end here */
     /* Somebody may be starting it: that takes microseconds. */
     while ((phase = atomic_load_explicit(&exporter.phase, memory_order_acquire)) == PHASE_STARTING)
         sched_yield();
     if (phase == PHASE_ENDED ||
         !atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_ENDED))
         return;
-    if (phase == PHASE_RUNNING && exporter.pid == getpid())
+    if (phase == PHASE_RUNNING)
         stop_thread(bound_ns);
     say_counters();
     errno = saved;
@@ -401,6 +402,7 @@ void exporter_child(void)
     atomic_store(&exporter.flushed, 0);
     atomic_store(&exporter.stop_ns, 0);
     resource_refresh();
+    exporter.pid = getpid();
     atomic_store(&exporter.phase, PHASE_IDLE);
     errno = saved;
 }

@@ -24,7 +24,7 @@
 struct exporter_environment {
     const struct config *config;
     struct ring *const *ring; /* where the ring will be found, before the first exporter_start() */
-    const char *endpoint; /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
+    const char *endpoint;     /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
     void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
 };
 
@@ -44,7 +44,7 @@ bool exporter_start(void);
 void exporter_wake(void);
 
 /* Sends what is in the ring, for at most `bound_ns`, then ends and joins the thread. What is left
- * is counted as dropped. In a process that did not start the thread it does nothing. Later
+ * is counted as dropped. In a forked child, before exporter_child(), it does nothing. Later
  * calls, and exporter_start(), do nothing. */
 void exporter_stop(uint64_t bound_ns);
 

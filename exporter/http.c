@@ -102,7 +102,9 @@ static void look_up_again(struct http *http)
     if (http->addresses.count && http->connect_failures < FAILURES_BEFORE_LOOKUP)
         return;
     http->connect_failures = 0;
-    if (!address_literal(http->endpoint, &literal))
+    if (address_literal(http->endpoint, &literal))
+        http->addresses = literal;
+    else
         address_resolve(http->endpoint, &http->addresses);
 }
 
