@@ -259,7 +259,8 @@ static void put_scope(struct json *json, const Otlp__ScopeSpans *scope)
 
 size_t json_write(const Otlp__Request *request, char *into, size_t capacity)
 {
-    struct json json = {.text = into, .capacity = capacity};
+    struct json json = {.capacity = capacity};
+    json.text = into;
     open_with(&json, "{");
     put_name(&json, "resourceSpans");
     open_with(&json, "[");

@@ -8,9 +8,9 @@
 
 #define NAMES_MOST 3
 
-/* No name of the table may be cut: names have to fit into struct name, tag and length included. */
-#define LENGTH(text) ((text) == NULL ? 0 : sizeof(text))
-#define FITS(text)   (LENGTH(text) + 1 <= sizeof((struct name){0}.encoded))
+/* No name of the table may be cut: it has to fit with its tag and length. (NULL has a size, too.)
+ */
+#define FITS(text) (sizeof(text) + 1 <= NAME_BYTES)
 #define ATTRIBUTE(identifier, type, stable, older, oldest)                                         \
     _Static_assert(FITS(stable) && FITS(older) && FITS(oldest), #identifier);
 #include "agent/attributes.def"

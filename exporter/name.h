@@ -11,9 +11,11 @@
 
 #include "agent/attribute.h"
 
+#define NAME_BYTES 39
+
 struct name {
-    unsigned char encoded[39]; /* field 1 of a KeyValue: tag, length, text; then zeros */
-    unsigned char length;      /* of that, in bytes */
+    unsigned char encoded[NAME_BYTES]; /* field 1 of a KeyValue: tag, length, text; then zeros */
+    unsigned char length;              /* of that, in bytes */
 };
 
 struct name_range {

@@ -78,7 +78,7 @@ static inline unsigned char *wire_begin(unsigned char *at, unsigned tag)
     return at + 3;
 }
 
-static inline unsigned char *wire_end(unsigned char *body, unsigned char *end)
+static inline unsigned char *wire_end(unsigned char *body, const unsigned char *end)
 {
     size_t length = (size_t)(end - body);
     size_t bytes = wire_varint_bytes(length);

@@ -13,6 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Guards what is kept of requests: connections have a thread each. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* Waits for the descriptor; false once the test is over. */
 static bool readable(struct server *server, int fd)
 {
@@ -35,27 +38,34 @@ static bool read_request(struct server *server, int fd)
         assert(length < sizeof head);
         end = strstr(head, "\r\n\r\n");
     }
-    memcpy(server->head, head, sizeof head);
     const char *field = strstr(head, "Content-Length: ");
     assert(field);
-    server->body_bytes = strtoul(field + 16, NULL, 10);
-    server->body = realloc(server->body, server->body_bytes + 1);
-    for (size_t at = 0; at < server->body_bytes;) {
-        if (!readable(server, fd))
+    size_t bytes = strtoul(field + 16, NULL, 10);
+    char *body = malloc(bytes + 1);
+    for (size_t at = 0; at < bytes;) {
+        ssize_t got = readable(server, fd) ? recv(fd, body + at, bytes - at, 0) : 0;
+        if (got <= 0) {
+            free(body);
             return false;
-        ssize_t got = recv(fd, server->body + at, server->body_bytes - at, 0);
-        if (got <= 0)
-            return false;
+        }
         at += (size_t)got;
     }
+    pthread_mutex_lock(&lock);
+    memcpy(server->head, head, sizeof head);
+    free(server->body);
+    server->body = body;
+    server->body_bytes = bytes;
+    pthread_mutex_unlock(&lock);
     return true;
 }
 
 static void keep_body(struct server *server)
 {
+    pthread_mutex_lock(&lock);
     server->all = realloc(server->all, server->all_bytes + server->body_bytes + 1);
     memcpy(server->all + server->all_bytes, server->body, server->body_bytes);
     server->all_bytes += server->body_bytes;
+    pthread_mutex_unlock(&lock);
 }
 
 /* Carries out a step; false: the connection is over. */
@@ -80,20 +90,41 @@ static bool answer(struct server *server, int fd, const struct step *step)
     return step->action != STEP_CLOSE_AFTER;
 }
 
+struct connection {
+    struct server *server;
+    int fd;
+    pthread_t thread;
+};
+
+static void *serve_connection(void *argument)
+{
+    struct connection *connection = argument;
+    struct server *server = connection->server;
+    bool open = true;
+    while (open && read_request(server, connection->fd)) {
+        int number = server->requests++;
+        int last = server->step_count - 1;
+        open = answer(server, connection->fd, &server->steps[number < last ? number : last]);
+    }
+    close(connection->fd);
+    return NULL;
+}
+
 static void *serve(void *argument)
 {
     struct server *server = argument;
+    struct connection connections[64];
+    int count = 0;
     while (readable(server, server->listener)) {
-        int fd = accept(server->listener, NULL, NULL);
+        struct connection *connection = &connections[count++];
+        assert(count < 64);
+        connection->server = server;
+        connection->fd = accept(server->listener, NULL, NULL);
         server->connections++;
-        bool open = true;
-        while (open && read_request(server, fd)) {
-            int number = server->requests++;
-            int last = server->step_count - 1;
-            open = answer(server, fd, &server->steps[number < last ? number : last]);
-        }
-        close(fd);
+        pthread_create(&connection->thread, NULL, serve_connection, connection);
     }
+    while (count-- > 0)
+        pthread_join(connections[count].thread, NULL);
     return NULL;
 }
 
@@ -132,6 +163,13 @@ void server_start(struct server *server, const struct step *steps, int count, co
     listen(server->listener, 16);
     pthread_create(&thread, NULL, serve, server);
     server->thread = thread;
+}
+
+void server_look(struct server *server)
+{
+    (void)server;
+    pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&lock);
 }
 
 void server_stop(struct server *server)

@@ -45,6 +45,10 @@ struct server {
 void server_start(struct server *server, const struct step *steps, int count, const char *path);
 void server_stop(struct server *server);
 
+/* Before what was asked is looked at: ThreadSanitizer does not see that an answer received comes
+ * after the request was kept. */
+void server_look(struct server *server);
+
 /* "http://127.0.0.1:PORT/v1/traces" */
 const char *server_url(const struct server *server);
 
