@@ -47,7 +47,7 @@ enum {
 
 bool otlp_init(struct otlp *otlp, const struct config *config)
 {
-    size_t parts = SPAN_SCOPE_COUNT * PART_BYTES;
+    size_t parts = (size_t)SPAN_SCOPE_COUNT * PART_BYTES;
     *otlp = (struct otlp){.config = config, .arena = otlp->arena};
     if (!arena_map(&otlp->arena, parts + HEAD_BYTES + UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST) + 64))
         return false;

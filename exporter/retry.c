@@ -3,7 +3,7 @@
 
 #define FIRST_WAIT_MS   1000
 #define LONGEST_WAIT_MS 5000
-#define DAY_S           86400
+#define DAY_S           INT64_C(86400)
 
 static bool retryable(const struct retry_attempt *attempt)
 {

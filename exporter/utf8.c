@@ -66,6 +66,7 @@ static struct character first_character(struct slice text)
 
 static struct slice clean_slowly(struct slice text, size_t limit, char *scratch)
 {
+    static const char replacement[3] = {'\xef', '\xbf', '\xbd'}; /* U+FFFD */
     bool replaced = false;
     size_t in = 0;
     size_t out = 0;
@@ -78,8 +79,8 @@ static struct slice clean_slowly(struct slice text, size_t limit, char *scratch)
             out += next.length;
         }
         if (!next.valid) {
-            memcpy(scratch + out, "\xef\xbf\xbd", 3);
-            out += 3;
+            memcpy(scratch + out, replacement, sizeof replacement);
+            out += sizeof replacement;
             replaced = true;
         }
         in += next.length;

@@ -10,7 +10,7 @@
 #include "agent/slice.h"
 
 /* Scratch bytes that utf8_clean() needs for a text of n bytes: U+FFFD takes three. */
-#define UTF8_SCRATCH(n) ((n)*3)
+#define UTF8_SCRATCH(n) ((size_t)(n)*3)
 
 /* `text` cut to `limit` characters, each maximal invalid sequence replaced by U+FFFD (Unicode,
  * 3.9, "substitution of maximal subparts"), and so NUL, at which C programs would cut the text.

@@ -101,6 +101,16 @@ static void a_post_carries_the_batch_and_the_configured_fields(void **state)
     server_stop(&server);
 }
 
+static void an_address_that_nobody_looked_up_is_found_when_needed(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{STEP_ANSWER, OK, 0}};
+    server_start(&server, steps, 1, NULL);
+    collector_init(&collector, &config, server_url(&server), &stop_ns, note_pause);
+    assert_true(export_batch().accepted);
+    server_stop(&server);
+}
+
 static void a_connection_is_used_again(void **state)
 {
     (void)state;
@@ -361,6 +371,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_post_carries_the_batch_and_the_configured_fields),
+        TEST(an_address_that_nobody_looked_up_is_found_when_needed),
         TEST(a_connection_is_used_again),
         TEST(a_kept_connection_that_was_closed_is_replaced_at_once),
         TEST(only_some_failures_are_tried_again),
