@@ -24,13 +24,14 @@
 #define EXCHANGE_BAGGAGE_BYTES    8192  /* W3C Baggage 3.3.2 */
 #define EXCHANGE_RECORD_BYTES     7168
 #define EXCHANGE_SCRATCH_BYTES    2048
+#define EXCHANGE_PUBLISHED        ((sizeof(struct span_context) + 7) / 8)
 
 struct peer;
 
 struct exchange {
-    uint64_t link; /* the slab's, while the slot is free */
-    /* Odd while the slot is in use. Release/acquire pair: a reader that copies tracestate or
-     * baggage checks it before and after. */
+    uint64_t link; /* the slab's */
+    /* Odd while the slot is in use. Who copies from an exchange that another thread may end checks
+     * it before and after; release at every change, acquire before the copy and a fence after. */
     _Atomic uint32_t generation;
     uint32_t slot;
     bool recording;
@@ -42,6 +43,7 @@ struct exchange {
      * the response may be running already. */
     _Atomic uint64_t request_body_bytes;
     struct span_context self;
+    _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
     struct span span;
     char scratch[EXCHANGE_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
@@ -57,8 +59,9 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
                                 uint64_t start_ns);
 struct exchange *exchange_at(uint32_t slot);
 
-/* The context that work for this exchange belongs to. */
-struct context exchange_context(const struct exchange *exchange);
+/* The context that work for the exchange in that slot belongs to. Any thread; false where the
+ * exchange has ended. */
+bool exchange_context(uint32_t slot, struct context *context);
 
 /* The final response head was seen. */
 void exchange_answered(struct exchange *exchange, const struct http1_response *response);

@@ -165,11 +165,21 @@ void observe_received_vector(int fd, const struct iovec *parts, int count, ssize
     errno = saved;
 }
 
+/* The control message after this one, or NULL. CMSG_NXTHDR() may be a function that musl lacks. */
+static const struct cmsghdr *next_control(const struct msghdr *message,
+                                          const struct cmsghdr *control)
+{
+    const char *end = (const char *)message->msg_control + message->msg_controllen;
+    const char *next = (const char *)control + CMSG_ALIGN(control->cmsg_len);
+    return next + sizeof *control <= end ? (const struct cmsghdr *)next : NULL;
+}
+
 /* Descriptors that came with a message are other processes' connections. */
 static void adopt_descriptors(const struct msghdr *message)
 {
-    struct cmsghdr *control = message->msg_controllen ? CMSG_FIRSTHDR(message) : NULL;
-    for (; control; control = CMSG_NXTHDR((struct msghdr *)message, control)) {
+    for (const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+         control && control->cmsg_len >= sizeof *control;
+         control = next_control(message, control)) {
         if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
             continue;
         size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -27,8 +27,9 @@ struct s3_host {
 struct s3_host s3_host_aws(struct slice host);
 
 /* A host that is known to speak S3 because a request to it is signed for it: UNKNOWN unless the
- * name tells, NONE for the hosts of AWS that s3_host_aws() does not take. An address, a name without dots, a Kubernetes service and `s3.…` take the bucket in
- * the path; a label `s3` further in has it before. */
+ * name tells, NONE for the hosts of AWS that s3_host_aws() does not take. An address, a name
+ * without dots, a Kubernetes service and `s3.…` take the bucket in the path; a label `s3` further
+ * in has it before. */
 struct s3_host s3_host_signed(struct slice host);
 
 #endif

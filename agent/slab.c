@@ -39,8 +39,8 @@ void *slab_at(struct slab *slab, uint32_t index)
     return chunk ? chunk + (size_t)(index % slab->chunk_count) * slab->object_bytes : NULL;
 }
 
-/* The word that links a free object to the next; a taker that lost the race may read it while
- * the winner writes its object, so it is atomic and what was read is then thrown away. */
+/* The word that links a free object to the next. A taker that lost the race may read it when the
+ * object is in use already; what it read is then thrown away. */
 static _Atomic uint32_t *link_of(void *object)
 {
     return object;

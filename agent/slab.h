@@ -35,8 +35,8 @@ struct slab {
 void slab_adopt(struct slab *slab, void *memory, size_t object_bytes, uint32_t count);
 
 /* An object with unspecified content (zero when it is fresh), and its index; NULL when the slab
- * is at its limit or memory can't be had. The first 8 bytes of an object that is given back are
- * overwritten. */
+ * is at its limit or memory can't be had. The first 8 bytes of every object are the slab's, also
+ * while it is taken: a thread that lost a race still looks at them. */
 void *slab_take(struct slab *slab, uint32_t *index);
 void slab_give(struct slab *slab, uint32_t index);
 void *slab_at(struct slab *slab, uint32_t index);

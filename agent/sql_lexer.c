@@ -87,7 +87,8 @@ static bool is_prefix(struct slice word)
 static bool is_q_quote(struct slice word)
 {
     char last = slice_lower(word.at[word.length - 1]);
-    return last == 'q' && (word.length == 1 || (word.length == 2 && slice_lower(word.at[0]) == 'n'));
+    return last == 'q' &&
+           (word.length == 1 || (word.length == 2 && slice_lower(word.at[0]) == 'n'));
 }
 
 /* Whether a sign may begin a number here: not after an operand. */

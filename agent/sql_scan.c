@@ -150,9 +150,9 @@ static enum sql_scan scan_dashes(const unsigned char *text, size_t length, size_
 static enum sql_scan scan_block(const unsigned char *text, size_t length, size_t at, size_t *end)
 {
     size_t i = at + 2;
-    bool executable = is(text, length, i, '!') ||
-                      (i < length && sql_classes[text[i]] == SQL_CLASS_LETTER &&
-                       is(text, length, i + 1, '!')); /* MariaDB's M!, TiDB's T! */
+    bool executable =
+        is(text, length, i, '!') || (i < length && sql_classes[text[i]] == SQL_CLASS_LETTER &&
+                                     is(text, length, i + 1, '!')); /* MariaDB's M!, TiDB's T! */
     for (; i < length; i++) {
         unsigned char c = text[i];
         if (c == '*' && is(text, length, i + 1, '/')) {

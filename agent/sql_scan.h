@@ -10,10 +10,10 @@
 #include "agent/slice.h"
 
 enum sql_scan {
-    SQL_SCAN_NONE,   /* no such part begins here */
-    SQL_SCAN_KEEP,   /* may be shown */
-    SQL_SCAN_DROP,   /* as if it were white space */
-    SQL_SCAN_HIDE,   /* is shown as ? */
+    SQL_SCAN_NONE, /* no such part begins here */
+    SQL_SCAN_KEEP, /* may be shown */
+    SQL_SCAN_DROP, /* as if it were white space */
+    SQL_SCAN_HIDE, /* is shown as ? */
     SQL_SCAN_UNSURE
 };
 

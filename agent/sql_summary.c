@@ -5,8 +5,8 @@
 
 void sql_summary_init(struct sql_summary *summary, char *buffer, size_t capacity)
 {
-    *summary = (struct sql_summary){
-        .at = buffer, .capacity = capacity, .expected = SQL_EXPECT_VERB};
+    *summary =
+        (struct sql_summary){.at = buffer, .capacity = capacity, .expected = SQL_EXPECT_VERB};
 }
 
 static uint64_t bit(const struct sql_summary *summary)
@@ -314,8 +314,7 @@ static void mark(struct sql_summary *summary, char c)
     case ')':
         if (summary->depth > 0)
             summary->depth--;
-        summary->expected =
-            summary->in_with & bit(summary) ? SQL_EXPECT_VERB : SQL_EXPECT_NOTHING;
+        summary->expected = summary->in_with & bit(summary) ? SQL_EXPECT_VERB : SQL_EXPECT_NOTHING;
         return;
     case ',':
         if (with && summary->expected == SQL_EXPECT_VERB)
@@ -339,7 +338,8 @@ static void mark(struct sql_summary *summary, char c)
 static void operand(struct sql_summary *summary, const struct sql_token *token)
 {
     bool table = is_table(summary->expected);
-    bool name = table || summary->expected == SQL_EXPECT_NAME || summary->expected == SQL_EXPECT_CTE;
+    bool name =
+        table || summary->expected == SQL_EXPECT_NAME || summary->expected == SQL_EXPECT_CTE;
     if (name && token->kind == SQL_TOKEN_QUOTED) {
         begin_name(summary, token);
         return;

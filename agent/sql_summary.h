@@ -35,14 +35,14 @@ struct sql_summary {
     unsigned statements;
 
     /* The statement */
-    bool open;           /* it has a token */
-    bool ignored;        /* the rest of it says nothing */
-    bool outer;           /* an operation outside parentheses has been seen */
-    bool compound;       /* a routine's body: semicolons separate nothing */
-    enum sql_word verb;  /* its first operation, SQL_NO_WORD until then */
-    enum sql_word latest; /* the operation begun last */
-    enum sql_word object; /* what CREATE and kin work on */
-    size_t part;         /* where its part of the summary begins */
+    bool open;             /* it has a token */
+    bool ignored;          /* the rest of it says nothing */
+    bool outer;            /* an operation outside parentheses has been seen */
+    bool compound;         /* a routine's body: semicolons separate nothing */
+    enum sql_word verb;    /* its first operation, SQL_NO_WORD until then */
+    enum sql_word latest;  /* the operation begun last */
+    enum sql_word object;  /* what CREATE and kin work on */
+    size_t part;           /* where its part of the summary begins */
     struct slice previous; /* the part of the statement before */
 
     /* The place */

@@ -23,7 +23,7 @@ const struct sql_word_row sql_word_rows[SQL_WORD_END] = {
 #undef SQL_WORD
 
 /* The first word of each letter; the words of a letter end where the next letter's begin. */
-#define LETTER(letter)                  SQL_LETTER_##letter,
+#define LETTER(letter) SQL_LETTER_##letter,
 #define SQL_WORD(word, flags, expected)
 static const unsigned char first_of_letter[27] = {
 #include "agent/sql_words.def"

@@ -5,7 +5,7 @@
 
 #include "agent/slice.h"
 
-#define LETTER(letter) SQL_LETTER_##letter, SQL_BEFORE_##letter = SQL_LETTER_##letter - 1,
+#define LETTER(letter)                  SQL_LETTER_##letter, SQL_BEFORE_##letter = SQL_LETTER_##letter - 1,
 #define SQL_WORD(word, flags, expected) SQL_##word,
 enum sql_word {
     SQL_NO_WORD,

@@ -12,9 +12,15 @@
  * 64 KiB (tomcat's largest common setting). */
 #define HEAD_BYTES 65536
 
-/* Beginnings of heads, while the rest is on its way: 64 KiB of address space each, of which only
- * the pages written are resident. At most 16,384 at a time. */
-static struct slab head_buffers = SLAB_INIT(HEAD_BYTES, 64, 64 * SLAB_CHUNKS);
+/* The beginning of a head, while the rest is on its way: 64 KiB of address space, of which only the
+ * pages written are resident. At most 16,384 at a time. */
+struct head_buffer {
+    uint64_t link; /* the slab's */
+    char bytes[HEAD_BYTES];
+};
+
+static struct slab head_buffers =
+    SLAB_INIT((sizeof(struct head_buffer) + 63) / 64 * 64, 64, 64 * SLAB_CHUNKS);
 
 /* What the pipeline remembers of a request besides its slot. */
 #define ENTRY_SLOT   0x3fffffffu
@@ -53,16 +59,16 @@ static struct exchange *entry_exchange(uint32_t entry)
     return slot && slot != CONNECTION_UNTRACED ? exchange_at(slot - 1) : NULL;
 }
 
-/* The thread works for the oldest request that waits for its answer. */
+/* The thread works for the oldest request that waits for its answer. Another thread may be about to
+ * finish it: then there is no saying. */
 static void make_front_current(struct connection *connection)
 {
-    struct exchange *front = entry_exchange(pipeline_front(&connection->pipeline));
-    if (!front) {
+    uint32_t slot = pipeline_front(&connection->pipeline) & ENTRY_SLOT;
+    struct context context;
+    if (slot && slot != CONNECTION_UNTRACED && exchange_context(slot - 1, &context))
+        context_set(&context);
+    else
         context_clear();
-        return;
-    }
-    struct context context = exchange_context(front);
-    context_set(&context);
 }
 
 static void stop_collecting(struct direction *direction)
@@ -198,7 +204,7 @@ static size_t collect(struct connection *connection, struct direction *direction
         direction->collected = 0;
         direction->scanned = 0;
     }
-    char *buffer = slab_at(&head_buffers, direction->buffer);
+    char *buffer = ((struct head_buffer *)slab_at(&head_buffers, direction->buffer))->bytes;
     size_t room = HEAD_BYTES - direction->collected;
     size_t taken = bytes.length < room ? bytes.length : room;
     memcpy(buffer + direction->collected, bytes.at, taken);
