@@ -25,7 +25,7 @@
 
 enum {
     REDACT_FIXED = 0
-#define REDACT_KEY(name) +1
+#define REDACT_KEY(name) +1 /* NOLINT(bugprone-macro-parentheses): a sum of rows */
 #define REDACT_HEADER(name)
 #include "agent/redact_keys.def"
 #undef REDACT_KEY

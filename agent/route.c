@@ -178,8 +178,8 @@ static bool is_dots(struct slice segment)
 /* The route written to `out`; SLICE_NONE where there is none. */
 static struct slice guess(struct slice path, char *out, size_t capacity)
 {
-    struct writer writer = {.out = out,
-                            .capacity = capacity < ROUTE_BYTES ? capacity : ROUTE_BYTES};
+    struct writer writer = {.capacity = capacity < ROUTE_BYTES ? capacity : ROUTE_BYTES};
+    writer.out = out;
     while (path.length && !writer.full) {
         struct slice segment = next_segment(&path);
         if (is_dots(segment))

@@ -3,6 +3,7 @@
 
 #include "agent/percent.h"
 #include "agent/s3_host.h"
+#include "agent/s3_scope.h"
 #include "agent/url.h"
 
 /* ---- the table ---- */
@@ -168,80 +169,6 @@ static struct slice find_operation(const struct s3_request *request, enum level 
     return SLICE_NONE;
 }
 
-/* ---- the credential scope ---- */
-
-/* The part after the last separator; *text keeps what stands before. In presigned URLs the
- * separator is an escaped slash. */
-static struct slice take_last(struct slice *text)
-{
-    size_t end = text->length;
-    for (size_t at = end; at > 0; at--) {
-        size_t from = at - 1;
-        bool escaped = text->at[from] == '%' && percent_pair(*text, at) == '/';
-        if (text->at[from] != '/' && !escaped)
-            continue;
-        struct slice part = slice_after(*text, from + (escaped ? 3 : 1));
-        text->length = from;
-        return part;
-    }
-    struct slice part = *text;
-    text->length = 0;
-    return part;
-}
-
-static bool is_region_text(struct slice text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if (c != '-' && c != '_' && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
-            return false;
-    }
-    return text.length > 0 && text.length <= 32;
-}
-
-static bool is_date(struct slice text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-    return text.length == 8;
-}
-
-enum scope { SCOPE_NONE, SCOPE_S3, SCOPE_OTHER };
-
-/* ID/DATE/REGION/s3/aws4_request; of version 4a without the region. */
-static enum scope read_scope(struct slice credential, struct slice *region)
-{
-    if (!slice_equal(take_last(&credential), SLICE_LITERAL("aws4_request")))
-        return SCOPE_NONE;
-    struct slice service = take_last(&credential);
-    if (!slice_equal(service, SLICE_LITERAL("s3")) &&
-        !slice_equal(service, SLICE_LITERAL("s3express")) &&
-        !slice_equal(service, SLICE_LITERAL("s3-object-lambda")) &&
-        !slice_equal(service, SLICE_LITERAL("s3-outposts")))
-        return SCOPE_OTHER;
-    struct slice part = take_last(&credential);
-    *region = is_region_text(part) && !is_date(part) ? part : SLICE_NONE;
-    return SCOPE_S3;
-}
-
-static struct slice credential_of(struct slice authorization)
-{
-    struct slice text = slice_trim(authorization);
-    if (!slice_starts(text, SLICE_LITERAL("AWS4-")))
-        return SLICE_NONE;
-    const struct slice name = SLICE_LITERAL("Credential=");
-    text = slice_after(text, slice_find(text, ' '));
-    while (text.length) {
-        size_t end = slice_find(text, ',');
-        struct slice part = slice_trim((struct slice){text.at, end});
-        if (slice_starts(part, name))
-            return slice_after(part, name.length);
-        text = slice_after(text, end < text.length ? end + 1 : end);
-    }
-    return SLICE_NONE;
-}
-
 /* ---- the endpoint ---- */
 
 static struct slice entry_host_port(struct slice entry)
@@ -371,17 +298,16 @@ bool s3_recognise(const struct s3_endpoints *endpoints, const struct s3_request 
     if (request->path.length && request->path.at[0] != '/')
         return false;
     struct query query;
-    struct slice scope_region = SLICE_NONE;
     struct s3_host host = configured(endpoints, request->host, request->port);
     if (host.style == S3_STYLE_NONE)
         host = s3_host_aws(request->host);
 
     parse_query(request->query, &query);
-    struct slice credential = credential_of(request->authorization);
-    enum scope scope = read_scope(credential.at ? credential : query.credential, &scope_region);
-    if (host.style == S3_STYLE_NONE && scope == SCOPE_S3)
+    struct slice scope_region;
+    enum s3_scope scope = s3_scope_of(request->authorization, query.credential, &scope_region);
+    if (host.style == S3_STYLE_NONE && scope == S3_SCOPE_S3)
         host = s3_host_signed(request->host);
-    if (host.style == S3_STYLE_NONE || scope == SCOPE_OTHER) /* one endpoint may serve it all */
+    if (host.style == S3_STYLE_NONE || scope == S3_SCOPE_OTHER) /* one endpoint may serve it all */
         return false;
 
     struct slice key = SLICE_NONE;
@@ -392,7 +318,9 @@ bool s3_recognise(const struct s3_endpoints *endpoints, const struct s3_request 
     if (certain)
         call->operation = find_operation(request, level, &query);
 
-    struct memory left = {memory, capacity};
+    struct memory left;
+    left.at = memory;
+    left.left = capacity;
     struct slice source = copy_source(slice_trim(request->copy_source));
     call->key = decode(&left, key);
     call->upload_id = decode(&left, value_of(&query, SLICE_LITERAL("uploadId")));

@@ -66,6 +66,8 @@ static struct s3_host found(struct slice before, struct slice region)
 /* What stands before an AWS suffix; absent for other hosts. */
 static struct slice before_suffix(struct slice host)
 {
+    if (!host.at)
+        return SLICE_NONE;
     for (size_t i = 0; i < sizeof aws_suffixes / sizeof *aws_suffixes; i++)
         if (ends_nocase(host, aws_suffixes[i]))
             return (struct slice){host.at, host.length - aws_suffixes[i].length};

@@ -32,7 +32,7 @@ static bool contains(struct slice text, const char *word)
 }
 
 static const char *const keys[] = {
-    "password",     "X-Amz-Signature", "sig",   "pass%77ord", "user[token]",
+    "password",      "X-Amz-Signature", "sig",   "pass%77ord", "user[token]",
     "%74%6f%6b%65n", "api-key",         "email", "tok%2565n",  "AWSAccessKeyId",
 };
 
@@ -77,8 +77,7 @@ static void secrets(const struct redact *redact, struct slice input, unsigned ch
     size_t capacity = choice % 2 ? sizeof memory : choice % 97;
     char *out = memory + sizeof memory - capacity;
 
-    struct slice found =
-        redact_query(redact, plant(&text, before, "&", key, after), out, capacity);
+    struct slice found = redact_query(redact, plant(&text, before, "&", key, after), out, capacity);
     demand(!contains(found, MARK));
     found = redact_query(redact, plant(&text, before, ";", key, after), out, capacity);
     demand(!contains(found, MARK));
@@ -86,8 +85,8 @@ static void secrets(const struct redact *redact, struct slice input, unsigned ch
     demand(!contains(found, MARK));
     found = redact_url(redact, plant(&text, before, "#", key, after), out, capacity);
     demand(!contains(found, MARK));
-    found = redact_header(redact, SLICE_LITERAL("X-Note"),
-                          plant(&text, before, " ", key, after), out, capacity);
+    found = redact_header(redact, SLICE_LITERAL("X-Note"), plant(&text, before, " ", key, after),
+                          out, capacity);
     demand(!contains(found, MARK));
 }
 

@@ -81,9 +81,9 @@ static void a_target_is_a_url_without_authority(void **state)
     (void)state;
     char out[256];
     struct redact redact = made(DEFAULT_WORDS, REDACT_TEXT);
-    assert_true(slice_equal(
-        redact_target(&redact, SLICE_LITERAL("/a;token=x?key=y#z"), out, sizeof out),
-        SLICE_LITERAL("/a;token=REDACTED?key=REDACTED#z")));
+    assert_true(
+        slice_equal(redact_target(&redact, SLICE_LITERAL("/a;token=x?key=y#z"), out, sizeof out),
+                    SLICE_LITERAL("/a;token=REDACTED?key=REDACTED#z")));
     assert_null(redact_target(&redact, SLICE_NONE, out, sizeof out).at);
 }
 
@@ -133,8 +133,8 @@ static void hash_mode_shows_the_beginning_of_the_digest(void **state)
     struct redact redact = made(DEFAULT_WORDS, REDACT_HASH);
     struct slice found = redact_url(&redact, SLICE_LITERAL("http://u:p@h/?token=abc&a=1"), out,
                                     sizeof out); /* SHA-256("abc") = ba7816bf 8f01cfea ... */
-    assert_true(slice_equal(found,
-                            SLICE_LITERAL("http://REDACTED:REDACTED@h/?token=ba7816bf8f01cfea&a=1")));
+    assert_true(slice_equal(
+        found, SLICE_LITERAL("http://REDACTED:REDACTED@h/?token=ba7816bf8f01cfea&a=1")));
 }
 
 static void words_beyond_the_limit_are_counted(void **state)

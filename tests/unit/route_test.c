@@ -36,8 +36,7 @@ static void check_guess(const struct vectors_case *one, void *context)
     struct slice path = one->fields[0];
     if (path.at)
         path = guarded_copy(&subject->guarded, path);
-    struct slice found =
-        route_of(&subject->patterns, &subject->set, path, true, out, sizeof out);
+    struct slice found = route_of(&subject->patterns, &subject->set, path, true, out, sizeof out);
     assert_true(vectors_same(one, "route", found, one->fields[1]));
     if (found.at && slice_equal(path, found))
         assert_ptr_equal(found.at, path.at);
@@ -60,8 +59,7 @@ static void check_pattern(const struct vectors_case *one, void *context)
     struct config config = {.http_routes = list};
     assert_int_equal(route_patterns_init(&subject->patterns, &config), 0);
     struct slice path = guarded_copy(&subject->guarded, one->fields[1]);
-    struct slice found =
-        route_of(&subject->patterns, &subject->set, path, true, out, sizeof out);
+    struct slice found = route_of(&subject->patterns, &subject->set, path, true, out, sizeof out);
     assert_true(vectors_same(one, "route", found, one->fields[2]));
 }
 
@@ -133,9 +131,9 @@ static void a_million_paths_leave_as_many_routes_as_allowed(void **state)
     char out[ROUTE_BYTES];
     unsigned answered = 0;
     for (unsigned n = 0; n < 1000000; n++)
-        answered += route_of(&subject.patterns, &subject.set, word_path(path, n), true, out,
-                             sizeof out)
-                        .at != NULL;
+        answered +=
+            route_of(&subject.patterns, &subject.set, word_path(path, n), true, out, sizeof out)
+                .at != NULL;
     assert_int_equal(answered, 200);
     assert_int_equal(route_set_count(&subject.set), 200);
 
@@ -206,7 +204,8 @@ static void *work(void *argument)
     char out[ROUTE_BYTES];
     for (unsigned i = 0; i < TRIES; i++) {
         struct slice name = word_path(path, (worker->first + i) % 500);
-        worker->answered += route_of(&patterns, worker->set, name, true, out, sizeof out).at != NULL;
+        worker->answered +=
+            route_of(&patterns, worker->set, name, true, out, sizeof out).at != NULL;
     }
     return NULL;
 }

@@ -22,7 +22,8 @@ static struct s3_endpoints endpoints_of(const char *list, size_t left_out)
 /* `us-east-1/s3` for the header a signer writes; other text as it is. */
 static struct slice authorization(struct slice field, char *memory, size_t bytes)
 {
-    if (!field.at || slice_find(field, ' ') < field.length || slice_find(field, '/') == field.length)
+    if (!field.at || slice_find(field, ' ') < field.length ||
+        slice_find(field, '/') == field.length)
         return field;
     int length = snprintf(memory, bytes,
                           "AWS4-HMAC-SHA256 Credential=AKIA/20240101/%.*s/aws4_request, "

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/* redact_words.h - finding sensitive words, also behind percent-encoding.
+ *
+ * The other half of redact.h, which declares redact_init() and redact_key(): what a secret is
+ * called. redact.c knows where in a URL or header it may stand. */
+#ifndef AGENT_REDACT_WORDS_H
+#define AGENT_REDACT_WORDS_H
+
+#include "agent/redact.h"
+
+/* Does the text hold a word and, later, a `=` or `:`, or a URL with a user? Then it is a query,
+ * form, JSON or URL of its own, and the secret may be in it. */
+bool redact_words_secret(const struct redact *redact, struct slice text);
+
+/* Does it hold a URL with a user? */
+bool redact_words_user(struct slice text);
+
+#endif
