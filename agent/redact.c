@@ -75,6 +75,8 @@ static struct slice finish(struct edit *edit)
 
 static struct edit begin(const struct redact *redact, struct slice in, char *out, size_t capacity)
 {
+    if (in.length > REDACT_BYTES)
+        in.length = REDACT_BYTES; /* work must be bounded */
     return (struct edit){.redact = redact, .in = in, .out = out, .capacity = out ? capacity : 0};
 }
 
@@ -122,7 +124,7 @@ static void redact_pairs(struct edit *edit, size_t from, size_t to, char separat
 
 static void redact_path_on(struct edit *edit, size_t from)
 {
-    if (from == edit->in.length)
+    if (from == edit->in.length || redact_words_quiet(edit->redact, slice_after(edit->in, from)))
         return;
     size_t hash = until(edit->in, from, edit->in.length, '#');
     size_t query = until(edit->in, from, hash, '?');
@@ -157,12 +159,12 @@ static size_t authority_start(struct slice in)
     return local ? in.length : 0;
 }
 
-static bool only_digits(struct slice text)
+static bool is_port(struct slice text)
 {
     for (size_t i = 0; i < text.length; i++)
         if (text.at[i] < '0' || text.at[i] > '9')
             return false;
-    return true;
+    return text.length <= 5;
 }
 
 /* Whether this can be host and port. `user:pa` of a URL cut short, or of a password with a slash in
@@ -179,7 +181,7 @@ static bool plausible_authority(struct slice authority)
         authority = slice_after(authority, close);
     }
     size_t colon = slice_find(authority, ':');
-    return colon == authority.length || only_digits(slice_after(authority, colon + 1));
+    return colon == authority.length || is_port(slice_after(authority, colon + 1));
 }
 
 static void redact_url_on(struct edit *edit)
@@ -209,7 +211,8 @@ struct slice redact_query(const struct redact *redact, struct slice query, char 
                           size_t capacity)
 {
     struct edit edit = begin(redact, query, out, capacity);
-    redact_pairs(&edit, 0, query.length, '&');
+    if (!redact_words_quiet(redact, edit.in))
+        redact_pairs(&edit, 0, edit.in.length, '&');
     return finish(&edit);
 }
 
@@ -240,9 +243,9 @@ struct slice redact_header(const struct redact *redact, struct slice name, struc
                            char *out, size_t capacity)
 {
     struct edit edit = begin(redact, value, out, capacity);
-    bool is_url = value.length && authority_start(value) > 0;
-    if (secret_header(redact, name) || (!is_url && redact_words_secret(redact, value)))
-        hide(&edit, 0, value.length);
+    bool is_url = edit.in.length && authority_start(edit.in) > 0;
+    if (secret_header(redact, name) || (!is_url && redact_words_secret(redact, edit.in)))
+        hide(&edit, 0, edit.in.length);
     else if (is_url)
         redact_url_on(&edit);
     return finish(&edit);

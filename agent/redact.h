@@ -9,9 +9,9 @@
  * next `&` even where `;` may separate too. The keys themselves stay readable.
  *
  * The functions write into the caller's buffer only when something has to change, else they
- * return their argument. A buffer too small cuts the end of the result: what is written is
- * redacted as it is written, so a cut can't uncover anything. Nothing allocates; work grows with
- * length times the number of words. */
+ * return their argument (of a text over REDACT_BYTES the beginning). A buffer too small cuts the
+ * end of the result: what is written is redacted as it is written, so a cut can't uncover anything.
+ * Nothing allocates; work grows with length times the number of words. */
 #ifndef AGENT_REDACT_H
 #define AGENT_REDACT_H
 
@@ -22,6 +22,7 @@
 
 #define REDACT_WORDS      64 /* configured ones */
 #define REDACT_WORD_BYTES 63
+#define REDACT_BYTES      8192 /* of a text that is looked at; more than a span can hold */
 
 enum {
     REDACT_FIXED = 0
@@ -34,13 +35,14 @@ enum {
 
 struct redact_word {
     uint8_t length;
-    bool whole; /* must not stand within a longer word */
-    char text[REDACT_WORD_BYTES];
+    bool whole;                            /* must not stand within a longer word */
+    unsigned char text[REDACT_WORD_BYTES]; /* folded */
 };
 
 /* Filled once, immutable afterwards. */
 struct redact {
-    uint64_t first[4]; /* the characters words begin with, a bit each */
+    uint64_t pairs[16];      /* the two characters words begin with, a bit each, 5 bits of each */
+    unsigned char fold[256]; /* lower case; what separates the parts of a name is `_` */
     size_t count;
     bool hash;
     struct redact_word words[REDACT_FIXED + REDACT_WORDS];

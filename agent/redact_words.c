@@ -19,12 +19,12 @@ static const char *const fixed_keys[] = {
 enum depth { DEPTH_RAW, DEPTH_ONCE, DEPTH_TWICE, DEPTH_COUNT };
 
 /* credit-card, credit.card and Credit Card are the word credit_card. */
-static char fold(char c)
+static unsigned char folded(unsigned char c)
 {
-    return c == '-' || c == '.' || c == '+' || c == ' ' ? '_' : slice_lower(c);
+    return c == '-' || c == '.' || c == '+' || c == ' ' ? '_' : (unsigned char)slice_lower((char)c);
 }
 
-static bool alphanumeric(char c)
+static bool alphanumeric(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
@@ -35,17 +35,30 @@ static char take(struct slice *text, enum depth depth)
         int byte = percent_pair(*text, 3);
         if (byte >= 0) {
             *text = slice_after(*text, 5);
-            return fold((char)byte);
+            return (char)byte;
         }
     }
-    if (depth != DEPTH_RAW)
-        return fold(percent_take(text));
-    char c = fold(text->at[0]);
-    *text = slice_after(*text, 1);
-    return c;
+    return percent_take(text);
 }
 
 /* ---- words ---- */
+
+/* Five bits of each character tell most of them apart. */
+static size_t pair_of(unsigned char first, unsigned char second)
+{
+    return (size_t)(first & 31) << 5 | (second & 31);
+}
+
+static void add_pair(struct redact *redact, size_t pair)
+{
+    redact->pairs[pair / 64] |= UINT64_C(1) << (pair % 64);
+}
+
+static bool has_pair(const struct redact *redact, unsigned char first, unsigned char second)
+{
+    size_t pair = pair_of(first, second);
+    return redact->pairs[pair / 64] >> (pair % 64) & 1;
+}
 
 static bool add_word(struct redact *redact, struct slice text, bool whole)
 {
@@ -55,9 +68,12 @@ static bool add_word(struct redact *redact, struct slice text, bool whole)
     word->length = (uint8_t)(text.length < REDACT_WORD_BYTES ? text.length : REDACT_WORD_BYTES);
     word->whole = whole;
     for (size_t i = 0; i < word->length; i++)
-        word->text[i] = fold(text.at[i]);
-    unsigned char first = (unsigned char)word->text[0];
-    redact->first[first / 64] |= UINT64_C(1) << (first % 64);
+        word->text[i] = folded((unsigned char)text.at[i]);
+    if (word->length > 1)
+        add_pair(redact, pair_of(word->text[0], word->text[1]));
+    else
+        for (unsigned char any = 0; any < 32; any++)
+            add_pair(redact, pair_of(word->text[0], any));
     return true;
 }
 
@@ -65,6 +81,8 @@ size_t redact_init(struct redact *redact, const struct config *config)
 {
     memset(redact, 0, sizeof *redact);
     redact->hash = config->redact_mode == REDACT_HASH;
+    for (unsigned c = 0; c < 256; c++)
+        redact->fold[c] = folded((unsigned char)c);
     for (size_t i = 0; i < COUNT(fixed_keys); i++)
         add_word(redact, slice_of(fixed_keys[i]), true);
 
@@ -80,35 +98,94 @@ size_t redact_init(struct redact *redact, const struct config *config)
     return left_out;
 }
 
-static bool word_at(const struct redact_word *word, struct slice text, enum depth depth,
-                    struct slice *rest)
+static unsigned char fold_at(const struct redact *redact, struct slice text, size_t i)
+{
+    return i < text.length ? redact->fold[(unsigned char)text.at[i]] : 0;
+}
+
+static bool raw_word_at(const struct redact *redact, const struct redact_word *word,
+                        struct slice text, size_t at)
+{
+    if (word->length > text.length - at)
+        return false;
+    for (size_t i = 0; i < word->length; i++)
+        if (fold_at(redact, text, at + i) != word->text[i])
+            return false;
+    return !word->whole || !alphanumeric(fold_at(redact, text, at + word->length));
+}
+
+/* The first word in `text` as it stands; *rest is what follows it. Nearly every character costs
+ * two loads and a test of a bit. */
+static bool find_raw(const struct redact *redact, struct slice text, struct slice *rest)
+{
+    unsigned char before = 0;
+    unsigned char c = fold_at(redact, text, 0);
+    for (size_t at = 0; at < text.length; at++) {
+        unsigned char next = fold_at(redact, text, at + 1);
+        if (has_pair(redact, c, next))
+            for (size_t i = 0; i < redact->count; i++) {
+                const struct redact_word *word = &redact->words[i];
+                if (word->text[0] == c && !(word->whole && alphanumeric(before)) &&
+                    raw_word_at(redact, word, text, at)) {
+                    *rest = slice_after(text, at + word->length);
+                    return true;
+                }
+            }
+        before = c;
+        c = next;
+    }
+    return false;
+}
+
+/* The next character folded, 0 at the end. */
+static unsigned char take_folded(const struct redact *redact, struct slice *text, enum depth depth)
+{
+    return text->length ? redact->fold[(unsigned char)take(text, depth)] : 0;
+}
+
+static bool word_at(const struct redact *redact, const struct redact_word *word, struct slice text,
+                    enum depth depth, struct slice *rest)
 {
     for (size_t i = 0; i < word->length; i++)
-        if (!text.length || take(&text, depth) != word->text[i])
+        if (!text.length || take_folded(redact, &text, depth) != word->text[i])
             return false;
     struct slice next = text;
-    if (word->whole && next.length && alphanumeric(take(&next, depth)))
+    if (word->whole && alphanumeric(take_folded(redact, &next, depth)))
         return false;
     *rest = text;
     return true;
 }
 
-/* The first word in `text`; *rest is what follows it. */
+/* The same behind escapes. */
+static bool find_decoded(const struct redact *redact, struct slice text, enum depth depth,
+                         struct slice *rest)
+{
+    unsigned char before = 0;
+    struct slice after = text;
+    unsigned char c = take_folded(redact, &after, depth);
+    while (text.length) {
+        struct slice beyond = after;
+        unsigned char next = take_folded(redact, &beyond, depth);
+        if (has_pair(redact, c, next))
+            for (size_t i = 0; i < redact->count; i++) {
+                const struct redact_word *word = &redact->words[i];
+                if (word->text[0] == c && !(word->whole && alphanumeric(before)) &&
+                    word_at(redact, word, text, depth, rest))
+                    return true;
+            }
+        before = c;
+        c = next;
+        text = after;
+        after = beyond;
+    }
+    return false;
+}
+
 static bool find_word(const struct redact *redact, struct slice text, enum depth depth,
                       struct slice *rest)
 {
-    bool within = false;
-    while (text.length) {
-        struct slice here = text;
-        unsigned char c = (unsigned char)take(&text, depth);
-        if (redact->first[c / 64] >> (c % 64) & 1)
-            for (size_t i = 0; i < redact->count; i++)
-                if (!(redact->words[i].whole && within) &&
-                    word_at(&redact->words[i], here, depth, rest))
-                    return true;
-        within = alphanumeric((char)c);
-    }
-    return false;
+    return depth == DEPTH_RAW ? find_raw(redact, text, rest)
+                              : find_decoded(redact, text, depth, rest);
 }
 
 /* Without an escape all depths read the same. */
@@ -127,24 +204,46 @@ bool redact_key(const struct redact *redact, struct slice key)
     return false;
 }
 
+/* Can `c` come out of the text at any depth? */
+static bool may_hold(struct slice text, char c)
+{
+    if (slice_find(text, c) < text.length)
+        return true;
+    for (size_t at = slice_find(text, '%'); at < text.length;) {
+        int byte = percent_pair(text, at + 1);
+        if (byte == c || (byte == '%' && percent_pair(text, at + 3) == c))
+            return true;
+        at++;
+        at += slice_find(slice_after(text, at), '%');
+    }
+    return false;
+}
+
+static char take_at(struct slice *text, enum depth depth)
+{
+    if (depth != DEPTH_RAW)
+        return take(text, depth);
+    char c = text->at[0];
+    *text = slice_after(*text, 1);
+    return c;
+}
+
 static bool assigns(struct slice text, enum depth depth)
 {
     while (text.length) {
-        char c = take(&text, depth);
+        char c = take_at(&text, depth);
         if (c == '=' || c == ':')
             return true;
     }
     return false;
 }
 
-/* Does the text hold a word and, later, a `=` or `:`? Then it is a query, form or JSON of its own,
- * and may well hold the secret too. */
+/* Does the text hold a word and, later, a `=` or `:`? */
 static bool holds_pair(const struct redact *redact, struct slice text)
 {
-    int end = depths(text);
-    if (end == DEPTH_RAW + 1 && slice_find(text, '=') == text.length &&
-        slice_find(text, ':') == text.length)
+    if (!may_hold(text, '=') && !may_hold(text, ':'))
         return false;
+    int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
         struct slice rest;
         if (find_word(redact, text, (enum depth)depth, &rest) && assigns(rest, (enum depth)depth))
@@ -153,15 +252,16 @@ static bool holds_pair(const struct redact *redact, struct slice text)
     return false;
 }
 
-/* Does the text hold a URL with user information? A password may hold any
- * character, so any later `@` counts. */
+/* A password may hold any character, so any `@` after `://` counts. */
 bool redact_words_user(struct slice text)
 {
+    if (!may_hold(text, '@') || !may_hold(text, ':'))
+        return false;
     int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
         int matched = 0; /* characters of "://" seen */
         for (struct slice left = text; left.length;) {
-            char c = take(&left, (enum depth)depth);
+            char c = take_at(&left, (enum depth)depth);
             if (matched == 3 && c == '@')
                 return true;
             if (matched < 3)
@@ -174,4 +274,11 @@ bool redact_words_user(struct slice text)
 bool redact_words_secret(const struct redact *redact, struct slice text)
 {
     return holds_pair(redact, text) || redact_words_user(text);
+}
+
+bool redact_words_quiet(const struct redact *redact, struct slice text)
+{
+    struct slice rest;
+    return slice_find(text, '%') == text.length && slice_find(text, '@') == text.length &&
+           !find_raw(redact, text, &rest);
 }

@@ -15,4 +15,8 @@ bool redact_words_secret(const struct redact *redact, struct slice text);
 /* Does it hold a URL with a user? */
 bool redact_words_user(struct slice text);
 
+/* Is there surely nothing to hide in this text, whatever its parts are? One pass, for the common
+ * case. */
+bool redact_words_quiet(const struct redact *redact, struct slice text);
+
 #endif

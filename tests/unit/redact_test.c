@@ -171,6 +171,38 @@ static void without_a_buffer_a_secret_is_cut_off(void **state)
     assert_int_equal(redact_query(&redact, SLICE_LITERAL("token=abc"), NULL, 0).length, 0);
 }
 
+static void a_text_too_long_to_look_at_is_cut(void **state)
+{
+    (void)state;
+    static char text[REDACT_BYTES + 100];
+    static char out[2 * REDACT_BYTES];
+    struct redact redact = made(DEFAULT_WORDS, REDACT_TEXT);
+    memset(text, 'a', sizeof text);
+    memcpy(text + REDACT_BYTES, "&token=abc", 10);
+    struct slice found = redact_query(&redact, (struct slice){text, sizeof text}, out, sizeof out);
+    assert_int_equal(found.length, REDACT_BYTES);
+    memcpy(text + 10, "&token=abc&", 11);
+    found = redact_query(&redact, (struct slice){text, sizeof text}, out, sizeof out);
+    assert_int_equal(found.length, REDACT_BYTES + 5);
+
+    memcpy(text, "https://u:", 10); /* the '@' lies beyond */
+    memset(text + 10, '1', sizeof text - 10);
+    text[sizeof text - 1] = '@';
+    found = redact_url(&redact, (struct slice){text, sizeof text}, out, sizeof out);
+    assert_true(slice_equal(found, SLICE_LITERAL("https://REDACTED")));
+}
+
+static void a_word_of_one_letter_counts(void **state)
+{
+    (void)state;
+    struct redact redact = made("q", REDACT_TEXT);
+    assert_true(redact_key(&redact, SLICE_LITERAL("q")));
+    assert_true(redact_key(&redact, SLICE_LITERAL("aQ1")));
+    assert_true(redact_key(&redact, SLICE_LITERAL("a%71")));
+    assert_false(redact_key(&redact, SLICE_LITERAL("a")));
+    assert_false(redact_key(&redact, SLICE_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +215,8 @@ int main(void)
         cmocka_unit_test(hash_mode_shows_the_beginning_of_the_digest),
         cmocka_unit_test(words_beyond_the_limit_are_counted),
         cmocka_unit_test(a_word_too_long_hides_by_its_beginning),
+        cmocka_unit_test(a_text_too_long_to_look_at_is_cut),
+        cmocka_unit_test(a_word_of_one_letter_counts),
         cmocka_unit_test(without_a_buffer_a_secret_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
