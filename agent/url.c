@@ -175,8 +175,8 @@ static void take_host(struct slice text, struct url_forwarded *out)
     out->port = port;
 }
 
-/* The value at the front of *text: a token or a quoted string (RFC 7239, 4). An escape within the
- * quotes makes it absent: no address, scheme or host needs one. */
+/* The value at the front of *text: a token or a quoted string (RFC 7239, 4). Escapes are
+ * left in: a value with a backslash is no address, scheme or host anyway. */
 static struct slice take_value(struct slice *text)
 {
     if (!text->length || text->at[0] != '"') {
@@ -188,15 +188,12 @@ static struct slice take_value(struct slice *text)
         return value;
     }
     size_t end = 1;
-    bool escaped = false;
-    while (end < text->length && text->at[end] != '"') {
-        escaped |= text->at[end] == '\\';
+    while (end < text->length && text->at[end] != '"')
         end += text->at[end] == '\\' && end + 1 < text->length ? 2 : 1;
-    }
     struct slice value = {text->at + 1, end - 1};
     bool closed = end < text->length;
     *text = slice_after(*text, closed ? end + 1 : end);
-    return closed && !escaped ? value : SLICE_NONE;
+    return closed ? value : SLICE_NONE;
 }
 
 static void take_forwarded(struct slice text, struct url_forwarded *out)

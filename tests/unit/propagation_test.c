@@ -92,6 +92,12 @@ static void five_hundred_and_twelve_characters_stay_and_more_lose_the_end(void *
     assert_int_equal(line.length, 512);
     assert_true(slice_equal(propagation_join_tracestate(&line, 1, out, sizeof out), line));
 
+    /* The comma between two lines counts, too. */
+    const struct slice lines[] = {{text, 256}, {text + 256, 256}};
+    memset(text, 'x', 512);
+    text[1] = text[257] = '=';
+    assert_int_equal(propagation_join_tracestate(lines, 2, out, sizeof out).length, 256);
+
     line = members(text, 20, 26);
     struct slice found = propagation_join_tracestate(&line, 1, out, sizeof out);
     assert_int_equal(found.length, 512);
