@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/client_span.h"
+
+#include "agent/agent.h"
+#include "agent/clock.h"
+#include "agent/context.h"
+#include "agent/counters.h"
+#include "agent/slab.h"
+
+_Static_assert(sizeof(struct client_page) % 64 == 0, "a slab's object");
+
+/* Held while a record is written, so one a thread is enough; the rest is for those whose writer
+ * was cancelled in the middle. */
+static struct slab pages = SLAB_INIT(sizeof(struct client_page), 16, 1024);
+
+void client_span_lost(void)
+{
+    counters_add(&counters.spans_ended, 1);
+    counters_add(&counters.dropped_calls, 1);
+}
+
+void client_span_begin(struct client_span *client)
+{
+    client->recorded = context_begin_span(&client->self, &client->parent);
+    client->begun = true;
+    client->start_ns = clock_monotonic_ns();
+}
+
+struct client_page *client_span_describe(const struct client_span *client, enum span_scope scope)
+{
+    if (!client->begun || !client->recorded)
+        return NULL;
+    uint32_t index;
+    struct client_page *page = agent_prepare() ? slab_take(&pages, &index) : NULL;
+    if (!page) {
+        client_span_lost();
+        return NULL;
+    }
+    page->index = index;
+    span_begin(&page->span, page->record, sizeof page->record, scope, SPAN_KIND_CLIENT,
+               &client->self, &client->parent, client->start_ns);
+    return page;
+}
+
+void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns)
+{
+    client->begun = false;
+    if (!page)
+        return;
+    span_end(&page->span, end_ns);
+    agent_hand_over(page->span.record);
+    slab_give(&pages, page->index);
+}
+
+void client_span_error(struct span *span, struct slice type, struct slice message)
+{
+    span_string(span, ATTRIBUTE_ERROR_TYPE, type);
+    span_string(span, ATTRIBUTE_ERROR_MESSAGE, message);
+    span_error(span, message);
+}
+
+void client_span_exception(struct span *span, struct slice type, struct slice message,
+                           uint64_t time_ns)
+{
+    span_event(span, EVENT_EXCEPTION, time_ns);
+    span_string(span, ATTRIBUTE_EXCEPTION_TYPE, type);
+    span_string(span, ATTRIBUTE_EXCEPTION_MESSAGE, message);
+}
+
+struct slice client_decimal(uint64_t value, char out[CLIENT_DECIMAL_BYTES])
+{
+    char digits[CLIENT_DECIMAL_BYTES];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    for (size_t i = 0; i < count; i++)
+        out[i] = digits[count - 1 - i];
+    return (struct slice){out, count};
+}

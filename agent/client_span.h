@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/* client_span.h - what spans of client libraries' calls share.
+ *
+ * At the beginning of a call only ids and the clock are taken, because a call may block for long,
+ * be cancelled or be jumped out of, and nothing of ours may hang on its return. The record is
+ * written in one piece at the end, in a page that is given back at once; a signal handler or
+ * another coroutine in the middle of it takes a page of its own. Nothing is recorded of a span
+ * that is not sampled, but its context still travels. */
+#ifndef AGENT_CLIENT_SPAN_H
+#define AGENT_CLIENT_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/span.h"
+
+#define CLIENT_RECORD_BYTES  10208
+#define CLIENT_SCRATCH_BYTES 6144
+
+/* A span that has begun: a value, that may be kept anywhere. */
+struct client_span {
+    struct span_context self;
+    struct span_context parent;
+    uint64_t start_ns; /* CLOCK_MONOTONIC */
+    bool begun;
+    bool recorded;
+};
+
+/* Where a record is written, with working memory for texts. */
+struct client_page {
+    uint64_t link; /* the slab's, while free */
+    uint32_t index;
+    struct span span;
+    char scratch[CLIENT_SCRATCH_BYTES];
+    _Alignas(8) unsigned char record[CLIENT_RECORD_BYTES];
+};
+
+/* Begins a span now, below the thread's current context. */
+void client_span_begin(struct client_span *client);
+
+/* A page with the record begun; NULL where the span is not recorded, or no memory is left for it
+ * (counted). Every page goes to client_span_end(). */
+struct client_page *client_span_describe(const struct client_span *client, enum span_scope scope);
+
+/* A span that could not even begin, for want of memory: counted. */
+void client_span_lost(void);
+
+/* Hands the record over and gives the page back. `client` has ended. */
+void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns);
+
+/* `error.type`, `error.message`, status Error, before the span's first event. Absent slices are
+ * left out. */
+void client_span_error(struct span *span, struct slice type, struct slice message);
+
+/* The event `exception`, after all of the span's own attributes. */
+void client_span_exception(struct span *span, struct slice type, struct slice message,
+                           uint64_t time_ns);
+
+/* Writes `value` in decimal at `out` and returns it. */
+#define CLIENT_DECIMAL_BYTES 20
+struct slice client_decimal(uint64_t value, char out[CLIENT_DECIMAL_BYTES]);
+
+#endif

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/clock.h"
+#include "agent/mysql_retry.h"
+#include "agent/mysql_span.h"
+#include "agent/observe_mysql.h"
+
+/* How far below a call's frame the library's own calls of itself lie: no more than the stack of a
+ * coroutine of the nonblocking API. A frame that lies elsewhere was left by a jump. */
+#define NESTED_WITHIN_BYTES 65536
+
+#define NO_ROWS UINT64_MAX
+
+void observe_mysql_made(void *mysql)
+{
+    int saved = errno;
+    if (mysql && agent_enter())
+        mysql_handle_made(mysql);
+    errno = saved;
+}
+
+/* True: a call that is to be looked at begins on that handle. */
+static bool enter(struct mysql_call *call, const struct mysql_library *library, void *mysql,
+                  enum mysql_operation operation)
+{
+    call->mysql = NULL;
+    if (!mysql || !agent_enter())
+        return false;
+    struct mysql_handle *handle = mysql_handle_of(mysql);
+    if (!handle) {
+        client_span_lost();
+        return false;
+    }
+    uintptr_t here = (uintptr_t)call;
+    uintptr_t outer = atomic_load_explicit(&handle->frame, memory_order_relaxed);
+    if (outer > here && outer - here < NESTED_WITHIN_BYTES)
+        return false;
+    atomic_store_explicit(&handle->frame, here, memory_order_relaxed);
+    call->library = library;
+    call->mysql = mysql;
+    call->stmt = NULL;
+    call->text = NULL;
+    call->operation = operation;
+    call->span.begun = false;
+    return true;
+}
+
+/* What was sent, and never asked about. */
+static void end_pending(struct mysql_handle *handle);
+
+void observe_mysql_query(struct mysql_call *call, const struct mysql_library *library, void *mysql,
+                         enum mysql_operation operation, const char *text, size_t length)
+{
+    int saved = errno;
+    if (enter(call, library, mysql, operation)) {
+        struct mysql_handle *handle = mysql_handle_known(mysql);
+        call->text = text;
+        call->length = length;
+        if (operation == MYSQL_OPERATION_READ_RESULT)
+            call->span = handle->pending;
+        else if (operation != MYSQL_OPERATION_NEXT_RESULT)
+            end_pending(handle);
+        if (operation != MYSQL_OPERATION_READ_RESULT)
+            client_span_begin(&call->span);
+    }
+    errno = saved;
+}
+
+void observe_mysql_target(struct mysql_call *call, const struct mysql_library *library, void *mysql,
+                          enum mysql_operation operation, struct mysql_target target)
+{
+    int saved = errno;
+    if (enter(call, library, mysql, operation)) {
+        call->target = target;
+        if (operation == MYSQL_OPERATION_CONNECT)
+            mysql_handle_aim(mysql_handle_known(mysql), &target);
+        client_span_begin(&call->span);
+    }
+    errno = saved;
+}
+
+void observe_mysql_stmt_made(void *mysql, void *stmt)
+{
+    int saved = errno;
+    if (mysql && stmt && agent_enter())
+        mysql_statement_make(stmt, mysql);
+    errno = saved;
+}
+
+void observe_mysql_stmt_closing(void *stmt)
+{
+    int saved = errno;
+    if (stmt && agent_enter())
+        mysql_statement_drop(stmt);
+    errno = saved;
+}
+
+/* A statement outlives its connection, whose address may be another one's by now. */
+static bool same_connection(const struct mysql_statement *statement)
+{
+    const struct mysql_handle *handle = mysql_handle_known(statement->mysql);
+    return handle && handle->handle.generation == statement->generation;
+}
+
+void observe_mysql_stmt(struct mysql_call *call, const struct mysql_library *library, void *stmt,
+                        enum mysql_operation operation, const char *text, size_t length)
+{
+    call->mysql = NULL;
+    int saved = errno;
+    struct mysql_statement *statement = stmt && agent_enter() ? mysql_statement_of(stmt) : NULL;
+    if (statement && same_connection(statement) &&
+        enter(call, library, statement->mysql, operation)) {
+        call->stmt = stmt;
+        call->text = text;
+        call->length = length;
+        client_span_begin(&call->span);
+    }
+    errno = saved;
+}
+
+static struct slice text_of(const struct mysql_call *call)
+{
+    if (!call->text)
+        return SLICE_NONE;
+    size_t length = call->length;
+    if (length == MYSQL_TERMINATED)
+        length = strnlen(call->text, SQL_READ_BYTES + 1);
+    return (struct slice){call->text, length};
+}
+
+static void ask_error(const struct mysql_call *call, struct mysql_error *error,
+                      char message[MYSQL_MESSAGE_BYTES])
+{
+    const struct mysql_library *library = call->library;
+    unsigned number =
+        call->stmt ? library->stmt_error_number(call->stmt) : library->error_number(call->mysql);
+    const char *text =
+        call->stmt ? library->stmt_error_text(call->stmt) : library->error_text(call->mysql);
+    const char *state =
+        call->stmt ? library->stmt_sqlstate(call->stmt) : library->sqlstate(call->mysql);
+    error->number = number;
+    error->type = mysql_error_type(number, state);
+    error->message = mysql_error_message(number, slice_of(text), message);
+}
+
+static uint64_t ask_rows(const struct mysql_call *call)
+{
+    const struct mysql_library *library = call->library;
+    if (call->stmt)
+        return library->stmt_columns(call->stmt) ? NO_ROWS
+                                                 : library->stmt_affected_rows(call->stmt);
+    return library->columns(call->mysql) ? NO_ROWS : library->affected_rows(call->mysql);
+}
+
+static bool changes_rows(const struct sql *sql)
+{
+    static const struct slice operations[] = {
+        {"INSERT", 6}, {"UPDATE", 6}, {"DELETE", 6}, {"REPLACE", 7}};
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (slice_equal(sql->operation, operations[i]))
+            return true;
+    return false;
+}
+
+/* A deadlock's number only where the failure is one; the retry's own attempts count on. */
+static void settle_retry(struct mysql_outcome *outcome, uint64_t hash)
+{
+    unsigned again =
+        outcome->failed && mysql_error_retryable(outcome->error.number) ? outcome->error.number : 0;
+    mysql_retry_note(hash, &outcome->attempt, again, outcome->end_ns);
+}
+
+/* The hash is needed only when something failed or is expected to come again. */
+static void attempt(struct mysql_outcome *outcome, const struct mysql_call *call, uint64_t known)
+{
+    bool again = outcome->failed && mysql_error_retryable(outcome->error.number);
+    if (!again && !mysql_retry_expected())
+        return;
+    uint64_t hash = known ? known : mysql_text_hash(text_of(call));
+    outcome->attempt = mysql_retry_of(hash, outcome->start_ns);
+    settle_retry(outcome, hash);
+}
+
+/* Writes and hands over the span of a call that ended. `kept`: its statement, where the text was
+ * given earlier. */
+static void record(struct mysql_call *call, struct mysql_handle *handle, bool failed,
+                   const struct mysql_statement *kept, struct slice operation)
+{
+    uint64_t end_ns = clock_monotonic_ns();
+    struct client_page *page = client_span_describe(&call->span, SPAN_SCOPE_MYSQL);
+    if (!page) {
+        call->span.begun = false;
+        return;
+    }
+    struct sql sql;
+    struct mysql_outcome outcome = {
+        .handle = handle,
+        .operation = operation,
+        .failed = failed,
+        .start_ns = call->span.start_ns,
+        .end_ns = end_ns,
+    };
+    struct slice text = text_of(call);
+    if (kept) {
+        outcome.sql = &kept->sql;
+    } else if (text.at) {
+        sql_summarise(text, page->scratch + MYSQL_MESSAGE_BYTES,
+                      sizeof page->scratch - MYSQL_MESSAGE_BYTES, &sql);
+        outcome.sql = &sql;
+    }
+    if (failed) {
+        ask_error(call, &outcome.error, page->scratch);
+    } else if (outcome.sql) {
+        outcome.affected_rows = ask_rows(call);
+        outcome.writes = outcome.affected_rows != NO_ROWS && changes_rows(outcome.sql);
+    }
+    if (outcome.sql)
+        attempt(&outcome, call, kept ? kept->hash : 0);
+    if (handle && call->operation == MYSQL_OPERATION_NEXT_RESULT)
+        outcome.summary = slice_of(handle->batch);
+
+    /* The schema of a USE is that of the span that says so. */
+    if (handle && !failed && outcome.sql && outcome.sql->use_schema.length)
+        mysql_handle_use(handle, outcome.sql->use_schema);
+    if (handle && outcome.sql && outcome.sql->statements >= 2) {
+        struct slice summary = outcome.sql->summary;
+        memcpy(handle->batch, summary.at, summary.length);
+        handle->batch[summary.length] = '\0';
+    }
+    mysql_span_describe(&page->span, &outcome);
+    client_span_end(&call->span, page, end_ns);
+}
+
+static void end_pending(struct mysql_handle *handle)
+{
+    if (!handle->pending.begun)
+        return;
+    struct mysql_statement *kept = mysql_statement_of((void *)handle->handle.address);
+    struct client_page *page = client_span_describe(&handle->pending, SPAN_SCOPE_MYSQL);
+    if (page && kept) {
+        struct mysql_outcome outcome = {
+            .handle = handle,
+            .sql = &kept->sql,
+            .start_ns = handle->pending.start_ns,
+            .end_ns = clock_monotonic_ns(),
+        };
+        mysql_span_describe(&page->span, &outcome);
+    }
+    client_span_end(&handle->pending, page, clock_monotonic_ns());
+    mysql_statement_drop((void *)handle->handle.address);
+}
+
+void observe_mysql_closing(const struct mysql_library *library, void *mysql)
+{
+    (void)library;
+    int saved = errno;
+    struct mysql_handle *handle = mysql && agent_enter() ? mysql_handle_known(mysql) : NULL;
+    if (handle) {
+        end_pending(handle);
+        mysql_handle_drop(mysql);
+    }
+    errno = saved;
+}
+
+/* A USE moves the connection also where its span is not recorded. Most statements show by their
+ * first letter that they hold none. */
+static void follow_use(struct mysql_handle *handle, struct slice text)
+{
+    struct slice start = slice_trim(text);
+    if (!start.length || text.length > SQL_READ_BYTES)
+        return;
+    char first = slice_lower(start.at[0]);
+    if (first != 'u' && first >= 'a' && first <= 'z' && slice_find(text, ';') == text.length)
+        return;
+    char buffer[1024];
+    struct sql sql;
+    sql_summarise(text, buffer, sizeof buffer, &sql);
+    if (sql.use_schema.length)
+        mysql_handle_use(handle, sql.use_schema);
+}
+
+static void end_send(struct mysql_call *call, struct mysql_handle *handle, bool failed)
+{
+    struct mysql_statement *kept = failed ? NULL : mysql_statement_make(call->mysql, call->mysql);
+    if (!kept) {
+        record(call, handle, failed, NULL, SLICE_NONE);
+        return;
+    }
+    mysql_statement_keep(kept, text_of(call));
+    handle->pending = call->span;
+}
+
+static void end_read(struct mysql_call *call, struct mysql_handle *handle, bool failed)
+{
+    struct mysql_statement *kept = mysql_statement_of(call->mysql);
+    handle->pending.begun = false;
+    if (!kept)
+        return;
+    if (call->span.begun && call->span.recorded)
+        record(call, handle, failed, kept, SLICE_NONE);
+    else if (!failed && kept->sql.use_schema.length)
+        mysql_handle_use(handle, kept->sql.use_schema);
+    mysql_statement_drop(call->mysql);
+}
+
+static void end_target(struct mysql_call *call, struct mysql_handle *handle, bool failed)
+{
+    static const struct slice operations[] = {
+        [MYSQL_OPERATION_CONNECT] = {"CONNECT", 7},
+        [MYSQL_OPERATION_CHANGE_USER] = {"CHANGE USER", 11},
+        [MYSQL_OPERATION_SELECT_DB] = {"USE", 3},
+    };
+    if (!failed && call->operation == MYSQL_OPERATION_CONNECT) {
+        mysql_handle_connected(handle, call->library, call->mysql);
+    } else if (!failed) {
+        struct mysql_target changed = {.user = call->target.user, .schema = call->target.schema};
+        mysql_handle_aim(handle, &changed);
+    }
+    record(call, handle, failed, NULL, operations[call->operation]);
+}
+
+static void end_prepare(struct mysql_call *call, struct mysql_handle *handle, bool failed)
+{
+    struct mysql_statement *statement = mysql_statement_of(call->stmt);
+    if (failed)
+        record(call, handle, true, NULL, SLICE_NONE);
+    else if (statement)
+        mysql_statement_keep(statement, text_of(call));
+}
+
+static void end_query(struct mysql_call *call, struct mysql_handle *handle, bool failed)
+{
+    if (call->span.recorded)
+        record(call, handle, failed, NULL, SLICE_NONE);
+    else if (!failed)
+        follow_use(handle, text_of(call));
+}
+
+static void end(struct mysql_call *call, struct mysql_handle *handle, bool failed)
+{
+    switch (call->operation) {
+    case MYSQL_OPERATION_QUERY:
+        end_query(call, handle, failed);
+        return;
+    case MYSQL_OPERATION_CONNECT:
+    case MYSQL_OPERATION_CHANGE_USER:
+    case MYSQL_OPERATION_SELECT_DB:
+        end_target(call, handle, failed);
+        return;
+    case MYSQL_OPERATION_SEND:
+        end_send(call, handle, failed);
+        return;
+    case MYSQL_OPERATION_READ_RESULT:
+        end_read(call, handle, failed);
+        return;
+    case MYSQL_OPERATION_NEXT_RESULT:
+        if (failed)
+            record(call, handle, true, NULL, SLICE_NONE);
+        return;
+    case MYSQL_OPERATION_PREPARE:
+        end_prepare(call, handle, failed);
+        return;
+    case MYSQL_OPERATION_EXECUTE:
+        record(call, handle, failed, mysql_statement_of(call->stmt), SLICE_NONE);
+        return;
+    }
+}
+
+void observe_mysql_end(struct mysql_call *call, bool failed)
+{
+    if (!call->mysql)
+        return;
+    int saved = errno;
+    struct mysql_handle *handle = mysql_handle_known(call->mysql);
+    /* Another frame: the handle was closed and made anew under this call. */
+    if (handle && atomic_load_explicit(&handle->frame, memory_order_relaxed) == (uintptr_t)call) {
+        atomic_store_explicit(&handle->frame, 0, memory_order_relaxed);
+        end(call, handle, failed);
+    }
+    errno = saved;
+}

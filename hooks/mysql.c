@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mysql.c - calls of libmariadb and libmysqlclient: begin, real, end.
+ *
+ * Without their headers, because the agent is built where they are not installed; a test compares
+ * the prototypes. The functions have no symbol versions here, so every version's callers come. */
+#include <stdint.h>
+
+#include "agent/observe_mysql.h"
+#include "hooks/library.h"
+#include "hooks/real.h"
+
+typedef struct st_mysql MYSQL;           // NOLINT: the library's own names
+typedef struct st_mysql_stmt MYSQL_STMT; // NOLINT
+
+#define LIBRARIES "libmariadb.so|libmysqlclient.so|libperconaserverclient.so"
+
+/* original_NAME calls the function that our NAME stands in front of. */
+// NOLINTBEGIN(bugprone-macro-parentheses): types and lists
+#define ASK(type, name, parameters, arguments, missing)                                            \
+    static struct library_original known_##name = {.symbol = #name, .names = LIBRARIES};           \
+    static type original_##name parameters                                                         \
+    {                                                                                              \
+        type(*function) parameters = (type(*) parameters)library_get(&known_##name);               \
+        if (!function)                                                                             \
+            return missing;                                                                        \
+        return function arguments;                                                                 \
+    }
+#define HOOK(type, name, parameters, arguments, missing)                                           \
+    ASK(type, name, parameters, arguments, missing)                                                \
+    EXPORT type name parameters;
+// NOLINTEND(bugprone-macro-parentheses)
+#include "hooks/mysql.def"
+#undef HOOK
+#undef ASK
+
+static struct library_original known_infov = {.symbol = "mariadb_get_infov", .names = LIBRARIES};
+
+/* Variadic, so its own type; libmysqlclient has none. */
+static char info(void *mysql, int value, void *answer)
+{
+    char (*function)(MYSQL *, int, void *, ...) =
+        (char (*)(MYSQL *, int, void *, ...))library_get(&known_infov);
+    return (char)(function ? function(mysql, value, answer) : 1);
+}
+
+/* The agent knows handles as addresses only. */
+#define ASKED(type, field, name)                                                                   \
+    static type field(void *handle)                                                                \
+    {                                                                                              \
+        return original_##name(handle);                                                            \
+    }
+ASKED(unsigned, error_number, mysql_errno)
+ASKED(const char *, error_text, mysql_error)
+ASKED(const char *, sqlstate, mysql_sqlstate)
+ASKED(unsigned, columns, mysql_field_count)
+ASKED(uint64_t, affected_rows, mysql_affected_rows)
+ASKED(const char *, server_version, mysql_get_server_info)
+ASKED(const char *, host_info, mysql_get_host_info)
+ASKED(unsigned, stmt_error_number, mysql_stmt_errno)
+ASKED(const char *, stmt_error_text, mysql_stmt_error)
+ASKED(const char *, stmt_sqlstate, mysql_stmt_sqlstate)
+ASKED(unsigned, stmt_columns, mysql_stmt_field_count)
+ASKED(uint64_t, stmt_affected_rows, mysql_stmt_affected_rows)
+
+static const struct mysql_library library = {
+    .error_number = error_number,
+    .error_text = error_text,
+    .sqlstate = sqlstate,
+    .columns = columns,
+    .affected_rows = affected_rows,
+    .server_version = server_version,
+    .host_info = host_info,
+    .info = info,
+    .stmt_error_number = stmt_error_number,
+    .stmt_error_text = stmt_error_text,
+    .stmt_sqlstate = stmt_sqlstate,
+    .stmt_columns = stmt_columns,
+    .stmt_affected_rows = stmt_affected_rows,
+};
+
+MYSQL *mysql_init(MYSQL *mysql)
+{
+    MYSQL *made = original_mysql_init(mysql);
+    observe_mysql_made(made);
+    return made;
+}
+
+void mysql_close(MYSQL *mysql)
+{
+    observe_mysql_closing(&library, mysql);
+    original_mysql_close(mysql);
+}
+
+MYSQL *mysql_real_connect(MYSQL *mysql, const char *host, const char *user, const char *password,
+                          const char *schema, unsigned port, const char *socket,
+                          unsigned long flags)
+{
+    struct mysql_call call;
+    struct mysql_target target = {host, user, schema, socket, port};
+    observe_mysql_target(&call, &library, mysql, MYSQL_OPERATION_CONNECT, target);
+    MYSQL *result =
+        original_mysql_real_connect(mysql, host, user, password, schema, port, socket, flags);
+    observe_mysql_end(&call, result == NULL);
+    return result;
+}
+
+char mysql_change_user(MYSQL *mysql, const char *user, const char *password, const char *schema)
+{
+    struct mysql_call call;
+    struct mysql_target target = {.user = user, .schema = schema};
+    observe_mysql_target(&call, &library, mysql, MYSQL_OPERATION_CHANGE_USER, target);
+    char result = original_mysql_change_user(mysql, user, password, schema);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+int mysql_select_db(MYSQL *mysql, const char *schema)
+{
+    struct mysql_call call;
+    struct mysql_target target = {.schema = schema};
+    observe_mysql_target(&call, &library, mysql, MYSQL_OPERATION_SELECT_DB, target);
+    int result = original_mysql_select_db(mysql, schema);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+int mysql_query(MYSQL *mysql, const char *text)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, text, MYSQL_TERMINATED);
+    int result = original_mysql_query(mysql, text);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+int mysql_real_query(MYSQL *mysql, const char *text, unsigned long length)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, text, length);
+    int result = original_mysql_real_query(mysql, text, length);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+int mysql_send_query(MYSQL *mysql, const char *text, unsigned long length)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_SEND, text, length);
+    int result = original_mysql_send_query(mysql, text, length);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+int mysql_read_query_result(MYSQL *mysql)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_READ_RESULT, NULL, 0);
+    int result = original_mysql_read_query_result(mysql);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+/* -1: there was no further result. */
+int mysql_next_result(MYSQL *mysql)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_NEXT_RESULT, NULL, 0);
+    int result = original_mysql_next_result(mysql);
+    observe_mysql_end(&call, result > 0);
+    return result;
+}
+
+char mysql_commit(MYSQL *mysql)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, "COMMIT", MYSQL_TERMINATED);
+    char result = original_mysql_commit(mysql);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+char mysql_rollback(MYSQL *mysql)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, "ROLLBACK",
+                        MYSQL_TERMINATED);
+    char result = original_mysql_rollback(mysql);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+char mysql_autocommit(MYSQL *mysql, char mode)
+{
+    struct mysql_call call;
+    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, "SET autocommit = 1",
+                        MYSQL_TERMINATED);
+    char result = original_mysql_autocommit(mysql, mode);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+MYSQL_STMT *mysql_stmt_init(MYSQL *mysql)
+{
+    MYSQL_STMT *made = original_mysql_stmt_init(mysql);
+    observe_mysql_stmt_made(mysql, made);
+    return made;
+}
+
+int mysql_stmt_prepare(MYSQL_STMT *stmt, const char *text, unsigned long length)
+{
+    struct mysql_call call;
+    observe_mysql_stmt(&call, &library, stmt, MYSQL_OPERATION_PREPARE, text, length);
+    int result = original_mysql_stmt_prepare(stmt, text, length);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+int mysql_stmt_execute(MYSQL_STMT *stmt)
+{
+    struct mysql_call call;
+    observe_mysql_stmt(&call, &library, stmt, MYSQL_OPERATION_EXECUTE, NULL, 0);
+    int result = original_mysql_stmt_execute(stmt);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+char mysql_stmt_close(MYSQL_STMT *stmt)
+{
+    observe_mysql_stmt_closing(stmt);
+    return original_mysql_stmt_close(stmt);
+}
