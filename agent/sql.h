@@ -23,7 +23,7 @@
  * Lists become short, so that the text's cardinality does not grow with the data: `IN (?, ?, ?)`
  * is `IN (?)`, `VALUES (?, ?), (?, ?)` is `VALUES (?, ?)`, `IN ((?, ?), (?, ?))` is `IN ((?, ?))`.
  * Comments are dropped, executable ones are `?`, runs of white space are one space. Sanitising a
- * complete result again changes nothing.
+ * text again changes nothing, but that it hides more where a square bracket has lost its end.
  *
  * The summary follows the OpenTelemetry database conventions, "Generating a summary of the query":
  * operations and their targets in the order of the text, `INSERT audit SELECT orders`. Two
@@ -33,7 +33,7 @@
  * targets: aliases, common table expressions, table functions, DUAL, users.
  *
  * Pure: no allocation, no locale, time linear in the statement's first SQL_READ_BYTES, and constant
- * stack (a few hundred bytes). */
+ * stack (about a kilobyte). */
 #ifndef AGENT_SQL_H
 #define AGENT_SQL_H
 
@@ -44,7 +44,7 @@
 
 /* What is read of a statement, in bytes: a bulk INSERT may be many megabytes long, and its end says
  * nothing new. What lies beyond is neither shown nor counted. */
-#define SQL_READ_BYTES 65536
+#define SQL_READ_BYTES 32768
 
 /* The longest summary, in bytes (conventions: 255 characters). */
 #define SQL_SUMMARY_BYTES 255

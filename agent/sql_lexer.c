@@ -78,7 +78,7 @@ static bool is_prefix(struct slice word)
     if (word.length > 2)
         return false;
     for (size_t i = 0; i < word.length; i++)
-        if (!memchr("bBeEnNrRxXuU", word.at[i], 12))
+        if (!strchr("bBeEnNrRxXuU", word.at[i]))
             return false;
     return true;
 }

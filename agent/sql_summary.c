@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sql_summary.h"
 
-#include "agent/sql_scan.h"
+#include "agent/sql_target.h"
 
 void sql_summary_init(struct sql_summary *summary, char *buffer, size_t capacity)
 {
-    *summary =
-        (struct sql_summary){.at = buffer, .capacity = capacity, .expected = SQL_EXPECT_VERB};
+    *summary = (struct sql_summary){.capacity = capacity, .expected = SQL_EXPECT_VERB};
+    summary->at = buffer;
 }
 
 static uint64_t bit(const struct sql_summary *summary)
@@ -14,46 +14,15 @@ static uint64_t bit(const struct sql_summary *summary)
     return summary->depth < SQL_SUMMARY_DEPTHS ? UINT64_C(1) << summary->depth : 0;
 }
 
-static bool is_table(enum sql_expected expected)
-{
-    return expected == SQL_EXPECT_TABLE || expected == SQL_EXPECT_TABLES ||
-           expected == SQL_EXPECT_USING;
-}
-
 static unsigned flags_of(enum sql_word word)
 {
     return sql_word_rows[word].flags;
 }
 
-static void append(struct sql_summary *summary, struct slice bytes, bool spaced)
-{
-    size_t space = spaced && summary->length > 0;
-    if (summary->full || summary->capacity - summary->length < bytes.length + space) {
-        summary->full = true;
-        return;
-    }
-    if (space)
-        summary->at[summary->length++] = ' ';
-    memcpy(summary->at + summary->length, bytes.at, bytes.length);
-    summary->length += bytes.length;
-}
-
-/* Without its backquotes where they are not needed to see where it ends. */
-static struct slice plain_name(struct slice name)
-{
-    if (name.at[0] != '`' || name.length < 3)
-        return name;
-    struct slice inner = {name.at + 1, name.length - 2};
-    for (size_t i = 0; i < inner.length; i++)
-        if (!sql_is_word_byte((unsigned char)inner.at[i]))
-            return name;
-    return inner;
-}
-
 static void begin_operation(struct sql_summary *summary, enum sql_word word)
 {
     struct slice text = sql_word_text(word);
-    append(summary, text, true);
+    sql_target_append(summary, text, true);
     if (!summary->operation.at)
         summary->operation = text;
     /* The statement's own operation is the first one outside parentheses. */
@@ -79,7 +48,7 @@ static void begin_operation(struct sql_summary *summary, enum sql_word word)
 
 static void begin_object(struct sql_summary *summary, enum sql_word word)
 {
-    append(summary, sql_word_text(word), true);
+    sql_target_append(summary, sql_word_text(word), true);
     summary->object = word;
     summary->expected = (enum sql_expected)sql_word_rows[word].expected;
     bool defines = summary->latest == SQL_CREATE || summary->latest == SQL_ALTER;
@@ -90,82 +59,6 @@ static void begin_object(struct sql_summary *summary, enum sql_word word)
     summary->compound = summary->latest == SQL_CREATE &&
                         (word == SQL_PROCEDURE || word == SQL_FUNCTION || word == SQL_TRIGGER ||
                          word == SQL_EVENT || word == SQL_PACKAGE);
-}
-
-static void begin_name(struct sql_summary *summary, const struct sql_token *token)
-{
-    if (summary->expected == SQL_EXPECT_CTE) {
-        if (summary->cte_count < SQL_SUMMARY_CTES)
-            summary->ctes[summary->cte_count++] = plain_name(token->bytes);
-        summary->expected = SQL_EXPECT_NOTHING;
-        return;
-    }
-    summary->name = SQL_NAME_PIECE;
-    summary->name_as = summary->expected;
-    summary->name_at = summary->length;
-    append(summary, plain_name(token->bytes), true);
-    summary->expected = SQL_EXPECT_NOTHING;
-}
-
-static bool is_no_table(const struct sql_summary *summary, struct slice name)
-{
-    for (unsigned i = 0; i < summary->cte_count; i++)
-        if (slice_equal_nocase(name, summary->ctes[i]))
-            return true;
-    return slice_equal_nocase(name, sql_word_text(SQL_DUAL));
-}
-
-static struct slice written_since(const struct sql_summary *summary, size_t at)
-{
-    struct slice written = {summary->at + at, summary->length - at};
-    return written.length && written.at[0] == ' ' ? slice_after(written, 1) : written;
-}
-
-/* The name is complete: `next` is the token behind it, or NULL. */
-static void end_name(struct sql_summary *summary, const struct sql_token *next)
-{
-    bool piece_hidden = summary->name == SQL_NAME_DOT && next && next->kind == SQL_TOKEN_LITERAL;
-    summary->name = SQL_NAME_NONE;
-    if (summary->compound)
-        summary->ignored = true;
-    if (summary->full || piece_hidden) {
-        summary->length = summary->name_at;
-        summary->several |= is_table(summary->name_as);
-        return;
-    }
-    if (summary->at[summary->length - 1] == '.') /* DELETE a.* FROM */
-        summary->length--;
-    struct slice name = written_since(summary, summary->name_at);
-    if (is_table(summary->name_as)) {
-        bool function = summary->name_as == SQL_EXPECT_TABLES && next && sql_token_is(next, '(');
-        if (function || is_no_table(summary, name))
-            summary->length = summary->name_at;
-        else if (!summary->table.at)
-            summary->table = name;
-        else
-            summary->several |= !slice_equal(summary->table, name);
-    }
-    if (summary->latest == SQL_USE)
-        summary->use_schema =
-            name.at[0] == '`' ? (struct slice){name.at + 1, name.length - 2} : name;
-}
-
-/* Whether the token is a part of the name, or only the first behind it. */
-static bool continues_name(struct sql_summary *summary, const struct sql_token *token)
-{
-    if (summary->name == SQL_NAME_PIECE && sql_token_is(token, '.')) {
-        append(summary, SLICE_LITERAL("."), false);
-        summary->name = SQL_NAME_DOT;
-        return true;
-    }
-    if (summary->name == SQL_NAME_DOT &&
-        (token->kind == SQL_TOKEN_WORD || token->kind == SQL_TOKEN_QUOTED)) {
-        append(summary, plain_name(token->bytes), false);
-        summary->name = SQL_NAME_PIECE;
-        return true;
-    }
-    end_name(summary, token);
-    return false;
 }
 
 /* WITH begins common table expressions, unless it is one of its many other uses. */
@@ -242,6 +135,8 @@ static void word(struct sql_summary *summary, const struct sql_token *token)
         summary->compound = summary->ignored = true;
     if (clause(summary, token))
         return;
+    if (sql_target_is_table(expected) && sql_token_is(&summary->last, '{'))
+        return; /* {oj a JOIN b} */
     switch (expected) {
     case SQL_EXPECT_VERB:
         summary->expected = SQL_EXPECT_NOTHING;
@@ -258,11 +153,11 @@ static void word(struct sql_summary *summary, const struct sql_token *token)
             return;
         if (flags & SQL_IS_ENDS)
             break;
-        begin_name(summary, token);
+        sql_target_begin(summary, token);
         return;
     case SQL_EXPECT_NAME:
         if (!(flags & (SQL_IS_SKIP | SQL_IS_SCOPE)))
-            begin_name(summary, token);
+            sql_target_begin(summary, token);
         return;
     default:
         break;
@@ -290,8 +185,11 @@ static void open_parenthesis(struct sql_summary *summary)
 
 static void end_statement(struct sql_summary *summary)
 {
-    struct slice part = written_since(summary, summary->part);
-    if (part.length && slice_equal(part, summary->previous))
+    struct slice part = sql_target_written(summary, summary->part);
+    /* One that was cut may be the same. */
+    bool repeats = summary->full ? slice_starts(summary->previous, part)
+                                 : slice_equal(summary->previous, part);
+    if (repeats)
         summary->length = summary->part;
     else if (part.length)
         summary->previous = part;
@@ -322,12 +220,12 @@ static void mark(struct sql_summary *summary, char c)
         else if (summary->in_tables & bit(summary))
             summary->expected = SQL_EXPECT_TABLES;
         return;
-    case '{': /* {oj a JOIN b}, {call p} */
+    case '{': /* {call p} */
     case '=': /* DEFINER = x, FORMAT = JSON, {? = call p} */
     case '@':
         return;
     default:
-        summary->several |= is_table(summary->expected);
+        summary->several |= sql_target_is_table(summary->expected);
         if (summary->expected != SQL_EXPECT_OBJECT &&
             summary->expected != SQL_EXPECT_VERB_OR_OBJECT)
             summary->expected = SQL_EXPECT_NOTHING;
@@ -337,11 +235,11 @@ static void mark(struct sql_summary *summary, char c)
 
 static void operand(struct sql_summary *summary, const struct sql_token *token)
 {
-    bool table = is_table(summary->expected);
+    bool table = sql_target_is_table(summary->expected);
     bool name =
         table || summary->expected == SQL_EXPECT_NAME || summary->expected == SQL_EXPECT_CTE;
     if (name && token->kind == SQL_TOKEN_QUOTED) {
-        begin_name(summary, token);
+        sql_target_begin(summary, token);
         return;
     }
     /* A table stands here whose name is hidden. */
@@ -354,7 +252,7 @@ void sql_summary_token(struct sql_summary *summary, const struct sql_token *toke
 {
     if (token->kind == SQL_TOKEN_LITERAL && token->bytes.at[0] == '/')
         return; /* an executable comment: most hold options */
-    if (summary->name != SQL_NAME_NONE && continues_name(summary, token)) {
+    if (summary->name != SQL_NAME_NONE && sql_target_continues(summary, token)) {
         summary->last = *token;
         return;
     }
@@ -381,7 +279,7 @@ void sql_summary_token(struct sql_summary *summary, const struct sql_token *toke
 void sql_summary_end(struct sql_summary *summary)
 {
     if (summary->name != SQL_NAME_NONE)
-        end_name(summary, NULL);
+        sql_target_end(summary, NULL);
     if (summary->open)
         end_statement(summary);
 }

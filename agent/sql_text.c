@@ -3,7 +3,8 @@
 
 void sql_text_init(struct sql_text *text, char *buffer, size_t capacity)
 {
-    *text = (struct sql_text){.at = buffer, .capacity = capacity};
+    *text = (struct sql_text){.capacity = capacity};
+    text->at = buffer;
 }
 
 static void write(struct sql_text *text, struct slice bytes, bool spaced)
@@ -81,7 +82,9 @@ static void after_comma(struct sql_text *text, const struct sql_token *token)
 
 static void in_items(struct sql_text *text, const struct sql_token *token)
 {
-    if (is_value(token)) {
+    /* 'a' 'b' is one item; a value after a placeholder that is shown is no list we know. */
+    bool adjacent = text->list == SQL_LIST_ITEM && !text->hidden && !text->gap;
+    if (is_value(token) && !adjacent) {
         if (text->list == SQL_LIST_FIRST)
             show(text, token);
         else

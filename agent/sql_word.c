@@ -36,7 +36,7 @@ _Static_assert(SQL_WORD_END <= 255, "first_of_letter holds bytes");
 static bool same_letters(const char *upper, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if (bytes[i] != upper[i] && bytes[i] != (upper[i] | 0x20))
+        if (bytes[i] != upper[i] && bytes[i] != slice_lower(upper[i]))
             return false;
     return true;
 }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/sql_target.h"
+
+#include "agent/sql_scan.h"
+
+bool sql_target_is_table(enum sql_expected expected)
+{
+    return expected == SQL_EXPECT_TABLE || expected == SQL_EXPECT_TABLES ||
+           expected == SQL_EXPECT_USING;
+}
+
+void sql_target_append(struct sql_summary *summary, struct slice bytes, bool spaced)
+{
+    size_t space = spaced && summary->length > 0;
+    if (summary->full || summary->capacity - summary->length < bytes.length + space) {
+        summary->full = true;
+        return;
+    }
+    if (space)
+        summary->at[summary->length++] = ' ';
+    memcpy(summary->at + summary->length, bytes.at, bytes.length);
+    summary->length += bytes.length;
+}
+
+/* Without its backquotes where they are not needed to see where it ends. */
+static struct slice plain_name(struct slice name)
+{
+    if (name.at[0] != '`' || name.length < 3)
+        return name;
+    struct slice inner = {name.at + 1, name.length - 2};
+    for (size_t i = 0; i < inner.length; i++)
+        if (!sql_is_word_byte((unsigned char)inner.at[i]))
+            return name;
+    return inner;
+}
+
+void sql_target_begin(struct sql_summary *summary, const struct sql_token *token)
+{
+    if (summary->expected == SQL_EXPECT_CTE) {
+        if (summary->cte_count < SQL_SUMMARY_CTES)
+            summary->ctes[summary->cte_count++] = plain_name(token->bytes);
+        summary->expected = SQL_EXPECT_NOTHING;
+        return;
+    }
+    summary->name = SQL_NAME_PIECE;
+    summary->name_as = summary->expected;
+    summary->name_at = summary->length;
+    sql_target_append(summary, plain_name(token->bytes), true);
+    summary->expected = SQL_EXPECT_NOTHING;
+}
+
+static bool is_no_table(const struct sql_summary *summary, struct slice name)
+{
+    for (unsigned i = 0; i < summary->cte_count; i++)
+        if (slice_equal_nocase(name, summary->ctes[i]))
+            return true;
+    return slice_equal_nocase(name, sql_word_text(SQL_DUAL));
+}
+
+struct slice sql_target_written(const struct sql_summary *summary, size_t at)
+{
+    struct slice written = {summary->at + at, summary->length - at};
+    return written.length && written.at[0] == ' ' ? slice_after(written, 1) : written;
+}
+
+void sql_target_end(struct sql_summary *summary, const struct sql_token *next)
+{
+    bool piece_hidden = summary->name == SQL_NAME_DOT && next && next->kind == SQL_TOKEN_LITERAL;
+    summary->name = SQL_NAME_NONE;
+    if (summary->compound)
+        summary->ignored = true;
+    if (summary->full || piece_hidden) {
+        summary->length = summary->name_at;
+        summary->several |= sql_target_is_table(summary->name_as);
+        return;
+    }
+    if (summary->at[summary->length - 1] == '.') /* DELETE a.* FROM */
+        summary->length--;
+    struct slice name = sql_target_written(summary, summary->name_at);
+    if (sql_target_is_table(summary->name_as)) {
+        bool function = summary->name_as == SQL_EXPECT_TABLES && next && sql_token_is(next, '(');
+        if (function || is_no_table(summary, name))
+            summary->length = summary->name_at;
+        else if (!summary->table.at)
+            summary->table = name;
+        else
+            summary->several |= !slice_equal(summary->table, name);
+    }
+    if (summary->latest == SQL_USE)
+        summary->use_schema =
+            name.at[0] == '`' ? (struct slice){name.at + 1, name.length - 2} : name;
+}
+
+bool sql_target_continues(struct sql_summary *summary, const struct sql_token *token)
+{
+    if (summary->name == SQL_NAME_PIECE && sql_token_is(token, '.')) {
+        sql_target_append(summary, SLICE_LITERAL("."), false);
+        summary->name = SQL_NAME_DOT;
+        return true;
+    }
+    if (summary->name == SQL_NAME_DOT &&
+        (token->kind == SQL_TOKEN_WORD || token->kind == SQL_TOKEN_QUOTED)) {
+        sql_target_append(summary, plain_name(token->bytes), false);
+        summary->name = SQL_NAME_PIECE;
+        return true;
+    }
+    sql_target_end(summary, token);
+    return false;
+}
