@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent costs a program that never serves: instructions and time of `true`, memory of
+`sleep`."""
+import os
+import subprocess
+import time
+
+import callgrind
+import subject
+from measure import processes, report
+
+RUNS = 300
+
+
+def count_instructions(directory, arm, sink):
+    output = os.path.join(directory, f"true-{arm}")
+    subprocess.run(["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={output}",
+                    subject.program("true")], env=subject.environment(arm, sink.url),
+                   check=True, capture_output=True)
+    return callgrind.Profile().read(output)
+
+
+def run_milliseconds(arm, sink):
+    program = subject.program("true")
+    variables = subject.environment(arm, sink.url)
+    variables.pop("OTEL_LOG_LEVEL", None)  # quiet: the line at start is asked for, not a cost
+    began = time.perf_counter()
+    os.waitpid(os.posix_spawn(program, [program], variables), 0)
+    return 1000 * (time.perf_counter() - began)
+
+
+def sleeping_memory(directory, arm, sink):
+    with processes.Server([subject.program("sleep"), "60"], os.path.join(directory, "sleep"),
+                          subject.environment(arm, sink.url)) as sleeper:
+        time.sleep(0.3)
+        return processes.memory_bytes(sleeper.process.pid)
+
+
+def run(directory, sink):
+    arms = ("untraced", "traced")
+    counts = [count_instructions(directory, arm, sink) for arm in arms]
+    times = {arm: [] for arm in arms}
+    for number in range(RUNS):
+        for arm in arms if number % 2 else reversed(arms):
+            times[arm].append(run_milliseconds(arm, sink))
+    memory = [sleeping_memory(directory, arm, sink) for arm in arms]
+    added_ms = [after - before for before, after in zip(*times.values())]
+    agent = counts[1].of_object(subject.LIBRARY.name)
+
+    print("a program that never serves\n")
+    print(report.table([
+        ("", "untraced", "traced", "added"),
+        ("`true`, instructions", f"{counts[0].total:,}", f"{counts[1].total:,}",
+         f"{counts[1].total - counts[0].total:+,} ({agent:,} of the agent)"),
+        (f"`true`, ms ({RUNS} pairs)", report.spread(times["untraced"]),
+         report.spread(times["traced"]), report.spread(added_ms, lambda ms: f"{ms:+.3f}")),
+        ("`sleep`, MB resident", f"{memory[0][0] / 1e6:.2f}", f"{memory[1][0] / 1e6:.2f}",
+         f"{(memory[1][0] - memory[0][0]) / 1e6:+.2f}"),
+        ("`sleep`, MB private", f"{memory[0][1] / 1e6:.2f}", f"{memory[1][1] / 1e6:.2f}",
+         f"{(memory[1][1] - memory[0][1]) / 1e6:+.2f}"),
+    ]))
+    return {
+        "instructions_added": counts[1].total - counts[0].total,
+        "ms_added": round(report.quartiles(added_ms)[1], 3),
+        "resident_mb_added": round((memory[1][0] - memory[0][0]) / 1e6, 2),
+    }
