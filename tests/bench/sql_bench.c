@@ -48,7 +48,7 @@ int main(int argc, char **argv)
         return 0;
     }
     for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-        unsigned long count = STATEMENTS * 100 / (100 + statements[i].length);
+        unsigned long count = STATEMENTS * 100UL / (100 + statements[i].length);
         uint64_t best = UINT64_MAX;
         for (int round = 0; round < ROUNDS; round++) {
             uint64_t start = clock_monotonic_ns();

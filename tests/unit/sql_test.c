@@ -21,7 +21,7 @@ static char buffer[256 * 1024];
 static struct slice at_the_edge(const char *bytes, size_t length)
 {
     static char *memory;
-    static size_t size = 128 * 1024;
+    static const size_t size = (size_t)128 * 1024;
     if (!memory) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
         memory =
