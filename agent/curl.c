@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+
+#include "agent/agent.h"
+#include "agent/clock.h"
+#include "agent/curl_constants.h"
+#include "agent/curl_span.h"
+#include "agent/observe_curl.h"
+
+/* How far below curl_easy_perform()'s frame its own calls of the multi functions lie. What lies
+ * elsewhere was left by a jump out of a callback. */
+#define NESTED_WITHIN_BYTES 65536
+
+/* Is this a call that libcurl makes for its own curl_easy_perform() of that handle? */
+static bool is_nested(const struct curl_handle *handle, uintptr_t here)
+{
+    uintptr_t outer = atomic_load_explicit(&handle->frame, memory_order_relaxed);
+    return outer > here && outer - here < NESTED_WITHIN_BYTES;
+}
+
+void observe_curl_made(const struct curl_library *library, void *curl)
+{
+    int saved = errno;
+    if (curl && agent_enter())
+        curl_handle_made(library, curl);
+    errno = saved;
+}
+
+void observe_curl_copied(const struct curl_library *library, void *from, void *curl)
+{
+    int saved = errno;
+    const struct curl_handle *source = curl && agent_enter() ? curl_handle_known(from) : NULL;
+    struct curl_handle *copy = source ? curl_handle_made(library, curl) : NULL;
+    if (copy)
+        curl_handle_copy(copy, source);
+    /* The list of a transfer under way is not the copy's to have. */
+    if (source && source->transfer && source->transfer->is_injected)
+        library->set(curl, CURL_OPTION_HTTPHEADER, (uintptr_t)source->headers);
+    errno = saved;
+}
+
+void observe_curl_reset(void *curl)
+{
+    int saved = errno;
+    struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
+    if (handle) {
+        if (handle->transfer)
+            handle->transfer->is_injected = false;
+        curl_handle_reset(handle);
+    }
+    errno = saved;
+}
+
+static bool is_remembered(int option)
+{
+    switch (option) {
+    case CURL_OPTION_NOBODY:
+    case CURL_OPTION_UPLOAD:
+    case CURL_OPTION_POST:
+    case CURL_OPTION_PUT:
+    case CURL_OPTION_HTTPGET:
+    case CURL_OPTION_CONNECT_ONLY:
+    case CURL_OPTION_HEADEROPT:
+    case CURL_OPTION_URL:
+    case CURL_OPTION_POSTFIELDS:
+    case CURL_OPTION_HTTPHEADER:
+    case CURL_OPTION_HTTPPOST:
+    case CURL_OPTION_CUSTOMREQUEST:
+    case CURL_OPTION_COPYPOSTFIELDS:
+    case CURL_OPTION_MIMEPOST:
+    case CURL_OPTION_CURLU:
+    case CURL_OPTION_AWS_SIGV4:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void observe_curl_option(void *curl, int option, uintptr_t value, int code)
+{
+    if (code != 0 || !is_remembered(option))
+        return;
+    int saved = errno;
+    struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
+    if (handle) {
+        curl_handle_option(handle, option, value);
+        /* In the middle of a transfer: the application's own list is in force now. */
+        if (option == CURL_OPTION_HTTPHEADER && handle->transfer)
+            handle->transfer->is_injected = false;
+    }
+    errno = saved;
+}
+
+/* Ends the handle's transfer with a span, unless it was no HTTP after all. */
+static void finish(struct curl_handle *handle, int code)
+{
+    struct curl_transfer *transfer = handle->transfer;
+    uint64_t end_ns = clock_monotonic_ns();
+    curl_transfer_restore(transfer, handle);
+    handle->transfer = NULL;
+    struct client_page *page =
+        curl_span_is_http(handle) ? client_span_describe(&transfer->span, SPAN_SCOPE_CURL) : NULL;
+    if (page)
+        curl_span_describe(page, transfer, handle, code, end_ns);
+    client_span_end(&transfer->span, page, end_ns);
+    curl_transfer_give(transfer);
+}
+
+static void begin(struct curl_handle *handle)
+{
+    /* Left over where a callback jumped out of the library, or a multi was thrown away. */
+    if (handle->transfer)
+        finish(handle, CURL_CODE_CANCELLED);
+    if (!curl_handle_speaks_http(handle))
+        return;
+    struct curl_transfer *transfer = curl_transfer_take(handle);
+    if (!transfer) {
+        client_span_lost();
+        return;
+    }
+    client_span_begin(&transfer->span);
+    if (transfer->span.recorded)
+        curl_span_recognise(transfer, handle);
+    curl_transfer_inject(transfer, handle);
+    handle->transfer = transfer;
+}
+
+void observe_curl_performing(struct curl_call *call, void *curl)
+{
+    int saved = errno;
+    struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
+    call->curl = handle ? curl : NULL;
+    if (handle) {
+        begin(handle);
+        atomic_store_explicit(&handle->frame, (uintptr_t)call, memory_order_relaxed);
+    }
+    errno = saved;
+}
+
+void observe_curl_performed(struct curl_call *call, int code)
+{
+    if (!call->curl)
+        return;
+    int saved = errno;
+    struct curl_handle *handle = curl_handle_known(call->curl);
+    if (handle && atomic_load_explicit(&handle->frame, memory_order_relaxed) == (uintptr_t)call) {
+        atomic_store_explicit(&handle->frame, 0, memory_order_relaxed);
+        if (handle->transfer)
+            finish(handle, code);
+    }
+    errno = saved;
+}
+
+void observe_curl_added(void *curl, int code)
+{
+    int saved = errno;
+    struct curl_handle *handle = code == 0 && agent_enter() ? curl_handle_known(curl) : NULL;
+    if (handle && !is_nested(handle, (uintptr_t)&saved))
+        begin(handle);
+    errno = saved;
+}
+
+/* A multi's transfer is over. */
+static void leave_multi(void *curl, int code, uintptr_t here)
+{
+    struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
+    if (handle && handle->transfer && !is_nested(handle, here))
+        finish(handle, code);
+}
+
+void observe_curl_message(const void *message)
+{
+    const struct curl_message *done = message;
+    if (!done || done->kind != CURL_MESSAGE_DONE)
+        return;
+    int saved = errno;
+    leave_multi(done->curl, done->data.code, (uintptr_t)&saved);
+    errno = saved;
+}
+
+void observe_curl_removing(void *curl)
+{
+    int saved = errno;
+    struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
+    if (handle && handle->transfer) {
+        /* An application may count running transfers instead of reading messages. */
+        long status = 0;
+        handle->library->get(curl, CURL_INFO_RESPONSE_CODE, &status);
+        leave_multi(curl, status ? 0 : CURL_CODE_CANCELLED, (uintptr_t)&saved);
+    }
+    errno = saved;
+}
+
+void observe_curl_closing(void *curl)
+{
+    int saved = errno;
+    struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
+    if (handle) {
+        if (handle->transfer)
+            finish(handle, CURL_CODE_CANCELLED);
+        curl_handle_drop(curl);
+    }
+    errno = saved;
+}

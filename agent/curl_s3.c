@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/curl_span.h"
+
+#include "agent/agent.h"
+#include "agent/log.h"
+#include "agent/url.h"
+
+static struct s3_endpoints endpoints; /* written by the thread that moved `state` from 0 to 1 */
+static _Atomic int state;             /* 2: `endpoints` may be read; release/acquire */
+
+/* The configured endpoints, made when first needed. A thread that meets the one that makes them
+ * makes its own at `own`: they are few. */
+static const struct s3_endpoints *known_endpoints(struct s3_endpoints *own)
+{
+    int expected = 0;
+    if (atomic_load_explicit(&state, memory_order_acquire) == 2)
+        return &endpoints;
+    if (!atomic_compare_exchange_strong_explicit(&state, &expected, 1, memory_order_relaxed,
+                                                 memory_order_relaxed)) {
+        s3_endpoints_init(own, &agent.config);
+        return own;
+    }
+    if (s3_endpoints_init(&endpoints, &agent.config))
+        log_write(LOG_WARN,
+                  "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or "
+                  "HOST:PORT, at most %d)",
+                  S3_ENDPOINTS);
+    atomic_store_explicit(&state, 2, memory_order_release);
+    return &endpoints;
+}
+
+static struct slice header_of(const struct curl_handle *handle, struct slice name)
+{
+    for (const struct curl_list *list = handle->headers; list; list = list->next) {
+        struct slice line = slice_of(list->data);
+        size_t colon = line.at ? slice_find(line, ':') : 0;
+        if (colon && colon < line.length &&
+            slice_equal_nocase((struct slice){line.at, colon}, name))
+            return slice_trim(slice_after(line, colon + 1));
+    }
+    return SLICE_NONE;
+}
+
+static char *append(char *at, struct slice text)
+{
+    if (text.length)
+        memcpy(at, text.at, text.length);
+    return at + text.length;
+}
+
+/* PROVIDER:PROVIDER:REGION:SERVICE of CURLOPT_AWS_SIGV4, as the header that libcurl makes of it.
+ * Without a service libcurl takes it from the host, as we do. */
+static struct slice from_sigv4(const struct curl_handle *handle,
+                               char out[sizeof handle->sigv4 + 64])
+{
+    struct slice parts[4] = {SLICE_NONE, SLICE_NONE, SLICE_NONE, SLICE_NONE};
+    struct slice left = slice_of(handle->sigv4);
+    for (size_t i = 0; i < 4 && left.length; i++) {
+        size_t end = slice_find(left, ':');
+        parts[i] = (struct slice){left.at, end};
+        left = slice_after(left, end < left.length ? end + 1 : end);
+    }
+    if (!parts[3].length)
+        return SLICE_NONE;
+    char *at = append(out, SLICE_LITERAL("AWS4-HMAC-SHA256 Credential=-/-/"));
+    at = append(at, parts[2]);
+    at = append(at, SLICE_LITERAL("/"));
+    at = append(at, parts[3]);
+    at = append(at, SLICE_LITERAL("/aws4_request"));
+    return (struct slice){out, (size_t)(at - out)};
+}
+
+/* Moves what lies in the application's memory to the transfer's. */
+static void settle(struct slice *text, char **at, const char *end)
+{
+    if (!text->at)
+        return;
+    if (text->length > (size_t)(end - *at)) {
+        *text = SLICE_NONE;
+        return;
+    }
+    char *moved = *at;
+    *at = append(moved, *text);
+    text->at = moved;
+}
+
+void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handle *handle)
+{
+    struct url url;
+    struct s3_endpoints own;
+    char made[sizeof handle->sigv4 + 64];
+    if (!url_split(slice_of(transfer->url), &url))
+        return;
+    struct slice authorization = header_of(handle, SLICE_LITERAL("authorization"));
+    struct s3_request request = {
+        .method = slice_of(transfer->method),
+        .host = url.host,
+        .port = url.port,
+        .path = url.path.length ? url.path : SLICE_LITERAL("/"),
+        .query = url.query,
+        .authorization = authorization.at ? authorization : from_sigv4(handle, made),
+        .copy_source = header_of(handle, SLICE_LITERAL("x-amz-copy-source")),
+    };
+    /* The region may be the header's; bucket and the rest are the URL's or in `text`. */
+    char *const end = transfer->text + sizeof transfer->text;
+    char *at = end - 64;
+    transfer->is_s3 = s3_recognise(known_endpoints(&own), &request, &transfer->s3, transfer->text,
+                                   sizeof transfer->text - 64) &&
+                      transfer->s3.operation.at;
+    settle(&transfer->s3.region, &at, end);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* curl_span.h - what the span of a transfer says (OpenTelemetry HTTP and AWS conventions).
+ *
+ * One span a transfer: libcurl follows redirects by itself and shows only how many there were, so
+ * the request's words are those of the first, the answer's those of the last. */
+#ifndef AGENT_CURL_SPAN_H
+#define AGENT_CURL_SPAN_H
+
+#include "agent/curl_handle.h"
+
+#define CURL_CODE_CANCELLED (-1) /* taken out before it was over */
+
+/* What the request asks of S3, if anything: when it begins, because the header list that says so
+ * is the application's. */
+void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handle *handle);
+
+/* The transfer ended with that CURLcode, or CURL_CODE_CANCELLED. */
+void curl_span_describe(struct client_page *page, const struct curl_transfer *transfer,
+                        const struct curl_handle *handle, int code, uint64_t end_ns);
+
+/* `error.type` of a CURLcode; OS errors of failed connects by their names. */
+struct slice curl_error_type(int code, int os_error);
+
+/* Was this a transfer over HTTP, as the library says after it? */
+bool curl_span_is_http(const struct curl_handle *handle);
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* observe_curl.h - the seam to libcurl.
+ *
+ * A transfer begins when curl_easy_perform() is called or a handle is added to a multi, and ends
+ * when the first returns, or when the multi's DONE message is read or the handle is taken out.
+ * curl_easy_perform() adds its handle to a multi of its own through the exported names, which
+ * land in our hooks again; such calls are recognised by the handle and the stack frame they are
+ * under.
+ *
+ * Header lines are added by way of the handle's own list: for the time of the transfer it has a
+ * list of ours, the application's nodes and then our lines, and gets the application's back
+ * afterwards. The application's list itself is never written.
+ *
+ * Every function here keeps errno. */
+#ifndef AGENT_OBSERVE_CURL_H
+#define AGENT_OBSERVE_CURL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* struct curl_slist of libcurl, which is public. */
+struct curl_list {
+    char *data;
+    struct curl_list *next;
+};
+
+/* struct curl_header of libcurl 7.83 and later, which is public. */
+struct curl_response_header {
+    char *name;
+    char *value;
+    size_t amount;
+    size_t index;
+    unsigned origin;
+    void *anchor;
+};
+
+/* What the agent asks the library that a handle belongs to: there may be two in a process. Where
+ * it lacks a function, not 0 or NULL. */
+struct curl_library {
+    int (*set)(void *curl, int option, uintptr_t value); /* curl_easy_setopt() */
+    int (*get)(void *curl, int info, void *answer);      /* curl_easy_getinfo() */
+    const char *(*error)(int code);                      /* curl_easy_strerror() */
+    int (*header)(void *curl, const char *name, struct curl_response_header **answer);
+};
+
+/* A call under way, on its hook's stack. */
+struct curl_call {
+    void *curl; /* NULL: nothing to do at the end */
+};
+
+/* curl_easy_init() and curl_easy_duphandle() returned a handle, or NULL. */
+void observe_curl_made(const struct curl_library *library, void *curl);
+void observe_curl_copied(const struct curl_library *library, void *from, void *curl);
+/* curl_easy_reset() is done; curl_easy_cleanup() is about to free the handle. */
+void observe_curl_reset(void *curl);
+void observe_curl_closing(void *curl);
+
+/* curl_easy_setopt() returned `code`. */
+void observe_curl_option(void *curl, int option, uintptr_t value, int code);
+
+/* Around curl_easy_perform(). */
+void observe_curl_performing(struct curl_call *call, void *curl);
+void observe_curl_performed(struct curl_call *call, int code);
+
+/* curl_multi_add_handle() returned `code`. Nothing is sent before the next call on the multi. */
+void observe_curl_added(void *curl, int code);
+
+/* curl_multi_info_read() returned this message (struct CURLMsg), or NULL. */
+void observe_curl_message(const void *message);
+/* Before curl_multi_remove_handle(). */
+void observe_curl_removing(void *curl);
+
+#endif

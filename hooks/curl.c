@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* curl.c - calls of libcurl, in its two flavours.
+ *
+ * Debian installs libcurl twice, with OpenSSL and with GnuTLS, and one process may use both. Their
+ * functions differ in the symbol version only, so do ours, and each passes on to its own original.
+ *
+ * Without libcurl's headers, because the agent is built where they are not installed; a test
+ * compares. The variadic functions take one more argument, an integer or a pointer, which on
+ * x86-64 comes in the register where the third of a fixed list does. The count of floating
+ * arguments that a variadic call passes along says only how many registers the callee may save;
+ * there are none that libcurl reads. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/observe_curl.h"
+#include "hooks/library.h"
+#include "hooks/real.h"
+
+enum {
+    FAILED_INIT = 2,     /* CURLE_FAILED_INIT */
+    BAD_HANDLE = 1,      /* CURLM_BAD_HANDLE */
+    RESPONSE_HEADER = 1, /* CURLH_HEADER */
+    LAST_REQUEST = -1
+};
+
+#define VERSION        "CURL_OPENSSL_4"
+#define OWN(name)      name##_openssl
+#define OWN_TEXT(name) #name "_openssl"
+#define ORIGINAL(name) original_openssl_##name
+#include "hooks/curl_flavour.h"
+#undef VERSION
+#undef OWN
+#undef OWN_TEXT
+#undef ORIGINAL
+
+#define VERSION        "CURL_GNUTLS_3"
+#define OWN(name)      name##_gnutls
+#define OWN_TEXT(name) #name "_gnutls"
+#define ORIGINAL(name) original_gnutls_##name
+#include "hooks/curl_flavour.h"
