@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A collector that behaves as a test tells it to, well or badly.
+
+Its behaviour is a list of steps, one a post, the last one for all further posts. A step gets the
+connection and the post, and returns whether the connection may carry another one."""
+
+import collections
+import contextlib
+import dataclasses
+import gzip
+import socket
+import threading
+
+import otlp
+
+SECONDS = 30  # no test waits longer for anything
+
+
+@dataclasses.dataclass
+class Post:
+    target: str
+    headers: dict  # names in lower case
+    wire: bytes  # the body as it came
+    stored: bool = False
+    lost: bool = False  # stored, but the sender was not told
+    rejected: int = 0
+
+    @property
+    def body(self):
+        return gzip.decompress(self.wire) if "content-encoding" in self.headers else self.wire
+
+    @property
+    def request(self):
+        return otlp.decode(self.body)
+
+    @property
+    def ids(self):
+        return otlp.span_ids(self.request)
+
+
+# --- Steps ---
+
+
+def answer(connection, status, body=b"", *fields):
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+    return True
+
+
+def accept(connection, post):
+    post.stored = True
+    return answer(connection, "200 OK", otlp.Response().SerializeToString(),
+                  "Content-Type: application/x-protobuf")
+
+
+def refuse(status, *fields, body=b""):
+    return lambda connection, post: answer(connection, status, body, *fields)
+
+
+def accept_but(count, message="too old"):
+    """Partial success: all but `count` spans are stored."""
+    def step(connection, post):
+        response = otlp.Response()
+        response.partial_success.rejected_spans = count
+        response.partial_success.error_message = message
+        post.stored = True
+        post.rejected = count
+        return answer(connection, "200 OK", response.SerializeToString())
+    return step
+
+
+def lose_answer(connection, post):
+    """Stores, and closes without a word."""
+    post.stored = post.lost = True
+    return False
+
+
+def cut_answer(connection, post):
+    """Stores, and closes in the middle of the answer's head."""
+    post.stored = post.lost = True
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+    return False
+
+
+def close(connection, post):
+    return False
+
+
+def say_garbage(connection, post):
+    connection.sendall(b"\x16\x03\x01 this is no HTTP\n" * 10)
+    return False
+
+
+class Hang:
+    """Never answers."""
+
+    def __init__(self):
+        self.over = threading.Event()
+
+    def __call__(self, connection, post):
+        self.over.wait()
+        return False
+
+
+# --- The collector ---
+
+
+class Collector:
+    """Listens on a free port of 127.0.0.1, or on a unix socket. A context manager; stop() and
+    start() again is a restart at the same address."""
+
+    def __init__(self, *steps, path=None):
+        self.steps = collections.deque(steps or [accept])
+        self.path = path
+        self.port = 0
+        self.posts = []
+        self.changed = threading.Condition()
+        self.connections = set()
+        self.listener = None
+
+    @property
+    def endpoint(self):
+        """For OTEL_EXPORTER_OTLP_ENDPOINT."""
+        return f"unix://{self.path}" if self.path else f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_exception):
+        self.stop()
+
+    def start(self):
+        if self.path:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(self.path))
+        else:
+            self.listener = socket.socket()
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listener.bind(("127.0.0.1", self.port))
+            self.port = self.listener.getsockname()[1]
+        self.listener.listen(64)
+        threading.Thread(target=self.run, args=(self.listener,), daemon=True).start()
+
+    def stop(self):
+        for step in self.steps:
+            if isinstance(step, Hang):
+                step.over.set()
+        # shutdown() ends an accept() or recv() in another thread, close() does not.
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        with self.changed:
+            for connection in self.connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def run(self, listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with self.changed:
+            self.connections.add(connection)
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
+            while True:
+                post = read_post(reader)
+                if not post:
+                    break
+                with self.changed:
+                    self.posts.append(post)
+                    step = self.steps.popleft() if len(self.steps) > 1 else self.steps[0]
+                    self.changed.notify_all()
+                if not step(connection, post):
+                    connection.shutdown(socket.SHUT_RDWR)
+                    break
+                with self.changed:
+                    self.changed.notify_all()
+        with self.changed:
+            self.connections.discard(connection)
+
+    def wait_for(self, condition, what):
+        with self.changed:
+            if not self.changed.wait_for(condition, SECONDS):
+                raise TimeoutError(f"the collector saw no {what} in {SECONDS} s, "
+                                   f"but {len(self.posts)} posts")
+
+    def wait_for_spans(self, count):
+        """Until so many different spans are stored."""
+        self.wait_for(lambda: len(self.stored()) >= count, f"{count} spans")
+
+    def stored(self):
+        """Span id → how often it was stored; those of a partial success count as stored."""
+        return collections.Counter(span_id for post in list(self.posts) if post.stored
+                                   for span_id in post.ids)
+
+    def lost(self):
+        """Ids of spans whose sender was not told that they are stored."""
+        return {span_id for post in self.posts if post.lost for span_id in post.ids}
+
+    def rejected(self):
+        return sum(post.rejected for post in self.posts)
+
+
+def read_post(reader):
+    """The next request of a connection, None at its end or in the middle of a request."""
+    line = reader.readline().decode("latin-1").split()
+    if len(line) != 3:
+        return None
+    headers = {}
+    while True:
+        field = reader.readline()
+        if field in (b"\r\n", b""):
+            break
+        name, _, value = field.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    length = int(headers.get("content-length", 0))
+    body = reader.read(length)
+    return Post(line[1], headers, body) if len(body) == length else None
