@@ -30,18 +30,22 @@ def stat_fields(pid):
         return None
 
 
-def descendants(pid):
-    """The living processes below `pid`, without itself."""
-    children = {}
+def children():
+    """{process: its living children}, of all there are."""
+    found = {}
     for name in os.listdir("/proc"):
         fields = stat_fields(name) if name.isdigit() else None
-        if fields and fields[0] != b"Z":
-            children.setdefault(int(fields[1]), []).append(int(name))
-    found, left = [], [pid]
+        if fields and fields[0] not in (b"Z", b"X"):
+            found.setdefault(int(fields[1]), []).append(int(name))
+    return found
+
+
+def with_descendants(pids, below):
+    found, left = [], list(pids)
     while left:
-        below = children.get(left.pop(), [])
-        found += below
-        left += below
+        pid = left.pop()
+        found.append(pid)
+        left += below.get(pid, [])
     return found
 
 
@@ -75,12 +79,15 @@ def memory_bytes(pid):
 
 
 class Server:
-    """A running server, its output in a file. Use as a context manager."""
+    """A running server, its output in a file. Use as a context manager. Of several at a time, all
+    must stay in the foreground."""
+
+    started = set()  # the first process of each, to tell them from what they leave behind
 
     def __init__(self, command, output_path, environment=None):
         self.command = command
         self.output_path = output_path
-        self.before = set(descendants(os.getpid()))
+        self.before = set(children().get(os.getpid(), []))
         with open(output_path, "wb") as output:
             try:
                 self.process = subprocess.Popen(
@@ -88,6 +95,7 @@ class Server:
                     stderr=output, env=environment, start_new_session=True)
             except OSError as error:
                 raise ProcessError(f"{command[0]}: {error.strerror}") from None
+        Server.started.add(self.process.pid)
 
     def __enter__(self):
         return self
@@ -105,8 +113,12 @@ class Server:
         return ProcessError("\n".join([f"the server {what}; {said[0]}", *said[1:]]))
 
     def processes(self):
-        """The server's processes; those of earlier ones and of other tools are not among them."""
-        return [pid for pid in descendants(os.getpid()) if pid not in self.before]
+        """The first one, where it lives, what it left behind, and all below those."""
+        below = children()
+        own = below.get(os.getpid(), [])
+        top = [pid for pid in own if pid == self.process.pid or
+               (pid not in self.before and pid not in Server.started)]
+        return with_descendants(top, below)
 
     def wait_until(self, ready, seconds, what):
         deadline = time.monotonic() + seconds
@@ -144,7 +156,7 @@ class Server:
 
     def reap(self):
         self.process.poll()
-        while True: # orphans that became ours
+        while True:  # orphans that became ours
             try:
                 waited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:

@@ -24,7 +24,7 @@ def control(pid, option):
 
 def profile(directory, arm, collector, requests):
     """(the request's thread, all other threads together) of one arm."""
-    output = os.path.join(directory, f"callgrind-{arm}".replace(" ", ""))
+    output = os.path.join(directory, f"callgrind-{arm}")
     wrapper = ["valgrind", "--tool=callgrind", "--separate-threads=yes", "--quiet",
                f"--callgrind-out-file={output}"]
     server = subject.Nginx(os.path.join(directory, "nginx-" + arm), arm, collector.url, 0, wrapper)
@@ -35,7 +35,7 @@ def profile(directory, arm, collector, requests):
         subject.load(server.port, requests, 1)
         time.sleep(SETTLE_SECONDS)
         control(server.process.pid, "--dump")
-    threads = [path for path in sorted(glob.glob(output + "*.1-*"))]
+    threads = sorted(glob.glob(output + "*.1-*"))
     own, others = callgrind.Profile(), callgrind.Profile()
     for path in threads:
         (own if path.endswith("-01") else others).read(path)

@@ -11,15 +11,16 @@ import urllib.request
 from measure import processes
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-LIBRARY = pathlib.Path(os.environ.get("OTELAGENT_LIBRARY") or TREE / "build/release/libotelagent.so")
-LOAD = TREE / "build/release/tests/bench/bench_load"
+BUILD = TREE / "build/release"
+LIBRARY = pathlib.Path(os.environ.get("OTELAGENT_LIBRARY") or BUILD / "libotelagent.so")
+LOAD = BUILD / "tests/bench/bench_load"
 PAGE = "/small.txt"
 
 # What is set in each arm; None is no agent.
 ARMS = {
     "untraced": None,
     "traced": {"OTEL_TRACES_SAMPLER": "always_on"},
-    "1 %": {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"},
+    "1%": {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"},
     "unsampled": {"OTEL_TRACES_SAMPLER": "always_off"},
 }
 

@@ -10,7 +10,7 @@ import time
 import subject
 from measure import collector, processes, report
 
-ARMS = ("untraced", "traced", "1 %")
+ARMS = ("untraced", "traced", "1%")
 SETTLE_SECONDS = 1.2  # OTEL_BSP_SCHEDULE_DELAY is 1 s, and some for the sending
 
 
@@ -45,7 +45,7 @@ METRICS = (("cpu_us", "CPU a request, µs"), ("per_second", "requests/s"),
 
 
 def print_runs(runs):
-    rows = [("", "untraced", "traced", "change", "1 %", "change")]
+    rows = [("", "untraced", "traced", "change", "1%", "change")]
     for key, title in METRICS:
         values = {arm: [run[key] for run in some] for arm, some in runs.items()}
         row = [title, report.spread(values["untraced"])]
@@ -95,7 +95,7 @@ def run(directory, pairs, requests, connections, workers):
         "us_per_request_untraced": round(report.quartiles(
             [run["cpu_us"] for run in runs["untraced"]])[1], 2),
         "ratio_traced": ratio(runs, "traced"),
-        "ratio_1_percent": ratio(runs, "1 %"),
+        "ratio_1_percent": ratio(runs, "1%"),
         "resident_mb_added": round(added[0], 1),
         "private_mb_added": round(added[1], 1),
     }
