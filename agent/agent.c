@@ -35,6 +35,13 @@ bool agent_gate_open(void)
 void agent_open(void)
 {
     own_pid = getpid();
+    life_init();
+    atomic_store_explicit(&gate, true, memory_order_relaxed);
+}
+
+/* Settings in the form that requests want them in. */
+static void compile_settings(void)
+{
     sampler_init(&agent.sampler, &agent.config);
     if (redact_init(&agent.redact, &agent.config))
         log_write(LOG_WARN, "OTEL_AGENT_REDACT_KEYS: more than %d words, the rest is not used",
@@ -46,8 +53,6 @@ void agent_open(void)
                   ROUTE_BYTES, ROUTE_PATTERNS);
     capture_init_request(&agent.request_capture, &agent.config);
     capture_init_response(&agent.response_capture, &agent.config);
-    life_init();
-    atomic_store_explicit(&gate, true, memory_order_relaxed);
 }
 
 /* The order matters: numbers and memory first, the exporter's view of them last. */
@@ -90,27 +95,38 @@ static bool make_route_set(void)
     return true;
 }
 
+static bool take_memory(void)
+{
+    if (!make_route_set() ||
+        !region_init(&agent.region, (size_t)agent.config.max_queue_size, EXCHANGE_BYTES, EXCHANGES))
+        return false;
+    exchange_init(agent.region.exchanges, agent.region.exchange_count);
+    return true;
+}
+
 bool agent_prepare(void)
 {
-    int state = 0;
-    if (!atomic_compare_exchange_strong_explicit(&prepared, &state, 1, memory_order_acquire,
-                                                 memory_order_acquire))
+    int state = atomic_load_explicit(&prepared, memory_order_acquire);
+    if (state != 0 || !atomic_compare_exchange_strong(&prepared, &state, 1))
         return state == 2; /* 1: a thread that races with the first goes without */
 
     int saved = errno;
-    bool done = make_route_set() && region_init(&agent.region, (size_t)agent.config.max_queue_size,
-                                                EXCHANGE_BYTES, EXCHANGES);
-    if (done) {
-        exchange_init(agent.region.exchanges, agent.region.exchange_count);
-        if (agent.exporter.prepare)
-            agent.exporter.prepare();
-    } else {
+    compile_settings();
+    bool done = take_memory();
+    if (!done)
         log_write(LOG_ERROR, "no memory for spans (%d requests, %lld spans): tracing is off here",
                   EXCHANGES, (long long)agent.config.max_queue_size);
-    }
+    else if (agent.exporter.init)
+        agent.exporter.init();
     atomic_store_explicit(&prepared, done ? 2 : 3, memory_order_release);
     errno = saved;
     return done;
+}
+
+void agent_listen(void)
+{
+    if (agent_prepare() && agent.exporter.prepare)
+        agent.exporter.prepare();
 }
 
 bool agent_is_prepared(void)
@@ -125,8 +141,6 @@ static void at_exit(void)
 
 void agent_hand_over(const struct span_record *record)
 {
-    if (!agent_is_prepared())
-        agent_prepare(); /* a program that never listened */
     counters_add(&counters.spans_ended, 1);
     if (!agent.region.ring || !ring_write(agent.region.ring, record, record->length))
         counters_add(&counters.dropped_queue_full, 1);

@@ -20,6 +20,7 @@
 /* The exporter, as agent/main.c hands it in: the agent does not know it. Each may be NULL in
  * tests. */
 struct agent_exporter {
+    void (*init)(void);               /* with the first connection or span */
     void (*prepare)(void);            /* at the first listen(): open what is needed later */
     bool (*start)(void);              /* at the first finished span; idempotent */
     void (*wake)(void);               /* the queue is filling */
@@ -46,17 +47,21 @@ extern struct agent agent;
  * long only misses a connection that was made before. */
 bool agent_gate_open(void);
 
-/* Prepares `agent` from agent.config and opens the gate. No memory is taken yet: programs that
- * never serve and never send a span do not pay for it. */
+/* Opens the gate. Nothing else is done yet, and no memory taken: programs that never serve and
+ * never send a span do not pay for it. */
 void agent_open(void);
 
 /* May this call be observed: gate open, not the exporter's thread. After a fork, the first
  * caller in the child puts the process in order; while it does, others find this false. */
 bool agent_enter(void);
 
-/* The process is about to listen, or has its first span: memory and what the exporter can need
- * later. Once; false where memory can't be had (then nothing is recorded). */
+/* The process has its first connection or span: settings are compiled, memory is taken, the
+ * exporter looks around. Once; a load and a compare afterwards. False where memory can't be had
+ * (then nothing is recorded). */
 bool agent_prepare(void);
+
+/* The process listens: also what a later change of root directory would put out of reach. */
+void agent_listen(void);
 
 /* Has that been done, with success? */
 bool agent_is_prepared(void);

@@ -21,7 +21,7 @@ void client_span_lost(void)
 
 void client_span_begin(struct client_span *client)
 {
-    client->recorded = context_begin_span(&client->self, &client->parent);
+    client->recorded = agent_prepare() && context_begin_span(&client->self, &client->parent);
     client->begun = true;
     client->start_ns = clock_monotonic_ns();
 }
@@ -31,7 +31,7 @@ struct client_page *client_span_describe(const struct client_span *client, enum 
     if (!client->begun || !client->recorded)
         return NULL;
     uint32_t index;
-    struct client_page *page = agent_prepare() ? slab_take(&pages, &index) : NULL;
+    struct client_page *page = slab_take(&pages, &index);
     if (!page) {
         client_span_lost();
         return NULL;

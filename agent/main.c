@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Wires the house together when the library is loaded.
  *
- * The constructor reads the configuration (workers clear their environment later), finds libc's
- * originals and opens the gate. It starts no thread, opens no file that stays open and takes no
- * memory but the settings': most programs that inherit LD_PRELOAD never serve a request. */
+ * The constructor reads the configuration (workers clear their environment later) and opens the
+ * gate. It starts no thread, opens no file that stays open and takes no memory but the settings':
+ * most programs that inherit LD_PRELOAD never serve a request. The rest is done with the first
+ * connection or span; until then each hook finds its own original when it is first called. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -61,6 +62,9 @@ static const char *sampler_name(const struct config *config)
 
 static void announce(const struct config *config)
 {
+    if (log_level() < LOG_INFO)
+        return;
+    resource_detect(config); /* the service's name may come from it */
     log_write(LOG_INFO,
               "otelagent " OTELAGENT_VERSION
               ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
@@ -73,29 +77,22 @@ static void announce(const struct config *config)
               config->exporters & EXPORTER_FILE ? config->export_file : "");
 }
 
-static void connect_exporter(void)
+/* What most programs never need: called with the first connection or span. */
+static void init_exporter(void)
 {
+    real_resolve();
     exporter_init(&(struct exporter_environment){
         .config = &agent.config,
         .ring = &agent.region.ring,
         .endpoint = config_traces_endpoint(&agent.config),
         .thread_begin = agent_mark_own_thread,
     });
-    agent.exporter = (struct agent_exporter){
-        .prepare = exporter_prepare,
-        .start = exporter_start,
-        .wake = exporter_wake,
-        .stop = exporter_stop,
-        .flush = exporter_flush,
-        .child = exporter_child,
-    };
 }
 
 __attribute__((constructor)) static void load(void)
 {
     if (getauxval(AT_SECURE))
         return; /* a privileged program is nobody's to look into */
-    real_resolve();
     if (!gnu_get_libc_version)
         return;
     struct config *config = &agent.config;
@@ -107,7 +104,15 @@ __attribute__((constructor)) static void load(void)
         !config_executable_allowed(config, executable(path, sizeof path)))
         return;
 
-    connect_exporter();
+    agent.exporter = (struct agent_exporter){
+        .init = init_exporter,
+        .prepare = exporter_prepare,
+        .start = exporter_start,
+        .wake = exporter_wake,
+        .stop = exporter_stop,
+        .flush = exporter_flush,
+        .child = exporter_child,
+    };
     pthread_atfork(NULL, connection_forked, NULL);
     agent_open();
     announce(config);

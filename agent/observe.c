@@ -60,7 +60,7 @@ void observe_listened(int fd, int result)
     (void)fd;
     int saved = errno;
     if (result == 0 && ours_to_change())
-        agent_prepare();
+        agent_listen();
     errno = saved;
 }
 
