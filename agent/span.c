@@ -35,6 +35,7 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
     record->start_ns = start_ns;
 }
 
+/* For the payload of one more entry. 0 also where not even an empty one fits: see append(). */
 static uint32_t room(const struct span *span)
 {
     uint32_t used = span->record->length + (uint32_t)sizeof(struct span_entry);
@@ -45,17 +46,19 @@ static uint32_t room(const struct span *span)
 static struct span_entry *append(struct span *span, enum span_entry_kind kind, unsigned number,
                                  uint32_t length)
 {
-    if (padded(length) > room(span)) {
-        span->record->dropped_attributes++;
+    struct span_record *record = span->record;
+    /* Both numbers are at most `capacity`, so this does not wrap. */
+    uint32_t left = span->capacity - record->length;
+    if (left < sizeof(struct span_entry) || padded(length) > left - sizeof(struct span_entry)) {
+        record->dropped_attributes++;
         return NULL;
     }
-    struct span_entry *entry =
-        (struct span_entry *)((unsigned char *)span->record + span->record->length);
+    struct span_entry *entry = (struct span_entry *)((unsigned char *)record + record->length);
     entry->number = (uint16_t)number;
     entry->kind = (uint8_t)kind;
     entry->reserved = 0;
     entry->length = length;
-    span->record->length += (uint32_t)sizeof *entry + padded(length);
+    record->length += (uint32_t)sizeof *entry + padded(length);
     return entry;
 }
 

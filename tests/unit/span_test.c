@@ -59,6 +59,38 @@ static void an_attribute_without_room_is_counted(void **state)
     assert_true(span.record->length <= sizeof memory);
 }
 
+static void a_full_record_takes_no_empty_text_either(void **state)
+{
+    (void)state;
+    _Alignas(8) unsigned char memory[256 + 64] = {0};
+    char text[256] = {0};
+    struct span span;
+    span_begin(&span, memory, 256, SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, &self, NULL, 0);
+    span_string(&span, ATTRIBUTE_URL_PATH, (struct slice){text, sizeof text});
+    assert_int_equal(span.record->length, 256);
+    memset(memory + 256, 0xa5, 64);
+
+    const struct slice parts[] = {SLICE_LITERAL(""), SLICE_LITERAL("")};
+    span_string(&span, ATTRIBUTE_URL_QUERY, SLICE_LITERAL(""));
+    span_joined(&span, ATTRIBUTE_HTTP_URL, parts, 2);
+    span_header(&span, true, SLICE_LITERAL(""), SLICE_LITERAL(""));
+    assert_int_equal(span.record->length, 256);
+    assert_int_equal(span.record->dropped_attributes, 3);
+    for (int i = 256; i < 256 + 64; i++)
+        assert_int_equal(memory[i], 0xa5);
+}
+
+static void an_empty_text_is_kept(void **state)
+{
+    (void)state;
+    _Alignas(8) unsigned char memory[256];
+    struct span span;
+    span_begin(&span, memory, sizeof memory, SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, &self, NULL, 0);
+    span_string(&span, ATTRIBUTE_URL_QUERY, SLICE_LITERAL(""));
+    assert_non_null(span_find_string(span.record, ATTRIBUTE_URL_QUERY).at);
+    assert_int_equal(span.record->dropped_attributes, 0);
+}
+
 static void a_captured_header_keeps_its_hyphens_and_loses_its_capitals(void **state)
 {
     (void)state;
@@ -89,6 +121,8 @@ int main(void)
         cmocka_unit_test(an_entry_is_found_again),
         cmocka_unit_test(text_that_does_not_fit_is_cut_before_a_character),
         cmocka_unit_test(an_attribute_without_room_is_counted),
+        cmocka_unit_test(a_full_record_takes_no_empty_text_either),
+        cmocka_unit_test(an_empty_text_is_kept),
         cmocka_unit_test(a_captured_header_keeps_its_hyphens_and_loses_its_capitals),
         cmocka_unit_test(a_damaged_record_ends_early),
     };
