@@ -3,18 +3,13 @@
 
 #define VALUE_BYTES 1024 /* of a redacted value; the rest is cut */
 
-static uint64_t length_bit(size_t length)
-{
-    return UINT64_C(1) << (length < 63 ? length : 63);
-}
-
 static void add(struct capture *capture, struct slice name, enum attribute attribute)
 {
     name = slice_trim(name);
     if (!name.length || capture->count == CAPTURE_MOST)
         return;
     capture->rows[capture->count++] = (struct capture_row){name, attribute};
-    capture->lengths |= length_bit(name.length);
+    capture->names |= http1_name_bit(name);
 }
 
 static void add_list(struct capture *capture, const char *names)
@@ -54,12 +49,12 @@ static void record(const struct capture *capture, const struct redact *redact,
 void capture_fields(const struct capture *capture, const struct redact *redact,
                     const struct http1_fields *fields, struct span *span)
 {
-    if (!capture->count)
+    if (!(capture->names & fields->names))
         return;
     struct slice lines = fields->lines;
     struct slice name, value;
     while (http1_next_field(&lines, &name, &value)) {
-        if (!(capture->lengths & length_bit(name.length)))
+        if (!(capture->names & http1_name_bit(name)))
             continue;
         for (size_t i = 0; i < capture->count; i++)
             if (slice_equal_nocase(name, capture->rows[i].name))

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* capture.h - header fields that the configuration asks for.
  *
- * Names come from a few settings and are compiled once into a short table; a request's field
- * lines are walked only if there are any. Lengths are compared first, with one bit each, so that
- * nearly all lines cost one test. */
+ * Names come from a few settings and are compiled once into a short table; a message's field
+ * lines are walked only where the parser saw a name that can be one of them. */
 #ifndef AGENT_CAPTURE_H
 #define AGENT_CAPTURE_H
 
@@ -20,7 +19,7 @@ struct capture_row {
 };
 
 struct capture {
-    uint64_t lengths; /* bit n: a name of n bytes (63: or more) is wanted */
+    uint64_t names; /* http1_name_bit() of the names that are wanted */
     size_t count;
     bool request;
     struct capture_row rows[CAPTURE_MOST]; /* names beyond are not captured */

@@ -131,6 +131,7 @@ static inline void note_field(struct http1_fields *fields, const struct field_li
     struct slice name;
     if (line->colon == NULL || !name_of(line, &name))
         return;
+    fields->names |= http1_name_bit(name);
     enum http1_field field = recognise(name);
     if (field == HTTP1_FIELD_COUNT)
         return;

@@ -29,12 +29,20 @@ extern const struct slice http1_field_names[HTTP1_FIELD_COUNT];
 struct http1_fields {
     struct slice lines;                    /* all field lines, the blank line not included */
     struct slice value[HTTP1_FIELD_COUNT]; /* of the first line of that name; absent: at == NULL */
-    uint32_t repeated;                     /* bit 1 << field: more lines of that name follow */
+    uint64_t names;    /* http1_name_bit() of every line's name: what is not there surely */
+    uint32_t repeated; /* bit 1 << field: more lines of that name follow */
     /* A space stands between the name and the colon of a field that decides the framing. Some
      * programs honour such a line, some ignore it (RFC 9112, 5.1), so where the body ends cannot
      * be told. */
     bool unclear_framing;
 };
+
+/* One of 64 bits for a name of at least one byte, by its length and first letter in any case: a
+ * sieve for those who look for names that are not in the table. */
+static inline uint64_t http1_name_bit(struct slice name)
+{
+    return UINT64_C(1) << ((name.length + ((unsigned char)name.at[0] | 0x20u)) % 64);
+}
 
 /* Parses field lines up to and including the blank line that ends them. OK: *length is their
  * size in bytes, with the blank line, and every slice lies within `bytes`. MORE: no blank line
