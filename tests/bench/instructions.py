@@ -88,6 +88,8 @@ def print_breakdown(profiles, requests, count):
          own.leaving[AGENT], own.leaving_calls[AGENT]),
         ("the exporter's thread: functions, without what they call",
          others.functions, others.calls_of),
+        ("a request that is not sampled: functions of the agent, without what they call",
+         only(profiles["unsampled"][0].functions, AGENT), profiles["unsampled"][0].calls_of),
     )
     for title, costs, calls in parts:
         print(f"\n{title}\n")
