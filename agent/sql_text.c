@@ -37,8 +37,9 @@ static void show(struct sql_text *text, const struct sql_token *token)
         text->gap = true;
         return;
     }
-    /* What was left out must not join its neighbours into a new token. */
-    bool joins = text->gap && token->kind != SQL_TOKEN_MARK;
+    /* What was left out must not join its neighbours into a new token (`$1` and `.`). */
+    bool parts = sql_token_is(token, ')') || sql_token_is(token, ',') || sql_token_is(token, ';');
+    bool joins = text->gap && !parts;
     write(text, hidden ? SLICE_LITERAL("?") : token->bytes, token->spaced || joins);
     text->hidden = hidden;
     text->gap = false;
