@@ -151,11 +151,11 @@ int mysql_send_query(MYSQL *mysql, const char *text, unsigned long length)
     return result;
 }
 
-int mysql_read_query_result(MYSQL *mysql)
+char mysql_read_query_result(MYSQL *mysql)
 {
     struct mysql_call call;
     observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_READ_RESULT, NULL, 0);
-    int result = original_mysql_read_query_result(mysql);
+    char result = original_mysql_read_query_result(mysql);
     observe_mysql_end(&call, result != 0);
     return result;
 }
