@@ -98,8 +98,9 @@ static void finish(struct curl_handle *handle, int code)
     uint64_t end_ns = clock_monotonic_ns();
     curl_transfer_restore(transfer, handle);
     handle->transfer = NULL;
-    struct client_page *page =
-        curl_span_is_http(handle) ? client_span_describe(&transfer->span, SPAN_SCOPE_CURL) : NULL;
+    struct client_page *page = curl_span_is_http(transfer, handle)
+                                   ? client_span_describe(&transfer->span, SPAN_SCOPE_CURL)
+                                   : NULL;
     if (page)
         curl_span_describe(page, transfer, handle, code, end_ns);
     client_span_end(&transfer->span, page, end_ns);

@@ -70,8 +70,10 @@ static struct slice ask_text(const struct curl_handle *handle, int info)
     return slice_of(answer);
 }
 
-bool curl_span_is_http(const struct curl_handle *handle)
+bool curl_span_is_http(const struct curl_transfer *transfer, const struct curl_handle *handle)
 {
+    if (!transfer->url[0] && !ask_text(handle, CURL_INFO_EFFECTIVE_URL).length)
+        return false;
     struct slice scheme = ask_text(handle, CURL_INFO_SCHEME);
     return !scheme.length || slice_equal_nocase(scheme, SLICE_LITERAL("http")) ||
            slice_equal_nocase(scheme, SLICE_LITERAL("https"));

@@ -21,7 +21,7 @@ void curl_span_describe(struct client_page *page, const struct curl_transfer *tr
 /* `error.type` of a CURLcode; OS errors of failed connects by their names. */
 struct slice curl_error_type(int code, int os_error);
 
-/* Was this a transfer over HTTP, as the library says after it? */
-bool curl_span_is_http(const struct curl_handle *handle);
+/* Was this a transfer over HTTP, as the library says after it? Not so where no URL was ever set. */
+bool curl_span_is_http(const struct curl_transfer *transfer, const struct curl_handle *handle);
 
 #endif

@@ -75,8 +75,9 @@ static void transactions(MYSQL *mysql)
 
 static void several(MYSQL *mysql)
 {
-    said("batch", mysql_query(mysql, "SELECT 1; SELECT 'swordfish'; INSERT INTO people VALUES "
-                                     "(2, 'swordfish')"),
+    said("batch",
+         mysql_query(mysql, "SELECT 1; SELECT 'swordfish'; INSERT INTO people VALUES "
+                            "(2, 'swordfish')"),
          mysql);
     int next;
     do {
@@ -162,13 +163,13 @@ static void nonblocking(void)
 static void refused(void)
 {
     MYSQL *mysql = mysql_init(NULL);
-    MYSQL *result = mysql_real_connect(mysql, "127.0.0.1", to[4], "wrong-password", to[6], 1, NULL,
-                                       0);
+    MYSQL *result =
+        mysql_real_connect(mysql, "127.0.0.1", to[4], "wrong-password", to[6], 1, NULL, 0);
     printf("refused: %s %u\n", result ? "connected" : "not", mysql_errno(mysql));
     mysql_close(mysql);
     mysql = mysql_init(NULL);
-    result = mysql_real_connect(mysql, to[1], to[4], "wrong-password", to[6],
-                                (unsigned)atoi(to[2]), NULL, 0);
+    result = mysql_real_connect(mysql, to[1], to[4], "wrong-password", to[6], (unsigned)atoi(to[2]),
+                                NULL, 0);
     printf("denied: %s %u\n", result ? "connected" : "not", mysql_errno(mysql));
     mysql_close(mysql);
 }

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spans of libcurl and the headers it sends: every call of tests/programs/curl_calls.c, both builds
+in one process, the curl command and pycurl, against a server that writes down what arrives."""
+
+import http.server
+import os
+import pathlib
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+import servers
+import spans
+
+OWN = "00-11111111111111111111111111111111-2222222222222222-01"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def respond(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.arrived.append((self.command, self.path, dict(self.headers)))
+        if self.path == "/slow":
+            time.sleep(0.5)
+        status = re.match(r"/status/(\d+)", self.path)
+        self.send_response(302 if self.path == "/redirect" else int(status[1]) if status else 200)
+        if self.path == "/redirect":
+            self.send_header("Location", "/target")
+        body = b"" if self.path == "/redirect" else b"hello"
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amz-request-id", "THE-REQUEST")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = respond
+
+    def log_message(self, *_arguments):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_arguments):
+        pass  # clients that give up
+
+
+@pytest.fixture
+def web():
+    server = Server(("127.0.0.1", 0), Handler)
+    server.arrived = []
+    server.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(arguments, directory, tracing=None):
+    inherited = {key: value for key, value in os.environ.items()
+                 if not key.startswith("OTEL_") and not key.lower().endswith("_proxy")}
+    return subprocess.run([str(argument) for argument in arguments], capture_output=True, text=True,
+                          cwd=directory, timeout=60, check=False,
+                          env={**inherited, **(tracing.environment() if tracing else {})})
+
+
+def both(arguments, library, directory, web):
+    """Runs untraced, then traced; the spans of the second run and what arrived then."""
+    tracing = servers.Tracing(library, directory, "curl")
+    plain = run(arguments, directory)
+    untraced, web.arrived = web.arrived, []
+    traced = run(arguments, directory, tracing)
+    assert (traced.stdout, traced.returncode) == (plain.stdout, plain.returncode)
+    assert sorted(request[:2] for request in untraced) == sorted(
+        request[:2] for request in web.arrived)
+    assert not any("traceparent" in headers for _, path, headers in untraced if path != "/own")
+    assert "hunter2" not in tracing.file.read_text()
+    return plain, sorted(spans.read(tracing.file), key=lambda span: span.start_ns)
+
+
+def path_of(span):
+    return re.sub(r"^http://[^/]*", "", span.attributes["url.full"])
+
+
+def headers_name_spans(found, web):
+    """Each request that arrived names the span with its URL, or the one that was redirected."""
+    ids = {(span.trace_id, span.span_id): span for span in found}
+    for _, path, headers in web.arrived:
+        if path == "/own":
+            assert headers.get("TraceParent") == OWN and "traceparent" not in headers
+            continue
+        version, trace, parent, flags = headers["traceparent"].split("-")
+        assert version == "00" and int(flags, 16) & 1
+        assert path_of(ids[trace, parent]).startswith(
+            "/redirect" if path == "/target" else path.partition("?")[0])
+
+
+@pytest.fixture(scope="module")
+def programs():
+    build = os.environ.get("OTELAGENT_BUILD") or servers.TREE / "build" / "release"
+    return pathlib.Path(build) / "tests" / "programs"
+
+
+def test_every_call_once_and_both_builds(programs, library, directory, web):
+    plugins = [programs / f"libcurl_{name}.so" for name in ("openssl", "gnutls")]
+    assert all(plugin.exists() for plugin in plugins)
+    plain, found = both([programs / "curl_calls", web.port, *plugins], library, directory, web)
+    assert plain.returncode == 0, plain.stdout + plain.stderr
+    assert plain.stdout.count("plugin: 0") == 2
+    assert [path for _, path, _ in web.arrived if path.startswith("/plugin")] == [
+        "/plugin/openssl", "/plugin/gnutls"]
+    headers_name_spans(found, web)
+    assert {(span.kind, span.scope) for span in found} == {("CLIENT", "otelagent.curl")}
+    told = sorted(((span.name, path_of(span), span.attributes.get("http.response.status_code"),
+                   span.attributes.get("error.type")) for span in found), key=repr)
+    assert told == sorted([
+        ("GET", "/get?password=REDACTED", 200, None), ("POST", "/get?password=REDACTED", 200, None),
+        ("POST", "/get?password=REDACTED", 200, None), ("GET", "/get?password=REDACTED", 200, None),
+        ("GET", "/own", 200, None), ("GET", "/redirect", 200, None),
+        ("GET", "/status/404", 404, "404"), ("GET", "/status/404", 404, "404"),
+        ("GET", "/slow", None, "timeout"), ("GET", "/", None, "ECONNREFUSED"),
+        ("GET", "/", None, "name_resolution"),
+        ("GET", "/multi/a", 200, None), ("GET", "/multi/a", 200, None),
+        ("GET", "/multi/b", 200, None), ("GET", "/status/500", 500, "500"),
+        ("GET", "/slow", None, "cancelled"),
+        ("GET", "/plugin/openssl", 200, None), ("GET", "/plugin/gnutls", 200, None)],
+        key=repr)
+
+
+def test_redirects_and_timings_are_told(library, directory, web):
+    _, found = both(["curl", "-sL", f"http://127.0.0.1:{web.port}/redirect"], library, directory,
+                    web)
+    span, = found
+    assert span.attributes["http.request.resend_count"] == 1
+    assert span.attributes["network.peer.address"] == "127.0.0.1"
+    assert span.attributes["network.peer.port"] == web.port
+    assert span.attributes["network.protocol.version"] == "1.1"
+    assert [name for name, _ in span.events] == ["dns.done", "connect.done", "first_byte"]
+    headers_name_spans(found, web)
+
+
+def test_the_curl_command_in_parallel(library, directory, web):
+    urls = [f"http://127.0.0.1:{web.port}/{name}" for name in "abcdef"]
+    _, found = both(["curl", "-sZ", "--output", "/dev/null", *urls], library, directory, web)
+    assert sorted(path_of(span) for span in found) == [f"/{name}" for name in "abcdef"]
+    headers_name_spans(found, web)
+
+
+def test_an_upload_to_s3(library, directory, web):
+    body = directory / "body"
+    body.write_text("x" * 1000)
+    _, found = both(["curl", "-s", "-T", body, "--aws-sigv4", "aws:amz:eu-west-3:s3", "--user",
+                     "id:hunter2", f"http://127.0.0.1:{web.port}/images/a%20cat.png"],
+                    library, directory, web)
+    span, = found
+    assert span.name == "S3.PutObject"
+    told = {name: span.attributes.get(name) for name in (
+        "rpc.method", "aws.s3.bucket", "aws.s3.key", "aws.s3.object_size", "aws.request_id",
+        "cloud.region")}
+    assert told == {"rpc.method": "PutObject", "aws.s3.bucket": "images",
+                    "aws.s3.key": "a cat.png", "aws.s3.object_size": 1000,
+                    "aws.request_id": "THE-REQUEST", "cloud.region": "eu-west-3"}
+
+
+PYCURL = """
+import io, pycurl, select, sys
+base = "http://127.0.0.1:" + sys.argv[1]
+def handle(path):
+    curl = pycurl.Curl()
+    curl.setopt(curl.URL, base + path)
+    curl.setopt(curl.HTTPHEADER, ["X-One: 1"])
+    curl.setopt(curl.WRITEDATA, io.BytesIO())
+    return curl
+one = handle("/easy")
+one.perform()
+multi = pycurl.CurlMulti()
+several = [handle(f"/multi/{i}") for i in range(3)]
+for curl in several:
+    multi.add_handle(curl)
+running = 3
+while running:
+    _, running = multi.perform()
+    multi.select(1)
+print(len(multi.info_read()[1]))
+for curl in several:
+    multi.remove_handle(curl)
+watched = {}
+multi.setopt(pycurl.M_SOCKETFUNCTION, lambda event, fd, *_: watched.__setitem__(fd, event))
+multi.setopt(pycurl.M_TIMERFUNCTION, lambda timeout: None)
+one.setopt(one.URL, base + "/action")
+multi.add_handle(one)
+_, running = multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+while running:
+    readable, writable, _ = select.select([fd for fd, event in watched.items() if event & 1],
+                                          [fd for fd, event in watched.items() if event & 2], [],
+                                          0.05)
+    for fd in set(readable + writable) or {pycurl.SOCKET_TIMEOUT}:
+        _, running = multi.socket_action(fd, 0)
+print(len(multi.info_read()[1]))
+multi.remove_handle(one)
+"""
+
+
+def test_pycurl_with_gnutls(library, directory, web):
+    plain, found = both(["/usr/bin/python3", "-c", PYCURL, web.port], library, directory, web)
+    assert plain.stdout == "3\n1\n", plain.stderr
+    assert sorted(path_of(span) for span in found) == [
+        "/action", "/easy", "/multi/0", "/multi/1", "/multi/2"]
+    headers_name_spans(found, web)
+    assert all(headers["X-One"] == "1" for _, _, headers in web.arrived)
+
+
+def test_a_sampled_out_program_passes_its_context_on(library, directory, web):
+    tracing = servers.Tracing(library, directory, "off", {"OTEL_TRACES_SAMPLER": "always_off"})
+    run(["curl", "-s", f"http://127.0.0.1:{web.port}/x"], directory, tracing)
+    (_, _, headers), = web.arrived
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-0[02]", headers["traceparent"])
+    assert tracing.file.read_text() == ""
+
+
+def test_no_propagators_no_headers(library, directory, web):
+    tracing = servers.Tracing(library, directory, "none", {"OTEL_PROPAGATORS": "none"})
+    run(["curl", "-s", f"http://127.0.0.1:{web.port}/x"], directory, tracing)
+    (_, _, headers), = web.arrived
+    assert "traceparent" not in headers
+    assert len(spans.read(tracing.file)) == 1
