@@ -3,16 +3,12 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/clock.h"
-#include "agent/mysql_retry.h"
-#include "agent/mysql_span.h"
+#include "agent/mysql_record.h"
 #include "agent/observe_mysql.h"
 
 /* How far below a call's frame the library's own calls of itself lie: no more than the stack of a
  * coroutine of the nonblocking API. A frame that lies elsewhere was left by a jump. */
 #define NESTED_WITHIN_BYTES 65536
-
-#define NO_ROWS UINT64_MAX
 
 void observe_mysql_made(void *mysql)
 {
@@ -48,9 +44,6 @@ static bool enter(struct mysql_call *call, const struct mysql_library *library, 
     return true;
 }
 
-/* What was sent, and never asked about. */
-static void end_pending(struct mysql_handle *handle);
-
 void observe_mysql_query(struct mysql_call *call, const struct mysql_library *library, void *mysql,
                          enum mysql_operation operation, const char *text, size_t length)
 {
@@ -62,7 +55,7 @@ void observe_mysql_query(struct mysql_call *call, const struct mysql_library *li
         if (operation == MYSQL_OPERATION_READ_RESULT)
             call->span = handle->pending;
         else if (operation != MYSQL_OPERATION_NEXT_RESULT)
-            end_pending(handle);
+            mysql_record_pending(handle);
         if (operation != MYSQL_OPERATION_READ_RESULT)
             client_span_begin(&call->span);
     }
@@ -121,145 +114,13 @@ void observe_mysql_stmt(struct mysql_call *call, const struct mysql_library *lib
     errno = saved;
 }
 
-static struct slice text_of(const struct mysql_call *call)
-{
-    if (!call->text)
-        return SLICE_NONE;
-    size_t length = call->length;
-    if (length == MYSQL_TERMINATED)
-        length = strnlen(call->text, SQL_READ_BYTES + 1);
-    return (struct slice){call->text, length};
-}
-
-static void ask_error(const struct mysql_call *call, struct mysql_error *error,
-                      char message[MYSQL_MESSAGE_BYTES])
-{
-    const struct mysql_library *library = call->library;
-    unsigned number =
-        call->stmt ? library->stmt_error_number(call->stmt) : library->error_number(call->mysql);
-    const char *text =
-        call->stmt ? library->stmt_error_text(call->stmt) : library->error_text(call->mysql);
-    const char *state =
-        call->stmt ? library->stmt_sqlstate(call->stmt) : library->sqlstate(call->mysql);
-    error->number = number;
-    error->type = mysql_error_type(number, state);
-    error->message = mysql_error_message(number, slice_of(text), message);
-}
-
-static uint64_t ask_rows(const struct mysql_call *call)
-{
-    const struct mysql_library *library = call->library;
-    if (call->stmt)
-        return library->stmt_columns(call->stmt) ? NO_ROWS
-                                                 : library->stmt_affected_rows(call->stmt);
-    return library->columns(call->mysql) ? NO_ROWS : library->affected_rows(call->mysql);
-}
-
-static bool changes_rows(const struct sql *sql)
-{
-    static const struct slice operations[] = {
-        {"INSERT", 6}, {"UPDATE", 6}, {"DELETE", 6}, {"REPLACE", 7}};
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (slice_equal(sql->operation, operations[i]))
-            return true;
-    return false;
-}
-
-/* A deadlock's number only where the failure is one; the retry's own attempts count on. */
-static void settle_retry(struct mysql_outcome *outcome, uint64_t hash)
-{
-    unsigned again =
-        outcome->failed && mysql_error_retryable(outcome->error.number) ? outcome->error.number : 0;
-    mysql_retry_note(hash, &outcome->attempt, again, outcome->end_ns);
-}
-
-/* The hash is needed only when something failed or is expected to come again. */
-static void attempt(struct mysql_outcome *outcome, const struct mysql_call *call, uint64_t known)
-{
-    bool again = outcome->failed && mysql_error_retryable(outcome->error.number);
-    if (!again && !mysql_retry_expected())
-        return;
-    uint64_t hash = known ? known : mysql_text_hash(text_of(call));
-    outcome->attempt = mysql_retry_of(hash, outcome->start_ns);
-    settle_retry(outcome, hash);
-}
-
-/* Writes and hands over the span of a call that ended. `kept`: its statement, where the text was
- * given earlier. */
-static void record(struct mysql_call *call, struct mysql_handle *handle, bool failed,
-                   const struct mysql_statement *kept, struct slice operation)
-{
-    uint64_t end_ns = clock_monotonic_ns();
-    struct client_page *page = client_span_describe(&call->span, SPAN_SCOPE_MYSQL);
-    if (!page) {
-        call->span.begun = false;
-        return;
-    }
-    struct sql sql;
-    struct mysql_outcome outcome = {
-        .handle = handle,
-        .operation = operation,
-        .failed = failed,
-        .start_ns = call->span.start_ns,
-        .end_ns = end_ns,
-    };
-    struct slice text = text_of(call);
-    if (kept) {
-        outcome.sql = &kept->sql;
-    } else if (text.at) {
-        sql_summarise(text, page->scratch + MYSQL_MESSAGE_BYTES,
-                      sizeof page->scratch - MYSQL_MESSAGE_BYTES, &sql);
-        outcome.sql = &sql;
-    }
-    if (failed) {
-        ask_error(call, &outcome.error, page->scratch);
-    } else if (outcome.sql) {
-        outcome.affected_rows = ask_rows(call);
-        outcome.writes = outcome.affected_rows != NO_ROWS && changes_rows(outcome.sql);
-    }
-    if (outcome.sql)
-        attempt(&outcome, call, kept ? kept->hash : 0);
-    if (handle && call->operation == MYSQL_OPERATION_NEXT_RESULT)
-        outcome.summary = slice_of(handle->batch);
-
-    /* The schema of a USE is that of the span that says so. */
-    if (handle && !failed && outcome.sql && outcome.sql->use_schema.length)
-        mysql_handle_use(handle, outcome.sql->use_schema);
-    if (handle && outcome.sql && outcome.sql->statements >= 2) {
-        struct slice summary = outcome.sql->summary;
-        memcpy(handle->batch, summary.at, summary.length);
-        handle->batch[summary.length] = '\0';
-    }
-    mysql_span_describe(&page->span, &outcome);
-    client_span_end(&call->span, page, end_ns);
-}
-
-static void end_pending(struct mysql_handle *handle)
-{
-    if (!handle->pending.begun)
-        return;
-    struct mysql_statement *kept = mysql_statement_of((void *)handle->handle.address);
-    struct client_page *page = client_span_describe(&handle->pending, SPAN_SCOPE_MYSQL);
-    if (page && kept) {
-        struct mysql_outcome outcome = {
-            .handle = handle,
-            .sql = &kept->sql,
-            .start_ns = handle->pending.start_ns,
-            .end_ns = clock_monotonic_ns(),
-        };
-        mysql_span_describe(&page->span, &outcome);
-    }
-    client_span_end(&handle->pending, page, clock_monotonic_ns());
-    mysql_statement_drop((void *)handle->handle.address);
-}
-
 void observe_mysql_closing(const struct mysql_library *library, void *mysql)
 {
     (void)library;
     int saved = errno;
     struct mysql_handle *handle = mysql && agent_enter() ? mysql_handle_known(mysql) : NULL;
     if (handle) {
-        end_pending(handle);
+        mysql_record_pending(handle);
         mysql_handle_drop(mysql);
     }
     errno = saved;
@@ -286,10 +147,10 @@ static void end_send(struct mysql_call *call, struct mysql_handle *handle, bool 
 {
     struct mysql_statement *kept = failed ? NULL : mysql_statement_make(call->mysql, call->mysql);
     if (!kept) {
-        record(call, handle, failed, NULL, SLICE_NONE);
+        mysql_record(call, handle, failed, NULL, SLICE_NONE);
         return;
     }
-    mysql_statement_keep(kept, text_of(call));
+    mysql_statement_keep(kept, mysql_call_text(call));
     handle->pending = call->span;
 }
 
@@ -300,7 +161,7 @@ static void end_read(struct mysql_call *call, struct mysql_handle *handle, bool 
     if (!kept)
         return;
     if (call->span.begun && call->span.recorded)
-        record(call, handle, failed, kept, SLICE_NONE);
+        mysql_record(call, handle, failed, kept, SLICE_NONE);
     else if (!failed && kept->sql.use_schema.length)
         mysql_handle_use(handle, kept->sql.use_schema);
     mysql_statement_drop(call->mysql);
@@ -319,24 +180,24 @@ static void end_target(struct mysql_call *call, struct mysql_handle *handle, boo
         struct mysql_target changed = {.user = call->target.user, .schema = call->target.schema};
         mysql_handle_aim(handle, &changed);
     }
-    record(call, handle, failed, NULL, operations[call->operation]);
+    mysql_record(call, handle, failed, NULL, operations[call->operation]);
 }
 
 static void end_prepare(struct mysql_call *call, struct mysql_handle *handle, bool failed)
 {
     struct mysql_statement *statement = mysql_statement_of(call->stmt);
     if (failed)
-        record(call, handle, true, NULL, SLICE_NONE);
+        mysql_record(call, handle, true, NULL, SLICE_NONE);
     else if (statement)
-        mysql_statement_keep(statement, text_of(call));
+        mysql_statement_keep(statement, mysql_call_text(call));
 }
 
 static void end_query(struct mysql_call *call, struct mysql_handle *handle, bool failed)
 {
     if (call->span.recorded)
-        record(call, handle, failed, NULL, SLICE_NONE);
+        mysql_record(call, handle, failed, NULL, SLICE_NONE);
     else if (!failed)
-        follow_use(handle, text_of(call));
+        follow_use(handle, mysql_call_text(call));
 }
 
 static void end(struct mysql_call *call, struct mysql_handle *handle, bool failed)
@@ -358,13 +219,13 @@ static void end(struct mysql_call *call, struct mysql_handle *handle, bool faile
         return;
     case MYSQL_OPERATION_NEXT_RESULT:
         if (failed)
-            record(call, handle, true, NULL, SLICE_NONE);
+            mysql_record(call, handle, true, NULL, SLICE_NONE);
         return;
     case MYSQL_OPERATION_PREPARE:
         end_prepare(call, handle, failed);
         return;
     case MYSQL_OPERATION_EXECUTE:
-        record(call, handle, failed, mysql_statement_of(call->stmt), SLICE_NONE);
+        mysql_record(call, handle, failed, mysql_statement_of(call->stmt), SLICE_NONE);
         return;
     }
 }
