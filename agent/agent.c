@@ -51,6 +51,11 @@ static void compile_settings(void)
                   "OTEL_AGENT_HTTP_ROUTES: some patterns are not used (each begins with "
                   "'/', at most %d bytes, %d of them)",
                   ROUTE_BYTES, ROUTE_PATTERNS);
+    if (s3_endpoints_init(&agent.s3_endpoints, &agent.config))
+        log_write(LOG_WARN,
+                  "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or HOST:PORT, "
+                  "at most %d)",
+                  S3_ENDPOINTS);
     capture_init_request(&agent.request_capture, &agent.config);
     capture_init_response(&agent.response_capture, &agent.config);
 }

@@ -14,6 +14,7 @@
 #include "agent/redact.h"
 #include "agent/region.h"
 #include "agent/route.h"
+#include "agent/s3.h"
 #include "agent/sampler.h"
 #include "config/config.h"
 
@@ -35,6 +36,7 @@ struct agent {
     struct redact redact;
     struct route_patterns route_patterns;
     struct route_set route_set;
+    struct s3_endpoints s3_endpoints;
     struct capture request_capture;
     struct capture response_capture;
     struct region region;

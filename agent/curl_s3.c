@@ -2,32 +2,7 @@
 #include "agent/curl_span.h"
 
 #include "agent/agent.h"
-#include "agent/log.h"
 #include "agent/url.h"
-
-static struct s3_endpoints endpoints; /* written by the thread that moved `state` from 0 to 1 */
-static _Atomic int state;             /* 2: `endpoints` may be read; release/acquire */
-
-/* The configured endpoints, made when first needed. A thread that meets the one that makes them
- * makes its own at `own`: they are few. */
-static const struct s3_endpoints *known_endpoints(struct s3_endpoints *own)
-{
-    int expected = 0;
-    if (atomic_load_explicit(&state, memory_order_acquire) == 2)
-        return &endpoints;
-    if (!atomic_compare_exchange_strong_explicit(&state, &expected, 1, memory_order_relaxed,
-                                                 memory_order_relaxed)) {
-        s3_endpoints_init(own, &agent.config);
-        return own;
-    }
-    if (s3_endpoints_init(&endpoints, &agent.config))
-        log_write(LOG_WARN,
-                  "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or "
-                  "HOST:PORT, at most %d)",
-                  S3_ENDPOINTS);
-    atomic_store_explicit(&state, 2, memory_order_release);
-    return &endpoints;
-}
 
 static struct slice header_of(const struct curl_handle *handle, struct slice name)
 {
@@ -87,7 +62,6 @@ static void settle(struct slice *text, char **at, const char *end)
 void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handle *handle)
 {
     struct url url;
-    struct s3_endpoints own;
     char made[sizeof handle->sigv4 + 64];
     if (!url_split(slice_of(transfer->url), &url))
         return;
@@ -104,7 +78,7 @@ void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handl
     /* The region may be the header's; bucket and the rest are the URL's or in `text`. */
     char *const end = transfer->text + sizeof transfer->text;
     char *at = end - 64;
-    transfer->is_s3 = s3_recognise(known_endpoints(&own), &request, &transfer->s3, transfer->text,
+    transfer->is_s3 = s3_recognise(&agent.s3_endpoints, &request, &transfer->s3, transfer->text,
                                    sizeof transfer->text - 64) &&
                       transfer->s3.operation.at;
     settle(&transfer->s3.region, &at, end);

@@ -5,13 +5,8 @@
 
 #include "agent/agent.h"
 #include "agent/curl_constants.h"
+#include "agent/method.h"
 #include "agent/url.h"
-
-/* The methods that may stand in a span's name (OpenTelemetry HTTP conventions). */
-static const struct slice known_methods[] = {
-    {"GET", 3},     {"HEAD", 4},    {"POST", 4},  {"PUT", 3},   {"DELETE", 6},
-    {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5}, {"QUERY", 5},
-};
 
 static const struct {
     int code;
@@ -77,18 +72,6 @@ bool curl_span_is_http(const struct curl_transfer *transfer, const struct curl_h
     struct slice scheme = ask_text(handle, CURL_INFO_SCHEME);
     return !scheme.length || slice_equal_nocase(scheme, SLICE_LITERAL("http")) ||
            slice_equal_nocase(scheme, SLICE_LITERAL("https"));
-}
-
-static struct slice method(struct span *span, struct slice method)
-{
-    for (size_t i = 0; i < sizeof known_methods / sizeof *known_methods; i++)
-        if (slice_equal(method, known_methods[i])) {
-            span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, method);
-            return method;
-        }
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("_OTHER"));
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, method);
-    return SLICE_LITERAL("HTTP");
 }
 
 static void target(struct client_page *page, const struct curl_transfer *transfer,
@@ -215,7 +198,7 @@ void curl_span_describe(struct client_page *page, const struct curl_transfer *tr
     struct slice type = SLICE_NONE;
     struct slice message = SLICE_NONE;
 
-    struct slice name = method(span, slice_of(transfer->method));
+    struct slice name = method_describe(span, slice_of(transfer->method));
     if (transfer->is_s3)
         span_joined_name(span, (struct slice[]){SLICE_LITERAL("S3."), transfer->s3.operation}, 2);
     else

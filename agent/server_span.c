@@ -6,24 +6,8 @@
 #include "agent/agent.h"
 #include "agent/connection.h"
 #include "agent/context.h"
+#include "agent/method.h"
 #include "agent/url.h"
-
-/* The methods that may stand in a span's name; any other is `_OTHER`. */
-static const struct slice known_methods[] = {
-    {"GET", 3},     {"HEAD", 4},    {"POST", 4},  {"PUT", 3},   {"DELETE", 6},
-    {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5}, {"QUERY", 5},
-};
-
-static void describe_method(struct span *span, struct slice method)
-{
-    for (size_t i = 0; i < sizeof known_methods / sizeof *known_methods; i++)
-        if (slice_equal(method, known_methods[i])) {
-            span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, method);
-            return;
-        }
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("_OTHER"));
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, method);
-}
 
 /* inet_ntop() goes through printf; an IPv4 address is not worth that. */
 static struct slice format_ipv4(const uint8_t address[4], char *out)
@@ -116,7 +100,7 @@ void server_span_request(struct span *span, const struct http1_request *request,
     if (!host.at && !url_host_port(value[HTTP1_FIELD_HOST], &host, &port))
         host = SLICE_NONE;
 
-    describe_method(span, request->method);
+    method_describe(span, request->method);
     describe_target(span, request, forwarded.scheme.at ? forwarded.scheme : SLICE_LITERAL("http"),
                     forwarded.host.at ? forwarded.host : value[HTTP1_FIELD_HOST], scratch,
                     scratch_bytes);
@@ -141,9 +125,7 @@ void server_span_response(struct span *span, const struct http1_response *respon
 
 void server_span_name(struct span *span, unsigned status)
 {
-    struct slice method = span_find_string(span->record, ATTRIBUTE_HTTP_REQUEST_METHOD);
-    if (slice_equal(method, SLICE_LITERAL("_OTHER")))
-        method = SLICE_LITERAL("HTTP");
+    struct slice method = method_in_name(span->record);
     struct slice path = span_find_string(span->record, ATTRIBUTE_URL_PATH);
     char made[ROUTE_BYTES];
     struct slice route = SLICE_NONE;
