@@ -63,7 +63,7 @@ def cpu_seconds(pid):
 
 
 def memory_bytes(pid):
-    """Resident memory: (all of it, that which is not shared with other processes)."""
+    """Resident memory: (all of it, the pages of its own that it has written to)."""
     resident = private = 0
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
@@ -71,7 +71,7 @@ def memory_bytes(pid):
                 name, _, value = line.partition(":")
                 if name == "Rss":
                     resident = int(value.split()[0]) * 1024
-                elif name.startswith("Private_"):
+                elif name == "Private_Dirty":
                     private += int(value.split()[0]) * 1024
     except (OSError, ValueError, IndexError):
         pass
