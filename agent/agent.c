@@ -146,6 +146,8 @@ static void at_exit(void)
 
 void agent_hand_over(const struct span_record *record)
 {
+    if (!agent.config.exporters)
+        return; /* `none`: spans go nowhere */
     counters_add(&counters.spans_ended, 1);
     if (!agent.region.ring || !ring_write(agent.region.ring, record, record->length))
         counters_add(&counters.dropped_queue_full, 1);

@@ -36,7 +36,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
     connection->client_wrote = false;
     memset(&connection->peer, 0, sizeof connection->peer);
     memset(&connection->context, 0, sizeof connection->context);
-    atomic_store_explicit(&connection->opaque, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->opaque, role == CONNECTION_LISTENER, memory_order_relaxed);
     atomic_store_explicit(&connection->released, false, memory_order_relaxed);
     atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
     atomic_store_explicit(&connection->last_ns, 0, memory_order_relaxed);

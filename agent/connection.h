@@ -22,9 +22,10 @@
 #include "agent/http1_body.h"
 
 enum connection_role {
-    CONNECTION_SERVER, /* accepted */
-    CONNECTION_CLIENT, /* connected */
-    CONNECTION_UNKNOWN /* came with a message (SCM_RIGHTS); its first bytes tell */
+    CONNECTION_SERVER,  /* accepted */
+    CONNECTION_CLIENT,  /* connected */
+    CONNECTION_UNKNOWN, /* came with a message (SCM_RIGHTS); its first bytes tell */
+    CONNECTION_LISTENER /* carries no bytes, but tells whose wait a wait is */
 };
 
 /* The other end, as accept() or connect() gave it. */

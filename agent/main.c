@@ -93,16 +93,22 @@ __attribute__((constructor)) static void load(void)
 {
     if (getauxval(AT_SECURE))
         return; /* a privileged program is nobody's to look into */
-    if (!gnu_get_libc_version)
-        return;
     struct config *config = &agent.config;
     if (!config_parse(config, from_environment, warn, config))
         return;
     log_set_level((enum log_level)config->log_level);
-    char path[PATH_BYTES];
-    if (!config_enabled(config) ||
-        !config_executable_allowed(config, executable(path, sizeof path)))
+    if (!config_enabled(config))
         return;
+    if (!gnu_get_libc_version) {
+        log_write(LOG_DEBUG, "this libc is not glibc: nothing is traced");
+        return;
+    }
+    char path[PATH_BYTES];
+    const char *name = executable(path, sizeof path);
+    if (!config_executable_allowed(config, name)) {
+        log_write(LOG_DEBUG, "%s is not to be traced (OTEL_AGENT_EXECUTABLES_ALLOW, _DENY)", name);
+        return;
+    }
 
     agent.exporter = (struct agent_exporter){
         .init = init_exporter,

@@ -57,10 +57,11 @@ void observe_connected(int fd, const struct sockaddr *address, socklen_t length,
 
 void observe_listened(int fd, int result)
 {
-    (void)fd;
     int saved = errno;
-    if (result == 0 && ours_to_change())
+    if (result == 0 && ours_to_change()) {
         agent_listen();
+        connection_open(fd, CONNECTION_LISTENER, NULL, 0);
+    }
     errno = saved;
 }
 
@@ -299,6 +300,40 @@ void observe_shut_down(int fd, int how, int result)
 void observe_waited(int epfd)
 {
     context_waited(epfd);
+}
+
+/* Longer lists than this are not searched to the end: a listener usually stands first. */
+#define WAITS_LOOKED_AT 256
+
+/* Does waiting for this descriptor show that the thread serves more than its current request? */
+static bool is_loops(int fd)
+{
+    const struct connection *connection = connection_of(fd);
+    return connection && (connection->role == CONNECTION_LISTENER ||
+                          (connection->role == CONNECTION_SERVER &&
+                           connection->index != context_current()->connection));
+}
+
+void observe_polled(const struct pollfd *waits, unsigned long count, int ready)
+{
+    if (ready < 0 || !span_context_present(&context_current()->span))
+        return;
+    for (unsigned long i = 0; i < count && i < WAITS_LOOKED_AT; i++)
+        if (is_loops(waits[i].fd)) {
+            context_clear();
+            return;
+        }
+}
+
+void observe_selected(int count, const fd_set *reads, int ready)
+{
+    if (ready < 0 || !reads || count <= 0 || !span_context_present(&context_current()->span))
+        return;
+    bool loops = ready == 0;
+    for (int fd = 0; fd < count && fd < FD_SETSIZE && !loops; fd++)
+        loops = FD_ISSET(fd, reads) && is_loops(fd);
+    if (loops)
+        context_clear();
 }
 
 void observe_ending(void)

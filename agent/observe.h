@@ -12,8 +12,10 @@
 #ifndef AGENT_OBSERVE_H
 #define AGENT_OBSERVE_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -79,6 +81,12 @@ void observe_shut_down(int fd, int how, int result);
 
 /* An event loop's wait (epoll_wait and kin) on `epfd` returned. */
 void observe_waited(int epfd);
+
+/* poll() or select() and kin returned `ready`. A wait that a listener belongs to, or another
+ * connection than that of the current request, is a loop's own. select() leaves only the
+ * descriptors that are ready; where it timed out there is no telling, which counts as a loop's. */
+void observe_polled(const struct pollfd *waits, unsigned long count, int ready);
+void observe_selected(int count, const fd_set *reads, int ready);
 
 /* Before the process ends without destructors: what is pending is sent, for at most
  * AGENT_LEAVING_NS. */

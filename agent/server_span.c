@@ -102,8 +102,8 @@ void server_span_request(struct span *span, const struct http1_request *request,
 
     method_describe(span, request->method);
     describe_target(span, request, forwarded.scheme.at ? forwarded.scheme : SLICE_LITERAL("http"),
-                    forwarded.host.at ? forwarded.host : value[HTTP1_FIELD_HOST], scratch,
-                    scratch_bytes);
+                    host.at && !forwarded.host.at ? value[HTTP1_FIELD_HOST] : forwarded.host,
+                    scratch, scratch_bytes);
     span_string(span, ATTRIBUTE_SERVER_ADDRESS, host);
     if (port)
         span_integer(span, ATTRIBUTE_SERVER_PORT, port);

@@ -65,10 +65,12 @@ static void make_front_current(struct connection *connection)
 {
     uint32_t slot = pipeline_front(&connection->pipeline) & ENTRY_SLOT;
     struct context context;
-    if (slot && slot != CONNECTION_UNTRACED && exchange_context(slot - 1, &context))
-        context_set(&context);
-    else
+    if (!slot || slot == CONNECTION_UNTRACED || !exchange_context(slot - 1, &context)) {
         context_clear();
+        return;
+    }
+    context.connection = connection->index;
+    context_set(&context);
 }
 
 static void stop_collecting(struct direction *direction)

@@ -319,17 +319,30 @@ void exporter_wake(void)
     errno = saved;
 }
 
+static unsigned long long count(_Atomic uint64_t *counter)
+{
+    return (unsigned long long)counters_get(counter);
+}
+
+/* The second line only where there is something to say: most processes have nothing. */
 static void say_counters(void)
 {
     log_write(LOG_INFO,
               "spans ended %llu, exported %llu; dropped: queue full %llu, export failed %llu, "
-              "refused %llu, abandoned %llu",
-              (unsigned long long)counters_get(&counters.spans_ended),
-              (unsigned long long)counters_get(&counters.spans_exported),
-              (unsigned long long)counters_get(&counters.dropped_queue_full),
-              (unsigned long long)counters_get(&counters.dropped_export),
-              (unsigned long long)counters_get(&counters.dropped_partial),
-              (unsigned long long)counters_get(&counters.dropped_abandoned));
+              "refused %llu, abandoned %llu, no memory %llu",
+              count(&counters.spans_ended), count(&counters.spans_exported),
+              count(&counters.dropped_queue_full), count(&counters.dropped_export),
+              count(&counters.dropped_partial), count(&counters.dropped_abandoned),
+              count(&counters.dropped_calls));
+    if (count(&counters.dropped_exchanges) || count(&counters.connections_opaque) ||
+        count(&counters.heads_too_long) || count(&counters.injections_left_out))
+        log_write(
+            LOG_INFO,
+            "not traced: requests over the limit %llu, connections that are not HTTP/1 or were "
+            "lost from view %llu, heads too long %llu; without traceparent: calls with too many "
+            "headers %llu",
+            count(&counters.dropped_exchanges), count(&counters.connections_opaque),
+            count(&counters.heads_too_long), count(&counters.injections_left_out));
 }
 
 /* Ends a running thread. */

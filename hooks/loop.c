@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* loop.c - event loops that wake up: real, then observe. */
+/* loop.c - waits of event loops: real, then observe. */
 #include "hooks/real.h"
+
+#include <poll.h>
+#include <sys/select.h>
 
 #include "agent/observe.h"
 
@@ -24,5 +27,55 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
 {
     int ready = real.epoll_pwait2(fd, events, count, timeout, mask);
     observe_waited(fd);
+    return ready;
+}
+
+/* What programs built with _FORTIFY_SOURCE call instead; no header declares them without it. */
+EXPORT int __poll_chk(struct pollfd *waits, nfds_t count, int timeout_ms, size_t room);
+EXPORT int __ppoll_chk(struct pollfd *waits, nfds_t count, const struct timespec *timeout,
+                       const sigset_t *mask, size_t room);
+
+EXPORT int poll(struct pollfd *waits, nfds_t count, int timeout_ms)
+{
+    int ready = real.poll(waits, count, timeout_ms);
+    observe_polled(waits, count, ready);
+    return ready;
+}
+
+EXPORT int __poll_chk(struct pollfd *waits, nfds_t count, int timeout_ms, size_t room)
+{
+    int ready = real.__poll_chk(waits, count, timeout_ms, room);
+    observe_polled(waits, count, ready);
+    return ready;
+}
+
+EXPORT int ppoll(struct pollfd *waits, nfds_t count, const struct timespec *timeout,
+                 const sigset_t *mask)
+{
+    int ready = real.ppoll(waits, count, timeout, mask);
+    observe_polled(waits, count, ready);
+    return ready;
+}
+
+EXPORT int __ppoll_chk(struct pollfd *waits, nfds_t count, const struct timespec *timeout,
+                       const sigset_t *mask, size_t room)
+{
+    int ready = real.__ppoll_chk(waits, count, timeout, mask, room);
+    observe_polled(waits, count, ready);
+    return ready;
+}
+
+EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *others, struct timeval *timeout)
+{
+    int ready = real.select(count, reads, writes, others, timeout);
+    observe_selected(count, reads, ready);
+    return ready;
+}
+
+EXPORT int pselect(int count, fd_set *reads, fd_set *writes, fd_set *others,
+                   const struct timespec *timeout, const sigset_t *mask)
+{
+    int ready = real.pselect(count, reads, writes, others, timeout, mask);
+    observe_selected(count, reads, ready);
     return ready;
 }

@@ -12,9 +12,11 @@
 #ifndef HOOKS_REAL_H
 #define HOOKS_REAL_H
 
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>

@@ -5,8 +5,9 @@ import collections
 import re
 
 LINE = re.compile(r"otelagent\[(\d+)\]: info: spans ended (\d+), exported (\d+); dropped: queue full "
-                  r"(\d+), export failed (\d+), refused (\d+), abandoned (\d+)$", re.MULTILINE)
-Accounts = collections.namedtuple("Accounts", "ended exported queue_full failed refused abandoned")
+                  r"(\d+), export failed (\d+), refused (\d+), abandoned (\d+), no memory (\d+)$", re.MULTILINE)
+Accounts = collections.namedtuple("Accounts", "ended exported queue_full failed refused abandoned "
+                                  "no_memory")
 
 
 def read(text, processes=1):
@@ -23,4 +24,4 @@ def balance(accounts, ended):
     """Each span that ended went somewhere."""
     assert accounts.ended == ended
     assert accounts.ended == (accounts.exported + accounts.queue_full + accounts.failed +
-                              accounts.refused + accounts.abandoned)
+                              accounts.refused + accounts.abandoned + accounts.no_memory)

@@ -385,6 +385,72 @@ static void the_loop_s_own_wait_clears_the_context(void **state)
     assert_false(span_context_present(&context_current()->span));
 }
 
+static bool has_context(void)
+{
+    return span_context_present(&context_current()->span);
+}
+
+static void a_poll_that_holds_a_listener_is_the_loop_s(void **state)
+{
+    (void)state;
+    observe_listened(FD + 1, 0);
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 2}};
+    observe_polled(waits, 2, 0); /* a handler waits for its own client, or for anything else */
+    assert_true(has_context());
+    waits[1].fd = FD + 1;
+    observe_polled(waits, 2, -1); /* interrupted */
+    assert_true(has_context());
+    observe_polled(waits, 2, 0);
+    assert_false(has_context());
+}
+
+static void a_poll_that_holds_another_connection_is_the_loop_s(void **state)
+{
+    (void)state;
+    accept_connection(FD + 1);
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 1}};
+    observe_polled(waits, 1, 1);
+    assert_true(has_context());
+    observe_polled(waits, 2, 1);
+    assert_false(has_context());
+}
+
+static void a_select_tells_by_what_is_ready(void **state)
+{
+    (void)state;
+    observe_listened(FD + 1, 0);
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    fd_set ready;
+    FD_ZERO(&ready);
+    observe_selected(0, NULL, 0); /* a nap */
+    FD_SET(FD, &ready);
+    observe_selected(FD + 2, &ready, 1);
+    assert_true(has_context());
+    FD_SET(FD + 1, &ready);
+    observe_selected(FD + 2, &ready, 2);
+    assert_false(has_context());
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(has_context());
+    observe_selected(FD + 2, &ready, 0); /* timed out: for whom, is not known */
+    assert_false(has_context());
+}
+
+static void a_password_in_the_host_field_stays_inside(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: me:s3cret@shop\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_null(memmem(span, span->length, "s3cret", 6));
+}
+
 static void *read_on_another_thread(void *unused)
 {
     (void)unused;
@@ -486,6 +552,10 @@ int main(void)
         TEST(work_of_a_request_is_its_child),
         TEST(a_client_connection_brings_its_context_back),
         TEST(the_loop_s_own_wait_clears_the_context),
+        TEST(a_poll_that_holds_a_listener_is_the_loop_s),
+        TEST(a_poll_that_holds_another_connection_is_the_loop_s),
+        TEST(a_select_tells_by_what_is_ready),
+        TEST(a_password_in_the_host_field_stays_inside),
         TEST(a_connection_may_move_between_threads),
         TEST(bytes_missed_in_the_middle_of_a_send_make_it_opaque),
         TEST(a_child_answers_what_its_parent_read),
