@@ -6,6 +6,9 @@
 static void add(struct capture *capture, struct slice name, enum attribute attribute)
 {
     name = slice_trim(name);
+    /* Always recorded, and under the same name. */
+    if (!capture->request && slice_equal_nocase(name, SLICE_LITERAL("content-type")))
+        return;
     if (!name.length || capture->count == CAPTURE_MOST)
         return;
     capture->rows[capture->count++] = (struct capture_row){name, attribute};

@@ -24,6 +24,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -317,6 +318,35 @@ static void loops(void)
     close(pair[1]);
 }
 
+static void waits(void)
+{
+    int pair[2];
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    struct pollfd wait[2] = {{.fd = pair[0], .events = POLLIN}, {.fd = -1}};
+    struct timespec moment = {0, 1000};
+    struct timeval short_while = {0, 1000};
+    sigset_t none;
+    sigemptyset(&none);
+    fd_set reads;
+    FD_ZERO(&reads);
+    volatile nfds_t count = 2; /* unknown to the compiler: the fortified twins are called */
+
+    SHOW(poll(wait, count, 0));
+    SHOW(select(0, NULL, NULL, NULL, &short_while));
+    SHOW(write(pair[1], "x", 1));
+    SHOW(poll(wait, count, 1000));
+    SHOW(wait[0].revents);
+    SHOW(ppoll(wait, count, &moment, &none));
+    SHOW(poll(NULL, 1, 0)); /* EFAULT */
+    FD_SET(pair[0], &reads);
+    SHOW(select(pair[0] + 1, &reads, NULL, NULL, &short_while));
+    SHOW(FD_ISSET(pair[0], &reads) != 0);
+    SHOW(pselect(pair[0] + 1, &reads, NULL, NULL, &moment, &none));
+    SHOW(select(-1, &reads, NULL, NULL, &short_while));
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void *reads_for_ever(void *fd)
 {
     char byte;
@@ -464,6 +494,7 @@ int main(int count, char **arguments)
     files_and_pipes();
     descriptors();
     loops();
+    waits();
     processes();
     return 0;
 }
