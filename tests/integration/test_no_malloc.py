@@ -110,7 +110,6 @@ def steady_calls(directory, server, name, tracing):
         connection = running.connect()
         for _ in range(WARM_UP):
             small.ask(connection)
-        marker = log.read_text().count("\n")
         for _ in range(5):
             exercise(connection)
         connection.close()
@@ -119,10 +118,10 @@ def steady_calls(directory, server, name, tracing):
         running.process.wait(20)
         lines = log.read_text().splitlines()
         running.stop(check=False)
-    mine = [line.split(None, 1)[1] for line in lines[marker:] if line.startswith(f"{pid} ")]
+    mine = [line.split(None, 1)[1] for line in lines if line.startswith(f"{pid} ")]
     calls = [line.split("(")[0] for line in mine if not line.startswith(("---", "<..."))]
-    last_answer = len(calls) - calls[::-1].index("sendto")
-    return calls[:last_answer]
+    answers = [at for at, call in enumerate(calls) if call == "sendto"]
+    return calls[answers[WARM_UP - 1] + 1:answers[-1] + 1]
 
 
 def test_between_requests_the_thread_makes_no_system_call_but_its_own(directory, library, plain_server):
