@@ -232,6 +232,18 @@ static void end_thread(void)
     pthread_exit(NULL);
 }
 
+/* pthread_join() returns when a thread has done its work; the kernel may know it for a moment
+ * longer. At most ten seconds. */
+static void await_last_thread(void)
+{
+    for (int i = 0; i < 10000; i++) {
+        struct stat tasks; /* links: `.`, `..` and one a thread */
+        if (stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink <= 3)
+            return;
+        usleep(1000);
+    }
+}
+
 static void *write_and_end(void *unused)
 {
     (void)unused;
@@ -260,18 +272,6 @@ static void *write_and_be_cancelled(void *unused)
     at_seam(SEAM_CLAIMED, cancel_self);
     put(2, 5 * PAYLOAD_BYTES);
     return unused;
-}
-
-/* pthread_join() returns when a thread has done its work; the kernel may know it for a moment
- * longer. At most ten seconds. */
-static void await_last_thread(void)
-{
-    for (int i = 0; i < 10000; i++) {
-        struct stat tasks; /* links: `.`, `..` and one a thread */
-        if (stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink <= 3)
-            return;
-        usleep(1000);
-    }
 }
 
 static void the_record_of_a_dead_thread_is_retired_at_once(void **state)
@@ -356,6 +356,7 @@ static void errno_is_kept_when_a_thread_is_gone(void **state)
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, write_and_end, NULL), 0);
     pthread_join(thread, NULL);
+    await_last_thread();
     expect(1, 40);
     expect_nothing();
     pass_ms(100);
