@@ -40,7 +40,7 @@ def parse_arguments():
     parser.add_argument("--only", action="append", choices=PARTS, metavar="PART",
                         help=f"measure this part only: {', '.join(PARTS)}; may be repeated")
     parser.add_argument("--check", action="store_true", help="fail when instructions rose more "
-                        f"than {TOLERANCE:.0%} above tests/bench/gate.json")
+                        f"than {100 * TOLERANCE:.0f} percent above tests/bench/gate.json")
     parser.add_argument("--write", action="store_true", help="record what was measured there")
     parser.add_argument("--pairs", type=int, default=10, metavar="N",
                         help="CPU: runs of each arm (default 10)")

@@ -12,18 +12,24 @@ from measure import processes, report
 RUNS = 300
 
 
+def quiet(arm, sink):
+    """The line at start is asked for, and so not a cost."""
+    variables = subject.environment(arm, sink.url)
+    variables.pop("OTEL_LOG_LEVEL", None)
+    return variables
+
+
 def count_instructions(directory, arm, sink):
     output = os.path.join(directory, f"true-{arm}")
     subprocess.run(["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={output}",
-                    subject.program("true")], env=subject.environment(arm, sink.url),
+                    subject.program("true")], env=quiet(arm, sink),
                    check=True, capture_output=True)
     return callgrind.Profile().read(output)
 
 
 def run_milliseconds(arm, sink):
     program = subject.program("true")
-    variables = subject.environment(arm, sink.url)
-    variables.pop("OTEL_LOG_LEVEL", None)  # quiet: the line at start is asked for, not a cost
+    variables = quiet(arm, sink)
     began = time.perf_counter()
     os.waitpid(os.posix_spawn(program, [program], variables), 0)
     return 1000 * (time.perf_counter() - began)
@@ -31,7 +37,7 @@ def run_milliseconds(arm, sink):
 
 def sleeping_memory(directory, arm, sink):
     with processes.Server([subject.program("sleep"), "60"], os.path.join(directory, "sleep"),
-                          subject.environment(arm, sink.url)) as sleeper:
+                          quiet(arm, sink)) as sleeper:
         time.sleep(0.3)
         return processes.memory_bytes(sleeper.process.pid)
 
