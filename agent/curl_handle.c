@@ -3,7 +3,7 @@
 
 #include "agent/curl_constants.h"
 
-static struct handle_table handles = HANDLE_TABLE_INIT(sizeof(struct curl_handle), 32);
+HANDLE_TABLE(handles, sizeof(struct curl_handle), 32);
 
 struct curl_handle *curl_handle_made(const struct curl_library *library, void *curl)
 {

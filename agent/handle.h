@@ -39,12 +39,19 @@ struct handle_entry {
 struct handle_table {
     struct slab slab;
     size_t object_bytes;
-    struct handle_entry entries[HANDLE_TABLE_ENTRIES + HANDLE_WINDOW];
+    struct handle_entry *entries; /* HANDLE_PLACES of them */
 };
 
-#define HANDLE_TABLE_INIT(bytes, per_chunk)                                                        \
-    {                                                                                              \
-        .slab = SLAB_INIT(bytes, per_chunk, HANDLE_TABLE_ENTRIES), .object_bytes = (bytes)         \
+#define HANDLE_PLACES (HANDLE_TABLE_ENTRIES + HANDLE_WINDOW)
+
+/* A table of objects of that size. Its entries lie apart, because zeros beside something that is
+ * not would lie in the file and become resident in programs that have no handle. */
+#define HANDLE_TABLE(name, bytes, per_chunk)                                                       \
+    static struct handle_entry name##_entries[HANDLE_PLACES];                                      \
+    static struct handle_table name = {                                                            \
+        .slab = SLAB_INIT(bytes, per_chunk, HANDLE_TABLE_ENTRIES),                                 \
+        .object_bytes = (bytes),                                                                   \
+        .entries = name##_entries,                                                                 \
     }
 
 /* The object of that address, or NULL. */

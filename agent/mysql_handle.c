@@ -3,8 +3,8 @@
 
 _Static_assert(sizeof(struct mysql_statement) <= 4096, "a statement fits in a page");
 
-static struct handle_table handles = HANDLE_TABLE_INIT(sizeof(struct mysql_handle), 64);
-static struct handle_table statements = HANDLE_TABLE_INIT(sizeof(struct mysql_statement), 32);
+HANDLE_TABLE(handles, sizeof(struct mysql_handle), 64);
+HANDLE_TABLE(statements, sizeof(struct mysql_statement), 32);
 
 /* enum mariadb_value of libmariadb's mysql.h; the test compares them. */
 enum { INFO_HOST = 10, INFO_PORT = 12, INFO_SCHEMA = 15, INFO_UNIX_SOCKET = 26, INFO_USER = 27 };

@@ -23,13 +23,14 @@ struct image {
 };
 
 /* False where the object has no dynamic symbols. */
-bool image_open(struct image *image, const struct dl_phdr_info *object);
+__attribute__((cold)) bool image_open(struct image *image, const struct dl_phdr_info *object);
 
 /* True where `address` lies in a segment of the object. */
-bool image_contains(const struct dl_phdr_info *object, const void *address);
+__attribute__((cold)) bool image_contains(const struct dl_phdr_info *object, const void *address);
 
 /* The address of a function or object that the image defines, or NULL. `version` NULL: its
  * default version; else exactly that one, which an image without versions always matches. */
-void *image_find(const struct image *image, const char *symbol, const char *version);
+__attribute__((cold)) void *image_find(const struct image *image, const char *symbol,
+                                       const char *version);
 
 #endif

@@ -34,11 +34,12 @@
  * taken only where its file name begins with one of these, separated by '|'
  * ("libmariadb.so|libmysqlclient.so"). Objects that were there at the start count whatever their
  * names: they may be somebody's preload. */
-void *library_find(const char *symbol, const char *version, const char *names);
+__attribute__((cold)) void *library_find(const char *symbol, const char *version,
+                                         const char *names);
 
 /* Every object loaded so far belongs to the program's start. From the constructor, by way of
  * real_resolve(); later calls change nothing, and until then all objects do. */
-void library_started(void);
+__attribute__((cold)) void library_started(void);
 
 /* An original that is found when it is first needed. Initialise the first three fields. */
 struct library_original {
@@ -52,7 +53,7 @@ struct library_original {
 /* Begins at 1, so that an original of age 0 has never been looked up. */
 extern _Atomic unsigned library_age;
 
-void *library_search(struct library_original *original);
+__attribute__((cold)) void *library_search(struct library_original *original);
 
 /* The original's address: by `names`, else in any object (an extension may have the library built
  * in). NULL where no object has it; then the next call looks again. Two loads where it is known. */
@@ -65,6 +66,6 @@ static inline void *library_get(struct library_original *original)
 }
 
 /* A library may be gone: after dlclose(). */
-void library_closed(void);
+__attribute__((cold)) void library_closed(void);
 
 #endif

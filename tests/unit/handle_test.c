@@ -16,7 +16,7 @@ struct thing {
     int value;
 };
 
-static struct handle_table table = HANDLE_TABLE_INIT(sizeof(struct thing), 64);
+HANDLE_TABLE(table, sizeof(struct thing), 64);
 
 static void *address(uintptr_t number)
 {
