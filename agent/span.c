@@ -202,29 +202,6 @@ void span_end(struct span *span, uint64_t end_ns)
     span->record->end_ns = end_ns;
 }
 
-const struct span_entry *span_next_entry(const struct span_record *record,
-                                         const struct span_entry *previous)
-{
-    const unsigned char *base = (const unsigned char *)record;
-    size_t at = previous ? (size_t)((const unsigned char *)previous - base) + sizeof *previous +
-                               padded(previous->length)
-                         : sizeof *record;
-    if (at + sizeof(struct span_entry) > record->length)
-        return NULL;
-    const struct span_entry *entry = (const struct span_entry *)(base + at);
-    if (entry->length > record->length - at - sizeof *entry)
-        return NULL;
-    return entry;
-}
-
-int64_t span_entry_integer(const struct span_entry *entry)
-{
-    int64_t value = 0;
-    if (entry->length >= sizeof value)
-        memcpy(&value, entry->bytes, sizeof value);
-    return value;
-}
-
 static const struct span_entry *find(const struct span_record *record, enum span_entry_kind kind,
                                      unsigned number)
 {

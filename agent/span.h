@@ -111,8 +111,17 @@ void span_end(struct span *span, uint64_t end_ns);
 
 /* Walks the entries of a record whose length has been checked against its container. NULL to
  * start; NULL at the end or where an entry does not lie within the record. */
-const struct span_entry *span_next_entry(const struct span_record *record,
-                                         const struct span_entry *previous);
+static inline const struct span_entry *span_next_entry(const struct span_record *record,
+                                                       const struct span_entry *previous)
+{
+    const unsigned char *end = (const unsigned char *)record + record->length;
+    const unsigned char *at = (const unsigned char *)(record + 1);
+    if (previous)
+        at = previous->bytes + (((size_t)previous->length + 7) & ~(size_t)7);
+    const struct span_entry *entry = (const struct span_entry *)at;
+    ptrdiff_t room = end - at - (ptrdiff_t)sizeof *entry; /* for the payload */
+    return room >= 0 && entry->length <= (size_t)room ? entry : NULL;
+}
 
 static inline struct slice span_entry_text(const struct span_entry *entry)
 {
@@ -120,7 +129,13 @@ static inline struct slice span_entry_text(const struct span_entry *entry)
 }
 
 /* The value of an integer, boolean or event entry; 0 where the entry is too short. */
-int64_t span_entry_integer(const struct span_entry *entry);
+static inline int64_t span_entry_integer(const struct span_entry *entry)
+{
+    int64_t value = 0;
+    if (entry->length >= sizeof value)
+        memcpy(&value, entry->bytes, sizeof value);
+    return value;
+}
 
 /* The first string, or integer, entry of that attribute; SLICE_NONE, or false, if none. */
 struct slice span_find_string(const struct span_record *record, enum attribute attribute);

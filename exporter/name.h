@@ -2,7 +2,8 @@
 /* name.h - attribute names, ready for the wire.
  *
  * Each name of attributes.def is encoded once, so that writing an attribute copies bytes instead
- * of measuring strings. */
+ * of measuring strings. The rows have the size of two vector registers, because a copy of constant
+ * size is a few instructions and one of the name's own length is a call. */
 #ifndef EXPORTER_NAME_H
 #define EXPORTER_NAME_H
 
@@ -11,23 +12,33 @@
 
 #include "agent/attribute.h"
 
-#define NAME_BYTES 39
+#define NAME_BYTES 31
+#define NAMES_MOST 3
 
 struct name {
-    unsigned char encoded[NAME_BYTES]; /* field 1 of a KeyValue: tag, length, text; then zeros */
-    unsigned char length;              /* of that, in bytes */
+    /* Of a KeyValue: field 1 (tag, length, text), then the tag of field 2, then zeros. */
+    unsigned char encoded[NAME_BYTES];
+    unsigned char length; /* of that, in bytes */
 };
 
-struct name_range {
-    const struct name *names;
-    unsigned count; /* 0: not to be sent */
+/* The names under which an attribute is sent: its stable one, then each older one that differs. */
+struct name_row {
+    struct name names[NAMES_MOST];
+    /* How many of them are sent, without and with the older generation; 0: none. */
+    unsigned char counts[2];
 };
+
+/* A row for each attribute; the last one, without names, stands for unknown attributes. Written by
+ * name_init() before the exporter's thread reads them. */
+extern struct name_row name_rows[ATTRIBUTE_COUNT + 1];
 
 /* Encodes all names. Once before any other function here, by one thread; again does nothing. */
 void name_init(void);
 
-/* The names under which an attribute is sent: its stable one, then, if wanted, each older one
- * that differs. Any number is accepted; there are none for unknown attributes. */
-struct name_range name_range(unsigned attribute, bool older);
+/* Any number is accepted. */
+static inline const struct name_row *name_row(unsigned attribute)
+{
+    return &name_rows[attribute < ATTRIBUTE_COUNT ? attribute : ATTRIBUTE_COUNT];
+}
 
 #endif

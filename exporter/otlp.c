@@ -67,6 +67,13 @@ bool otlp_room(const struct otlp *otlp)
     return true;
 }
 
+/* What attributes are written into: the span, or one of its events. */
+struct place {
+    unsigned tag; /* of the attributes' field */
+    int64_t left; /* attributes that may still be written, at least 0 */
+    uint32_t dropped;
+};
+
 /* A record on its way: where it is written to, and what is only known at its end. */
 struct writing {
     const struct otlp *otlp;
@@ -75,13 +82,12 @@ struct writing {
     unsigned char *at;
     bool older; /* names of the older generation, too */
 
-    unsigned char *event;     /* body of the event being written, or NULL */
-    bool skip_event;          /* the event is beyond the limit, and so are its attributes */
-    int64_t event_attributes; /* written so far; likewise below */
-    int64_t attributes;
+    struct place span;
+    struct place in_event;
+    struct place *place;  /* one of the two */
+    unsigned char *event; /* body of the event being written, or NULL */
+    bool skip_event;      /* the event is beyond the limit, and so are its attributes */
     int64_t events;
-    uint32_t dropped_event_attributes;
-    uint32_t dropped_attributes;
     uint32_t dropped_events;
     uint32_t links;
     struct slice name;
@@ -106,72 +112,71 @@ static uint64_t unix_ns(const struct writing *w, uint64_t monotonic_ns)
     return monotonic_ns + (uint64_t)w->unix_offset_ns;
 }
 
-/* Begins a KeyValue with that name whose AnyValue will take `value_bytes`. */
-static unsigned char *put_key(unsigned char *at, unsigned tag, const struct name *name,
-                              size_t value_bytes)
+/* How many of the next `wanted` attributes may be written where we are; counts them and the rest.
+ */
+static inline unsigned take_room(struct place *place, unsigned wanted)
 {
-    size_t length = name->length + 1 + wire_varint_bytes(value_bytes) + value_bytes;
+    unsigned taken = place->left < wanted ? (unsigned)place->left : wanted;
+    place->left -= taken;
+    place->dropped += wanted - taken;
+    return taken;
+}
+
+/* Begins a KeyValue with that name whose AnyValue will take `value_bytes`. */
+static inline unsigned char *put_key(unsigned char *at, unsigned tag, const struct name *name,
+                                     size_t value_bytes)
+{
+    size_t length = name->length + wire_varint_bytes(value_bytes) + value_bytes;
     *at++ = (unsigned char)tag;
     at = wire_varint(at, length);
     /* A copy of constant size is a few instructions; what is too much is overwritten. */
-    memcpy(at, name->encoded, sizeof name->encoded);
-    at += name->length;
-    *at++ = KEY_VALUE_VALUE;
-    return wire_varint(at, value_bytes);
+    memcpy(at, name, sizeof *name);
+    return wire_varint(at + name->length, value_bytes);
 }
 
-/* Whether one more attribute may be written where we are; counts it either way. */
-static bool count_attribute(struct writing *w)
+/* Text so short that, whatever its name, each of the four lengths around it takes one byte. */
+#define SHORT_TEXT_MOST (127 - NAME_BYTES - 3)
+
+static inline unsigned char *put_short(unsigned char *at, unsigned tag, const struct name *name,
+                                       struct slice text)
 {
-    const struct config *config = w->otlp->config;
-    if (w->event) {
-        if (w->event_attributes >= config->event_attribute_count_limit) {
-            w->dropped_event_attributes++;
-            return false;
-        }
-        w->event_attributes++;
-        return true;
-    }
-    if (w->attributes >= config->attribute_count_limit) {
-        w->dropped_attributes++;
-        return false;
-    }
-    w->attributes++;
-    return true;
+    at[0] = (unsigned char)tag;
+    at[1] = (unsigned char)(name->length + 3 + text.length);
+    memcpy(at + 2, name, sizeof *name);
+    at += 2 + name->length;
+    at[0] = (unsigned char)(2 + text.length);
+    at[1] = VALUE_STRING;
+    at[2] = (unsigned char)text.length;
+    memcpy(at + 3, text.at, text.length);
+    return at + 3 + text.length;
 }
 
-static unsigned attribute_tag(const struct writing *w)
+static inline void put_string(struct writing *w, const struct span_entry *entry)
 {
-    return w->event ? EVENT_ATTRIBUTES : SPAN_ATTRIBUTES;
-}
-
-static void put_string(struct writing *w, const struct span_entry *entry)
-{
-    struct name_range names = name_range(entry->number, w->older);
-    if (!names.count)
-        return;
+    const struct name_row *row = name_row(entry->number);
+    unsigned count = take_room(w->place, row->counts[w->older]);
     struct slice text =
         clean(w, span_entry_text(entry), w->otlp->config->attribute_value_length_limit);
-    size_t value_bytes = 1 + wire_varint_bytes(text.length) + text.length;
-    unsigned tag = attribute_tag(w);
-    for (unsigned i = 0; i < names.count; i++) {
-        if (!count_attribute(w))
+    bool is_short = text.length <= SHORT_TEXT_MOST;
+    size_t value_bytes = is_short ? 0 : 1 + wire_varint_bytes(text.length) + text.length;
+    for (unsigned i = 0; i < count; i++) {
+        if (is_short) {
+            w->at = put_short(w->at, w->place->tag, &row->names[i], text);
             continue;
-        w->at = put_key(w->at, tag, &names.names[i], value_bytes);
+        }
+        w->at = put_key(w->at, w->place->tag, &row->names[i], value_bytes);
         w->at = wire_bytes(w->at, VALUE_STRING, text.at, text.length);
     }
 }
 
-static void put_number(struct writing *w, const struct span_entry *entry, unsigned value_tag)
+static inline void put_number(struct writing *w, const struct span_entry *entry, unsigned value_tag)
 {
-    struct name_range names = name_range(entry->number, w->older);
+    const struct name_row *row = name_row(entry->number);
+    unsigned count = take_room(w->place, row->counts[w->older]);
     uint64_t value = (uint64_t)span_entry_integer(entry);
     size_t value_bytes = 1 + wire_varint_bytes(value);
-    unsigned tag = attribute_tag(w);
-    for (unsigned i = 0; i < names.count; i++) {
-        if (!count_attribute(w))
-            continue;
-        w->at = put_key(w->at, tag, &names.names[i], value_bytes);
+    for (unsigned i = 0; i < count; i++) {
+        w->at = put_key(w->at, w->place->tag, &row->names[i], value_bytes);
         w->at = wire_number(w->at, value_tag, value);
     }
 }
@@ -202,14 +207,14 @@ static void put_header(struct writing *w, const struct span_entry *entry)
     while ((other = span_next_entry(w->record, other)) != entry)
         if (same_header(other, entry))
             return; /* went out with the first one */
-    if (!count_attribute(w))
+    if (!take_room(w->place, 1))
         return;
 
     struct slice prefix = entry->kind == SPAN_ENTRY_REQUEST_HEADER
                               ? SLICE_LITERAL("http.request.header.")
                               : SLICE_LITERAL("http.response.header.");
     struct slice key = clean(w, header_key(entry), INT32_MAX);
-    unsigned char *pair = wire_begin(w->at, attribute_tag(w));
+    unsigned char *pair = wire_begin(w->at, w->place->tag);
     *pair = KEY_VALUE_KEY;
     unsigned char *at = wire_varint(pair + 1, prefix.length + key.length);
     memcpy(at, prefix.at, prefix.length);
@@ -236,10 +241,11 @@ static void end_event(struct writing *w)
 {
     if (!w->event)
         return;
-    if (w->dropped_event_attributes)
-        w->at = wire_number(w->at, EVENT_DROPPED_ATTRIBUTES, w->dropped_event_attributes);
+    if (w->in_event.dropped)
+        w->at = wire_number(w->at, EVENT_DROPPED_ATTRIBUTES, w->in_event.dropped);
     w->at = wire_end(w->event, w->at);
     w->event = NULL;
+    w->place = &w->span;
 }
 
 static void begin_event(struct writing *w, const struct span_entry *entry)
@@ -251,8 +257,9 @@ static void begin_event(struct writing *w, const struct span_entry *entry)
         return;
     }
     w->events++;
-    w->event_attributes = 0;
-    w->dropped_event_attributes = 0;
+    w->in_event = (struct place){.tag = EVENT_ATTRIBUTES,
+                                 .left = w->otlp->config->event_attribute_count_limit};
+    w->place = &w->in_event;
     w->event = wire_begin(w->at, SPAN_EVENTS);
     w->at = wire_fixed64(w->event, EVENT_TIME, unix_ns(w, (uint64_t)span_entry_integer(entry)));
     const char *name = event_names[entry->number];
@@ -281,29 +288,54 @@ static void put_links(struct writing *w)
         w->at = wire_number(w->at, SPAN_DROPPED_LINKS, dropped);
 }
 
-static void put_entry(struct writing *w, const struct span_entry *entry)
+/* The first of each of the three texts that are no attributes counts, as span_find_name() has it.
+ */
+static void keep_first(struct slice *kept, const struct span_entry *entry)
 {
-    /* The first of each of the three, as span_find_name() has it. */
-    if (entry->kind == SPAN_ENTRY_NAME && !w->name.at)
-        w->name = span_entry_text(entry);
-    if (entry->kind == SPAN_ENTRY_TRACESTATE && !w->trace_state.at)
-        w->trace_state = span_entry_text(entry);
-    if (entry->kind == SPAN_ENTRY_STATUS_MESSAGE && !w->status_message.at)
-        w->status_message = span_entry_text(entry);
-    w->links += entry->kind == SPAN_ENTRY_LINK;
-    if (entry->kind == SPAN_ENTRY_EVENT)
+    if (!kept->at)
+        *kept = span_entry_text(entry);
+}
+
+static inline void put_entry(struct writing *w, const struct span_entry *entry)
+{
+    switch (entry->kind) {
+    case SPAN_ENTRY_NAME:
+        keep_first(&w->name, entry);
+        return;
+    case SPAN_ENTRY_TRACESTATE:
+        keep_first(&w->trace_state, entry);
+        return;
+    case SPAN_ENTRY_STATUS_MESSAGE:
+        keep_first(&w->status_message, entry);
+        return;
+    case SPAN_ENTRY_LINK:
+        w->links++;
+        return;
+    case SPAN_ENTRY_EVENT:
         begin_event(w, entry);
+        return;
+    default:
+        break;
+    }
     if (w->skip_event)
         return;
-
-    if (entry->kind == SPAN_ENTRY_STRING)
+    switch (entry->kind) {
+    case SPAN_ENTRY_STRING:
         put_string(w, entry);
-    if (entry->kind == SPAN_ENTRY_INTEGER)
+        return;
+    case SPAN_ENTRY_INTEGER:
         put_number(w, entry, VALUE_INTEGER);
-    if (entry->kind == SPAN_ENTRY_BOOLEAN)
+        return;
+    case SPAN_ENTRY_BOOLEAN:
         put_number(w, entry, VALUE_BOOLEAN);
-    if (entry->kind == SPAN_ENTRY_REQUEST_HEADER || entry->kind == SPAN_ENTRY_RESPONSE_HEADER)
+        return;
+    case SPAN_ENTRY_REQUEST_HEADER:
+    case SPAN_ENTRY_RESPONSE_HEADER:
         put_header(w, entry);
+        return;
+    default:
+        return;
+    }
 }
 
 static void put_head(struct writing *w)
@@ -333,7 +365,7 @@ static void put_status(struct writing *w)
 
 static void put_tail(struct writing *w)
 {
-    uint32_t dropped = w->dropped_attributes + w->record->dropped_attributes;
+    uint32_t dropped = w->span.dropped + w->record->dropped_attributes;
     w->at = put_text(w, w->at, SPAN_NAME, w->name);
     if (w->trace_state.length)
         w->at = put_text(w, w->at, SPAN_TRACE_STATE, w->trace_state);
@@ -361,11 +393,14 @@ bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length
         record->scope == SPAN_SCOPE_MYSQL ? SEMCONV_DATABASE_OLDER : SEMCONV_HTTP_OLDER;
     struct otlp_part *part = &otlp->parts[record->scope];
     unsigned char *body = wire_begin(part->spans + part->used, WIRE_TAG(2, WIRE_LENGTH));
-    struct writing w = {.otlp = otlp,
-                        .record = record,
-                        .unix_offset_ns = unix_offset_ns,
-                        .at = body,
-                        .older = (otlp->config->semconv & older) != 0};
+    struct writing w = {
+        .otlp = otlp,
+        .record = record,
+        .unix_offset_ns = unix_offset_ns,
+        .at = body,
+        .older = (otlp->config->semconv & older) != 0,
+        .span = {.tag = SPAN_ATTRIBUTES, .left = otlp->config->attribute_count_limit}};
+    w.place = &w.span;
     put_head(&w);
     for (const struct span_entry *entry = span_next_entry(record, NULL); entry;
          entry = span_next_entry(record, entry))

@@ -1,25 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/utf8.h"
 
-#include <stdint.h>
-
-/* Bytes at the start of `text` (at least one byte) that are ASCII and not NUL. */
-static size_t plain_prefix(struct slice text)
-{
-    size_t at = 0;
-    for (; at + 8 <= text.length; at += 8) {
-        uint64_t word;
-        memcpy(&word, text.at + at, sizeof word);
-        /* The second term has a high bit where a byte is zero (and perhaps above one: then the
-         * loop below looks again). */
-        if ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u)
-            break;
-    }
-    while (at < text.length && (signed char)text.at[at] > 0)
-        at++;
-    return at;
-}
-
 struct character {
     size_t length; /* bytes to take, at least 1 */
     bool valid;
@@ -64,7 +45,7 @@ static struct character first_character(struct slice text)
     return (struct character){length, true};
 }
 
-static struct slice clean_slowly(struct slice text, size_t limit, char *scratch)
+struct slice utf8_clean_any(struct slice text, size_t limit, char *scratch)
 {
     static const char replacement[3] = {'\xef', '\xbf', '\xbd'}; /* U+FFFD */
     bool replaced = false;
@@ -86,13 +67,4 @@ static struct slice clean_slowly(struct slice text, size_t limit, char *scratch)
         in += next.length;
     }
     return replaced ? (struct slice){scratch, out} : (struct slice){text.at, in};
-}
-
-struct slice utf8_clean(struct slice text, size_t limit, char *scratch)
-{
-    if (text.length && plain_prefix(text) < text.length)
-        return clean_slowly(text, limit, scratch);
-    if (text.length > limit)
-        text.length = limit;
-    return text;
 }

@@ -7,6 +7,7 @@
 #ifndef EXPORTER_WIRE_H
 #define EXPORTER_WIRE_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -40,17 +41,17 @@ static inline size_t wire_varint_bytes(uint64_t value)
 static inline unsigned char *wire_fixed64(unsigned char *at, unsigned tag, uint64_t value)
 {
     *at++ = (unsigned char)tag;
-    for (int i = 0; i < 8; i++)
-        *at++ = (unsigned char)(value >> (8 * i));
-    return at;
+    value = htole64(value);
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
 }
 
 static inline unsigned char *wire_fixed32(unsigned char *at, unsigned tag, uint32_t value)
 {
     at = wire_varint(at, tag);
-    for (int i = 0; i < 4; i++)
-        *at++ = (unsigned char)(value >> (8 * i));
-    return at;
+    value = htole32(value);
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
 }
 
 static inline unsigned char *wire_number(unsigned char *at, unsigned tag, uint64_t value)

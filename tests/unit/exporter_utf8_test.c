@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "exporter/utf8.h"
+#include "tests/unit/guarded.h"
 
 #define FFFD "\xef\xbf\xbd"
 
@@ -53,11 +54,34 @@ static void valid_text_is_not_copied(void **state)
     assert_ptr_equal(utf8_clean(text, 4, scratch).at, text.at);
 }
 
+static void one_bad_byte_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    struct guarded guarded = guarded_make(64);
+    char bytes[40];
+    char scratch[UTF8_SCRATCH(sizeof bytes)];
+    memset(bytes, '\1', sizeof bytes);
+    for (size_t length = 0; length <= sizeof bytes; length++) {
+        struct slice text = guarded_copy(&guarded, (struct slice){bytes, length});
+        assert_ptr_equal(utf8_clean(text, 99, scratch).at, text.at);
+        assert_int_equal(utf8_clean(text, 99, scratch).length, length);
+        for (size_t at = 0; at < length; at++) {
+            char *byte = (char *)text.at + at;
+            *byte = at % 2 ? '\0' : '\xff';
+            struct slice clean = utf8_clean(text, 99, scratch);
+            assert_int_equal(clean.length, length + 2);
+            assert_memory_equal(clean.at + at, FFFD, 3);
+            *byte = '\1';
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_comes_out_valid_and_within_its_limit),
         cmocka_unit_test(valid_text_is_not_copied),
+        cmocka_unit_test(one_bad_byte_is_found_wherever_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
