@@ -5,6 +5,7 @@
 
 #define VERSION           "HTTP/1."
 #define VERSION_LENGTH    (sizeof(VERSION) - 1)
+#define VERSION_USUAL     8  /* bytes: with a minor version of one digit */
 #define DETECT_METHOD_MAX 32 /* bytes; the longest registered method has 17 */
 
 /* tchar (RFC 9110, 5.6.2). */
@@ -80,6 +81,9 @@ static bool parse_target(const char *at, const char *end, struct http1_request *
     at = skip_blanks(at, end);
     end = trim_end(at, end);
     const char *version = end;
+    if (end - at > VERSION_USUAL && is_blank(end[-VERSION_USUAL - 1]) &&
+        memcmp(end - VERSION_USUAL, VERSION, VERSION_LENGTH) == 0)
+        version -= VERSION_USUAL; /* has no blank, so it is the word that a search would find */
     while (version > at && !is_blank(version[-1]))
         version--;
     if ((size_t)(end - version) <= VERSION_LENGTH || memcmp(version, VERSION, VERSION_LENGTH) != 0)

@@ -5,6 +5,10 @@
 
 #define BIT(field) (1U << (field))
 
+/* Length and first letter as one of 32 rows, dense enough for a table of jumps. The factor keeps
+ * the names of the table apart (the compiler refuses a second `case`). */
+#define ROW(length, letter) (((length)*22 + (letter)) % 32)
+
 _Static_assert(HTTP1_FIELD_COUNT <= 32, "`repeated` has 32 bits");
 #define HTTP1_FIELD(identifier, letter, name)                                                      \
     _Static_assert(sizeof(name) > 4, "name_is reads four bytes at once");
@@ -22,13 +26,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+static bool is_fold(char c)
+{
+    return (unsigned char)c <= ' ' && (is_blank(c) || c == '\r' || c == '\n');
+}
+
 /* White space and the line ends of folded lines, which RFC 9112, 5.2 lets a reader take for
  * spaces. */
-static struct slice trim_folds(const char *at, const char *end)
+static inline struct slice trim_folds(const char *at, const char *end)
 {
-    while (at < end && (is_blank(*at) || *at == '\r' || *at == '\n'))
+    while (at < end && is_fold(*at))
         at++;
-    while (at < end && (is_blank(end[-1]) || end[-1] == '\r' || end[-1] == '\n'))
+    while (at < end && is_fold(end[-1]))
         end--;
     return (struct slice){at, (size_t)(end - at)};
 }
@@ -70,11 +79,12 @@ static inline enum http1_field recognise(struct slice name)
 {
     if (name.length == 0)
         return HTTP1_FIELD_COUNT;
-    switch (name.length << 8 | (unsigned char)(name.at[0] | 0x20)) {
+    switch (ROW(name.length, (unsigned char)(name.at[0] | 0x20))) {
 #define HTTP1_FIELD(identifier, letter, text)                                                      \
-    case (sizeof(text) - 1) << 8 | (letter):                                                       \
-        return name_is(name.at, text, sizeof(text) - 1) ? HTTP1_FIELD_##identifier                 \
-                                                        : HTTP1_FIELD_COUNT;
+    case ROW(sizeof(text) - 1, letter):                                                            \
+        return name.length == sizeof(text) - 1 && name_is(name.at, text, sizeof(text) - 1)         \
+                   ? HTTP1_FIELD_##identifier                                                      \
+                   : HTTP1_FIELD_COUNT;
 #include "agent/http1_fields.def"
 #undef HTTP1_FIELD
     default:
@@ -87,6 +97,15 @@ struct field_line {
     const char *colon;    /* NULL: not a field */
     const char *line_end; /* the LF after the last folded line */
 };
+
+/* From the LF that ends a line to the one after its last folded line that is there; NULL: not
+ * there yet. */
+static inline const char *end_of_folds(const char *line_end, const char *end)
+{
+    while (line_end != NULL && line_end + 1 < end && is_blank(line_end[1]))
+        line_end = scan_byte(line_end + 1, end, '\n');
+    return line_end;
+}
 
 /* One field line with the folded lines after it that are there: in a complete head, all of them.
  * MORE: the line has no end yet. */
@@ -102,8 +121,7 @@ static inline enum parse find_line(const char *at, const char *end, struct field
         line->colon = NULL;
     else
         line->line_end = scan_byte(line->colon, end, '\n');
-    while (line->line_end != NULL && line->line_end + 1 < end && is_blank(line->line_end[1]))
-        line->line_end = scan_byte(line->line_end + 1, end, '\n');
+    line->line_end = end_of_folds(line->line_end, end);
     return line->line_end != NULL ? PARSE_OK : PARSE_MORE;
 }
 
@@ -131,7 +149,6 @@ static inline void note_field(struct http1_fields *fields, const struct field_li
     struct slice name;
     if (line->colon == NULL || !name_of(line, &name))
         return;
-    fields->names |= http1_name_bit(name);
     enum http1_field field = recognise(name);
     if (field == HTTP1_FIELD_COUNT)
         return;
@@ -144,25 +161,59 @@ static inline void note_field(struct http1_fields *fields, const struct field_li
         fields->repeated |= BIT(field);
 }
 
+/* The sieve for the table, which the compiler computes. */
+static inline uint64_t known_names(void)
+{
+    uint64_t bits = 0;
+#define HTTP1_FIELD(identifier, letter, name) bits |= http1_name_bit_of((name)[0], (name)[2]);
+#include "agent/http1_fields.def"
+#undef HTTP1_FIELD
+    return bits;
+}
+
+/* One by one, because for a memset() of this size compilers choose `rep stos`, which takes longer
+ * to begin than all of this. */
+static inline void clear(struct http1_fields *fields)
+{
+#define HTTP1_FIELD(identifier, letter, name) fields->value[HTTP1_FIELD_##identifier] = SLICE_NONE;
+#include "agent/http1_fields.def"
+#undef HTTP1_FIELD
+    fields->lines = SLICE_NONE;
+    fields->names = 0;
+    fields->repeated = 0;
+    fields->unclear_framing = false;
+}
+
+/* Only lines that may be of the table pay for their name. (What else the sieve lets through is
+ * told by its name: a line with no colon, or with one before its third byte, is in no table.) */
 enum parse http1_parse_fields(struct slice bytes, struct http1_fields *fields, size_t *length)
 {
     const char *at = bytes.at;
     const char *end = bytes.at + bytes.length;
 
-    memset(fields, 0, sizeof *fields);
-    for (;;) {
-        size_t blank = scan_line_end(at, end);
-        if (blank != 0) {
-            fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
-            *length = fields->lines.length + blank;
-            return PARSE_OK;
-        }
+    clear(fields);
+    while (end - at >= HTTP1_NAME_SIEVED) {
+        if (*at <= '\r' && scan_line_end(at, end) != 0)
+            break;
+        uint64_t bit = http1_name_bit_of(at[0], at[2]);
+        fields->names |= bit;
         struct field_line line;
-        if (find_line(at, end, &line) != PARSE_OK)
-            return PARSE_MORE;
-        note_field(fields, &line);
+        if (bit & known_names()) {
+            if (find_line(at, end, &line) != PARSE_OK)
+                return PARSE_MORE;
+            note_field(fields, &line);
+        } else {
+            line.line_end = end_of_folds(scan_byte(at, end, '\n'), end);
+            if (line.line_end == NULL)
+                return PARSE_MORE;
+        }
         at = line.line_end + 1;
     }
+    /* A shorter rest has no room for a line and the blank one after it. */
+    size_t blank = scan_line_end(at, end);
+    fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
+    *length = fields->lines.length + blank;
+    return blank != 0 ? PARSE_OK : PARSE_MORE;
 }
 
 /* The section was seen to be complete, so a line without an end is the last one (a caller's own

@@ -29,7 +29,7 @@ extern const struct slice http1_field_names[HTTP1_FIELD_COUNT];
 struct http1_fields {
     struct slice lines;                    /* all field lines, the blank line not included */
     struct slice value[HTTP1_FIELD_COUNT]; /* of the first line of that name; absent: at == NULL */
-    uint64_t names;    /* http1_name_bit() of every line's name: what is not there surely */
+    uint64_t names; /* a bit of http1_name_bit() for every line's name: what is not there surely */
     uint32_t repeated; /* bit 1 << field: more lines of that name follow */
     /* A space stands between the name and the colon of a field that decides the framing. Some
      * programs honour such a line, some ignore it (RFC 9112, 5.1), so where the body ends cannot
@@ -37,11 +37,21 @@ struct http1_fields {
     bool unclear_framing;
 };
 
-/* One of 64 bits for a name of at least one byte, by its length and first letter in any case: a
- * sieve for those who look for names that are not in the table. */
+#define HTTP1_NAME_SIEVED 3 /* bytes: shorter names have no bit of their own */
+
+/* One of 64 bits for names that begin with these and a byte between them, in any case: a sieve
+ * for those who look for few names among many lines. The factors tell the names of the table from
+ * those that heads are full of. */
+static inline uint64_t http1_name_bit_of(char first, char third)
+{
+    return UINT64_C(1)
+           << ((((unsigned char)first | 0x20u) * 7 + ((unsigned char)third | 0x20u) * 2) % 64);
+}
+
+/* The bits under which a name of at least one byte has to be looked for. */
 static inline uint64_t http1_name_bit(struct slice name)
 {
-    return UINT64_C(1) << ((name.length + ((unsigned char)name.at[0] | 0x20u)) % 64);
+    return name.length < HTTP1_NAME_SIEVED ? UINT64_MAX : http1_name_bit_of(name.at[0], name.at[2]);
 }
 
 /* Parses field lines up to and including the blank line that ends them. OK: *length is their

@@ -14,6 +14,14 @@
 #include <emmintrin.h>
 #endif
 
+#ifdef __SSE2__
+/* The sixteen bytes at `at`. */
+static inline __m128i scan_block(const char *at)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+#endif
+
 /* The first c or d in [at, end); NULL: neither occurs. */
 static inline const char *scan_either(const char *at, const char *end, char c, char d)
 {
@@ -21,7 +29,7 @@ static inline const char *scan_either(const char *at, const char *end, char c, c
     const __m128i all_c = _mm_set1_epi8(c);
     const __m128i all_d = _mm_set1_epi8(d);
     for (; end - at >= 16; at += 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i block = scan_block(at);
         int hits = _mm_movemask_epi8(
             _mm_or_si128(_mm_cmpeq_epi8(block, all_c), _mm_cmpeq_epi8(block, all_d)));
         if (hits != 0)
@@ -34,16 +42,22 @@ static inline const char *scan_either(const char *at, const char *end, char c, c
     return NULL;
 }
 
-/* The first c in [at, end); NULL: none. */
+/* The first c in [at, end); NULL: none. The last block overlaps the one before it, in which there
+ * was none, so that only what is shorter than a block as a whole needs a call. */
 static inline const char *scan_byte(const char *at, const char *end, char c)
 {
 #ifdef __SSE2__
-    const __m128i all_c = _mm_set1_epi8(c);
-    for (; end - at >= 16; at += 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
-        int hits = _mm_movemask_epi8(_mm_cmpeq_epi8(block, all_c));
-        if (hits != 0)
-            return at + __builtin_ctz((unsigned)hits);
+    if (end - at >= 16) {
+        const __m128i all_c = _mm_set1_epi8(c);
+        const char *last = end - 16;
+        for (;;) {
+            int hits = _mm_movemask_epi8(_mm_cmpeq_epi8(scan_block(at), all_c));
+            if (hits != 0)
+                return at + __builtin_ctz((unsigned)hits);
+            if (at == last)
+                return NULL;
+            at = last - at > 16 ? at + 16 : last;
+        }
     }
 #endif
     return at < end ? memchr(at, c, (size_t)(end - at)) : NULL;

@@ -38,7 +38,7 @@ static int set_up(void **state)
         .header_user_id = "",
         .header_request_id = "X-Request-ID",
         .header_correlation_id = "X-Correlation-ID",
-        .capture_request_headers = "Accept, X-Token",
+        .capture_request_headers = "Accept, X-Token, TE",
     };
     redact_init(&redact, &config);
     capture_init_request(&capture, &config);
@@ -55,7 +55,7 @@ static void a_named_header_is_found_in_any_case(void **state)
 static void nothing_is_made_of_other_headers(void **state)
 {
     (void)state;
-    /* The last has the length and first letter of a wanted one. */
+    /* The last has the length and first letters of a wanted one. */
     capture_from("Host: a\r\nUser-Agent: b\r\nx-request-at: 5\r\n\r\n");
     assert_null(span_next_entry(span.record, NULL));
 }
@@ -82,6 +82,17 @@ static void every_line_of_a_name_is_captured(void **state)
     expect_request_id("1");
 }
 
+static void a_name_too_short_for_the_sieve_is_captured(void **state)
+{
+    (void)state;
+    capture_from("Host: a\r\nte: trailers\r\n\r\n");
+    const struct span_entry *entry = span_next_entry(span.record, NULL);
+    assert_non_null(entry);
+    assert_true(slice_equal(span_entry_text(entry), SLICE_LITERAL("te\0trailers")));
+    capture_from("T:\n\n");
+    assert_null(span_next_entry(span.record, NULL));
+}
+
 static void a_secret_by_its_name_is_hidden(void **state)
 {
     (void)state;
@@ -98,6 +109,7 @@ int main(void)
         cmocka_unit_test(nothing_is_made_of_other_headers),
         cmocka_unit_test(a_listed_header_goes_by_its_own_name),
         cmocka_unit_test(every_line_of_a_name_is_captured),
+        cmocka_unit_test(a_name_too_short_for_the_sieve_is_captured),
         cmocka_unit_test(a_secret_by_its_name_is_hidden),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
