@@ -8,7 +8,7 @@
 
 /* No name of the table may be cut: it has to fit with its tag, its length and the tag after it;
  * the size of its NUL counts for one of these. (NULL has a size, too.) Where a longer name comes,
- * NAME_BYTES grows to 47. */
+ * NAME_BYTES grows by 16. */
 #define FITS(text) (sizeof(text) + 2 <= NAME_BYTES)
 #define ATTRIBUTE(identifier, type, stable, older, oldest)                                         \
     _Static_assert(FITS(stable) && FITS(older) && FITS(oldest), #identifier);

@@ -12,7 +12,7 @@
 
 #include "agent/attribute.h"
 
-#define NAME_BYTES 31
+#define NAME_BYTES 47
 #define NAMES_MOST 3
 
 struct name {
