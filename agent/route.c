@@ -40,6 +40,40 @@ static bool unreserved(int byte)
             c == '~');
 }
 
+/* Words of letters and [-_.] shorter than this are never values: too short for a token and, without
+ * digits, for a hash (route_segment.c). */
+#define WORD_BYTES 16
+
+enum { LETTER = 1, MARK = 2, SLASH = 4 };
+
+static const unsigned char classes[256] = {
+    ['a' ... 'z'] = LETTER, ['A' ... 'Z'] = LETTER, ['-'] = MARK,
+    ['_'] = MARK,           ['.'] = MARK,           ['/'] = SLASH,
+};
+
+/* A path that takes no thought, as most are: slashes and short words with a letter in each (which
+ * "." and ".." have not). It is normal, and it is its own route. */
+static bool is_plain(struct slice raw)
+{
+    size_t slash = 0; /* the last one */
+    unsigned seen = 0;
+    for (size_t i = 1; i < raw.length; i++) {
+        unsigned class = classes[(unsigned char)raw.at[i]];
+        if (class == 0)
+            return false;
+        if (class == SLASH) {
+            if (!(seen & LETTER) || i - slash > WORD_BYTES)
+                return false;
+            slash = i;
+            seen = 0;
+            continue;
+        }
+        seen |= class;
+    }
+    bool ends_with_slash = slash + 1 == raw.length;
+    return ends_with_slash || (seen & LETTER && raw.length - slash <= WORD_BYTES);
+}
+
 /* Without query, path parameters and repeated slashes; escapes that RFC 3986, 6.2.2.2 calls
  * needless are undone. */
 static void normalise(struct slice raw, struct path *path)
@@ -195,16 +229,22 @@ struct slice route_of(const struct route_patterns *patterns, struct route_set *s
 {
     if (!raw.length || raw.at[0] != '/')
         return SLICE_NONE;
+    bool plain = raw.length <= capacity && raw.length <= ROUTE_BYTES && is_plain(raw);
     struct path normal;
-    normalise(raw, &normal);
-    struct slice path = {normal.text, normal.length};
+    struct slice path = raw;
+    bool cut = false;
+    if (!plain) {
+        normalise(raw, &normal);
+        path = (struct slice){normal.text, normal.length};
+        cut = normal.cut;
+    }
     for (size_t i = 0; i < patterns->count; i++)
-        if (pattern_matches(patterns->list[i], path, normal.cut))
+        if (pattern_matches(patterns->list[i], path, cut))
             return patterns->list[i];
-    if (normal.cut)
+    if (cut)
         return SLICE_NONE;
 
-    struct slice route = guess(path, out, capacity);
+    struct slice route = plain ? raw : guess(path, out, capacity);
     if (!route.at || !route_set_has(set, route, admit))
         return SLICE_NONE;
     return slice_equal(route, raw) ? raw : route;

@@ -41,13 +41,15 @@ static uint64_t hash(uint64_t seed, struct slice text)
 {
     const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / golden ratio */
     uint64_t state = stir(seed ^ odd, text.length + odd);
-    while (text.length) {
-        uint64_t word = 0;
-        size_t length = text.length < sizeof word ? text.length : sizeof word;
-        memcpy(&word, text.at, length);
+    uint64_t word;
+    for (; text.length > sizeof word; text = slice_after(text, sizeof word)) {
+        memcpy(&word, text.at, sizeof word);
         state = stir(state ^ word, seed | 1) + odd;
-        text = slice_after(text, length);
     }
+    word = 0;
+    if (text.length)
+        memcpy(&word, text.at, text.length);
+    state = stir(state ^ word, seed | 1) + odd;
     state = stir(state, odd);
     return state ? state : 1;
 }

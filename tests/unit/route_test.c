@@ -50,6 +50,41 @@ static void values_in_a_path_become_placeholders(void **state)
     assert_true(vectors_each("route/guess.tsv", check_guess, &subject) > 60);
 }
 
+/* A needless escape leads every path to the long way; both have to come to the same. */
+static void a_plain_path_is_judged_as_any_other(void **state)
+{
+    (void)state;
+    static const char bytes[] = "//aBcdefz.-_.";
+    struct guarded storage;
+    struct subject subject = {.set = set_of(100000, &storage), .guarded = guarded_make(4096)};
+    uint32_t random = 1;
+    size_t plain = 0;
+    for (unsigned i = 0; i < 50000; i++) {
+        char plainly[64] = "/a";
+        char escaped[64] = "/%61";
+        size_t length = i % 40;
+        for (size_t at = 0; at < length; at++) {
+            random = random * 1664525u + 1013904223u;
+            char c = bytes[(random >> 16) % (sizeof bytes - 1 - i % 2 * 4)];
+            plainly[2 + at] = c;
+            escaped[4 + at] = c;
+        }
+        struct slice short_way =
+            guarded_copy(&subject.guarded, (struct slice){plainly, 2 + length});
+        struct slice long_way = {escaped, 4 + length};
+        char out[ROUTE_BYTES];
+        char other[ROUTE_BYTES];
+        struct slice found =
+            route_of(&subject.patterns, &subject.set, short_way, true, out, sizeof out);
+        struct slice same =
+            route_of(&subject.patterns, &subject.set, long_way, true, other, sizeof other);
+        assert_int_equal(found.at != NULL, same.at != NULL);
+        assert_true(slice_equal(found, same));
+        plain += found.at == short_way.at;
+    }
+    assert_true(plain > 1000);
+}
+
 static void check_pattern(const struct vectors_case *one, void *context)
 {
     struct subject *subject = context;
@@ -243,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_in_a_path_become_placeholders),
+        cmocka_unit_test(a_plain_path_is_judged_as_any_other),
         cmocka_unit_test(configured_patterns_come_first),
         cmocka_unit_test(patterns_that_can_not_be_used_are_counted),
         cmocka_unit_test(a_route_is_short_or_absent),
