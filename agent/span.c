@@ -42,9 +42,23 @@ static uint32_t room(const struct span *span)
     return used < span->capacity ? span->capacity - used : 0;
 }
 
+/* Fills the head of the entry that begins where the record ends, and lengthens the record. The
+ * entry is known to fit. */
+static inline struct span_entry *put_head(struct span_record *record, enum span_entry_kind kind,
+                                          unsigned number, uint32_t length)
+{
+    struct span_entry *entry = (struct span_entry *)((unsigned char *)record + record->length);
+    entry->number = (uint16_t)number;
+    entry->kind = (uint8_t)kind;
+    entry->reserved = 0;
+    entry->length = length;
+    record->length += (uint32_t)sizeof *entry + padded(length);
+    return entry;
+}
+
 /* An entry with an uninitialised payload of `length` bytes, or NULL where it does not fit. */
-static struct span_entry *append(struct span *span, enum span_entry_kind kind, unsigned number,
-                                 uint32_t length)
+static inline struct span_entry *append(struct span *span, enum span_entry_kind kind,
+                                        unsigned number, uint32_t length)
 {
     struct span_record *record = span->record;
     /* Both numbers are at most `capacity`, so this does not wrap. */
@@ -53,13 +67,7 @@ static struct span_entry *append(struct span *span, enum span_entry_kind kind, u
         record->dropped_attributes++;
         return NULL;
     }
-    struct span_entry *entry = (struct span_entry *)((unsigned char *)record + record->length);
-    entry->number = (uint16_t)number;
-    entry->kind = (uint8_t)kind;
-    entry->reserved = 0;
-    entry->length = length;
-    record->length += (uint32_t)sizeof *entry + padded(length);
-    return entry;
+    return put_head(record, kind, number, length);
 }
 
 /* The longest prefix of at most `limit` bytes that does not end inside a UTF-8 sequence. */
@@ -73,8 +81,9 @@ static uint32_t cut(struct slice text, uint32_t limit)
     return length;
 }
 
-static void append_parts(struct span *span, enum span_entry_kind kind, unsigned number,
-                         const struct slice *parts, size_t count)
+/* Parts that may have to be cut. */
+static void append_cut(struct span *span, enum span_entry_kind kind, unsigned number,
+                       const struct slice *parts, size_t count)
 {
     uint32_t limit = room(span) & ~7u;
     uint32_t length = 0;
@@ -96,19 +105,39 @@ static void append_parts(struct span *span, enum span_entry_kind kind, unsigned 
     }
 }
 
-/* Nearly every text is one piece and fits: that costs a quarter of what parts do. */
-static void append_text(struct span *span, enum span_entry_kind kind, unsigned number,
-                        struct slice text)
+/* Nearly every text fits: that is decided first and costs a fraction of what cutting does. `limit`
+ * is 0 where not even an empty entry fits, or a multiple of 8, so what fits does so padded. */
+static inline void append_parts(struct span *span, enum span_entry_kind kind, unsigned number,
+                                const struct slice *parts, size_t count)
+{
+    size_t limit = room(span);
+    size_t length = 0;
+    for (size_t i = 0; i < count && length < limit; i++)
+        length += parts[i].length;
+    if (length >= limit) {
+        append_cut(span, kind, number, parts, count);
+        return;
+    }
+    struct span_entry *entry = put_head(span->record, kind, number, (uint32_t)length);
+    unsigned char *at = entry->bytes;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].length)
+            memcpy(at, parts[i].at, parts[i].length);
+        at += parts[i].length;
+    }
+}
+
+static inline void append_text(struct span *span, enum span_entry_kind kind, unsigned number,
+                               struct slice text)
 {
     if (!text.at)
         return;
-    if (text.length > room(span)) {
-        append_parts(span, kind, number, &text, 1);
+    if (text.length >= room(span)) {
+        append_cut(span, kind, number, &text, 1);
         return;
     }
-    struct span_entry *entry = append(span, kind, number, (uint32_t)text.length);
-    if (entry && text.length)
-        memcpy(entry->bytes, text.at, text.length);
+    struct span_entry *entry = put_head(span->record, kind, number, (uint32_t)text.length);
+    memcpy(entry->bytes, text.at, text.length);
 }
 
 static void append_integer(struct span *span, enum span_entry_kind kind, unsigned number,

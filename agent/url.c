@@ -41,14 +41,18 @@ static bool parse_port(struct slice text, uint16_t *port)
     return true;
 }
 
+/* Bytes that no host holds. */
+static const bool not_in_host[256] = {
+    [0 ... ' '] = true, [0x7f] = true, ['@'] = true, ['/'] = true, ['?'] = true,
+    ['#'] = true,       ['\\'] = true, ['"'] = true, ['<'] = true, ['>'] = true,
+    [','] = true,       ['['] = true,  [']'] = true,
+};
+
 static bool is_host(struct slice text)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if ((c >= 0 && c <= ' ') || c == 0x7f || c == '@' || c == '/' || c == '?' || c == '#' ||
-            c == '\\' || c == '"' || c == '<' || c == '>' || c == ',' || c == '[' || c == ']')
+    for (size_t i = 0; i < text.length; i++)
+        if (not_in_host[(unsigned char)text.at[i]])
             return false;
-    }
     return text.length > 0;
 }
 
