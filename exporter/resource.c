@@ -43,6 +43,8 @@ static struct {
 static char *keep(struct slice text)
 {
     char scratch[UTF8_SCRATCH(1024)];
+    if (!text.at)
+        text = SLICE_LITERAL("");
     if (text.length > 1024)
         text.length = 1024;
     text = utf8_clean(text, SIZE_MAX, scratch);

@@ -1,109 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The agent from the seam to the ring: bytes go in through observe_*, records come out. No socket
- * is opened; descriptors are numbers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "agent/agent.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/counters.h"
-#include "agent/exchange.h"
-#include "agent/observe.h"
-
-#define FD 900
-
-static _Alignas(8) unsigned char memory[RING_RECORD_BYTES_MAX];
-
-static const char *from_environment(void *context, const char *name)
-{
-    (void)context;
-    static const char *const set[][2] = {
-        {"OTEL_AGENT_CAPTURE_REQUEST_HEADERS", "X-Tenant,Authorization"},
-        {"OTEL_AGENT_HTTP_ROUTES", "/shop/{name}"},
-    };
-    for (size_t i = 0; i < sizeof set / sizeof *set; i++)
-        if (strcmp(name, set[i][0]) == 0)
-            return set[i][1];
-    return NULL;
-}
-
-static int open_gate(void **state)
-{
-    (void)state;
-    if (!config_parse(&agent.config, from_environment, NULL, NULL))
-        return -1;
-    agent_open();
-    return agent_prepare() ? 0 : -1;
-}
-
-static const struct span_record *next_span(void)
-{
-    return ring_read(agent.region.ring, memory, sizeof memory) ? (struct span_record *)memory
-                                                               : NULL;
-}
-
-static int start_empty(void **state)
-{
-    (void)state;
-    connection_release(FD);
-    connection_release(FD + 1);
-    while (next_span())
-        ;
-    context_clear();
-    memset(&counters, 0, sizeof counters);
-    return 0;
-}
-
-static void accept_connection(int fd)
-{
-    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(4711)};
-    peer.sin_addr.s_addr = htonl(0xC0A80001); /* 192.168.0.1 */
-    socklen_t length = sizeof peer;
-    struct accepting accepting;
-    observe_accepting(&accepting, (struct sockaddr *)&peer, &length);
-    observe_accepted(&accepting, 3, fd);
-}
-
-static void receive(int fd, const char *text)
-{
-    observe_received(fd, text, (ssize_t)strlen(text), 0);
-}
-
-static void answer(int fd, const char *text)
-{
-    struct sending sending = observe_sending(fd);
-    observe_sent(&sending, text, (ssize_t)strlen(text));
-}
-
-static int64_t integer(const struct span_record *span, enum attribute attribute)
-{
-    int64_t value = -1;
-    span_find_integer(span, attribute, &value);
-    return value;
-}
-
-static void assert_text(struct slice found, const char *expected)
-{
-    char text[512] = "";
-    assert_true(found.length < sizeof text);
-    if (found.length)
-        memcpy(text, found.at, found.length);
-    assert_string_equal(text, expected);
-}
+/* Connections and exchanges: which bytes make which spans. */
+#include "tests/unit/seam.h"
 
 static void a_request_and_its_response_make_a_span(void **state)
 {
@@ -136,39 +33,6 @@ static void a_request_and_its_response_make_a_span(void **state)
     for (const struct span_entry *entry = span_next_entry(span, NULL); entry;
          entry = span_next_entry(span, entry))
         assert_null(memmem(entry->bytes, entry->length, "c2VjcmV0", 8));
-    assert_null(next_span());
-}
-
-static void an_incoming_traceparent_is_the_parent(void **state)
-{
-    (void)state;
-    accept_connection(FD);
-    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n"
-                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
-                "tracestate: a=1\r\ntracestate: b=2\r\nbaggage: user=7\r\n\r\n");
-    char carried[EXCHANGE_BAGGAGE_BYTES];
-    assert_int_equal(exchange_copy_tracestate(context_current(), carried), 7);
-    assert_memory_equal(carried, "a=1,b=2", 7);
-    assert_int_equal(exchange_copy_baggage(context_current(), carried), 6);
-    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
-    assert_int_equal(exchange_copy_tracestate(context_current(), carried), 0);
-
-    const struct span_record *span = next_span();
-    assert_non_null(span);
-    assert_int_equal(span->trace_id[0], 0x0a);
-    assert_int_equal(span->parent_id[0], 0xb7);
-    assert_int_equal(span->parent_remote, 1);
-}
-
-static void an_unsampled_parent_leaves_no_span_but_a_context(void **state)
-{
-    (void)state;
-    accept_connection(FD);
-    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n"
-                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n\r\n");
-    assert_int_equal(context_current()->span.trace_id[0], 0x0a);
-    assert_int_equal(context_current()->span.flags & TRACE_FLAG_SAMPLED, 0);
-    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
     assert_null(next_span());
 }
 
@@ -336,110 +200,6 @@ static void an_upgrade_ends_the_span(void **state)
     assert_int_equal(counters_get(&counters.connections_opaque), 0);
 }
 
-static void work_of_a_request_is_its_child(void **state)
-{
-    (void)state;
-    accept_connection(FD);
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    struct span_context self, parent;
-    assert_true(context_begin_span(&self, &parent));
-    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    const struct span_record *span = next_span();
-    assert_memory_equal(parent.span_id, span->span_id, 8);
-    assert_memory_equal(self.trace_id, span->trace_id, 16);
-    /* After the response, too, until this thread reads again. */
-    context_begin_span(&self, &parent);
-    assert_memory_equal(parent.span_id, span->span_id, 8);
-    receive(FD, "GET /half");
-    context_begin_span(&self, &parent);
-    assert_false(span_context_present(&parent));
-}
-
-static void a_client_connection_brings_its_context_back(void **state)
-{
-    (void)state;
-    accept_connection(FD);
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    struct context request = *context_current();
-    struct sockaddr_in peer = {.sin_family = AF_INET};
-    observe_connected(FD + 1, (struct sockaddr *)&peer, sizeof peer, 0);
-    context_clear();
-    answer(FD + 1, "x"); /* the first write belongs to whoever connected */
-    receive(FD + 1, "y");
-    assert_memory_equal(context_current(), &request, sizeof request);
-    context_clear();
-    answer(FD + 1, "x"); /* the second to whoever writes */
-    receive(FD + 1, "y");
-    assert_false(span_context_present(&context_current()->span));
-}
-
-static void the_loop_s_own_wait_clears_the_context(void **state)
-{
-    (void)state;
-    observe_waited(7);
-    accept_connection(FD);
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    observe_waited(8); /* a handler's private wait */
-    assert_true(span_context_present(&context_current()->span));
-    observe_waited(7);
-    assert_false(span_context_present(&context_current()->span));
-}
-
-static bool has_context(void)
-{
-    return span_context_present(&context_current()->span);
-}
-
-static void a_poll_that_holds_a_listener_is_the_loop_s(void **state)
-{
-    (void)state;
-    observe_listened(FD + 1, 0);
-    accept_connection(FD);
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 2}};
-    observe_polled(waits, 2, 0); /* a handler waits for its own client, or for anything else */
-    assert_true(has_context());
-    waits[1].fd = FD + 1;
-    observe_polled(waits, 2, -1); /* interrupted */
-    assert_true(has_context());
-    observe_polled(waits, 2, 0);
-    assert_false(has_context());
-}
-
-static void a_poll_that_holds_another_connection_is_the_loop_s(void **state)
-{
-    (void)state;
-    accept_connection(FD + 1);
-    accept_connection(FD);
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 1}};
-    observe_polled(waits, 1, 1);
-    assert_true(has_context());
-    observe_polled(waits, 2, 1);
-    assert_false(has_context());
-}
-
-static void a_select_tells_by_what_is_ready(void **state)
-{
-    (void)state;
-    observe_listened(FD + 1, 0);
-    accept_connection(FD);
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    fd_set ready;
-    FD_ZERO(&ready);
-    observe_selected(0, NULL, 0); /* a nap */
-    FD_SET(FD, &ready);
-    observe_selected(FD + 2, &ready, 1);
-    assert_true(has_context());
-    FD_SET(FD + 1, &ready);
-    observe_selected(FD + 2, &ready, 2);
-    assert_false(has_context());
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_true(has_context());
-    observe_selected(FD + 2, &ready, 0); /* timed out: for whom, is not known */
-    assert_false(has_context());
-}
-
 static void a_password_in_the_host_field_stays_inside(void **state)
 {
     (void)state;
@@ -533,11 +293,8 @@ static void a_head_over_the_limit_is_counted(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, start_empty)
     const struct CMUnitTest tests[] = {
         TEST(a_request_and_its_response_make_a_span),
-        TEST(an_incoming_traceparent_is_the_parent),
-        TEST(an_unsampled_parent_leaves_no_span_but_a_context),
         TEST(bytes_one_by_one_make_the_same_spans),
         TEST(pipelined_requests_are_answered_in_order),
         TEST(more_requests_than_the_pipeline_holds_are_counted),
@@ -549,12 +306,6 @@ int main(void)
         TEST(peeked_bytes_do_not_count),
         TEST(what_is_not_http_is_left_alone),
         TEST(an_upgrade_ends_the_span),
-        TEST(work_of_a_request_is_its_child),
-        TEST(a_client_connection_brings_its_context_back),
-        TEST(the_loop_s_own_wait_clears_the_context),
-        TEST(a_poll_that_holds_a_listener_is_the_loop_s),
-        TEST(a_poll_that_holds_another_connection_is_the_loop_s),
-        TEST(a_select_tells_by_what_is_ready),
         TEST(a_password_in_the_host_field_stays_inside),
         TEST(a_connection_may_move_between_threads),
         TEST(bytes_missed_in_the_middle_of_a_send_make_it_opaque),

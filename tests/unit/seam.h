@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/* seam.h - the agent from the seam to the ring, for tests: bytes go in through observe_*, records
+ * come out. No socket is opened; descriptors are numbers. A test group is set up by open_gate,
+ * each test by start_empty. */
+#ifndef TESTS_SEAM_H
+#define TESTS_SEAM_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/connection.h"
+#include "agent/context.h"
+#include "agent/counters.h"
+#include "agent/exchange.h"
+#include "agent/observe.h"
+
+#define FD 900
+
+static _Alignas(8) unsigned char memory[RING_RECORD_BYTES_MAX];
+
+static inline const char *from_environment(void *context, const char *name)
+{
+    (void)context;
+    static const char *const set[][2] = {
+        {"OTEL_AGENT_CAPTURE_REQUEST_HEADERS", "X-Tenant,Authorization"},
+        {"OTEL_AGENT_HTTP_ROUTES", "/shop/{name}"},
+    };
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++)
+        if (strcmp(name, set[i][0]) == 0)
+            return set[i][1];
+    return NULL;
+}
+
+static inline int open_gate(void **state)
+{
+    (void)state;
+    if (!config_parse(&agent.config, from_environment, NULL, NULL))
+        return -1;
+    agent_open();
+    return agent_prepare() ? 0 : -1;
+}
+
+static inline const struct span_record *next_span(void)
+{
+    return ring_read(agent.region.ring, memory, sizeof memory) ? (struct span_record *)memory
+                                                               : NULL;
+}
+
+static inline int start_empty(void **state)
+{
+    (void)state;
+    connection_release(FD);
+    connection_release(FD + 1);
+    while (next_span())
+        ;
+    context_clear();
+    memset(&counters, 0, sizeof counters);
+    return 0;
+}
+
+static inline void accept_connection(int fd)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(4711)};
+    peer.sin_addr.s_addr = htonl(0xC0A80001); /* 192.168.0.1 */
+    socklen_t length = sizeof peer;
+    struct accepting accepting;
+    observe_accepting(&accepting, (struct sockaddr *)&peer, &length);
+    observe_accepted(&accepting, 3, fd);
+}
+
+static inline void receive(int fd, const char *text)
+{
+    observe_received(fd, text, (ssize_t)strlen(text), 0);
+}
+
+static inline void answer(int fd, const char *text)
+{
+    struct sending sending = observe_sending(fd);
+    observe_sent(&sending, text, (ssize_t)strlen(text));
+}
+
+static inline int64_t integer(const struct span_record *span, enum attribute attribute)
+{
+    int64_t value = -1;
+    span_find_integer(span, attribute, &value);
+    return value;
+}
+
+static inline void assert_text(struct slice found, const char *expected)
+{
+    char text[512] = "";
+    assert_true(found.length < sizeof text);
+    if (found.length)
+        memcpy(text, found.at, found.length);
+    assert_string_equal(text, expected);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start_empty)
+
+#endif
