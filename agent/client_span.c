@@ -21,6 +21,7 @@ void client_span_lost(void)
 
 void client_span_begin(struct client_span *client)
 {
+    memset(&client->self, 0, sizeof client->self); /* no context where there is no memory */
     client->recorded = agent_prepare() && context_begin_span(&client->self, &client->parent);
     client->begun = true;
     client->start_ns = clock_monotonic_ns();

@@ -86,7 +86,7 @@ static void add_line(void *context, struct slice name, struct slice value)
 void curl_transfer_inject(struct curl_transfer *transfer, struct curl_handle *handle)
 {
     /* A proxy that only opens a tunnel is told nothing. */
-    if (handle->is_unified)
+    if (handle->is_unified || !span_context_present(&transfer->span.self))
         return;
     struct adding adding = {transfer, copy_nodes(transfer, handle->headers)};
     size_t theirs = adding.count;
