@@ -166,30 +166,30 @@ void observe_received_vector(int fd, const struct iovec *parts, int count, ssize
     errno = saved;
 }
 
-/* The control message after this one, or NULL. CMSG_NXTHDR() may be a function that musl lacks. */
-static const struct cmsghdr *next_control(const struct msghdr *message,
-                                          const struct cmsghdr *control)
-{
-    const char *end = (const char *)message->msg_control + message->msg_controllen;
-    const char *next = (const char *)control + CMSG_ALIGN(control->cmsg_len);
-    return next + sizeof *control <= end ? (const struct cmsghdr *)next : NULL;
-}
-
-/* Descriptors that came with a message are other processes' connections. */
+/* Descriptors that came with a message are other processes' connections. The messages are walked
+ * by hand: CMSG_NXTHDR() may be a function that musl lacks. */
 static void adopt_descriptors(const struct msghdr *message)
 {
-    for (const struct cmsghdr *control = CMSG_FIRSTHDR(message);
-         control && control->cmsg_len >= sizeof *control;
-         control = next_control(message, control)) {
-        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
+    const char *at = message->msg_control;
+    size_t left = message->msg_controllen;
+    struct cmsghdr control;
+    while (left >= sizeof control) {
+        memcpy(&control, at, sizeof control);
+        if (control.cmsg_len < sizeof control || control.cmsg_len > left)
+            return;
+        size_t rights = 0;
+        if (control.cmsg_level == SOL_SOCKET && control.cmsg_type == SCM_RIGHTS)
+            rights = (control.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < rights && agent_prepare(); i++) {
             int fd;
-            memcpy(&fd, CMSG_DATA(control) + i * sizeof fd, sizeof fd);
-            if (agent_prepare())
-                connection_open(fd, CONNECTION_UNKNOWN, NULL, 0);
+            memcpy(&fd, at + CMSG_LEN(0) + i * sizeof fd, sizeof fd);
+            connection_open(fd, CONNECTION_UNKNOWN, NULL, 0);
         }
+        size_t step = CMSG_ALIGN(control.cmsg_len);
+        if (step >= left)
+            return;
+        at += step;
+        left -= step;
     }
 }
 
