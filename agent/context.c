@@ -47,9 +47,8 @@ void context_waited(int epfd)
         context_clear();
 }
 
-bool context_begin_span(struct span_context *self, struct span_context *parent)
+bool context_identify(struct span_context *self, const struct span_context *parent)
 {
-    *parent = tl_thread.context.span;
     memset(self, 0, sizeof *self);
     bool root = !span_context_present(parent);
     if (root)
@@ -59,6 +58,12 @@ bool context_begin_span(struct span_context *self, struct span_context *parent)
     random_span_id(self->span_id);
     self->flags = sampler_flags(&agent.sampler, self->trace_id, root ? NULL : parent);
     return (self->flags & TRACE_FLAG_SAMPLED) != 0;
+}
+
+bool context_begin_span(struct span_context *self, struct span_context *parent)
+{
+    *parent = tl_thread.context.span;
+    return context_identify(self, parent);
 }
 
 void context_propagate(const struct span_context *self,

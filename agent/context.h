@@ -33,9 +33,11 @@ void context_clear(void);
 void context_request_read(void);
 void context_waited(int epfd);
 
-/* Ids and flags for a span that starts now on this thread: a child of the current context, or
- * the root of a new trace, for which the sampler is asked. `parent` is empty for a root. Returns
- * whether the span is recorded. */
+/* Ids and flags of a new span: a child of `parent`, or, where that is empty, the root of a new
+ * trace, for which the sampler is asked. Returns whether the span is recorded. */
+bool context_identify(struct span_context *self, const struct span_context *parent);
+
+/* The same for a span that starts now on this thread; `parent` is set to the current context. */
 bool context_begin_span(struct span_context *self, struct span_context *parent);
 
 /* The header lines that carry `self` to another process as the configured propagators say:

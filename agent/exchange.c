@@ -5,7 +5,6 @@
 #include "agent/connection.h"
 #include "agent/counters.h"
 #include "agent/propagation.h"
-#include "agent/random.h"
 #include "agent/server_span.h"
 #include "agent/slab.h"
 
@@ -126,18 +125,8 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
     struct span_context parent;
     read_parent(exchange, &request->fields, &parent);
     struct span_context *self = &exchange->self;
-    memset(self, 0, sizeof *self);
-    bool root = !span_context_present(&parent);
-    if (root)
-        random_trace_id(self->trace_id);
-    else
-        memcpy(self->trace_id, parent.trace_id, sizeof self->trace_id);
-    random_span_id(self->span_id);
-    self->flags = sampler_flags(&agent.sampler, self->trace_id, root ? NULL : &parent);
-
+    exchange->recording = context_identify(self, &parent);
     publish(exchange);
-
-    exchange->recording = (self->flags & TRACE_FLAG_SAMPLED) != 0;
     if (!exchange->recording)
         return exchange;
     span_begin(&exchange->span, exchange->record, sizeof exchange->record, SPAN_SCOPE_HTTP,
