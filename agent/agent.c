@@ -19,10 +19,12 @@
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES 4096
 
+enum preparation { PREPARED_NOT, PREPARED_NOW, PREPARED_DONE, PREPARED_FAILED };
+
 struct agent agent;
 
 static _Atomic bool gate;
-static _Atomic int prepared; /* 0: not yet; 1: by some thread, just now; 2: done; 3: failed */
+static _Atomic int prepared; /* enum preparation */
 static _Atomic bool exit_registered;
 static pid_t own_pid; /* written in the constructor and by a forked child before it has threads */
 static __thread bool tl_own_thread;
@@ -112,8 +114,8 @@ static bool take_memory(void)
 bool agent_prepare(void)
 {
     int state = atomic_load_explicit(&prepared, memory_order_acquire);
-    if (state != 0 || !atomic_compare_exchange_strong(&prepared, &state, 1))
-        return state == 2; /* 1: a thread that races with the first goes without */
+    if (state != PREPARED_NOT || !atomic_compare_exchange_strong(&prepared, &state, PREPARED_NOW))
+        return state == PREPARED_DONE; /* a thread that races with the first goes without */
 
     int saved = errno;
     compile_settings();
@@ -123,7 +125,7 @@ bool agent_prepare(void)
                   EXCHANGES, (long long)agent.config.max_queue_size);
     else if (agent.exporter.init)
         agent.exporter.init();
-    atomic_store_explicit(&prepared, done ? 2 : 3, memory_order_release);
+    atomic_store_explicit(&prepared, done ? PREPARED_DONE : PREPARED_FAILED, memory_order_release);
     errno = saved;
     return done;
 }
@@ -136,7 +138,7 @@ void agent_listen(void)
 
 bool agent_is_prepared(void)
 {
-    return atomic_load_explicit(&prepared, memory_order_acquire) == 2;
+    return atomic_load_explicit(&prepared, memory_order_acquire) == PREPARED_DONE;
 }
 
 static void at_exit(void)

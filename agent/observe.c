@@ -32,9 +32,8 @@ void observe_accepting(struct accepting *accepting, struct sockaddr *address, so
     accepting->length = &accepting->own_length;
 }
 
-void observe_accepted(const struct accepting *accepting, int listener, int made)
+void observe_accepted(const struct accepting *accepting, int made)
 {
-    (void)listener;
     if (made < 0)
         return;
     int saved = errno;
@@ -228,7 +227,7 @@ static void client_writes(struct connection *connection, int fd)
 
 struct sending observe_sending(int fd)
 {
-    struct sending sending = {NULL, 0, fd};
+    struct sending sending = {NULL, 0};
     struct connection *connection = connection_of(fd);
     if (!connection)
         return sending;

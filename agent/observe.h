@@ -32,7 +32,7 @@ struct accepting {
     struct sockaddr_storage own;
 };
 void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length);
-void observe_accepted(const struct accepting *accepting, int listener, int made);
+void observe_accepted(const struct accepting *accepting, int made);
 
 /* connect() returned `result` (0, or -1 with errno, EINPROGRESS included). */
 void observe_connected(int fd, const struct sockaddr *address, socklen_t length, int result);
@@ -66,7 +66,6 @@ void observe_received_unseen(int fd, ssize_t received);
 struct sending {
     struct connection *connection; /* NULL: nothing to do at the end */
     uint64_t time_ns;
-    int fd;
 };
 struct sending observe_sending(int fd);
 void observe_sent(struct sending *sending, const void *bytes, ssize_t sent);

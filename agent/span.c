@@ -19,7 +19,6 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
     struct span_record *record = memory;
     span->record = record;
     span->capacity = capacity & ~7u;
-    span->in_event = false;
 
     memset(record, 0, sizeof *record);
     record->length = sizeof *record;
@@ -213,7 +212,6 @@ void span_error(struct span *span, struct slice message)
 
 void span_event(struct span *span, enum event event, uint64_t time_ns)
 {
-    span->in_event = true;
     append_integer(span, SPAN_ENTRY_EVENT, event, (int64_t)time_ns);
 }
 

@@ -77,7 +77,6 @@ struct span_entry {
 struct span {
     struct span_record *record;
     uint32_t capacity; /* bytes at record */
-    bool in_event;     /* attribute entries now belong to an event */
 };
 
 /* Begins a record in `memory` (8-byte aligned, at least 256 bytes; it must outlive the span).

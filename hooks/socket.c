@@ -36,7 +36,7 @@ EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
     struct accepting accepting;
     observe_accepting(&accepting, address, length);
     int made = real.accept(fd, accepting.address, accepting.length);
-    observe_accepted(&accepting, fd, made);
+    observe_accepted(&accepting, made);
     return made;
 }
 
@@ -45,7 +45,7 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flag
     struct accepting accepting;
     observe_accepting(&accepting, address, length);
     int made = real.accept4(fd, accepting.address, accepting.length, flags);
-    observe_accepted(&accepting, fd, made);
+    observe_accepted(&accepting, made);
     return made;
 }
 

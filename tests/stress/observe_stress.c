@@ -29,7 +29,7 @@ static void accept_one(int fd)
 {
     struct accepting accepting;
     observe_accepting(&accepting, NULL, NULL);
-    observe_accepted(&accepting, 3, fd);
+    observe_accepted(&accepting, fd);
 }
 
 static void send_text(int fd, const char *text, size_t length)

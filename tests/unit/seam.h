@@ -79,7 +79,7 @@ static inline void accept_connection(int fd)
     socklen_t length = sizeof peer;
     struct accepting accepting;
     observe_accepting(&accepting, (struct sockaddr *)&peer, &length);
-    observe_accepted(&accepting, 3, fd);
+    observe_accepted(&accepting, fd);
 }
 
 static inline void receive(int fd, const char *text)
