@@ -109,6 +109,17 @@ void connection_unclaim(struct connection *connection, struct direction *directi
         finish(connection);
 }
 
+bool connection_add_reference(struct connection *connection)
+{
+    uint32_t count = atomic_load_explicit(&connection->references, memory_order_relaxed);
+    while (count != 0)
+        /* Acquire pairs with the release in connection_reset(). */
+        if (atomic_compare_exchange_weak_explicit(&connection->references, &count, count + 1,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 void connection_drop_reference(struct connection *connection)
 {
     if (atomic_fetch_sub_explicit(&connection->references, 1, memory_order_acq_rel) != 1)

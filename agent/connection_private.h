@@ -9,6 +9,10 @@
 /* A taken slot becomes a connection with one descriptor. */
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role);
 
+/* One descriptor more. False where the last one has gone: it must not come back to life, because
+ * its slot may be given to another. */
+bool connection_add_reference(struct connection *connection);
+
 /* One descriptor less; with the last the connection is over, by this thread or, where another
  * thread is at work on it, by that one when it is done. */
 void connection_drop_reference(struct connection *connection);

@@ -135,11 +135,16 @@ void connection_share(int from, int to)
     struct connection *connection = connection_of(from);
     if (from == to)
         return;
-    if (!connection) {
+    if (!connection || !connection_add_reference(connection)) {
         connection_release(to);
         return;
     }
-    atomic_fetch_add_explicit(&connection->references, 1, memory_order_relaxed);
+    /* Closed and made anew in between, it may be another descriptor's by now. */
+    if (connection_of(from) != connection) {
+        connection_drop_reference(connection);
+        connection_release(to);
+        return;
+    }
     attach(to, connection);
 }
 
