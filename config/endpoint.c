@@ -50,11 +50,20 @@ static bool readable_port(struct piece port)
     return number >= 1 && number <= 65535;
 }
 
+/* A path with a name in it. */
+static bool readable_socket(struct piece path)
+{
+    size_t slashes = 0;
+    while (slashes < path.length && path.at[slashes] == '/')
+        slashes++;
+    return slashes > 0 && slashes < path.length;
+}
+
 /* [userinfo@]host[:port] (RFC 3986, 3.2). */
 static bool readable_authority(struct piece text)
 {
-    size_t at = piece_find(text, '@');
-    if (at < text.length)
+    /* The last @ ends the user information: a password may hold one that nobody escaped. */
+    for (size_t at; (at = piece_find(text, '@')) < text.length;)
         text = (struct piece){text.at + at + 1, text.length - at - 1};
     size_t host = piece_find(text, ':');
     if (text.length && text.at[0] == '[') {
@@ -78,7 +87,7 @@ bool endpoint_readable(struct piece text)
     if (!plain_characters(text))
         return false;
     if (scheme && piece_is(piece_of(scheme), "unix://"))
-        return rest.length > 1 && rest.at[0] == '/';
+        return readable_socket(rest);
     return readable_authority((struct piece){rest.at, authority_length(rest)});
 }
 
