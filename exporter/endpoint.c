@@ -40,7 +40,7 @@ static bool parse_unix(struct endpoint *endpoint, struct slice path)
     struct slice suffix = SLICE_LITERAL(TRACES_PATH);
     while (slice_starts(path, SLICE_LITERAL("//")))
         path = slice_after(path, 1);
-    if (slice_ends(path, suffix))
+    if (path.length > suffix.length && slice_ends(path, suffix))
         path.length -= suffix.length;
     endpoint->scheme = ENDPOINT_UNIX;
     if (path.length < 2 || path.at[0] != '/' ||
@@ -100,10 +100,11 @@ bool endpoint_parse(struct endpoint *endpoint, const char *url)
     if (!parse_authority(endpoint, authority))
         return false;
 
-    if (target.length && target.at[0] == '?')
-        return false;
-    if (!copy(endpoint->target, sizeof endpoint->target,
-              target.length ? target : SLICE_LITERAL("/")))
+    /* An empty path is a slash where a query follows, too (RFC 9112, 3.2.1). */
+    char *into = endpoint->target;
+    if (!slice_starts(target, SLICE_LITERAL("/")))
+        *into++ = '/';
+    if (!copy(into, sizeof endpoint->target - (size_t)(into - endpoint->target), target))
         return false;
     bool v6 = strchr(endpoint->host, ':') != NULL;
     snprintf(endpoint->shown, sizeof endpoint->shown, "%s://%s%.255s%s:%u%.200s",
