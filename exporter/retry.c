@@ -4,6 +4,7 @@
 #define FIRST_WAIT_MS   1000
 #define LONGEST_WAIT_MS 5000
 #define DAY_S           INT64_C(86400)
+#define YEAR_S          INT64_C(31556952) /* on average */
 
 static bool retryable(const struct retry_attempt *attempt)
 {
@@ -116,8 +117,8 @@ static int64_t parse_date(struct slice text, int64_t unix_s)
         month = take_month(&text);
         skip(&text, " -");
         year = take_number(&text, 4);
-        if (year >= 0 && year < 100) /* within 50 years from now (RFC 9110, 5.6.7) */
-            year += year + 2000 > 1970 + unix_s / (DAY_S * 365) + 50 ? 1900 : 2000;
+        if (year >= 0 && year < 100) /* the last such year within 50 from now (RFC 9110, 5.6.7) */
+            year += (1970 + unix_s / YEAR_S + 50 - year) / 100 * 100;
         if (!take_time(&text, &seconds))
             return -1;
     }
