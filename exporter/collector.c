@@ -6,22 +6,8 @@
 
 #include "agent/clock.h"
 #include "agent/log.h"
-#include "exporter/otlp.pb-c.h"
+#include "exporter/response.h"
 #include "exporter/retry.h"
-
-#define ANSWER_ARENA_BYTES ((size_t)8 << 20) /* for answers of up to 4 MiB */
-#define ANSWER_ARENA_KEPT  ((size_t)65536)
-
-static void *take(void *arena, size_t bytes)
-{
-    return arena_take(arena, bytes);
-}
-
-static void give_back(void *arena, void *memory)
-{
-    (void)arena; /* reset as a whole */
-    (void)memory;
-}
 
 /* Stands in where no transport speaks the endpoint's scheme. */
 static void no_preparation(struct transport *transport)
@@ -120,26 +106,9 @@ static const char *advice(enum transport_outcome outcome, int status)
     }
 }
 
-/* The message of an error answer: a google.rpc.Status by the protocol, often plain text. */
-static void describe(struct collector *collector, struct slice body, char *into, size_t capacity)
-{
-    into[0] = '\0';
-    ProtobufCAllocator allocator = {take, give_back, &collector->answer};
-    arena_reset(&collector->answer, ANSWER_ARENA_KEPT);
-    if (!body.length || !arena_map(&collector->answer, ANSWER_ARENA_BYTES))
-        return;
-    Otlp__Failure *failure =
-        otlp__failure__unpack(&allocator, body.length, (const uint8_t *)body.at);
-    struct slice message = failure && failure->message[0] ? slice_of(failure->message) : body;
-    if (message.length > 100)
-        message.length = 100;
-    snprintf(into, capacity, ": %.*s", (int)message.length, message.at);
-}
-
 static void say_failure(struct collector *collector, enum transport_outcome outcome,
                         const struct transport_answer *answer)
 {
-    char detail[128] = "";
     if (collector->failing)
         return;
     collector->failing = true;
@@ -150,9 +119,11 @@ static void say_failure(struct collector *collector, enum transport_outcome outc
                   answer->error, advice(outcome, 0));
         return;
     }
-    describe(collector, answer->body, detail, sizeof detail);
-    log_write(LOG_WARN, "can't export spans to %s: HTTP status %d%s; %s", collector->endpoint.shown,
-              answer->status, detail, advice(outcome, answer->status));
+    struct slice message = response_failure(&collector->answer, answer->body);
+    log_write(LOG_WARN, "can't export spans to %s: HTTP status %d%s%.*s; %s",
+              collector->endpoint.shown, answer->status, message.length ? ": " : "",
+              (int)message.length, message.length ? message.at : "",
+              advice(outcome, answer->status));
 }
 
 static void say_recovery(struct collector *collector)
@@ -166,30 +137,17 @@ static void say_recovery(struct collector *collector)
               (unsigned long long)collector->dropped_since);
 }
 
-/* Spans refused in a success. A body that is not a response (some backends answer in JSON, or
- * with a text) says nothing about spans, so nothing was refused. */
+/* Spans refused in a success. */
 static uint64_t read_rejected(struct collector *collector, struct slice body, unsigned spans)
 {
-    ProtobufCAllocator allocator = {take, give_back, &collector->answer};
-    arena_reset(&collector->answer, ANSWER_ARENA_KEPT);
-    if (!body.length || !arena_map(&collector->answer, ANSWER_ARENA_BYTES))
-        return 0;
-    Otlp__Response *response =
-        otlp__response__unpack(&allocator, body.length, (const uint8_t *)body.at);
-    if (!response || !response->partial_success)
-        return 0;
-    const Otlp__PartialSuccess *partial = response->partial_success;
-    bool says_something = partial->rejected_spans > 0 || partial->error_message[0];
-    if (says_something && !collector->partial_said) {
+    struct response response = response_read(&collector->answer, body, spans);
+    if ((response.rejected || response.message[0]) && !collector->partial_said) {
         collector->partial_said = true;
-        log_write(LOG_WARN, "the collector at %s refused %lld of %u spans: %s",
-                  collector->endpoint.shown, (long long)partial->rejected_spans, spans,
-                  partial->error_message);
+        log_write(LOG_WARN, "the collector at %s refused %llu of %u spans: %s",
+                  collector->endpoint.shown, (unsigned long long)response.rejected, spans,
+                  response.message);
     }
-    if (partial->rejected_spans <= 0)
-        return 0;
-    uint64_t rejected = (uint64_t)partial->rejected_spans;
-    return rejected < spans ? rejected : spans;
+    return response.rejected;
 }
 
 static bool wants_gzip(const struct collector *collector)
