@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #define HEAD_BYTES_MOST ((size_t)65536)
+#define LINE_BYTES_MOST ((size_t)4096)    /* of a chunk's size, with its extensions */
 #define BODY_BYTES_MOST ((size_t)1 << 30) /* keeps sums of sizes far from overflow */
 
 struct head {
@@ -13,6 +14,7 @@ struct head {
     bool has_length;
     size_t content_length;
     bool chunked;
+    bool unframed; /* the body's end can't be known */
     bool keep;
 };
 
@@ -78,15 +80,14 @@ static bool parse_field(struct slice line, struct head *head)
             head->keep = true;
     }
     if (slice_equal_nocase(name, SLICE_LITERAL("transfer-encoding"))) {
-        if (!slice_equal_nocase(value, SLICE_LITERAL("chunked")))
-            return false; /* not asked for, and its end could not be found */
+        /* Another coding was not asked for; twice chunked is none (RFC 9112, 6.1). */
+        head->unframed |= head->chunked || !slice_equal_nocase(value, SLICE_LITERAL("chunked"));
         head->chunked = true;
     }
     if (slice_equal_nocase(name, SLICE_LITERAL("content-length"))) {
         size_t length;
-        if (!parse_number(value, 10, &length) ||
-            (head->has_length && length != head->content_length))
-            return false;
+        head->unframed |= !parse_number(value, 10, &length) ||
+                          (head->has_length && length != head->content_length);
         head->has_length = true;
         head->content_length = length;
     }
@@ -116,44 +117,76 @@ static enum answer_result parse_head(struct slice bytes, struct head *head)
             return ANSWER_BAD;
         if (!line.length) {
             head->length = (size_t)(rest.at - bytes.at);
-            return ANSWER_DONE;
+            return head->length > HEAD_BYTES_MOST ? ANSWER_BAD : ANSWER_DONE;
         }
     }
     return bytes.length > HEAD_BYTES_MOST ? ANSWER_BAD : ANSWER_MORE;
+}
+
+/* As take_line(), for a line of at most `most` bytes. A longer one is refused however much of it
+ * has come: the pieces that it came in must not matter. */
+static enum answer_result take_bounded(struct slice *rest, struct slice *line, size_t most)
+{
+    size_t before = rest->length;
+    bool complete = take_line(rest, line);
+    if ((complete ? before - rest->length : before) > most)
+        return ANSWER_BAD;
+    return complete ? ANSWER_DONE : ANSWER_MORE;
+}
+
+/* Takes one chunk off, its size and line endings too. `*chunk` is empty for the last one, whose
+ * trailer follows. */
+static enum answer_result take_chunk(struct slice *rest, struct slice *chunk)
+{
+    struct slice line;
+    enum answer_result result = take_bounded(rest, &line, LINE_BYTES_MOST);
+    if (result != ANSWER_DONE)
+        return result;
+    line.length = slice_find(line, ';');
+    *chunk = (struct slice){rest->at, 0};
+    if (!parse_number(slice_trim(line), 16, &chunk->length))
+        return ANSWER_BAD;
+    if (chunk->length == 0)
+        return ANSWER_DONE;
+    if (rest->length < chunk->length)
+        return ANSWER_MORE;
+    *rest = slice_after(*rest, chunk->length);
+    if (rest->length < 2 && (rest->length == 0 || rest->at[0] == '\r'))
+        return ANSWER_MORE;
+    return take_line(rest, &line) && !line.length ? ANSWER_DONE : ANSWER_BAD;
+}
+
+static enum answer_result take_trailer(struct slice *rest)
+{
+    struct slice line;
+    size_t left = HEAD_BYTES_MOST;
+    do {
+        size_t before = rest->length;
+        enum answer_result result = take_bounded(rest, &line, left);
+        if (result != ANSWER_DONE)
+            return result;
+        left -= before - rest->length;
+    } while (line.length);
+    return ANSWER_DONE;
 }
 
 /* Walks chunks; copies them together at `into` if that is not NULL. */
 static enum answer_result parse_chunks(struct slice bytes, char *into, size_t *body, size_t *used)
 {
     struct slice rest = bytes;
-    struct slice line;
+    struct slice chunk;
     *body = 0;
-    for (;;) {
-        size_t size;
-        if (!take_line(&rest, &line))
-            return rest.length > 4096 ? ANSWER_BAD : ANSWER_MORE;
-        line.length = slice_find(line, ';');
-        if (!parse_number(slice_trim(line), 16, &size))
-            return ANSWER_BAD;
-        if (size == 0)
-            break;
-        if (rest.length < size)
-            return ANSWER_MORE;
+    do {
+        enum answer_result result = take_chunk(&rest, &chunk);
+        if (result != ANSWER_DONE)
+            return result;
         if (into)
-            memmove(into + *body, rest.at, size);
-        *body += size;
-        rest = slice_after(rest, size);
-        if (rest.length < 2 && (rest.length == 0 || rest.at[0] == '\r'))
-            return ANSWER_MORE;
-        if (!take_line(&rest, &line) || line.length)
-            return ANSWER_BAD;
-    }
-    do { /* trailer fields */
-        if (!take_line(&rest, &line))
-            return rest.length > HEAD_BYTES_MOST ? ANSWER_BAD : ANSWER_MORE;
-    } while (line.length);
+            memmove(into + *body, chunk.at, chunk.length);
+        *body += chunk.length;
+    } while (chunk.length);
+    enum answer_result result = take_trailer(&rest);
     *used = (size_t)(rest.at - bytes.at);
-    return ANSWER_DONE;
+    return result;
 }
 
 static enum answer_result parse_body(const struct head *head, char *at, size_t length, bool ended,
@@ -165,6 +198,8 @@ static enum answer_result parse_body(const struct head *head, char *at, size_t l
         answer->body = (struct slice){at, 0};
         return ANSWER_DONE;
     }
+    if (head->unframed)
+        return ANSWER_BAD;
     if (head->chunked) {
         enum answer_result result = parse_chunks((struct slice){at, length}, NULL, &body, &used);
         if (result != ANSWER_DONE)
@@ -191,6 +226,7 @@ enum answer_result answer_parse(char *bytes, size_t length, bool ended, struct a
 {
     struct head head;
     size_t at = 0;
+    *answer = (struct answer){0};
     do {
         enum answer_result result = parse_head((struct slice){bytes + at, length - at}, &head);
         if (result != ANSWER_DONE)

@@ -15,15 +15,16 @@
 enum answer_result { ANSWER_DONE, ANSWER_MORE, ANSWER_BAD };
 
 struct answer {
-    int status;               /* 200..999: interim answers (1xx) are passed over */
+    int status;               /* 200..999: interim answers (1xx) are passed over; 0: no head yet */
     struct slice retry_after; /* the field's value; absent: none */
     struct slice body;        /* chunks are joined in place */
     size_t consumed;          /* bytes of the buffer that belong to the answer */
     bool reusable;            /* the connection may carry another request */
 };
 
-/* `ended`: the peer has closed, no more will come. Only where the result is ANSWER_DONE is
- * `answer` filled, and only then have bytes been moved. */
+/* `ended`: the peer has closed, no more will come. Bytes are moved only where the result is
+ * ANSWER_DONE. With any result `status` and `retry_after` are set as soon as the head is there,
+ * because they hold even where its body never comes, or is framed in a way nobody can read. */
 enum answer_result answer_parse(char *bytes, size_t length, bool ended, struct answer *answer);
 
 #endif

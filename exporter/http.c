@@ -22,18 +22,19 @@
 #define ANSWER_BYTES_KEPT      ((size_t)65536)
 #define FAILURES_BEFORE_LOOKUP 3
 
-/* Waits for the socket; false when the post's time is over (errno ETIMEDOUT). */
-static bool wait_for(int fd, short events, const struct transport_post *post)
+/* Waits for the socket: the events that are there, or 0 when the post's time is over (errno
+ * ETIMEDOUT). */
+static short wait_for(int fd, short events, const struct transport_post *post)
 {
     for (;;) {
         int left = transport_left_ms(post);
         if (left == 0) {
             errno = ETIMEDOUT;
-            return false;
+            return 0;
         }
         struct pollfd wait = {.fd = fd, .events = events};
         if (poll(&wait, 1, left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS) > 0)
-            return true;
+            return wait.revents;
     }
 }
 
@@ -143,6 +144,30 @@ static void advance(struct msghdr *message, size_t sent)
     }
 }
 
+/* Whether what the collector says while we still send ends the exchange; interim answers do not. */
+static bool is_answered(struct http *http)
+{
+    struct answer parsed;
+    if (!arena_map(&http->buffer, ANSWER_BYTES_MOST))
+        return false;
+    char *bytes = (char *)http->buffer.base;
+    ssize_t peeked = recv(http->fd, bytes, ANSWER_BYTES_MOST, MSG_PEEK | MSG_DONTWAIT);
+    return peeked <= 0 || answer_parse(bytes, (size_t)peeked, false, &parsed) == ANSWER_BAD ||
+           parsed.status != 0;
+}
+
+/* Waits until the collector takes more. A collector that answers before it has taken all (413,
+ * say) may never take the rest: then false, and errno is EPIPE. */
+static bool wait_to_send(struct http *http, const struct transport_post *post)
+{
+    short ready = wait_for(http->fd, POLLOUT | POLLIN, post);
+    if (ready == POLLIN && is_answered(http)) {
+        errno = EPIPE;
+        return false;
+    }
+    return ready && (ready != POLLIN || wait_for(http->fd, POLLOUT, post));
+}
+
 static bool send_all(struct http *http, const struct transport_post *post)
 {
     char last[80];
@@ -160,7 +185,7 @@ static bool send_all(struct http *http, const struct transport_post *post)
         if (sent >= 0)
             advance(&message, (size_t)sent);
         else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            if (!wait_for(http->fd, POLLOUT, post))
+            if (!wait_to_send(http, post))
                 return false;
         } else if (errno != EINTR)
             return false;
@@ -183,39 +208,45 @@ static enum transport_outcome not_http(struct transport_answer *answer, const ch
                : fail(answer, TRANSPORT_REFUSED, "the answer is not HTTP/1.1", "");
 }
 
-/* Receives the answer. `*received`: whether any byte of it came. */
-static enum transport_outcome receive(struct http *http, const struct transport_post *post,
-                                      struct transport_answer *answer, bool *received)
+/* Adds what has come to the buffer, waiting for it if nothing has: as recv(). The clock is asked
+ * each time, because a collector that never stops talking leaves nothing to wait for. */
+static ssize_t receive_more(struct http *http, const struct transport_post *post)
 {
-    size_t length = 0;
-    arena_reset(&http->buffer, ANSWER_BYTES_KEPT);
-    if (!arena_map(&http->buffer, ANSWER_BYTES_MOST))
-        return fail(answer, TRANSPORT_FAILED, "no memory", "");
+    for (;;) {
+        if (transport_left_ms(post) == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        ssize_t got = recv(http->fd, http->buffer.base + http->buffer.used,
+                           ANSWER_BYTES_MOST - http->buffer.used, MSG_DONTWAIT);
+        if (got >= 0)
+            http->buffer.used += (size_t)got;
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+            return got;
+        if (errno != EINTR && !wait_for(http->fd, POLLIN, post))
+            return -1;
+    }
+}
+
+/* Receives an answer, or as much of one as there will be: `parsed` then has a status if its head
+ * was whole. */
+static enum transport_outcome receive_parsed(struct http *http, const struct transport_post *post,
+                                             struct transport_answer *answer, struct answer *parsed)
+{
     char *bytes = (char *)http->buffer.base;
     for (;;) {
-        ssize_t got = recv(http->fd, bytes + length, ANSWER_BYTES_MOST - length, MSG_DONTWAIT);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            if (wait_for(http->fd, POLLIN, post))
-                continue;
+        ssize_t got = receive_more(http, post);
+        if (got < 0 && errno == ETIMEDOUT)
             return fail(answer, TRANSPORT_FAILED, "no answer in time", "");
-        }
         if (got < 0)
             return fail(answer, TRANSPORT_FAILED, "connection lost: ", failure_text(errno));
-        length += (size_t)got;
-        http->buffer.used = length;
-        *received = length > 0;
+        size_t length = http->buffer.used;
         if (length == 0)
             return fail(answer, TRANSPORT_FAILED, "connection closed without an answer", "");
 
-        struct answer parsed;
-        enum answer_result result = answer_parse(bytes, length, got == 0, &parsed);
+        enum answer_result result = answer_parse(bytes, length, got == 0, parsed);
         if (result == ANSWER_DONE) {
-            answer->status = parsed.status;
-            answer->retry_after = parsed.retry_after;
-            answer->body = parsed.body;
-            if (!parsed.reusable || parsed.consumed != length || got == 0)
+            if (!parsed->reusable || parsed->consumed != length || got == 0)
                 http_close(&http->transport);
             return TRANSPORT_ANSWERED;
         }
@@ -229,6 +260,25 @@ static enum transport_outcome receive(struct http *http, const struct transport_
     }
 }
 
+/* A status that has come holds, whatever becomes of the body behind it: to send spans again
+ * that the collector has accepted would double them, and to send again what it will not have is
+ * of no use. */
+static enum transport_outcome receive(struct http *http, const struct transport_post *post,
+                                      struct transport_answer *answer)
+{
+    struct answer parsed = {0};
+    arena_reset(&http->buffer, ANSWER_BYTES_KEPT);
+    if (!arena_map(&http->buffer, ANSWER_BYTES_MOST))
+        return fail(answer, TRANSPORT_FAILED, "no memory", "");
+    enum transport_outcome outcome = receive_parsed(http, post, answer, &parsed);
+    answer->status = parsed.status;
+    answer->retry_after = parsed.retry_after;
+    answer->body = outcome == TRANSPORT_ANSWERED ? parsed.body : SLICE_NONE;
+    if (outcome != TRANSPORT_ANSWERED)
+        http_close(&http->transport);
+    return parsed.status ? TRANSPORT_ANSWERED : outcome;
+}
+
 static enum transport_outcome http_post(struct transport *transport,
                                         const struct transport_post *post,
                                         struct transport_answer *answer)
@@ -237,7 +287,6 @@ static enum transport_outcome http_post(struct transport *transport,
     *answer = (struct transport_answer){0};
     for (;;) {
         bool kept = is_usable(http);
-        bool received = false;
         if (!kept && !connect_any(http, post))
             return fail(answer, TRANSPORT_FAILED,
                         http->addresses.count ? "" : "host name not found: ",
@@ -250,12 +299,14 @@ static enum transport_outcome http_post(struct transport *transport,
             return fail(answer, TRANSPORT_FAILED, "request not taken in time", "");
         }
         /* A server may refuse a body before it has read it all: its answer still counts. */
-        enum transport_outcome outcome = receive(http, post, answer, &received);
+        enum transport_outcome outcome = receive(http, post, answer);
+        bool received = http->buffer.used > 0;
+        if (!sent) /* half a request lies on it */
+            http_close(transport);
         if (outcome == TRANSPORT_ANSWERED)
             return outcome;
         if (!sent && !received)
             fail(answer, outcome, "connection lost: ", failure_text(error));
-        http_close(transport);
         /* A kept connection that the server was about to close: a new one tells. */
         if (!kept || received || transport_left_ms(post) == 0)
             return outcome;

@@ -26,21 +26,47 @@ static bool readable(struct server *server, int fd)
     return false;
 }
 
-static bool read_request(struct server *server, int fd)
+/* Waits until the peer takes more; false once it has gone, or the test is over. */
+static bool writable(struct server *server, int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    while (!server->ending)
+        if (poll(&wait, 1, 5) > 0)
+            return true;
+    return false;
+}
+
+/* Until the peer goes, or the test is over; what it still sends is left unread. */
+static void hang(struct server *server, int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLRDHUP};
+    while (!server->ending && poll(&wait, 1, 5) == 0)
+        continue;
+}
+
+/* The bytes of the body that follows, -1 at the end of the connection. */
+static long read_head(struct server *server, int fd)
 {
     size_t length = 0;
     char *end = NULL;
     char head[sizeof server->head] = "";
     while (!end) {
         if (!readable(server, fd) || recv(fd, head + length, 1, 0) <= 0)
-            return false;
+            return -1;
         length++;
         assert(length < sizeof head);
         end = strstr(head, "\r\n\r\n");
     }
     const char *field = strstr(head, "Content-Length: ");
     assert(field);
-    size_t bytes = strtoul(field + 16, NULL, 10);
+    pthread_mutex_lock(&lock);
+    memcpy(server->head, head, sizeof head);
+    pthread_mutex_unlock(&lock);
+    return strtol(field + 16, NULL, 10);
+}
+
+static bool read_body(struct server *server, int fd, size_t bytes)
+{
     char *body = malloc(bytes + 1);
     for (size_t at = 0; at < bytes;) {
         ssize_t got = readable(server, fd) ? recv(fd, body + at, bytes - at, 0) : 0;
@@ -51,7 +77,6 @@ static bool read_request(struct server *server, int fd)
         at += (size_t)got;
     }
     pthread_mutex_lock(&lock);
-    memcpy(server->head, head, sizeof head);
     free(server->body);
     server->body = body;
     server->body_bytes = bytes;
@@ -81,12 +106,17 @@ static bool answer(struct server *server, int fd, const struct step *step)
     }
     if (step->action == STEP_HANG)
         return readable(server, fd) && false;
-    if (bytes >= 12 && memcmp(step->answer + 9, "200", 3) == 0)
+    while (step->action == STEP_FLOOD)
+        if (!writable(server, fd) || send(fd, step->answer, bytes, MSG_NOSIGNAL) < 0)
+            return false;
+    if (step->action != STEP_UNREAD && bytes >= 12 && memcmp(step->answer + 9, "200", 3) == 0)
         keep_body(server);
     size_t piece = step->action == STEP_DRIP ? 1 : bytes;
     for (size_t at = 0; at < bytes; at += piece)
         if (send(fd, step->answer + at, piece, MSG_NOSIGNAL) < 0)
             return false;
+    if (step->action == STEP_UNREAD)
+        hang(server, fd);
     return step->action != STEP_CLOSE_AFTER;
 }
 
@@ -96,15 +126,23 @@ struct connection {
     pthread_t thread;
 };
 
+static const struct step *next_step(const struct server *server, int number)
+{
+    int last = server->step_count - 1;
+    return &server->steps[number < last ? number : last];
+}
+
 static void *serve_connection(void *argument)
 {
     struct connection *connection = argument;
     struct server *server = connection->server;
     bool open = true;
-    while (open && read_request(server, connection->fd)) {
-        int number = server->requests++;
-        int last = server->step_count - 1;
-        open = answer(server, connection->fd, &server->steps[number < last ? number : last]);
+    long bytes;
+    while (open && (bytes = read_head(server, connection->fd)) >= 0) {
+        if (next_step(server, server->requests)->action != STEP_UNREAD &&
+            !read_body(server, connection->fd, (size_t)bytes))
+            break;
+        open = answer(server, connection->fd, next_step(server, server->requests++));
     }
     close(connection->fd);
     return NULL;

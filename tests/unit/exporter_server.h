@@ -16,7 +16,9 @@ enum step_action {
     STEP_CLOSE_AFTER, /* send `answer`, then close */
     STEP_RESET,       /* close with a reset, without an answer */
     STEP_HANG,        /* say nothing until the peer goes */
-    STEP_DRIP         /* send `answer` byte by byte */
+    STEP_DRIP,        /* send `answer` byte by byte */
+    STEP_FLOOD,       /* send `answer` again and again until the peer goes */
+    STEP_UNREAD       /* send `answer` when the head has come, then nothing until the peer goes */
 };
 
 struct step {
@@ -32,7 +34,7 @@ struct server {
     uint16_t port;
     _Atomic bool ending;
     _Atomic int connections; /* accepted */
-    _Atomic int requests;    /* read in full */
+    _Atomic int requests;    /* read in full, but for STEP_UNREAD */
     char head[8192];         /* of the last request, terminated */
     char *body;              /* of the last request */
     size_t body_bytes;
