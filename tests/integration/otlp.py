@@ -79,3 +79,9 @@ def with_base64_ids(node):
         return node
     return {key: base64.b64encode(bytes.fromhex(value)).decode() if key in IDS
             else with_base64_ids(value) for key, value in node.items()}
+
+
+def failure(code, message):
+    """A google.rpc.Status, by hand: its class is in another package."""
+    text = message.encode()
+    return bytes([0x08, code, 0x12, len(text)]) + text

@@ -2,18 +2,22 @@
 """A collector that behaves as a test tells it to, well or badly.
 
 Its behaviour is a list of steps, one a post, the last one for all further posts. A step gets the
-connection and the post, and returns whether the connection may carry another one."""
+connection and the post, and returns whether the connection may carry another one. An `early` step
+is taken before the body is read; its connection never carries another post."""
 
 import collections
 import contextlib
 import dataclasses
 import gzip
 import socket
+import struct
 import threading
+import time
 
 import otlp
 
 SECONDS = 30  # no test waits longer for anything
+RESET = object()  # a step's result: the connection ends with a reset
 
 
 @dataclasses.dataclass
@@ -24,6 +28,8 @@ class Post:
     stored: bool = False
     lost: bool = False  # stored, but the sender was not told
     rejected: int = 0
+    at: float = 0.0  # when it had come, by the monotonic clock
+    step: object = None  # what it met
 
     @property
     def body(self):
@@ -84,6 +90,21 @@ def cut_answer(connection, post):
 
 def close(connection, post):
     return False
+
+
+def reset(connection, post):
+    """Ends the connection with a reset, without a word."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return RESET
+
+
+def early(step):
+    """The step, before the body is read."""
+    def taken(connection, post):
+        result = step(connection, post)
+        return result if result is RESET else False
+    taken.early = True
+    return taken
 
 
 def say_garbage(connection, post):
@@ -168,14 +189,21 @@ class Collector:
             self.connections.add(connection)
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
             while True:
-                post = read_post(reader)
+                post, length = read_head(reader)
                 if not post:
                     break
                 with self.changed:
-                    self.posts.append(post)
                     step = self.steps.popleft() if len(self.steps) > 1 else self.steps[0]
+                post.step = step
+                if not hasattr(step, "early") and not read_body(reader, post, length):
+                    break
+                with self.changed:
+                    self.posts.append(post)
                     self.changed.notify_all()
-                if not step(connection, post):
+                more = step(connection, post)
+                if more is RESET:
+                    break
+                if not more:
                     connection.shutdown(socket.SHUT_RDWR)
                     break
                 with self.changed:
@@ -206,11 +234,12 @@ class Collector:
         return sum(post.rejected for post in self.posts)
 
 
-def read_post(reader):
-    """The next request of a connection, None at its end or in the middle of a request."""
+def read_head(reader):
+    """The next request of a connection, without its body, whose length is the second value;
+    None at the connection's end."""
     line = reader.readline().decode("latin-1").split()
     if len(line) != 3:
-        return None
+        return None, 0
     headers = {}
     while True:
         field = reader.readline()
@@ -218,6 +247,11 @@ def read_post(reader):
             break
         name, _, value = field.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
-    length = int(headers.get("content-length", 0))
-    body = reader.read(length)
-    return Post(line[1], headers, body) if len(body) == length else None
+    return Post(line[1], headers, b""), int(headers.get("content-length", 0))
+
+
+def read_body(reader, post, length):
+    """False where the connection ends before it."""
+    post.wire = reader.read(length)
+    post.at = time.monotonic()
+    return len(post.wire) == length
