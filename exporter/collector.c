@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/clock.h"
+#include "agent/counters.h"
 #include "agent/log.h"
 #include "exporter/response.h"
 #include "exporter/retry.h"
@@ -126,15 +127,17 @@ static void say_failure(struct collector *collector, enum transport_outcome outc
               advice(outcome, answer->status));
 }
 
+/* What the queue had no room for, while the collector did not take any, was lost through it. */
 static void say_recovery(struct collector *collector)
 {
     if (!collector->failing)
         return;
     collector->failing = false;
     uint64_t seconds = (clock_monotonic_ns() - collector->failing_since_ns) / 1000000000u;
+    uint64_t lost = collector->dropped_since + counters_get(&counters.dropped_queue_full) -
+                    collector->queue_full_before;
     log_write(LOG_WARN, "exporting spans to %s works again after %llu s; %llu spans were lost",
-              collector->endpoint.shown, (unsigned long long)seconds,
-              (unsigned long long)collector->dropped_since);
+              collector->endpoint.shown, (unsigned long long)seconds, (unsigned long long)lost);
 }
 
 /* Spans refused in a success. */
@@ -173,6 +176,8 @@ struct collector_verdict collector_export(struct collector *collector, const str
                                   .count = body->count,
                                   .bytes = body->bytes,
                                   .stop_ns = collector->stop_ns};
+    if (!collector->failing)
+        collector->queue_full_before = counters_get(&counters.dropped_queue_full);
     struct slice packed = wants_gzip(collector) ? gzip_body(&collector->gzip, body) : SLICE_NONE;
     struct iovec one = {(void *)(uintptr_t)packed.at, packed.length};
     if (packed.at) {

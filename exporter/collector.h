@@ -33,6 +33,7 @@ struct collector {
     bool failing; /* said so */
     uint64_t failing_since_ns;
     uint64_t dropped_since;
+    uint64_t queue_full_before; /* counters.dropped_queue_full when the last good time ended */
     bool partial_said;
     uint32_t random; /* state of the generator of jitter */
 };

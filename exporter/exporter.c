@@ -345,6 +345,18 @@ static void say_counters(void)
             count(&counters.heads_too_long), count(&counters.injections_left_out));
 }
 
+/* What a thread that has to be left behind still holds, or has not read, is lost. */
+static void count_left_behind(void)
+{
+    uint64_t ended = counters_get(&counters.spans_ended);
+    uint64_t gone =
+        counters_get(&counters.spans_exported) + counters_get(&counters.dropped_queue_full) +
+        counters_get(&counters.dropped_export) + counters_get(&counters.dropped_partial) +
+        counters_get(&counters.dropped_abandoned) + counters_get(&counters.dropped_calls);
+    if (ended > gone)
+        counters_add(&counters.dropped_export, ended - gone);
+}
+
 /* Ends a running thread. */
 static void stop_thread(uint64_t bound_ns)
 {
@@ -357,6 +369,8 @@ static void stop_thread(uint64_t bound_ns)
     /* Not finished: it hangs in a resolver, say. The process must not wait for that. */
     if (atomic_load_explicit(&exporter.finished, memory_order_acquire))
         pthread_join(exporter.thread, NULL);
+    else
+        count_left_behind();
 }
 
 void exporter_stop(uint64_t bound_ns)

@@ -444,6 +444,38 @@ static void gzip_packs_the_same_bytes(void **state)
     server_stop(&server);
 }
 
+/* Towards another host, as far as the module is concerned: one of its addresses is. */
+static void a_batch_is_packed_on_its_way_to_another_host_only(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{STEP_ANSWER, OK, 0}};
+    static const struct {
+        const char *address; /* of the collector, too; NULL: only 127.0.0.1 */
+        enum config_compression compression;
+        bool packed;
+    } cases[] = {
+        {NULL, COMPRESSION_AUTO, false},        {"127.9.9.9", COMPRESSION_AUTO, false},
+        {"192.0.2.1", COMPRESSION_AUTO, true},  {NULL, COMPRESSION_GZIP, true},
+        {"192.0.2.1", COMPRESSION_NONE, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        config.otlp_compression = cases[i].compression;
+        start(steps, 1);
+        struct endpoint other = collector.endpoint;
+        struct addresses more;
+        snprintf(other.host, sizeof other.host, "%s", cases[i].address ? cases[i].address : "");
+        if (cases[i].address) {
+            assert_true(address_literal(&other, &more));
+            collector.http.addresses.list[collector.http.addresses.count++] = more.list[0];
+        }
+        assert_true(export_batch().accepted);
+        assert_int_equal(strstr(server.head, "Content-Encoding: gzip") != NULL, cases[i].packed);
+        server_stop(&server);
+        tear_down(NULL);
+        set_up(NULL);
+    }
+}
+
 static void an_address_nobody_can_post_to_drops_without_trying(void **state)
 {
     (void)state;
@@ -508,6 +540,7 @@ int main(void)
         TEST(a_socket_that_was_taken_away_is_left_alone),
         TEST(a_unix_socket_carries_posts_too),
         TEST(gzip_packs_the_same_bytes),
+        TEST(a_batch_is_packed_on_its_way_to_another_host_only),
         TEST(an_address_becomes_host_and_target),
         TEST(an_address_nobody_can_post_to_drops_without_trying),
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The thread: from the ring to a scripted collector, with the accounts checked at the end. */
 #include <dirent.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -325,6 +326,28 @@ static void a_forked_worker_is_an_instance_of_its_own(void **state)
     server_stop(&server);
 }
 
+/* In place of the C library's: a resolver whose server does not answer. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    (void)host;
+    (void)service;
+    (void)hints;
+    (void)found;
+    for (;;)
+        pause();
+}
+
+static void a_thread_that_hangs_in_the_resolver_is_left_behind_and_its_spans_counted(void **state)
+{
+    (void)state;
+    open_exporter("http://collector.test:4318/v1/traces");
+    end_spans(70);
+    exporter_stop(50000000);
+    assert_int_equal(counters_get(&counters.spans_ended), 70);
+    assert_int_equal(counters_get(&counters.dropped_export), 70);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -339,6 +362,8 @@ int main(void)
         TEST(no_exporter_means_no_thread),
         TEST(the_thread_takes_no_signals),
         TEST(a_forked_worker_is_an_instance_of_its_own),
+        /* The last one: its thread stays. */
+        TEST(a_thread_that_hangs_in_the_resolver_is_left_behind_and_its_spans_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
