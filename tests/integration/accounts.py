@@ -10,14 +10,19 @@ Accounts = collections.namedtuple("Accounts", "ended exported queue_full failed 
                                   "no_memory")
 
 
+def by_process(text):
+    """Process id → its accounts."""
+    return {int(match.group(1)): Accounts(*map(int, match.groups()[1:]))
+            for match in LINE.finditer(text)}
+
+
 def read(text, processes=1):
     """The accounts of all processes together; at least so many have to show some."""
-    lines = {int(match.group(1)): tuple(map(int, match.groups()[1:]))
-             for match in LINE.finditer(text)}
-    if len(lines) < processes:
-        raise AssertionError(f"{len(lines)} processes instead of {processes} show accounts in:\n"
+    found = by_process(text)
+    if len(found) < processes:
+        raise AssertionError(f"{len(found)} processes instead of {processes} show accounts in:\n"
                              f"{text[-2000:]}")
-    return Accounts(*map(sum, zip(*lines.values())))
+    return Accounts(*map(sum, zip(*found.values())))
 
 
 def balance(accounts, ended):

@@ -14,6 +14,7 @@ DROPPED = "dropped"  # given up at once, counted, never sent again
 AGAIN = "again"  # sent again, and accepted then
 
 OK = "200 OK"
+SILENCE_S = 6
 PIECE = b"x" * 65536
 HEAD_BYTES = 200_000  # more than any buffer for a head
 BODY_BYTES = 6_000_000  # more than an answer may have
@@ -52,9 +53,9 @@ def drip(seconds, data, stores=False):
                then=True)
 
 
-def silent(seconds, *parts, stores=False):
+def silent(first=b"", stores=False):
     """After these bytes, nothing."""
-    return say(*parts, stores=stores, pause=seconds)
+    return say(first, stores=stores, pause=SILENCE_S)
 
 
 def flood(first, piece, most, pause=0.0, stores=False):
@@ -129,7 +130,7 @@ def close_after_answer(connection, post):
 
 # --- Tables ---
 
-SHORT = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
+SHORT = {"OTEL_EXPORTER_OTLP_TIMEOUT": "3000"}  # less than SILENCE_S
 ONCE = {"OTEL_AGENT_EXPORT_RETRY": "false"}
 STATUS = otlp.failure(3, "not like this")
 
@@ -152,8 +153,8 @@ FAULTS = {
                                      stores=True)),
     "200-binary": Fault(ACCEPTED, body(OK, bytes(range(256)), stores=True)),
     "200-cut-protobuf": Fault(ACCEPTED, body(OK, b"\x0a\x7f\x08\x03", stores=True)),
-    "200-gzip-of-nothing": Fault(ACCEPTED, body(OK, b"\x1f\x8b\x08\x00\x00", "Content-Encoding: gzip",
-                                                stores=True)),
+    "200-cut-gzip": Fault(ACCEPTED, body(OK, b"\x1f\x8b\x08\x00\x00", "Content-Encoding: gzip",
+                                         stores=True)),
     "200-large": Fault(ACCEPTED, body(OK, b"x" * 3_000_000, stores=True)),
     "200-chunked": Fault(ACCEPTED, say(
         head(OK, "Transfer-Encoding: chunked"), b"1;a=b\r\nx\r\n", b"00a\r\n0123456789\r\n",
@@ -168,7 +169,10 @@ FAULTS = {
     "interim-before": Fault(ACCEPTED, say(
         head("100 Continue") + head("102 Processing"), head("103 Early Hints", "Link: x"),
         head(OK, "Content-Length: 0"), stores=True, pause=0.05, then=True)),
-    "drip-that-ends": Fault(ACCEPTED, drip(1.0, head(OK, "Content-Length: 3") + b"abc",
+    "answered-twice": Fault(ACCEPTED, say(head(OK, "Content-Length: 0") +
+                                          head("408 Request Timeout", "Content-Length: 0"),
+                                          stores=True, then=True)),
+    "drip-that-ends": Fault(ACCEPTED, drip(0.5, head(OK, "Content-Length: 3") + b"abc",
                                            stores=True)),
     "closed-between-posts": Fault(ACCEPTED, close_after_answer, times=0),
 
@@ -191,9 +195,9 @@ FAULTS = {
     "200-too-long": Fault(ACCEPTED, flood(head(OK, f"Content-Length: {BODY_BYTES}"), PIECE,
                                           BODY_BYTES, stores=True)),
     "200-endless": Fault(ACCEPTED, flood(head(OK), PIECE, BODY_BYTES, stores=True)),
-    "200-drip-beyond": Fault(ACCEPTED, say(head(OK, "Content-Length: 30"), *[b"x"] * 3, pause=1.0,
+    "200-drip-beyond": Fault(ACCEPTED, say(head(OK, "Content-Length: 30"), *[b"x"] * 5, pause=1.0,
                                            stores=True), variables=SHORT),
-    "200-silent-body": Fault(ACCEPTED, silent(2, head(OK, "Content-Length: 5"), b"x", stores=True),
+    "200-silent-body": Fault(ACCEPTED, silent(head(OK, "Content-Length: 5"), stores=True),
                              variables=SHORT),
     "400-cut": Fault(DROPPED, say(head("400 Bad Request", "Content-Length: 10"), b"abc")),
     "503-too-long": Fault(AGAIN, flood(head("503 Busy", f"Content-Length: {BODY_BYTES}"), PIECE,
@@ -239,10 +243,12 @@ FAULTS = {
     "answer-lost": Fault(AGAIN, sink.lose_answer),
     "answer-cut": Fault(AGAIN, sink.cut_answer),
     "reset-in-head": Fault(AGAIN, reset_after(b"HTTP/1.1 200 OK\r\n")),
-    "silent": Fault(AGAIN, silent(2), variables=SHORT),
-    "silent-in-head": Fault(AGAIN, silent(2, b"HTTP/1.1 200 OK\r\n"), variables=SHORT),
-    "drip-beyond": Fault(AGAIN, drip(4.0, head(OK, "Content-Length: 0")), variables=SHORT),
-    "interim-only": Fault(AGAIN, silent(2, head("100 Continue") * 3), variables=SHORT),
+    "silent": Fault(AGAIN, silent(), variables=SHORT),
+    "silent-in-head": Fault(AGAIN, silent(b"HTTP/1.1 200 OK\r\n"), variables=SHORT),
+    "drip-beyond": Fault(AGAIN, drip(SILENCE_S, head(OK, "Content-Length: 0")), variables=SHORT),
+    "switching-protocols": Fault(AGAIN, silent(head("101 Switching Protocols", "Upgrade: h2c")),
+                                 variables=SHORT),
+    "interim-only": Fault(AGAIN, silent(head("100 Continue") * 3), variables=SHORT),
 
     # What is final.
     **{status: Fault(DROPPED, sink.refuse(f"{status} No", *fields))

@@ -8,6 +8,7 @@ is taken before the body is read; its connection never carries another post."""
 import collections
 import contextlib
 import dataclasses
+import functools
 import gzip
 import socket
 import struct
@@ -39,7 +40,7 @@ class Post:
     def request(self):
         return otlp.decode(self.body)
 
-    @property
+    @functools.cached_property
     def ids(self):
         return otlp.span_ids(self.request)
 
