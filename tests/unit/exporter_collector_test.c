@@ -263,6 +263,7 @@ static void an_answer_to_half_a_batch_counts(void **state)
         {{STEP_UNREAD, "HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n", 0}, 1, false},
         {{STEP_UNREAD, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", 0}, 2, true},
         {{STEP_UNREAD, "SSH-2.0-OpenSSH_9\r\n", 0}, 1, false},
+        {{STEP_RESET_UNREAD, NULL, 0}, 2, true},
         {{STEP_ANSWER, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
           0},
          1,
@@ -279,6 +280,22 @@ static void an_answer_to_half_a_batch_counts(void **state)
         server_stop(&server);
         tear_down(NULL);
         set_up(NULL);
+    }
+}
+
+static void a_batch_that_is_not_taken_costs_its_time_and_no_more(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{STEP_UNREAD, "", 0},
+                                        {STEP_UNREAD, "HTTP/1.1 100 Continue\r\n\r\n", 0}};
+    config.otlp_timeout_ms = 60;
+    config.export_timeout_ms = 90;
+    for (int i = 0; i < 2; i++) {
+        send_large_batch();
+        start(steps + i, 1);
+        assert_false(export_batch().accepted);
+        server_stop(&server);
+        tear_down(NULL);
     }
 }
 
@@ -530,6 +547,7 @@ int main(void)
         TEST(a_status_holds_whatever_its_body_does),
         TEST(a_body_that_drips_beyond_its_time_costs_that_and_no_more),
         TEST(an_answer_to_half_a_batch_counts),
+        TEST(a_batch_that_is_not_taken_costs_its_time_and_no_more),
         TEST(without_retry_there_is_one_attempt),
         TEST(the_servers_wish_to_wait_is_followed),
         TEST(a_wait_beyond_the_export_timeout_drops_at_once),

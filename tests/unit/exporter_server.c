@@ -99,7 +99,7 @@ static bool answer(struct server *server, int fd, const struct step *step)
     size_t bytes = step->bytes;
     if (!bytes && step->answer)
         bytes = strlen(step->answer);
-    if (step->action == STEP_RESET) {
+    if (step->action == STEP_RESET || step->action == STEP_RESET_UNREAD) {
         struct linger now = {1, 0};
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
         return false;
@@ -139,7 +139,7 @@ static void *serve_connection(void *argument)
     bool open = true;
     long bytes;
     while (open && (bytes = read_head(server, connection->fd)) >= 0) {
-        if (next_step(server, server->requests)->action != STEP_UNREAD &&
+        if (next_step(server, server->requests)->action < STEP_UNREAD &&
             !read_body(server, connection->fd, (size_t)bytes))
             break;
         open = answer(server, connection->fd, next_step(server, server->requests++));

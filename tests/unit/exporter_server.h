@@ -18,7 +18,8 @@ enum step_action {
     STEP_HANG,        /* say nothing until the peer goes */
     STEP_DRIP,        /* send `answer` byte by byte */
     STEP_FLOOD,       /* send `answer` again and again until the peer goes */
-    STEP_UNREAD       /* send `answer` when the head has come, then nothing until the peer goes */
+    STEP_UNREAD,      /* send `answer` when the head has come, then nothing until the peer goes */
+    STEP_RESET_UNREAD /* close with a reset when the head has come */
 };
 
 struct step {
@@ -34,7 +35,7 @@ struct server {
     uint16_t port;
     _Atomic bool ending;
     _Atomic int connections; /* accepted */
-    _Atomic int requests;    /* read in full, but for STEP_UNREAD */
+    _Atomic int requests;    /* read in full, but for the unread ones */
     char head[8192];         /* of the last request, terminated */
     char *body;              /* of the last request */
     size_t body_bytes;
