@@ -3,10 +3,10 @@
 
 #include "agent/http1_scan.h"
 
-#define VERSION           "HTTP/1."
-#define VERSION_LENGTH    (sizeof(VERSION) - 1)
-#define VERSION_USUAL     8  /* bytes: with a minor version of one digit */
-#define DETECT_METHOD_MAX 32 /* bytes; the longest registered method has 17 */
+#define VERSION        "HTTP/1."
+#define VERSION_LENGTH (sizeof(VERSION) - 1)
+#define VERSION_USUAL  8   /* bytes: with a minor version of one digit */
+#define METHOD_MAX     128 /* bytes; the longest registered method has 17 */
 
 /* tchar (RFC 9110, 5.6.2). */
 static const bool token_byte[256] =
@@ -103,6 +103,8 @@ static enum parse parse_request_line(const char **at, const char *end,
     while (method_end < end && token_byte[(unsigned char)*method_end])
         method_end++;
     request->method = (struct slice){*at, (size_t)(method_end - *at)};
+    if (request->method.length > METHOD_MAX)
+        return PARSE_BAD;
     if (method_end == end)
         return PARSE_MORE;
     if (method_end == *at || !is_blank(*method_end))
@@ -161,8 +163,7 @@ enum parse http1_detect_request(struct slice bytes)
         return PARSE_MORE;
     const char *end = bytes.at + bytes.length;
     struct http1_request request;
-    enum parse result = parse_request_line(&at, end, &request);
-    return request.method.length > DETECT_METHOD_MAX ? PARSE_BAD : result;
+    return parse_request_line(&at, end, &request);
 }
 
 enum parse http1_detect_response(struct slice bytes)

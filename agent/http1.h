@@ -39,8 +39,8 @@ struct http1_response {
 /* Do these first bytes of an unknown socket begin an HTTP/1.x request? OK needs the whole
  * request line, its version included, because nothing less is certain ("EHLO " and "SSH-2.0 "
  * look like methods); so each call reads the line again, and a caller that gathers bytes after
- * MORE is better off with http1_find_head. BAD comes with the first byte that cannot be, and for
- * methods longer than 32 bytes. */
+ * MORE is better off with http1_find_head. BAD comes with the first byte that cannot be, and as
+ * from http1_parse_request for methods longer than 128 bytes. */
 enum parse http1_detect_request(struct slice bytes);
 
 /* The same for a response: OK with "HTTP/1.". */

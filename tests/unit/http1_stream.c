@@ -145,7 +145,7 @@ static enum parse parse_request(struct reader *reader, struct slice bytes, size_
     hold(text, result != PARSE_BAD || detected == PARSE_BAD, "what is BAD is not detected");
     if (result != PARSE_OK)
         return result;
-    hold(text, detected == PARSE_OK || request.method.length > 32, "what is OK is detected");
+    hold(text, detected == PARSE_OK, "what is OK is detected");
     *length = request.head_length;
     struct slice head = {bytes.at, *length};
     hold(text, lies_within(request.method, head) && lies_within(request.target, head),

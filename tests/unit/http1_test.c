@@ -14,6 +14,9 @@
 #define BYTES_MAX 8192
 #define CASES_MAX 512
 
+#define LETTERS_32  "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF"
+#define LETTERS_128 LETTERS_32 LETTERS_32 LETTERS_32 LETTERS_32
+
 struct vector {
     char file[32];
     char sentence[160];
@@ -203,8 +206,10 @@ static void requests_are_detected_by_their_whole_first_line(void **state)
         {"OPTIONS * RTSP/1.0\r\n", PARSE_BAD},
         {"REGISTER sip:a SIP/2.0\r\n", PARSE_BAD},
         {"HTTP/1.1 200 OK\r\n", PARSE_BAD},
-        {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF", PARSE_MORE},
-        {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG", PARSE_BAD},
+        {LETTERS_128, PARSE_MORE},
+        {LETTERS_128 "A", PARSE_BAD},
+        {LETTERS_128 " / HTTP/1.1\r\n", PARSE_OK},
+        {LETTERS_128 "A / HTTP/1.1\r\n", PARSE_BAD},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
