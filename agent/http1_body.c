@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/http1_body.h"
 
+#include "agent/http1_scan.h"
+
 _Static_assert(sizeof(struct http1_body) <= 48, "a connection holds two of them");
 
 /* chunked-body = *chunk last-chunk trailer-section CRLF (RFC 9112, 7.1). The size's digits gather
@@ -8,14 +10,15 @@ _Static_assert(sizeof(struct http1_body) <= 48, "a connection holds two of them"
 enum chunk_step {
     CHUNK_SIZE_FIRST, /* the first digit of a size */
     CHUNK_SIZE,       /* further digits, an extension, or the line's end */
-    CHUNK_EXTENSION,  /* up to LF */
-    CHUNK_SIZE_LF,    /* CR seen behind the digits */
+    CHUNK_EXTENSION,  /* up to the line's end */
+    CHUNK_SIZE_LF,    /* CR seen */
     CHUNK_DATA,
     CHUNK_DATA_END, /* CR or LF behind the data */
     CHUNK_DATA_LF,
     CHUNK_TRAILER, /* the first byte of a trailer line, or of the empty line */
     CHUNK_TRAILER_LF,
     CHUNK_TRAILER_LINE, /* up to LF */
+    CHUNK_TRAILER_LINE_LF,
 };
 
 static void settle(struct http1_body *body, enum http1_framing framing, enum http1_body_state state)
@@ -77,24 +80,67 @@ static bool read_content_length(const struct http1_fields *fields, uint64_t *len
     return true;
 }
 
-enum coding { CODING_NONE, CODING_CHUNKED_LAST, CODING_OTHER_LAST };
+enum coding { CODING_NONE, CODING_CHUNKED_LAST, CODING_OTHER_LAST, CODING_UNCLEAR };
 
-/* Only the last coding frames the message. Empty elements count for nothing, and neither does a
- * lone "identity", which RFC 2616 had and some programs still send. */
-static enum coding read_transfer_encoding(const struct http1_fields *fields)
+/* Only the last coding frames the message. A lone "identity", which RFC 2616 had and some programs
+ * still send, counts for nothing. Neither do empty elements in a response; some programs miss the
+ * chunked beside them, so a request with one is unclear. */
+static enum coding read_transfer_encoding(const struct http1_fields *fields, bool own)
 {
     struct elements elements = elements_of(fields, HTTP1_FIELD_TRANSFER_ENCODING);
     struct slice element;
     enum coding coding = CODING_NONE;
     while (next_element(&elements, &element)) {
-        if (element.length == 0)
+        if (element.length == 0 && own)
             continue;
+        if (element.length == 0)
+            return CODING_UNCLEAR;
         if (slice_equal_nocase(element, SLICE_LITERAL("chunked")))
             coding = CODING_CHUNKED_LAST;
         else if (coding != CODING_NONE || !slice_equal_nocase(element, SLICE_LITERAL("identity")))
             coding = CODING_OTHER_LAST;
     }
     return coding;
+}
+
+/* Some programs take a CR that no LF follows for a line end, or for the end of the head, some for
+ * a space or any other byte (RFC 9112, 2.2). Behind the lines stands the empty one. */
+static bool has_bare_cr(struct slice lines)
+{
+    return scan_bare_cr(lines.at, lines.at + lines.length);
+}
+
+static bool has_fold(struct slice lines)
+{
+    const char *end = lines.at + lines.length;
+    const char *at = lines.at;
+    while ((at = scan_byte(at, end, '\n')) != NULL && ++at < end)
+        if (*at == ' ' || *at == '\t')
+            return true;
+    return false;
+}
+
+/* Some programs join the lines of a folded field, some ignore all but the first (RFC 9112, 5.2). */
+static bool folds_framing(struct slice lines)
+{
+    struct slice name;
+    struct slice value;
+    if (!has_fold(lines))
+        return false;
+    while (http1_next_field(&lines, &name, &value)) {
+        struct slice field = {name.at, (size_t)(lines.at - 1 - name.at)};
+        if ((slice_equal_nocase(name, http1_field_names[HTTP1_FIELD_CONTENT_LENGTH]) ||
+             slice_equal_nocase(name, http1_field_names[HTTP1_FIELD_TRANSFER_ENCODING])) &&
+            slice_find(field, '\n') < field.length)
+            return true;
+    }
+    return false;
+}
+
+static bool is_unclear(const struct http1_fields *fields, bool frames)
+{
+    return fields->unclear_framing || has_bare_cr(fields->lines) ||
+           (frames && folds_framing(fields->lines));
 }
 
 /* RFC 9112, 6.3, rules 4 to 8: what a message without either field has is `otherwise`, and a
@@ -104,8 +150,8 @@ static void frame(struct http1_body *body, const struct http1_fields *fields,
 {
     bool has_length = fields->value[HTTP1_FIELD_CONTENT_LENGTH].at != NULL;
     bool has_coding = fields->value[HTTP1_FIELD_TRANSFER_ENCODING].at != NULL;
-    enum coding coding = has_coding ? read_transfer_encoding(fields) : CODING_NONE;
-    if (fields->unclear_framing) {
+    enum coding coding = has_coding ? read_transfer_encoding(fields, body->own) : CODING_NONE;
+    if (coding == CODING_UNCLEAR || (!body->own && is_unclear(fields, has_length || has_coding))) {
         settle(body, HTTP1_NONE, HTTP1_BODY_BAD);
         return;
     }
@@ -137,7 +183,7 @@ void http1_body_of_response(struct http1_body *body, const struct http1_response
                             enum http1_method request_method)
 {
     unsigned status = response->status;
-    *body = (struct http1_body){0};
+    *body = (struct http1_body){.own = true};
     if (status == 101 || (request_method == HTTP1_METHOD_CONNECT && status >= 200 && status < 300))
         settle(body, HTTP1_TUNNEL, HTTP1_BODY_DONE);
     else if (request_method == HTTP1_METHOD_HEAD || status < 200 || status == 204 || status == 304)
@@ -167,7 +213,9 @@ static enum chunk_step after_size(char c, uint64_t size)
     }
 }
 
-/* One byte of chunk framing. */
+/* One byte of chunk framing. A CR without LF is refused wherever it stands, and in requests a LF
+ * without CR behind an extension or behind data: programs that accept those go on at different
+ * bytes (one reads an extension up to CR, another skips two bytes behind data unlooked). */
 static void step_chunk(struct http1_body *body, char c)
 {
     int digit;
@@ -191,15 +239,17 @@ static void step_chunk(struct http1_body *body, char c)
         body->chunk_step = (uint8_t)after_size(c, body->remaining);
         return;
     case CHUNK_EXTENSION:
-        if (c == '\n')
+        if (c == '\n' && !body->own)
+            break;
+        if (c == '\r' || c == '\n')
             body->chunk_step = (uint8_t)after_size(c, body->remaining);
         return;
     case CHUNK_DATA_END:
     case CHUNK_DATA_LF:
-        if (c == '\n')
-            body->chunk_step = CHUNK_SIZE_FIRST;
-        else if (c == '\r' && body->chunk_step == CHUNK_DATA_END)
+        if (c == '\r' && body->chunk_step == CHUNK_DATA_END)
             body->chunk_step = CHUNK_DATA_LF;
+        else if (c == '\n' && (body->own || body->chunk_step == CHUNK_DATA_LF))
+            body->chunk_step = CHUNK_SIZE_FIRST;
         else
             break;
         return;
@@ -212,14 +262,20 @@ static void step_chunk(struct http1_body *body, char c)
             body->chunk_step = CHUNK_TRAILER_LINE;
         return;
     case CHUNK_TRAILER_LF:
-        if (c == '\n')
-            body->state = HTTP1_BODY_DONE;
-        else
-            body->chunk_step = CHUNK_TRAILER_LINE;
+        if (c != '\n')
+            break;
+        body->state = HTTP1_BODY_DONE;
         return;
     case CHUNK_TRAILER_LINE:
-        if (c == '\n')
+        if (c == '\r')
+            body->chunk_step = CHUNK_TRAILER_LINE_LF;
+        else if (c == '\n')
             body->chunk_step = CHUNK_TRAILER;
+        return;
+    case CHUNK_TRAILER_LINE_LF:
+        if (c != '\n')
+            break;
+        body->chunk_step = CHUNK_TRAILER;
         return;
     case CHUNK_DATA:
         break;

@@ -3,10 +3,12 @@
  *
  * The runs between two delimiters of a head are short (a name has some ten bytes, a value some
  * twenty), so a call of memchr costs more than its search. Every x86-64 has SSE2: there sixteen
- * bytes are compared at a time, in place. Nothing outside [at, end) is read. */
+ * bytes are compared at a time, in place. Nothing outside [at, end) is read, but where it says so.
+ */
 #ifndef AGENT_HTTP1_SCAN_H
 #define AGENT_HTTP1_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -61,6 +63,29 @@ static inline const char *scan_byte(const char *at, const char *end, char c)
     }
 #endif
     return at < end ? memchr(at, c, (size_t)(end - at)) : NULL;
+}
+
+/* Is there a CR in [at, end) that no LF follows? A byte behind the end has to be readable. */
+static inline bool scan_bare_cr(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    if (end - at >= 16) {
+        const __m128i all_cr = _mm_set1_epi8('\r');
+        const __m128i all_lf = _mm_set1_epi8('\n');
+        __m128i bare = _mm_setzero_si128();
+        for (const char *last = end - 16;; at = last - at > 16 ? at + 16 : last) {
+            __m128i cr = _mm_cmpeq_epi8(scan_block(at), all_cr);
+            __m128i lf = _mm_cmpeq_epi8(scan_block(at + 1), all_lf);
+            bare = _mm_or_si128(bare, _mm_andnot_si128(lf, cr));
+            if (at == last)
+                return _mm_movemask_epi8(bare) != 0;
+        }
+    }
+#endif
+    for (; at < end; at++)
+        if (at[0] == '\r' && at[1] != '\n')
+            return true;
+    return false;
 }
 
 /* The length of a line end, LF or CRLF, at `at`; 0: there is none. */
