@@ -219,6 +219,8 @@ struct slice redact_query(const struct redact *redact, struct slice query, char 
 struct slice redact_target(const struct redact *redact, struct slice target, char *out,
                            size_t capacity)
 {
+    if (target.length <= REDACT_BYTES && redact_words_quiet(redact, target))
+        return target;
     struct edit edit = begin(redact, target, out, capacity);
     redact_path_on(&edit, 0);
     return finish(&edit);
@@ -239,14 +241,38 @@ static bool secret_header(const struct redact *redact, struct slice name)
     return redact_key(redact, name);
 }
 
+static void redact_value_on(struct edit *edit)
+{
+    if (edit->in.length && authority_start(edit->in) > 0)
+        redact_url_on(edit);
+    else if (redact_words_secret(edit->redact, edit->in))
+        hide(edit, 0, edit->in.length);
+}
+
+/* Without `=`, `:` and `%` no key has a value and no user a password. */
+static bool is_prose(struct slice text)
+{
+    return slice_find(text, '=') == text.length && slice_find(text, ':') == text.length &&
+           slice_find(text, '%') == text.length;
+}
+
+struct slice redact_value(const struct redact *redact, struct slice value, char *out,
+                          size_t capacity)
+{
+    if (is_prose(value) && value.length <= REDACT_BYTES)
+        return value;
+    struct edit edit = begin(redact, value, out, capacity);
+    redact_value_on(&edit);
+    return finish(&edit);
+}
+
 struct slice redact_header(const struct redact *redact, struct slice name, struct slice value,
                            char *out, size_t capacity)
 {
     struct edit edit = begin(redact, value, out, capacity);
-    bool is_url = edit.in.length && authority_start(edit.in) > 0;
-    if (secret_header(redact, name) || (!is_url && redact_words_secret(redact, edit.in)))
+    if (secret_header(redact, name))
         hide(&edit, 0, edit.in.length);
-    else if (is_url)
-        redact_url_on(&edit);
+    else
+        redact_value_on(&edit);
     return finish(&edit);
 }

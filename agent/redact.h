@@ -41,8 +41,10 @@ struct redact_word {
 
 /* Filled once, immutable afterwards. */
 struct redact {
-    uint64_t pairs[16];      /* the two characters words begin with, a bit each, 5 bits of each */
-    unsigned char fold[256]; /* lower case; what separates the parts of a name is `_` */
+    uint64_t pairs[16];       /* the two characters words begin with, a bit each, 5 bits of each */
+    unsigned char fold[256];  /* lower case; what separates the parts of a name is `_` */
+    unsigned char sieve[256]; /* what a character can be to a word: redact_words.c */
+    unsigned begun;           /* bytes of a word that the sieve looks at */
     size_t count;
     bool hash;
     struct redact_word words[REDACT_FIXED + REDACT_WORDS];
@@ -68,8 +70,13 @@ struct slice redact_target(const struct redact *redact, struct slice target, cha
  * `REDACTED:REDACTED@`, then as redact_target. */
 struct slice redact_url(const struct redact *redact, struct slice url, char *out, size_t capacity);
 
+/* Any other text that came with a request: hidden as a whole when it holds a word and then `=` or
+ * `:`, as redact_url when it looks like a URL. */
+struct slice redact_value(const struct redact *redact, struct slice value, char *out,
+                          size_t capacity);
+
 /* A header's value: hidden as a whole when the name is sensitive (or fixed: Authorization,
- * Cookie, ...), as redact_url when it looks like a URL (Referer, Location). */
+ * Cookie, ...), else as redact_value. */
 struct slice redact_header(const struct redact *redact, struct slice name, struct slice value,
                            char *out, size_t capacity);
 
