@@ -48,11 +48,10 @@ static void compile_settings(void)
     if (redact_init(&agent.redact, &agent.config))
         log_write(LOG_WARN, "OTEL_AGENT_REDACT_KEYS: more than %d words, the rest is not used",
                   REDACT_WORDS);
-    if (route_patterns_init(&agent.route_patterns, &agent.config))
-        log_write(LOG_WARN,
-                  "OTEL_AGENT_HTTP_ROUTES: some patterns are not used (each begins with "
-                  "'/', at most %d bytes, %d of them)",
-                  ROUTE_BYTES, ROUTE_PATTERNS);
+    struct route_faults faults = route_patterns_init(&agent.route_patterns, &agent.config);
+    if (faults.count)
+        log_write(LOG_WARN, "OTEL_AGENT_HTTP_ROUTES: '%.*s' is not used: %s; %zu in all are not",
+                  (int)faults.pattern.length, faults.pattern.at, faults.reason, faults.count);
     if (s3_endpoints_init(&agent.s3_endpoints, &agent.config))
         log_write(LOG_WARN,
                   "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or HOST:PORT, "

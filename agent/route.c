@@ -4,10 +4,56 @@
 #include "agent/percent.h"
 #include "agent/route_segment.h"
 
-size_t route_patterns_init(struct route_patterns *patterns, const struct config *config)
+static bool holds(struct slice text, struct slice part)
+{
+    for (; text.length >= part.length; text = slice_after(text, 1))
+        if (slice_starts(text, part))
+            return true;
+    return false;
+}
+
+static bool has_open_brace(struct slice pattern)
+{
+    for (;;) {
+        pattern = slice_after(pattern, slice_find(pattern, '{'));
+        if (!pattern.length)
+            return false;
+        size_t close = slice_find(pattern, '}');
+        if (close == pattern.length || slice_find(pattern, '/') < close)
+            return true;
+        pattern = slice_after(pattern, close);
+    }
+}
+
+static bool has_dot_segment(struct slice pattern)
+{
+    return holds(pattern, SLICE_LITERAL("/./")) || holds(pattern, SLICE_LITERAL("/../")) ||
+           slice_ends(pattern, SLICE_LITERAL("/.")) || slice_ends(pattern, SLICE_LITERAL("/.."));
+}
+
+/* Why a pattern is of no use; NULL where it is. */
+static const char *fault_of(const struct route_patterns *patterns, struct slice pattern)
+{
+    if (pattern.at[0] != '/')
+        return "a pattern begins with '/'";
+    if (pattern.length > ROUTE_BYTES)
+        return "a pattern has at most 256 bytes";
+    if (slice_find(pattern, '?') < pattern.length || slice_find(pattern, '#') < pattern.length)
+        return "a pattern is a path, without query and fragment";
+    if (holds(pattern, SLICE_LITERAL("//")) || has_dot_segment(pattern))
+        return "a pattern has no empty segments, '.' or '..'";
+    if (has_open_brace(pattern))
+        return "a '{' has its '}' in the same segment";
+    return patterns->count == ROUTE_PATTERNS ? "there are at most 256 patterns" : NULL;
+}
+
+_Static_assert(ROUTE_BYTES == 256 && ROUTE_PATTERNS == 256, "as the messages say");
+
+struct route_faults route_patterns_init(struct route_patterns *patterns,
+                                        const struct config *config)
 {
     patterns->count = 0;
-    size_t left_out = 0;
+    struct route_faults faults = {.count = 0};
     struct slice list = slice_of(config->http_routes);
     while (list.length) {
         size_t comma = slice_find(list, ',');
@@ -15,13 +61,13 @@ size_t route_patterns_init(struct route_patterns *patterns, const struct config 
         list = slice_after(list, comma < list.length ? comma + 1 : comma);
         if (!pattern.length)
             continue;
-        if (pattern.at[0] != '/' || pattern.length > ROUTE_BYTES ||
-            patterns->count == ROUTE_PATTERNS)
-            left_out++;
-        else
+        const char *reason = fault_of(patterns, pattern);
+        if (!reason)
             patterns->list[patterns->count++] = pattern;
+        else if (faults.count++ == 0)
+            faults = (struct route_faults){.count = 1, .pattern = pattern, .reason = reason};
     }
-    return left_out;
+    return faults;
 }
 
 /* ---- the path as applications see it ---- */
@@ -30,6 +76,7 @@ struct path {
     char text[ROUTE_PATH_BYTES];
     size_t length;
     bool cut;
+    bool dots; /* a segment is `.` or `..` */
 };
 
 static bool unreserved(int byte)
@@ -74,31 +121,64 @@ static bool is_plain(struct slice raw)
     return ends_with_slash || (seen & LETTER && raw.length - slash <= WORD_BYTES);
 }
 
+/* Looks for dot segments as a path goes by. */
+struct dots {
+    size_t dots;
+    bool other; /* than dots, in this segment */
+    bool found;
+};
+
+static void dots_end(struct dots *dots)
+{
+    dots->found |= !dots->other && (dots->dots == 1 || dots->dots == 2);
+    dots->dots = 0;
+    dots->other = false;
+}
+
+/* `escaped`: the byte that an escape stands for, else -1. */
+static void dots_take(struct dots *dots, char c, int escaped)
+{
+    if (c == '/' || c == '\\' || escaped == '/' || escaped == '\\')
+        dots_end(dots);
+    else if (c == '.')
+        dots->dots++;
+    else
+        dots->other = true;
+}
+
 /* Without query, path parameters and repeated slashes; escapes that RFC 3986, 6.2.2.2 calls
  * needless are undone. */
 static void normalise(struct slice raw, struct path *path)
 {
     path->length = 0;
     path->cut = false;
+    struct dots dots = {.dots = 0};
     bool parameter = false;
     size_t i = 0;
+    size_t escape_end = 0;
     while (i < raw.length && raw.at[i] != '?' && raw.at[i] != '#') {
         char c = raw.at[i];
         int byte = c == '%' ? percent_pair(raw, i + 1) : -1;
-        i += unreserved(byte) ? 3 : 1;
-        c = unreserved(byte) ? (char)byte : c;
+        bool needless = unreserved(byte);
+        if (byte >= 0)
+            escape_end = i + 3;
+        bool within = i < escape_end && c != '%'; /* digits of an escape that stays */
+        i += needless ? 3 : 1;
+        c = needless ? (char)byte : c;
         if (c == '/')
             parameter = false;
         else if (c == ';')
             parameter = true;
+        if (!parameter && !within)
+            dots_take(&dots, c, byte);
         if (parameter || (c == '/' && path->length && path->text[path->length - 1] == '/'))
             continue;
-        if (path->length == sizeof path->text) {
-            path->cut = true;
-            return;
-        }
-        path->text[path->length++] = c;
+        path->cut |= path->length == sizeof path->text;
+        if (!path->cut)
+            path->text[path->length++] = c;
     }
+    dots_end(&dots);
+    path->dots = dots.found;
 }
 
 /* ---- patterns ---- */
@@ -204,22 +284,14 @@ static void put_segment(struct writer *writer, struct slice segment)
     put(writer, extension);
 }
 
-static bool is_dots(struct slice segment)
-{
-    return slice_equal(segment, SLICE_LITERAL(".")) || slice_equal(segment, SLICE_LITERAL(".."));
-}
-
 /* The route written to `out`; SLICE_NONE where there is none. */
 static struct slice guess(struct slice path, char *out, size_t capacity)
 {
     struct writer writer = {.capacity = capacity < ROUTE_BYTES ? capacity : ROUTE_BYTES};
     writer.out = out;
     while (path.length && !writer.full) {
-        struct slice segment = next_segment(&path);
-        if (is_dots(segment))
-            return SLICE_NONE;
         put(&writer, SLICE_LITERAL("/"));
-        put_segment(&writer, segment);
+        put_segment(&writer, next_segment(&path));
     }
     return writer.full ? SLICE_NONE : (struct slice){out, writer.used};
 }
@@ -235,6 +307,8 @@ struct slice route_of(const struct route_patterns *patterns, struct route_set *s
     bool cut = false;
     if (!plain) {
         normalise(raw, &normal);
+        if (normal.dots)
+            return SLICE_NONE;
         path = (struct slice){normal.text, normal.length};
         cut = normal.cut;
     }

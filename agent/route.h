@@ -23,18 +23,27 @@ struct route_patterns {
     size_t count;
 };
 
-/* From config->http_routes, which must outlive it. Returns how many patterns were left out: too
- * many, too long, or not beginning with `/`. Worth a warning.
+/* Patterns that were left out, for a warning. */
+struct route_faults {
+    size_t count;
+    struct slice pattern; /* the first of them */
+    const char *reason;
+};
+
+/* From config->http_routes, which must outlive it. Left out is what is no path, too long, more than
+ * ROUTE_PATTERNS, or could never match: a query, dot segments, `//`, a `{` without its `}`.
  *
  * `{x}` matches one or more characters of a segment (`/files/{name}.png`), `*` within a segment
  * any number, `*` at the very end the rest of the path, slashes included. */
-size_t route_patterns_init(struct route_patterns *patterns, const struct config *config);
+struct route_faults route_patterns_init(struct route_patterns *patterns,
+                                        const struct config *config);
 
 /* The route of a path (no query; what follows a `?` or `#` is ignored). Repeated slashes count as
  * one, path parameters (`;jsessionid=...`) are dropped, needless escapes (%41) undone.
  *
  * The result is a pattern's text, the path itself where it is its own route, or stands in `out`
- * (ROUTE_BYTES are enough). SLICE_NONE: not a path, dot segments, too long, or the set is full.
+ * (ROUTE_BYTES are enough). SLICE_NONE: not a path, too long, the set is full, or dot segments,
+ * even between escaped slashes: what such a path means only the server knows.
  * With `admit` false a heuristic route is found only when it is known already: for answers like
  * 404, so that scanners do not use the set up. Any thread. */
 struct slice route_of(const struct route_patterns *patterns, struct route_set *set,

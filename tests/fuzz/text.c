@@ -117,7 +117,7 @@ static void routes(struct slice input)
     static uint64_t storage[1024];
     if (!set.slots) {
         const struct config config = {.http_routes = "/a/{b}/c,/x{y}z/*,/{a}-{b}.{c}"};
-        demand(route_patterns_init(&patterns, &config) == 0);
+        demand(route_patterns_init(&patterns, &config).count == 0);
         demand(route_set_bytes(100) <= sizeof storage);
         route_set_init(&set, storage, 100, 1);
     }

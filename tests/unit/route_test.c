@@ -92,7 +92,7 @@ static void check_pattern(const struct vectors_case *one, void *context)
     char list[256] = "";
     memcpy(list, one->fields[0].at, one->fields[0].length);
     struct config config = {.http_routes = list};
-    assert_int_equal(route_patterns_init(&subject->patterns, &config), 0);
+    assert_int_equal(route_patterns_init(&subject->patterns, &config).count, 0);
     struct slice path = guarded_copy(&subject->guarded, one->fields[1]);
     struct slice found = route_of(&subject->patterns, &subject->set, path, true, out, sizeof out);
     assert_true(vectors_same(one, "route", found, one->fields[2]));
@@ -106,24 +106,38 @@ static void configured_patterns_come_first(void **state)
     assert_true(vectors_each("route/patterns.tsv", check_pattern, &subject) > 30);
 }
 
-static void patterns_that_can_not_be_used_are_counted(void **state)
+static void check_fault(const struct vectors_case *one, void *context)
 {
-    (void)state;
-    static char list[8192] = "products,*,,/ok,/";
-    size_t used = strlen(list);
-    memset(list + used, 'x', ROUTE_BYTES);
-    strcpy(list + used + ROUTE_BYTES, ",/last");
+    (void)context;
+    char list[1024] = "";
+    memcpy(list, one->fields[0].at, one->fields[0].length);
     struct config config = {.http_routes = list};
     struct route_patterns patterns;
-    assert_int_equal(route_patterns_init(&patterns, &config), 3);
-    assert_int_equal(patterns.count, 2);
+    struct route_faults faults = route_patterns_init(&patterns, &config);
+    assert_true(vectors_same(one, "pattern", faults.pattern, one->fields[1]));
+    assert_int_equal(faults.count != 0, faults.reason != NULL);
+    for (size_t i = 0; i < patterns.count; i++)
+        assert_true(slice_equal(patterns.list[i], SLICE_LITERAL("/ok")));
+}
 
-    list[0] = 0;
+static void patterns_that_can_never_match_are_named(void **state)
+{
+    (void)state;
+    assert_true(vectors_each("route/faults.tsv", check_fault, NULL) > 15);
+}
+
+static void patterns_beyond_the_limit_are_counted(void **state)
+{
+    (void)state;
+    static char list[8192] = "";
     for (int i = 0; i < ROUTE_PATTERNS + 5; i++)
         strcat(list, "/p,");
-    assert_int_equal(route_patterns_init(&patterns, &config), 5);
+    struct config config = {.http_routes = list};
+    struct route_patterns patterns;
+    assert_int_equal(route_patterns_init(&patterns, &config).count, 5);
+    assert_int_equal(patterns.count, ROUTE_PATTERNS);
     config.http_routes = NULL;
-    assert_int_equal(route_patterns_init(&patterns, &config), 0);
+    assert_int_equal(route_patterns_init(&patterns, &config).count, 0);
     assert_int_equal(patterns.count, 0);
 }
 
@@ -280,7 +294,8 @@ int main(void)
         cmocka_unit_test(values_in_a_path_become_placeholders),
         cmocka_unit_test(a_plain_path_is_judged_as_any_other),
         cmocka_unit_test(configured_patterns_come_first),
-        cmocka_unit_test(patterns_that_can_not_be_used_are_counted),
+        cmocka_unit_test(patterns_that_can_never_match_are_named),
+        cmocka_unit_test(patterns_beyond_the_limit_are_counted),
         cmocka_unit_test(a_route_is_short_or_absent),
         cmocka_unit_test(a_million_paths_leave_as_many_routes_as_allowed),
         cmocka_unit_test(a_million_identifiers_are_one_route),
