@@ -57,8 +57,16 @@ static void compile_settings(void)
                   "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or HOST:PORT, "
                   "at most %d)",
                   S3_ENDPOINTS);
-    capture_init_request(&agent.request_capture, &agent.config);
-    capture_init_response(&agent.response_capture, &agent.config);
+    if (capture_init_request(&agent.request_capture, &agent.config))
+        log_write(LOG_WARN,
+                  "OTEL_AGENT_CAPTURE_REQUEST_HEADERS: more than %d names with those of "
+                  "OTEL_AGENT_HEADER_*, the rest is not recorded",
+                  CAPTURE_MOST);
+    if (capture_init_response(&agent.response_capture, &agent.config))
+        log_write(LOG_WARN,
+                  "OTEL_AGENT_CAPTURE_RESPONSE_HEADERS: more than %d names, the rest is not "
+                  "recorded",
+                  CAPTURE_MOST);
 }
 
 /* The order matters: numbers and memory first, the exporter's view of them last. */

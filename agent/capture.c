@@ -3,39 +3,56 @@
 
 #define VALUE_BYTES 1024 /* of a redacted value; the rest is cut */
 
-static void add(struct capture *capture, struct slice name, enum attribute attribute)
+_Static_assert(CAPTURE_MOST <= 32, "a bit a row");
+
+static bool is_listed(const struct capture *capture, struct slice name, enum attribute attribute)
 {
-    name = slice_trim(name);
-    /* Always recorded, and under the same name. */
-    if (!capture->request && slice_equal_nocase(name, SLICE_LITERAL("content-type")))
-        return;
-    if (!name.length || capture->count == CAPTURE_MOST)
-        return;
-    capture->rows[capture->count++] = (struct capture_row){name, attribute};
-    capture->names |= http1_name_bit(name);
+    for (size_t i = 0; i < capture->count; i++)
+        if (capture->rows[i].attribute == attribute &&
+            slice_equal_nocase(capture->rows[i].name, name))
+            return true;
+    return false;
 }
 
-static void add_list(struct capture *capture, const char *names)
+/* How many names found no room: 0 or 1. */
+static size_t add(struct capture *capture, struct slice name, enum attribute attribute)
+{
+    name = slice_trim(name);
+    if (!name.length || is_listed(capture, name, attribute))
+        return 0;
+    /* Always recorded, and under the same name. */
+    if (!capture->request && slice_equal_nocase(name, SLICE_LITERAL("content-type")))
+        return 0;
+    if (capture->count == CAPTURE_MOST)
+        return 1;
+    capture->rows[capture->count++] = (struct capture_row){name, attribute};
+    capture->names |= http1_name_bit(name);
+    return 0;
+}
+
+static size_t add_list(struct capture *capture, const char *names)
 {
     struct slice list = slice_of(names);
     struct slice name;
+    size_t left_out = 0;
     while (http1_next_element(&list, &name))
-        add(capture, name, ATTRIBUTE_COUNT);
+        left_out += add(capture, name, ATTRIBUTE_COUNT);
+    return left_out;
 }
 
-void capture_init_request(struct capture *capture, const struct config *config)
+size_t capture_init_request(struct capture *capture, const struct config *config)
 {
     *capture = (struct capture){.request = true};
     add(capture, slice_of(config->header_user_id), ATTRIBUTE_USER_ID);
     add(capture, slice_of(config->header_request_id), ATTRIBUTE_REQUEST_ID);
     add(capture, slice_of(config->header_correlation_id), ATTRIBUTE_CORRELATION_ID);
-    add_list(capture, config->capture_request_headers);
+    return add_list(capture, config->capture_request_headers);
 }
 
-void capture_init_response(struct capture *capture, const struct config *config)
+size_t capture_init_response(struct capture *capture, const struct config *config)
 {
     *capture = (struct capture){.request = false};
-    add_list(capture, config->capture_response_headers);
+    return add_list(capture, config->capture_response_headers);
 }
 
 static void record(const struct capture *capture, const struct redact *redact,
@@ -54,13 +71,19 @@ void capture_fields(const struct capture *capture, const struct redact *redact,
 {
     if (!(capture->names & fields->names))
         return;
+    uint32_t said = 0; /* rows whose attribute is there already */
     struct slice lines = fields->lines;
     struct slice name, value;
     while (http1_next_field(&lines, &name, &value)) {
         if (!(capture->names & http1_name_bit(name)))
             continue;
-        for (size_t i = 0; i < capture->count; i++)
-            if (slice_equal_nocase(name, capture->rows[i].name))
-                record(capture, redact, &capture->rows[i], value, span);
+        for (size_t i = 0; i < capture->count; i++) {
+            const struct capture_row *row = &capture->rows[i];
+            if (said >> i & 1 || !slice_equal_nocase(name, row->name))
+                continue;
+            record(capture, redact, row, value, span);
+            if (row->attribute != ATTRIBUTE_COUNT)
+                said |= UINT32_C(1) << i;
+        }
     }
 }

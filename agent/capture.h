@@ -22,14 +22,16 @@ struct capture {
     uint64_t names; /* http1_name_bit() of the names that are wanted */
     size_t count;
     bool request;
-    struct capture_row rows[CAPTURE_MOST]; /* names beyond are not captured */
+    struct capture_row rows[CAPTURE_MOST];
 };
 
-/* From the OTEL_AGENT_CAPTURE_*_HEADERS and OTEL_AGENT_HEADER_* settings. */
-void capture_init_request(struct capture *capture, const struct config *config);
-void capture_init_response(struct capture *capture, const struct config *config);
+/* From the OTEL_AGENT_CAPTURE_*_HEADERS and OTEL_AGENT_HEADER_* settings. Returns the number of
+ * names that were left out because there are more than CAPTURE_MOST: worth a warning. */
+size_t capture_init_request(struct capture *capture, const struct config *config);
+size_t capture_init_response(struct capture *capture, const struct config *config);
 
-/* Adds what is wanted of a header section to the span, redacted. */
+/* Adds what is wanted of a header section to the span, redacted: every line of a header that goes
+ * by its own name, the first of one that has an attribute. */
 void capture_fields(const struct capture *capture, const struct redact *redact,
                     const struct http1_fields *fields, struct span *span);
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -82,6 +83,51 @@ static void every_line_of_a_name_is_captured(void **state)
     expect_request_id("1");
 }
 
+static void an_attribute_is_said_once(void **state)
+{
+    (void)state;
+    capture_from("X-Request-ID: 1\r\nAccept: a\r\nx-request-id: 2\r\nX-Request-ID: 3\r\n\r\n");
+    int count = 0;
+    for (const struct span_entry *entry = span_next_entry(span.record, NULL); entry;
+         entry = span_next_entry(span.record, entry))
+        count += entry->kind == SPAN_ENTRY_STRING;
+    assert_int_equal(count, 1);
+    expect_request_id("1");
+}
+
+static void a_name_listed_twice_is_captured_once(void **state)
+{
+    (void)state;
+    struct config config = {.capture_response_headers = "ETag,Server, etag ,Content-Type,,ETAG"};
+    struct capture response;
+    assert_int_equal(capture_init_response(&response, &config), 0);
+    assert_int_equal(response.count, 2);
+}
+
+static void names_beyond_the_limit_are_counted(void **state)
+{
+    (void)state;
+    char names[512] = "";
+    for (int i = 0; i < CAPTURE_MOST + 2; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "X-Name-%d,", i);
+    struct config config = {.header_request_id = "X-Request-ID",
+                            .capture_request_headers = names,
+                            .capture_response_headers = names};
+    struct capture several;
+    assert_int_equal(capture_init_request(&several, &config), 3);
+    assert_int_equal(several.count, CAPTURE_MOST);
+    assert_int_equal(capture_init_response(&several, &config), 2);
+}
+
+static void a_signed_url_in_a_header_is_shown_without_its_signature(void **state)
+{
+    (void)state;
+    capture_from("X-Note: a\r\nAccept: https://u:pw@h/a?X-Amz-Signature=abc&b=1\r\n\r\n");
+    assert_true(slice_equal(
+        span_entry_text(span_next_entry(span.record, NULL)),
+        SLICE_LITERAL("accept\0https://REDACTED:REDACTED@h/a?X-Amz-Signature=REDACTED&b=1")));
+}
+
 static void a_name_too_short_for_the_sieve_is_captured(void **state)
 {
     (void)state;
@@ -109,6 +155,10 @@ int main(void)
         cmocka_unit_test(nothing_is_made_of_other_headers),
         cmocka_unit_test(a_listed_header_goes_by_its_own_name),
         cmocka_unit_test(every_line_of_a_name_is_captured),
+        cmocka_unit_test(an_attribute_is_said_once),
+        cmocka_unit_test(a_name_listed_twice_is_captured_once),
+        cmocka_unit_test(names_beyond_the_limit_are_counted),
+        cmocka_unit_test(a_signed_url_in_a_header_is_shown_without_its_signature),
         cmocka_unit_test(a_name_too_short_for_the_sieve_is_captured),
         cmocka_unit_test(a_secret_by_its_name_is_hidden),
     };
