@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "agent/connection.h"
 #include "agent/context.h"
+#include "agent/forwarded.h"
 #include "agent/method.h"
 #include "agent/url.h"
 
@@ -35,7 +36,7 @@ static struct slice format_peer(const struct peer *peer, char out[INET6_ADDRSTRL
 }
 
 static void describe_peer(struct span *span, const struct peer *peer,
-                          const struct url_forwarded *forwarded)
+                          const struct forwarded *forwarded)
 {
     char text[INET6_ADDRSTRLEN];
     struct slice address = format_peer(peer, text);
@@ -45,45 +46,88 @@ static void describe_peer(struct span *span, const struct peer *peer,
         span_integer(span, ATTRIBUTE_NETWORK_PEER_PORT, peer->port);
 }
 
-static void read_forwarded(const struct http1_fields *fields, struct url_forwarded *forwarded)
+/* The first line of that name that says anything. */
+static struct slice first_line(const struct http1_fields *fields, enum http1_field field)
+{
+    struct slice value = fields->value[field];
+    if (value.length || !(fields->repeated & 1u << field))
+        return value;
+    struct slice lines = fields->lines;
+    while (http1_next_value(&lines, field, &value))
+        if (value.length)
+            break;
+    return value;
+}
+
+static void read_forwarded(const struct http1_fields *fields, struct forwarded *forwarded)
 {
     const struct slice *value = fields->value;
-    memset(forwarded, 0, sizeof *forwarded);
+    *forwarded = (struct forwarded){.client = SLICE_NONE};
     if (value[HTTP1_FIELD_FORWARDED].at || value[HTTP1_FIELD_X_FORWARDED_FOR].at ||
         value[HTTP1_FIELD_X_FORWARDED_PROTO].at || value[HTTP1_FIELD_X_FORWARDED_HOST].at)
-        url_forwarded(value[HTTP1_FIELD_FORWARDED], value[HTTP1_FIELD_X_FORWARDED_FOR],
-                      value[HTTP1_FIELD_X_FORWARDED_PROTO], value[HTTP1_FIELD_X_FORWARDED_HOST],
-                      forwarded);
+        forwarded_read(first_line(fields, HTTP1_FIELD_FORWARDED),
+                       first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR),
+                       first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO),
+                       first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST), forwarded);
 }
 
-/* The path and query of any form of target (RFC 9112, 3.2); absent for CONNECT's authority. */
-static struct slice origin_of(const struct http1_request *request, struct url *url)
+/* A target in the parts that a span tells (RFC 9112, 3.2). */
+struct target {
+    struct slice origin;    /* path and query, or `*`; absent for CONNECT and what is no target */
+    struct slice authority; /* of absolute and authority form; else absent */
+};
+
+static void read_target(const struct http1_request *request, struct target *target)
 {
-    struct slice target = request->target;
-    if (target.at[0] == '/' || slice_equal(target, SLICE_LITERAL("*")))
-        return target;
-    if (http1_method(request->method) == HTTP1_METHOD_CONNECT || !url_split(target, url))
-        return SLICE_NONE;
-    size_t before = (size_t)(url->path.at - target.at);
-    return url->path.at ? slice_after(target, before) : SLICE_LITERAL("/");
+    struct slice text = request->target;
+    *target = (struct target){.origin = text, .authority = SLICE_NONE};
+    if (text.at[0] == '/' || slice_equal(text, SLICE_LITERAL("*")))
+        return;
+    target->origin = SLICE_NONE;
+    struct url url;
+    if (http1_method(request->method) == HTTP1_METHOD_CONNECT) {
+        target->authority = text;
+    } else if (url_split(text, &url)) {
+        target->authority = url.authority;
+        size_t before = (size_t)(url.path.at - text.at);
+        target->origin =
+            url.path.length || url.query.at ? slice_after(text, before) : SLICE_LITERAL("/");
+    }
 }
 
-static void describe_target(struct span *span, const struct http1_request *request,
-                            struct slice scheme, struct slice authority, char *scratch,
-                            size_t scratch_bytes)
+/* Who was asked, as the first proxy saw it, else as the target (which overrides Host: RFC 9112,
+ * 3.2.2), else as Host says. Returns the authority as written; absent where it is malformed. */
+static struct slice describe_server(struct span *span, const struct forwarded *forwarded,
+                                    struct slice target_authority, struct slice host_field)
 {
-    struct url url = {.path = SLICE_NONE};
-    struct slice origin = origin_of(request, &url);
+    struct slice authority = forwarded->authority;
+    struct slice host = forwarded->host;
+    uint16_t port = forwarded->port;
+    if (!host.at) {
+        authority = target_authority.at ? target_authority : host_field;
+        if (!url_host_port(authority, &host, &port))
+            return SLICE_NONE;
+    }
+    span_string(span, ATTRIBUTE_SERVER_ADDRESS, host);
+    if (port)
+        span_integer(span, ATTRIBUTE_SERVER_PORT, port);
+    return authority;
+}
+
+static void describe_target(struct span *span, struct slice origin, struct slice scheme,
+                            struct slice authority, char *scratch, size_t scratch_bytes)
+{
     if (!origin.at)
         return;
     origin = redact_target(&agent.redact, origin, scratch, scratch_bytes);
     size_t path_length = slice_find(origin, '?');
-    span_string(span, ATTRIBUTE_URL_PATH, (struct slice){origin.at, path_length});
+    struct slice path = {origin.at, path_length};
+    span_string(span, ATTRIBUTE_URL_PATH, path_length ? path : SLICE_LITERAL("/"));
     if (path_length < origin.length)
         span_string(span, ATTRIBUTE_URL_QUERY, slice_after(origin, path_length + 1));
     span_string(span, ATTRIBUTE_URL_SCHEME, scheme);
     span_string(span, ATTRIBUTE_HTTP_TARGET, origin);
-    if (authority.length && origin.at[0] == '/') {
+    if (authority.length && origin.length && (origin.at[0] == '/' || origin.at[0] == '?')) {
         const struct slice parts[] = {scheme, SLICE_LITERAL("://"), authority, origin};
         span_joined(span, ATTRIBUTE_HTTP_URL, parts, 4);
     }
@@ -93,24 +137,22 @@ void server_span_request(struct span *span, const struct http1_request *request,
                          const struct peer *peer, char *scratch, size_t scratch_bytes)
 {
     const struct slice *value = request->fields.value;
-    struct url_forwarded forwarded;
+    struct forwarded forwarded;
     read_forwarded(&request->fields, &forwarded);
-    struct slice host = forwarded.host;
-    uint16_t port = forwarded.port;
-    if (!host.at && !url_host_port(value[HTTP1_FIELD_HOST], &host, &port))
-        host = SLICE_NONE;
+    struct target target;
+    read_target(request, &target);
 
     method_describe(span, request->method);
-    describe_target(span, request, forwarded.scheme.at ? forwarded.scheme : SLICE_LITERAL("http"),
-                    host.at && !forwarded.host.at ? value[HTTP1_FIELD_HOST] : forwarded.host,
+    struct slice authority =
+        describe_server(span, &forwarded, target.authority, value[HTTP1_FIELD_HOST]);
+    describe_target(span, target.origin,
+                    forwarded.scheme.at ? forwarded.scheme : SLICE_LITERAL("http"), authority,
                     scratch, scratch_bytes);
-    span_string(span, ATTRIBUTE_SERVER_ADDRESS, host);
-    if (port)
-        span_integer(span, ATTRIBUTE_SERVER_PORT, port);
     describe_peer(span, peer, &forwarded);
     span_string(span, ATTRIBUTE_NETWORK_PROTOCOL_VERSION,
                 request->minor ? SLICE_LITERAL("1.1") : SLICE_LITERAL("1.0"));
-    span_string(span, ATTRIBUTE_USER_AGENT_ORIGINAL, value[HTTP1_FIELD_USER_AGENT]);
+    span_string(span, ATTRIBUTE_USER_AGENT_ORIGINAL,
+                redact_value(&agent.redact, value[HTTP1_FIELD_USER_AGENT], scratch, scratch_bytes));
     span_integer(span, ATTRIBUTE_THREAD_ID, context_thread_id());
     span_string(span, ATTRIBUTE_THREAD_NAME, context_thread_name());
     capture_fields(&agent.request_capture, &agent.redact, &request->fields, span);

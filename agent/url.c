@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/url.h"
 
-#include "agent/percent.h"
+#include "agent/address.h"
 
 static bool is_scheme(struct slice text)
 {
@@ -41,32 +41,20 @@ static bool parse_port(struct slice text, uint16_t *port)
     return true;
 }
 
-/* Bytes that no host holds. */
-static const bool not_in_host[256] = {
-    [0 ... ' '] = true, [0x7f] = true, ['@'] = true, ['/'] = true, ['?'] = true,
-    ['#'] = true,       ['\\'] = true, ['"'] = true, ['<'] = true, ['>'] = true,
-    [','] = true,       ['['] = true,  [']'] = true,
+/* Letters of names and IPv4 addresses, UTF-8 among them. RFC 3986 also allows escapes and what
+ * separates the parts of a query, but no name has them, and a `token=...` that stands in a name's
+ * place must not be taken for one. */
+static const bool in_host[256] = {
+    ['-'] = true,         ['.'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+    ['a' ... 'z'] = true, ['_'] = true, ['~'] = true,         [0x80 ... 0xff] = true,
 };
 
 static bool is_host(struct slice text)
 {
     for (size_t i = 0; i < text.length; i++)
-        if (not_in_host[(unsigned char)text.at[i]])
+        if (!in_host[(unsigned char)text.at[i]])
             return false;
     return text.length > 0;
-}
-
-/* Letters of an IPv6 address, a zone (%25eth0) included. */
-static bool is_v6(struct slice text)
-{
-    size_t colons = 0;
-    size_t zone = slice_find(text, '%');
-    for (size_t i = 0; i < zone; i++) {
-        colons += text.at[i] == ':';
-        if (text.at[i] != ':' && text.at[i] != '.' && percent_hex(text.at[i]) < 0)
-            return false;
-    }
-    return colons >= 2 && zone <= 45 && (zone == text.length || is_host(slice_after(text, zone)));
 }
 
 bool url_host_port(struct slice text, struct slice *host, uint16_t *port)
@@ -78,7 +66,7 @@ bool url_host_port(struct slice text, struct slice *host, uint16_t *port)
             return false;
         *host = (struct slice){text.at + 1, close - 1};
         rest = slice_after(text, close + 1);
-        if (!is_v6(*host))
+        if (!address_is_v6(*host))
             return false;
     } else {
         size_t colon = slice_find(text, ':');
@@ -126,117 +114,10 @@ bool url_split(struct slice text, struct url *out)
     while (at > 0 && authority.at[at - 1] != '@')
         at--;
     out->user = at ? (struct slice){authority.at, at - 1} : SLICE_NONE;
-    if (!url_host_port(slice_after(authority, at), &out->host, &out->port))
+    out->authority = slice_after(authority, at);
+    if (!url_host_port(out->authority, &out->host, &out->port))
         return false;
     if (!out->port)
         out->port = url_default_port(out->scheme);
     return true;
-}
-
-/* ---- proxies ---- */
-
-static bool is_v4(struct slice text)
-{
-    size_t dots = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        dots += text.at[i] == '.';
-        if (text.at[i] != '.' && !(text.at[i] >= '0' && text.at[i] <= '9'))
-            return false;
-    }
-    return dots == 3 && text.length >= 7 && text.length <= 15;
-}
-
-/* A node (RFC 7239, 6), or what X-Forwarded-For writes: IPv6 without brackets, too. */
-static void take_client(struct slice node, struct url_forwarded *out)
-{
-    struct slice host = node;
-    uint16_t port = 0;
-    if (!is_v6(node) && !url_host_port(node, &host, &port))
-        return;
-    if (!is_v4(host) && !is_v6(host))
-        return;
-    out->client = host;
-    out->client_port = port;
-}
-
-static void take_scheme(struct slice scheme, struct url_forwarded *out)
-{
-    if (slice_equal_nocase(scheme, SLICE_LITERAL("https")))
-        out->scheme = SLICE_LITERAL("https");
-    else if (slice_equal_nocase(scheme, SLICE_LITERAL("http")))
-        out->scheme = SLICE_LITERAL("http");
-    else if (is_scheme(scheme) && scheme.length <= 16)
-        out->scheme = scheme;
-}
-
-static void take_host(struct slice text, struct url_forwarded *out)
-{
-    struct slice host;
-    uint16_t port;
-    if (!url_host_port(text, &host, &port))
-        return;
-    out->host = host;
-    out->port = port;
-}
-
-/* The value at the front of *text: a token or a quoted string (RFC 7239, 4). Escapes are
- * left in: a value with a backslash is no address, scheme or host anyway. */
-static struct slice take_value(struct slice *text)
-{
-    if (!text->length || text->at[0] != '"') {
-        size_t end = 0;
-        while (end < text->length && text->at[end] != ';' && text->at[end] != ',')
-            end++;
-        struct slice value = slice_trim((struct slice){text->at, end});
-        *text = slice_after(*text, end);
-        return value;
-    }
-    size_t end = 1;
-    while (end < text->length && text->at[end] != '"')
-        end += text->at[end] == '\\' && end + 1 < text->length ? 2 : 1;
-    struct slice value = {text->at + 1, end - 1};
-    bool closed = end < text->length;
-    *text = slice_after(*text, closed ? end + 1 : end);
-    return closed ? value : SLICE_NONE;
-}
-
-static void take_forwarded(struct slice text, struct url_forwarded *out)
-{
-    while (text.length && text.at[0] != ',') {
-        size_t equals = slice_find(text, '=');
-        if (equals == text.length)
-            return;
-        struct slice name = slice_trim((struct slice){text.at, equals});
-        text = slice_after(text, equals + 1);
-        struct slice value = take_value(&text);
-        if (slice_equal_nocase(name, SLICE_LITERAL("for")))
-            take_client(value, out);
-        else if (slice_equal_nocase(name, SLICE_LITERAL("proto")))
-            take_scheme(value, out);
-        else if (slice_equal_nocase(name, SLICE_LITERAL("host")))
-            take_host(value, out);
-        text = slice_trim(text);
-        if (text.length && text.at[0] == ';')
-            text = slice_trim(slice_after(text, 1));
-        else
-            return;
-    }
-}
-
-static struct slice first_element(struct slice list)
-{
-    return slice_trim((struct slice){list.at, slice_find(list, ',')});
-}
-
-void url_forwarded(struct slice forwarded, struct slice x_for, struct slice x_proto,
-                   struct slice x_host, struct url_forwarded *out)
-{
-    *out = (struct url_forwarded){.client = SLICE_NONE};
-    take_forwarded(slice_trim(forwarded), out);
-    if (!out->client.at)
-        take_client(first_element(x_for), out);
-    if (!out->scheme.at)
-        take_scheme(first_element(x_proto), out);
-    if (!out->host.at)
-        take_host(first_element(x_host), out);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Redaction, routes, URLs and S3: one input to all of them.
+/* Redaction, routes, URLs, what proxies say, and S3: one input to all of them.
  *
  * The property that matters: a secret under a sensitive key never shows, whatever stands around
  * it, in whatever buffer. The mark is spelled so that no mutation of the input makes it by chance
  * and no other rule would hide it. */
 #include <stdlib.h>
 
+#include "agent/address.h"
+#include "agent/forwarded.h"
 #include "agent/redact.h"
 #include "agent/route.h"
 #include "agent/s3.h"
@@ -15,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MOST 2048
 #define MARK "zQ9xW7vU5"
+
+#define ROUTE_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./{}$*"
 
 static void demand(bool holds)
 {
@@ -108,6 +112,7 @@ static void user_info(const struct redact *redact, struct slice input)
     demand(!contains(redact_url(redact, url, out, sizeof out), MARK));
     url.length -= sizeof "@host/path?x=1" - 1; /* cut before the '@' */
     demand(!contains(redact_url(redact, url, out, sizeof out), MARK));
+    demand(!contains(redact_value(redact, url, out, sizeof out), MARK));
 }
 
 static void routes(struct slice input)
@@ -126,6 +131,34 @@ static void routes(struct slice input)
     demand(found.length <= ROUTE_BYTES && route_set_count(&set) <= 100);
     if (found.at && found.at == out) /* asked again it is the same */
         demand(route_of(&patterns, &set, input, false, out, sizeof out).at != NULL);
+    for (size_t i = 0; i < found.length; i++) /* no free text becomes a route */
+        demand(memchr(ROUTE_LETTERS, found.at[i], sizeof ROUTE_LETTERS - 1));
+}
+
+/* What is left out can't match; what is not left out matches its own text where that is plain. */
+static void route_patterns(struct slice input)
+{
+    static struct route_patterns patterns;
+    static struct route_set none;
+    char list[MOST];
+    size_t length = input.length < sizeof list - 1 ? input.length : sizeof list - 1;
+    if (length)
+        memcpy(list, input.at, length);
+    list[length] = 0;
+    const struct config config = {.http_routes = list};
+    struct route_faults faults = route_patterns_init(&patterns, &config);
+    demand(!faults.count == !faults.reason && patterns.count <= ROUTE_PATTERNS);
+    char out[ROUTE_BYTES];
+    struct slice found = route_of(&patterns, &none, input, true, out, sizeof out);
+    demand(!found.at || patterns.count);
+    for (size_t i = 0; i < patterns.count; i++) {
+        struct slice pattern = patterns.list[i];
+        bool plain = true;
+        for (size_t at = 0; at < pattern.length; at++)
+            plain = plain && memchr(ROUTE_LETTERS, pattern.at[at], sizeof ROUTE_LETTERS - 1);
+        if (plain)
+            demand(route_of(&patterns, &none, pattern, true, out, sizeof out).at != NULL);
+    }
 }
 
 static bool within(struct slice part, struct slice whole)
@@ -141,10 +174,30 @@ static void urls(struct slice input)
         demand(within(url.host, input) && within(url.path, input) && within(url.query, input));
         demand(within(url.user, input) && within(url.fragment, input) && within(url.scheme, input));
     }
-    struct url_forwarded forwarded;
-    url_forwarded(input, input, input, input, &forwarded);
-    demand(within(forwarded.client, input) && within(forwarded.host, input));
-    url_forwarded(input, SLICE_NONE, SLICE_NONE, SLICE_NONE, &forwarded);
+}
+
+/* What is believed of a text that anybody may write: an address, a known scheme, a name. */
+static void believed(const struct forwarded *said, struct slice input)
+{
+    demand(within(said->client, input) && within(said->host, input));
+    demand(!said->client.at || address_is_v4(said->client) || address_is_v6(said->client));
+    demand(!said->scheme.at || url_default_port(said->scheme) != 0);
+    demand(!said->host.at == !said->authority.at);
+    for (size_t i = 0; i < said->authority.length; i++)
+        demand(!memchr("=&;?#/@\"'<> %\r\n", said->authority.at[i], 15) ||
+               said->authority.at[0] == '[');
+}
+
+static void proxies(struct slice input)
+{
+    struct forwarded all;
+    forwarded_read(input, input, input, input, &all);
+    believed(&all, input);
+    struct forwarded one;
+    forwarded_read(input, SLICE_NONE, SLICE_NONE, SLICE_NONE, &one);
+    believed(&one, input);
+    demand(!one.client.at || slice_equal(one.client, all.client)); /* Forwarded wins */
+    demand(!one.host.at || slice_equal(one.host, all.host));
 }
 
 /* Lines: method, host, path, query, authorization, copy source. */
@@ -189,7 +242,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     secrets(&redact, input, data[0]);
     user_info(&redact, input);
     routes(input);
+    route_patterns(input);
     urls(input);
+    proxies(input);
     s3(input);
     return 0;
 }

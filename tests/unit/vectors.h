@@ -57,7 +57,7 @@ static inline int vectors_each(const char *name, void (*check)(const struct vect
                                void *context)
 {
     static char line[VECTORS_BYTES];
-    static char memory[VECTORS_BYTES];
+    static char unescaped[VECTORS_BYTES];
     char path[1024];
     snprintf(path, sizeof path, "%s/%s", VECTORS, name);
     FILE *file = fopen(path, "re");
@@ -77,8 +77,9 @@ static inline int vectors_each(const char *name, void (*check)(const struct vect
             size_t length = tab ? (size_t)(tab - field) : strlen(field);
             struct slice *out = &one.fields[one.count++];
             if (!(length == 1 && field[0] == '-')) {
-                out->at = memory + used;
-                out->length = vectors_unescape(field, length, memory + used, sizeof memory - used);
+                out->at = unescaped + used;
+                out->length =
+                    vectors_unescape(field, length, unescaped + used, sizeof unescaped - used);
                 used += out->length;
             }
             field = tab ? tab + 1 : NULL;
