@@ -63,7 +63,8 @@ static void take_host(struct slice text, struct forwarded *out)
 
 /* The value at the front of *text: a token or a quoted string (RFC 7239, 4). IPv6 addresses and
  * ports are often written without the quotes they need: more than a token's letters will do.
- * Escapes are left in: a value with a backslash is no address, scheme or host. Absent: malformed. */
+ * Escapes are left in: a value with a backslash is no address, scheme or host. Absent: malformed.
+ */
 static struct slice take_value(struct slice *text)
 {
     struct slice value;

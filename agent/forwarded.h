@@ -3,8 +3,8 @@
  *
  * Servers behind a proxy learn the client's address and the name it used from Forwarded (RFC 7239)
  * or the X-Forwarded-* fields before it. What stands there was written by others, the client among
- * them, so it has to look like an address, a scheme, a host to be believed; what does not is absent.
- * Pure: slices into the text given. */
+ * them, so it has to look like an address, a scheme, a host to be believed; what does not is
+ * absent. Pure: slices into the text given. */
 #ifndef AGENT_FORWARDED_H
 #define AGENT_FORWARDED_H
 

@@ -5,8 +5,9 @@
  * meant for. A value is hidden when its key says so: one of the fixed keys (redact_keys.def), or
  * a key that contains one of the configured words, in any case and behind percent-encoding. In
  * doubt it hides: a malformed authority, a value that itself holds a word and then `=` or `:` (a
- * URL or JSON inside a parameter) or user information, everything between a sensitive key and the
- * next `&` even where `;` may separate too. The keys themselves stay readable.
+ * URL or JSON inside a parameter) or user information (`user:password@`), everything between a
+ * sensitive key and the next `&` even where `;` may separate too. The keys themselves stay
+ * readable.
  *
  * The functions write into the caller's buffer only when something has to change, else they
  * return their argument (of a text over REDACT_BYTES the beginning). A buffer too small cuts the

@@ -318,9 +318,27 @@ bool redact_words_user(struct slice text)
     return false;
 }
 
+/* `user:password@host`, as data source names are written: a `:` and, before any space, a `@`. */
+static bool holds_account(struct slice text)
+{
+    if (!may_hold(text, '@') || !may_hold(text, ':'))
+        return false;
+    int end = depths(text);
+    for (int depth = DEPTH_RAW; depth < end; depth++) {
+        bool colon = false;
+        for (struct slice left = text; left.length;) {
+            char c = take_at(&left, (enum depth)depth);
+            if (c == '@' && colon)
+                return true;
+            colon = c == ':' || (colon && (unsigned char)c > ' ');
+        }
+    }
+    return false;
+}
+
 bool redact_words_secret(const struct redact *redact, struct slice text)
 {
-    return holds_pair(redact, text) || redact_words_user(text);
+    return holds_pair(redact, text) || redact_words_user(text) || holds_account(text);
 }
 
 bool redact_words_quiet(const struct redact *redact, struct slice text)

@@ -8,8 +8,8 @@
 
 #include "agent/redact.h"
 
-/* Does the text hold a word and, later, a `=` or `:`, or a URL with a user? Then it is a query,
- * form, JSON or URL of its own, and the secret may be in it. */
+/* Does the text hold a word and, later, a `=` or `:`, a URL with a user, or `user:password@`? Then
+ * it is a query, form, JSON, URL or data source name of its own, and the secret may be in it. */
 bool redact_words_secret(const struct redact *redact, struct slice text);
 
 /* Does it hold a URL with a user? */

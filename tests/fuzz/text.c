@@ -115,6 +115,21 @@ static void user_info(const struct redact *redact, struct slice input)
     demand(!contains(redact_value(redact, url, out, sizeof out), MARK));
 }
 
+/* name=INPUT:MARK@host, as data source names are written. */
+static void accounts(const struct redact *redact, struct slice input)
+{
+    struct text text = {.length = 0};
+    char out[4 * MOST];
+    if (contains(input, MARK) || input.length > MOST / 2)
+        return;
+    add(&text, SLICE_LITERAL("name="));
+    if (input.length)
+        add(&text, input);
+    add(&text, SLICE_LITERAL(":" MARK "@host"));
+    struct slice query = {text.at, text.length};
+    demand(!contains(redact_query(redact, query, out, sizeof out), MARK));
+}
+
 static void routes(struct slice input)
 {
     static struct route_patterns patterns;
@@ -241,6 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice input = {(const char *)data + 1, size - 1};
     secrets(&redact, input, data[0]);
     user_info(&redact, input);
+    accounts(&redact, input);
     routes(input);
     route_patterns(input);
     urls(input);

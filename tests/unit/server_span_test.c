@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a server span says of targets, proxies and headers, from the bytes that came. */
-#include "tests/unit/seam.h"
 #include "tests/unit/guarded.h"
+#include "tests/unit/seam.h"
 #include "tests/unit/vectors.h"
 
 /* The span of a request with these lines, answered by 200. */
