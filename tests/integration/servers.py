@@ -158,6 +158,17 @@ def answers(port, path):
     return True
 
 
+def children(pid):
+    """Process ids of its children."""
+    return [int(child) for child in
+            pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def resident_bytes(pid):
+    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 # --- MariaDB ---
 
 
@@ -270,6 +281,20 @@ class Gunicorn(Server):
         self.wait_until(lambda: answers(self.port, "/health"), "answer")
 
 
+class Answering(Server):
+    """gunicorn with tests/programs/answer_app.py: 200 for any path, with these header fields."""
+
+    def __init__(self, directory, tracing=None, workers=2, fields=(), name="answering"):
+        self.port = free_port()
+        super().__init__(name, [
+            program("gunicorn"), "--worker-class", "gthread", "--workers", workers, "--threads", 2,
+            "--keep-alive", 30, "--bind", f"127.0.0.1:{self.port}", "--chdir", PROGRAMS,
+            "answer_app:application"], directory, {
+                "ANSWER_FIELDS": json.dumps(list(fields)), "PYTHONDONTWRITEBYTECODE": "1",
+            }, tracing)
+        self.wait_until(lambda: answers(self.port, "/ready"), "answer")
+
+
 NGINX_CONF = """
 {user}
 worker_processes {workers};
@@ -302,9 +327,10 @@ http {{
 
 
 class Nginx(Server):
-    """Static files below /, and each of `upstreams` (name → port) below /NAME/."""
+    """Static files below /, and each of `upstreams` (name → port) below /NAME/. `more` goes into
+    the server's block."""
 
-    def __init__(self, directory, upstreams=None, tracing=None, workers=4, name="nginx"):
+    def __init__(self, directory, upstreams=None, tracing=None, workers=4, name="nginx", more=""):
         directory = pathlib.Path(directory) / name
         static = directory / "static"
         static.mkdir(parents=True)
@@ -322,8 +348,8 @@ class Nginx(Server):
             upstreams="\n    ".join(
                 f"upstream {to} {{ server 127.0.0.1:{port}; keepalive 16; }}"
                 for to, port in upstreams.items()),
-            locations="\n        ".join(f"location /{to}/ {{ proxy_pass http://{to}/; }}"
-                                        for to in upstreams)))
+            locations="\n        ".join([more, *(f"location /{to}/ {{ proxy_pass http://{to}/; }}"
+                                                 for to in upstreams)])))
         super().__init__(name, [program("nginx"), "-e", directory / "nginx-error.log", "-p",
                                 directory, "-c", configuration], directory, None, tracing)
         self.wait_until(lambda: answers(self.port, "/small.txt"), "answer")
