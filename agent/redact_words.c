@@ -29,16 +29,22 @@ static bool alphanumeric(unsigned char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+/* Any character of an escape may be escaped itself: `%70`, `%2570` and `%25%37%30` are a `p`. */
 static char take(struct slice *text, enum depth depth)
 {
-    if (depth == DEPTH_TWICE && text->at[0] == '%' && percent_pair(*text, 1) == '%') {
-        int byte = percent_pair(*text, 3);
-        if (byte >= 0) {
-            *text = slice_after(*text, 5);
-            return (char)byte;
-        }
+    char c = percent_take(text);
+    if (depth != DEPTH_TWICE || c != '%')
+        return c;
+    struct slice after = *text;
+    int byte = 0;
+    for (int digits = 2; digits > 0; digits--) {
+        int hex = after.length ? percent_hex(percent_take(&after)) : -1;
+        if (hex < 0)
+            return c;
+        byte = byte * 16 + hex;
     }
-    return percent_take(text);
+    *text = after;
+    return (char)byte;
 }
 
 /* ---- words ---- */
@@ -251,21 +257,6 @@ bool redact_key(const struct redact *redact, struct slice key)
     return false;
 }
 
-/* Can `c` come out of the text at any depth? */
-static bool may_hold(struct slice text, char c)
-{
-    if (slice_find(text, c) < text.length)
-        return true;
-    for (size_t at = slice_find(text, '%'); at < text.length;) {
-        int byte = percent_pair(text, at + 1);
-        if (byte == c || (byte == '%' && percent_pair(text, at + 3) == c))
-            return true;
-        at++;
-        at += slice_find(slice_after(text, at), '%');
-    }
-    return false;
-}
-
 static char take_at(struct slice *text, enum depth depth)
 {
     if (depth != DEPTH_RAW)
@@ -273,6 +264,19 @@ static char take_at(struct slice *text, enum depth depth)
     char c = text->at[0];
     *text = slice_after(*text, 1);
     return c;
+}
+
+/* Can `c` come out of the text at any depth? */
+static bool may_hold(struct slice text, char c)
+{
+    if (slice_find(text, c) < text.length)
+        return true;
+    int end = depths(text);
+    for (int depth = DEPTH_ONCE; depth < end; depth++)
+        for (struct slice left = text; left.length;)
+            if (take(&left, (enum depth)depth) == c)
+                return true;
+    return false;
 }
 
 static bool assigns(struct slice text, enum depth depth)

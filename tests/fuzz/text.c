@@ -36,8 +36,8 @@ static bool contains(struct slice text, const char *word)
 }
 
 static const char *const keys[] = {
-    "password",      "X-Amz-Signature", "sig",   "pass%77ord", "user[token]",
-    "%74%6f%6b%65n", "api-key",         "email", "tok%2565n",  "AWSAccessKeyId",
+    "password", "X-Amz-Signature", "sig",       "pass%77ord",     "user[token]", "%74%6f%6b%65n",
+    "api-key",  "email",           "tok%2565n", "AWSAccessKeyId", "s%25%36%39g",
 };
 
 struct text {
