@@ -266,17 +266,20 @@ static char take_at(struct slice *text, enum depth depth)
     return c;
 }
 
-/* Can `c` come out of the text at any depth? */
-static bool may_hold(struct slice text, char c)
+/* What a secret in a text of its own needs around it. */
+enum { MARK_EQUALS = 1, MARK_COLON = 2, MARK_AT = 4 };
+
+/* Which of them come out of the text at any depth. */
+static unsigned marks_of(struct slice text)
 {
-    if (slice_find(text, c) < text.length)
-        return true;
+    static const unsigned char marks[256] = {
+        ['='] = MARK_EQUALS, [':'] = MARK_COLON, ['@'] = MARK_AT};
+    unsigned found = 0;
     int end = depths(text);
-    for (int depth = DEPTH_ONCE; depth < end; depth++)
+    for (int depth = DEPTH_RAW; depth < end; depth++)
         for (struct slice left = text; left.length;)
-            if (take(&left, (enum depth)depth) == c)
-                return true;
-    return false;
+            found |= marks[(unsigned char)take_at(&left, (enum depth)depth)];
+    return found;
 }
 
 static bool assigns(struct slice text, enum depth depth)
@@ -292,8 +295,6 @@ static bool assigns(struct slice text, enum depth depth)
 /* Does the text hold a word and, later, a `=` or `:`? */
 static bool holds_pair(const struct redact *redact, struct slice text)
 {
-    if (!may_hold(text, '=') && !may_hold(text, ':'))
-        return false;
     int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
         struct slice rest;
@@ -303,46 +304,39 @@ static bool holds_pair(const struct redact *redact, struct slice text)
     return false;
 }
 
-/* A password may hold any character, so any `@` after `://` counts. */
-bool redact_words_user(struct slice text)
+/* A user in front of a host: a password may hold any character, so any `@` after `://` counts.
+ * `bare`: also one after a `:` with no space between, as in `user:password@host`. */
+static bool holds_user(struct slice text, bool bare)
 {
-    if (!may_hold(text, '@') || !may_hold(text, ':'))
-        return false;
     int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
         int matched = 0; /* characters of "://" seen */
+        bool colon = false;
         for (struct slice left = text; left.length;) {
             char c = take_at(&left, (enum depth)depth);
-            if (matched == 3 && c == '@')
+            if (c == '@' && (matched == 3 || colon))
                 return true;
             if (matched < 3)
                 matched = c == "://"[matched] ? matched + 1 : c == ':';
+            colon = bare && (c == ':' || (colon && (unsigned char)c > ' '));
         }
     }
     return false;
 }
 
-/* `user:password@host`, as data source names are written: a `:` and, before any space, a `@`. */
-static bool holds_account(struct slice text)
+bool redact_words_user(struct slice text)
 {
-    if (!may_hold(text, '@') || !may_hold(text, ':'))
-        return false;
-    int end = depths(text);
-    for (int depth = DEPTH_RAW; depth < end; depth++) {
-        bool colon = false;
-        for (struct slice left = text; left.length;) {
-            char c = take_at(&left, (enum depth)depth);
-            if (c == '@' && colon)
-                return true;
-            colon = c == ':' || (colon && (unsigned char)c > ' ');
-        }
-    }
-    return false;
+    unsigned both = MARK_AT | MARK_COLON;
+    return (marks_of(text) & both) == both && holds_user(text, false);
 }
 
 bool redact_words_secret(const struct redact *redact, struct slice text)
 {
-    return holds_pair(redact, text) || redact_words_user(text) || holds_account(text);
+    unsigned marks = marks_of(text);
+    if (!(marks & (MARK_EQUALS | MARK_COLON)))
+        return false;
+    bool user = marks & MARK_COLON && marks & MARK_AT;
+    return holds_pair(redact, text) || (user && holds_user(text, true));
 }
 
 bool redact_words_quiet(const struct redact *redact, struct slice text)
