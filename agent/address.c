@@ -64,10 +64,10 @@ bool address_is_v6(struct slice text)
         return false;
     text.length = zone;
 
-    unsigned groups = 0;
     bool gap = take_gap(&text);
-    bool more = !gap; /* a group has to follow */
-    while (more || text.length) {
+    if (gap && !text.length)
+        return true;
+    for (unsigned groups = 0;;) {
         size_t colon = slice_find(text, ':');
         struct slice group = {text.at, colon};
         if (colon == text.length && address_is_v4(group))
@@ -77,15 +77,13 @@ bool address_is_v6(struct slice text)
         else
             return false;
         text = slice_after(text, colon);
-        if (!text.length)
-            break;
-        more = !take_gap(&text);
-        if (more)
-            text = slice_after(text, 1);
-        else if (gap)
+        bool at_gap = take_gap(&text);
+        if (gap && at_gap)
             return false;
-        else
-            gap = true;
+        gap |= at_gap;
+        if (!text.length)
+            return gap ? groups < 8 : groups == 8;
+        if (!at_gap)
+            text = slice_after(text, 1);
     }
-    return gap ? groups < 8 : groups == 8;
 }

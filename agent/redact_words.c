@@ -78,11 +78,12 @@ static void fill_sieve(struct redact *redact)
     for (size_t i = 0; i < redact->count; i++)
         if (redact->words[i].length < redact->begun)
             redact->begun = redact->words[i].length;
+    unsigned char of_folded[256] = {0};
+    for (size_t i = 0; i < redact->count; i++)
+        for (unsigned at = 0; at < redact->begun; at++)
+            of_folded[redact->words[i].text[at]] |= (unsigned char)(1u << at);
     for (unsigned c = 0; c < 256; c++)
-        for (size_t i = 0; i < redact->count; i++)
-            for (unsigned at = 0; at < redact->begun; at++)
-                if (redact->words[i].text[at] == redact->fold[c])
-                    redact->sieve[c] |= (unsigned char)(1u << at);
+        redact->sieve[c] = of_folded[redact->fold[c]];
     redact->sieve['%'] |= SIEVE_ESCAPE;
     redact->sieve['@'] |= SIEVE_ESCAPE;
 }
