@@ -18,7 +18,7 @@ def request(path):
 
 
 def answer_bytes(port, path):
-    """The size of an answer, measured with one that is closed after it is complete."""
+    """The size of the server's answer to this path."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(request(path))
         answer = b""
@@ -42,7 +42,7 @@ def receive(connection):
 
 
 def send(port, paths):
-    """Asks for each path once. Returns how many there were, with one more that was asked first."""
+    """Asks for each path, for the first one twice. Returns how many requests that made."""
     paths = iter(paths)
     first = next(paths)
     size = answer_bytes(port, first)
