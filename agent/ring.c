@@ -52,6 +52,8 @@ struct ring {
     _Alignas(GRANULE_BYTES) _Atomic uint64_t head;
     _Atomic uint64_t taken;     /* relaxed: sums for the accounts, ordered with nothing */
     _Atomic uint64_t abandoned; /* likewise */
+    uint64_t cursor;            /* place of the next record to peek at, at the head or after it */
+    uint64_t seen;              /* records between head and cursor that were handed out */
     uint64_t watched;           /* position of a busy record + 1; 0: none */
     uint64_t since_ns;          /* when it was first seen busy */
     uint64_t visited_ns;        /* the last visit that counted */
@@ -168,7 +170,7 @@ static enum claim pass(struct ring *ring, uint64_t tail, uint64_t word)
     }
     if (is_hole(word)) {
         /* Only past holes that the reader has left behind in the previous lap, or the tail would
-         * overtake it. Acquire pairs with the release in advance_head. */
+         * overtake it. Acquire pairs with the release in ring_release. */
         uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
         uint64_t used = (position - position_of(head)) & POSITION_MASK;
         if (used + run_of(word) <= ring->granules) {
@@ -299,12 +301,6 @@ static void free_run(struct ring *ring, uint64_t position, uint32_t run)
                               memory_order_release);
 }
 
-/* Release: pairs with pass(), which takes holes behind the head for passable. */
-static void advance_head(struct ring *ring, uint64_t head, uint32_t run, uint32_t records)
-{
-    atomic_store_explicit(&ring->head, place_after(head, run, records), memory_order_release);
-}
-
 static bool thread_gone(uint64_t word)
 {
     /* tkill, not tgkill: in shared memory the writer may be of another process. A number that
@@ -337,60 +333,49 @@ static bool out_of_patience(struct ring *ring, uint64_t position, uint64_t word,
     return *gone || (now - ring->since_ns >= PATIENCE_NS && ring->visits >= PATIENCE_VISITS);
 }
 
-static void count(_Atomic uint64_t *sum)
+static void count(_Atomic uint64_t *sum, uint64_t more)
 {
     /* Not an atomic addition: the reader is its only writer. */
-    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + 1,
+    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + more,
                           memory_order_relaxed);
 }
 
 /* False: the writer committed meanwhile. */
-static bool retire(struct ring *ring, uint64_t head, uint64_t word, bool gone)
+static bool retire(struct ring *ring, uint64_t position, uint64_t word, bool gone)
 {
-    uint64_t position = position_of(head);
-    uint64_t hole = with_stamp(with_state(word, RETIRED), RING_NOW_NS() / 1000000000u);
+    /* RELEASED: nobody is left who could still write there. */
+    uint64_t hole =
+        with_stamp(with_state(word, gone ? RELEASED : RETIRED), RING_NOW_NS() / 1000000000u);
     /* Relaxed: this hands nothing over; the run stays the writer's. */
     if (!atomic_compare_exchange_strong_explicit(&granule_at(ring, position)->word, &word, hole,
                                                  memory_order_relaxed, memory_order_relaxed))
         return false;
-    count(&ring->abandoned);
-    if (gone)
-        free_run(ring, position, run_of(hole));
-    advance_head(ring, head, run_of(hole), 1);
+    count(&ring->abandoned, 1);
     return true;
 }
 
-/* The head has come round to a hole; its run may be used again as soon as nobody writes there. */
-static void skip_hole(struct ring *ring, uint64_t head, uint64_t word)
-{
-    uint64_t age = (RING_NOW_NS() / 1000000000u - (word >> STAMP_SHIFT)) & STAMP_MASK;
-    if (state_of(word) == RELEASED || age >= HOLE_SECONDS || thread_gone(word))
-        free_run(ring, position_of(head), run_of(word));
-    advance_head(ring, head, run_of(word), 0);
-}
-
-uint32_t ring_read(struct ring *ring, void *into, uint32_t capacity)
+uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity)
 {
     for (;;) {
-        /* Relaxed: only the reader changes the head. */
-        uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-        uint64_t position = position_of(head);
+        uint64_t position = position_of(ring->cursor);
         /* Acquire: pairs with the releases in commit. */
         uint64_t word =
             atomic_load_explicit(&granule_at(ring, position)->word, memory_order_acquire);
         uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
         bool at_tail = position_of(tail) == position;
+        uint32_t run = run_of(word);
 
+        if (run == 0)
+            return 0; /* never written; or a file that somebody has spoilt */
         if (is_hole(word)) {
             if (at_tail)
                 return 0;
-            skip_hole(ring, head, word);
+            ring->cursor = place_after(ring->cursor, run, 0);
             continue;
         }
         if (!is_claimed(ring, position, word))
             return 0;
-        /* The header is about to go, and with it what others need to pass it. */
-        uint32_t run = run_of(word);
+        /* The header will go, and with it what others need to pass it. */
         if (at_tail)
             advance_tail(ring, tail, run, state_of(word) != PAD);
 
@@ -398,7 +383,8 @@ uint32_t ring_read(struct ring *ring, void *into, uint32_t capacity)
             bool gone;
             if (!out_of_patience(ring, position, word, &gone))
                 return 0;
-            retire(ring, head, word, gone);
+            if (retire(ring, position, word, gone))
+                ring->cursor = place_after(ring->cursor, run, 1);
             continue;
         }
         uint32_t length = ((uint32_t)(word >> LENGTH_SHIFT) & LENGTH_MASK) * 8;
@@ -406,13 +392,82 @@ uint32_t ring_read(struct ring *ring, void *into, uint32_t capacity)
         bool fits = length <= capacity;
         if (record && fits)
             copy_out(ring, position, into, length);
-        if (record)
-            count(fits ? &ring->taken : &ring->abandoned);
-        free_run(ring, position, run);
-        advance_head(ring, head, run, record);
-        if (record && fits)
+        if (record && !fits)
+            count(&ring->abandoned, 1);
+        ring->cursor = place_after(ring->cursor, run, record);
+        if (record && fits) {
+            ring->seen++;
             return length;
+        }
     }
+}
+
+/* A hole's run may be used again as soon as nobody writes there. */
+static bool hole_is_over(uint64_t word)
+{
+    uint64_t age = (RING_NOW_NS() / 1000000000u - (word >> STAMP_SHIFT)) & STAMP_MASK;
+    return state_of(word) == RELEASED || age >= HOLE_SECONDS || thread_gone(word);
+}
+
+/* The head moves last: a writer may pass a hole only when it is decided that it stays one. */
+void ring_release(struct ring *ring)
+{
+    /* Relaxed: only the reader changes the head. */
+    uint64_t position = position_of(atomic_load_explicit(&ring->head, memory_order_relaxed));
+    uint64_t end = position_of(ring->cursor);
+    while (position != end) {
+        /* Acquire: pairs with the release of a late writer in commit. */
+        uint64_t word =
+            atomic_load_explicit(&granule_at(ring, position)->word, memory_order_acquire);
+        uint32_t run = run_of(word);
+        if (!is_hole(word) || hole_is_over(word))
+            free_run(ring, position, run);
+        position = (position + run) & POSITION_MASK;
+    }
+    count(&ring->taken, ring->seen);
+    ring->seen = 0;
+    /* Release: pairs with pass(), which takes holes behind the head for passable. */
+    atomic_store_explicit(&ring->head, ring->cursor, memory_order_release);
+}
+
+/* Is what the head of the memory says about it true? */
+static bool is_sound(const struct ring *ring, size_t bytes)
+{
+    return bytes >= sizeof *ring && ring->shift < 32 && ring->granules == 1u << ring->shift &&
+           (bytes - sizeof *ring) / GRANULE_BYTES >= ring->granules;
+}
+
+bool ring_adopt(struct ring *ring, size_t bytes)
+{
+    if (!is_sound(ring, bytes))
+        return false;
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+    uint64_t waiting = (position_of(tail) - position_of(head)) & POSITION_MASK;
+    if (waiting > ring->granules)
+        return false;
+    ring->cursor = head;
+    ring->seen = ring->watched = 0;
+    /* The last reader may have ended in the middle of a release: the runs it had freed lie behind
+     * the head still, and all their granules say FREE. */
+    while (waiting) {
+        uint64_t word = atomic_load_explicit(&granule_at(ring, position_of(ring->cursor))->word,
+                                             memory_order_acquire);
+        uint32_t run = state_of(word) == FREE ? 1 : is_hole(word) ? run_of(word) : 0;
+        if (run == 0 || run > waiting)
+            break;
+        ring->cursor = place_after(ring->cursor, run, 0);
+        waiting -= run;
+    }
+    atomic_store_explicit(&ring->head, ring->cursor, memory_order_release);
+    return true;
+}
+
+uint32_t ring_read(struct ring *ring, void *into, uint32_t capacity)
+{
+    uint32_t length = ring_peek(ring, into, capacity);
+    ring_release(ring);
+    return length;
 }
 
 /* ---- asking ---- */

@@ -41,14 +41,26 @@ void ring_limit(struct ring *ring, uint32_t records);
  * and has counted the record as abandoned; either way it is accounted for. */
 bool ring_write(struct ring *ring, const void *record, uint32_t length);
 
-/* One reader. Takes the oldest record: copies it to `into` (8-byte aligned, `capacity` bytes, at
- * least RING_RECORD_BYTES_MAX: a record that does not fit is dropped and counted as abandoned).
- * Returns its length, 0 when the ring is empty or the oldest record is still being written. In the
- * second case ring_pending() is not 0: read again within 100 ms, because patience is measured in
- * time and in visits. Keeps errno. */
+/* One reader. Copies the oldest record it has not seen yet to `into` (8-byte aligned, `capacity`
+ * bytes, at least RING_RECORD_BYTES_MAX: a record that does not fit is dropped and counted as
+ * abandoned). The record stays where it is until ring_release(), so that it outlives a reader who
+ * is killed before he has passed it on. Returns its length, 0 when there is none or the next one is
+ * still being written. In the second case ring_pending() is not 0 after a release: look again
+ * within 100 ms, because patience is measured in time and in visits. Keeps errno. */
+uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity);
+
+/* The reader is done with all it has seen: its place is given to writers. */
+void ring_release(struct ring *ring);
+
+/* Makes the caller the reader of a ring, in `bytes` of memory, whose last reader has ended,
+ * wherever that was: what it had peeked at and not released is seen again. Nobody writes there any
+ * more. False: this is no ring. */
+bool ring_adopt(struct ring *ring, size_t bytes);
+
+/* Peeks and releases. */
 uint32_t ring_read(struct ring *ring, void *into, uint32_t capacity);
 
-/* Records claimed and not yet taken: waiting or being written. */
+/* Records claimed and not yet released: waiting, being written, or on their way. */
 uint32_t ring_pending(const struct ring *ring);
 
 /* More than half full, in bytes or in records: two loads, for a writer to decide on a wake-up. */

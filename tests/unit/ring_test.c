@@ -114,6 +114,7 @@ static void counts_and_positions_come_round(void **state)
     uint64_t place = position << RECORD_BITS | (RECORD_MASK - 20);
     atomic_store(&ring->tail, place);
     atomic_store(&ring->head, place);
+    ring->cursor = place;
     for (uint64_t i = position; i < position + TINY; i++)
         atomic_store(&granule_at(ring, i)->word, free_word(ring, i));
     ring_limit(ring, TINY);
@@ -152,6 +153,95 @@ static void a_record_too_long_for_the_reader_is_counted(void **state)
     assert_int_equal(ring_read(ring, taken, 56), 8);
     assert_int_equal(ring_abandoned(ring), 1);
     assert_int_equal(ring_written(ring), 1);
+}
+
+/* ---- a reader that ends before it has passed on what it read ---- */
+
+static void peek_at(uint64_t mark, uint32_t length)
+{
+    assert_int_equal(ring_peek(ring, taken, sizeof taken), length);
+    uint64_t first;
+    memcpy(&first, taken, sizeof first);
+    assert_int_equal(first, mark * 10000);
+}
+
+static bool adopt(void)
+{
+    return ring_adopt(ring, sizeof(struct ring) + TINY * GRANULE_BYTES);
+}
+
+static void what_was_peeked_at_keeps_its_place(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < TINY; i++)
+        assert_true(put(i, 8));
+    for (uint64_t i = 0; i < TINY; i++)
+        peek_at(i, 8);
+    assert_int_equal(ring_peek(ring, taken, sizeof taken), 0);
+    assert_int_equal(ring_pending(ring), TINY);
+    assert_int_equal(ring_written(ring), TINY);
+    assert_false(put(100, 8));
+    ring_release(ring);
+    assert_int_equal(ring_pending(ring), 0);
+    assert_int_equal(ring_written(ring), TINY);
+    assert_true(put(100, 8));
+    expect(100, 8);
+}
+
+static void the_next_reader_sees_what_was_not_released(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 5; i++)
+        assert_true(put(i, 8));
+    expect(0, 8);
+    peek_at(1, 8);
+    peek_at(2, 8);
+    assert_true(adopt());
+    for (uint64_t i = 1; i < 5; i++)
+        expect(i, 8);
+    expect_nothing();
+}
+
+static void a_release_cut_short_repeats_nothing_and_loses_nothing(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {8, 3 * PAYLOAD_BYTES, 8, 2 * PAYLOAD_BYTES};
+    for (uint32_t freed = 0; freed <= 5; freed++) { /* granules of the first three records */
+        make(TINY);
+        for (uint64_t i = 0; i < 4; i++)
+            assert_true(put(i, lengths[i]));
+        for (uint64_t i = 0; i < 3; i++)
+            peek_at(i, lengths[i]);
+        free_run(ring, 0, freed);
+        assert_true(adopt());
+        if (freed < 1)
+            expect(0, lengths[0]);
+        if (freed < 2)
+            expect(1, lengths[1]);
+        if (freed < 5)
+            expect(2, lengths[2]);
+        expect(3, lengths[3]);
+        expect_nothing();
+    }
+}
+
+static void only_a_sound_ring_is_adopted(void **state)
+{
+    (void)state;
+    assert_false(ring_adopt(ring, sizeof(struct ring) + (TINY - 1) * GRANULE_BYTES));
+    ring->granules = 3;
+    assert_false(adopt());
+    make(TINY);
+    ring->shift = 60;
+    assert_false(adopt());
+    make(TINY);
+    atomic_store(&ring->tail, place_after(0, TINY + 1, 1));
+    assert_false(adopt());
+    make(TINY);
+    atomic_store(&ring->tail, place_after(0, 1, 1));
+    atomic_store(&ring->at[0].word, READY); /* of no length */
+    assert_true(adopt());
+    expect_nothing();
 }
 
 static void memory_has_to_suffice_and_be_aligned(void **state)
@@ -249,6 +339,10 @@ int main(void)
         ON_TINY(counts_and_positions_come_round),
         ON_TINY(more_than_half_is_filling),
         ON_TINY(a_record_too_long_for_the_reader_is_counted),
+        ON_TINY(what_was_peeked_at_keeps_its_place),
+        ON_TINY(the_next_reader_sees_what_was_not_released),
+        ON_TINY(a_release_cut_short_repeats_nothing_and_loses_nothing),
+        ON_TINY(only_a_sound_ring_is_adopted),
         ON_LARGE(memory_has_to_suffice_and_be_aligned),
         ON_LARGE(fresh_memory_stays_untouched),
         ON_TINY(a_writer_that_slept_through_laps_starts_again),
