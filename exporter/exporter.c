@@ -162,13 +162,15 @@ static void count_abandoned(void)
     exporter.abandoned = abandoned;
 }
 
-/* Takes records out of the ring into a batch; false once there are no more for now. */
+/* Copies records into a batch; false once there are no more for now. They stay in the ring until
+ * the batch has been accepted or given up, so that they outlive a process that is killed while it
+ * sends them. */
 static bool fill_batch(int64_t unix_offset_ns)
 {
     int64_t most = exporter.environment.config->max_export_batch_size;
     struct span_record *record = (struct span_record *)exporter.record.base;
     while (exporter.otlp.spans < most && otlp_room(&exporter.otlp)) {
-        uint32_t length = ring_read(ring(), record, RECORD_BYTES_MOST);
+        uint32_t length = ring_peek(ring(), record, RECORD_BYTES_MOST);
         if (length == 0)
             return false;
         if (!otlp_add(&exporter.otlp, record, length, unix_offset_ns)) {
@@ -186,12 +188,15 @@ static void export_batch(void)
     struct otlp_body body;
     uint64_t spans = exporter.otlp.spans;
     struct collector_verdict verdict = {true, 0};
-    if (spans == 0)
+    if (spans == 0) {
+        ring_release(ring()); /* what was peeked at was no span, or a writer's that is gone */
         return;
+    }
     otlp_finish(&exporter.otlp, resource_encoded(), &body);
     bool kept = !has(EXPORTER_FILE) || file_write(&exporter.file, &body);
     if (has(EXPORTER_OTLP))
         verdict = collector_export(&exporter.collector, &body, (unsigned)spans);
+    ring_release(ring());
     otlp_clear(&exporter.otlp);
 
     if (!kept || !verdict.accepted) {
