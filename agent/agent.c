@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,16 @@
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES 4096
 
+/* For a thread that finds another one making the region: more than that takes. */
+#define YIELDS 10000
+
 enum preparation { PREPARED_NOT, PREPARED_NOW, PREPARED_DONE, PREPARED_FAILED };
 
 struct agent agent;
 
 static _Atomic bool gate;
-static _Atomic int prepared; /* enum preparation */
+static _Atomic int prepared;    /* enum preparation */
+static _Atomic int region_made; /* likewise; release when agent.region is there */
 static _Atomic bool exit_registered;
 static pid_t own_pid; /* written in the constructor and by a forked child before it has threads */
 static __thread bool tl_own_thread;
@@ -70,7 +75,7 @@ static void compile_settings(void)
 }
 
 /* The order matters: numbers and memory first, the exporter's view of them last. */
-static void settle_in_child(void)
+__attribute__((cold, noinline)) static void settle_in_child(void)
 {
     int saved = errno;
     own_pid = getpid();
@@ -78,8 +83,9 @@ static void settle_in_child(void)
     connection_forked();
     ring_thread_reset();
     memset(&counters, 0, sizeof counters);
-    if (agent_is_prepared())
-        region_reset_ring(&agent.region);
+    exchange_forked();
+    region_forget(&agent.region);
+    atomic_store_explicit(&region_made, PREPARED_NOT, memory_order_relaxed);
     if (agent.exporter.child)
         agent.exporter.child();
     errno = saved;
@@ -109,13 +115,47 @@ static bool make_route_set(void)
     return true;
 }
 
-static bool take_memory(void)
+static bool make_exchanges(void)
 {
-    if (!make_route_set() ||
-        !region_init(&agent.region, (size_t)agent.config.max_queue_size, EXCHANGE_BYTES, EXCHANGES))
+    size_t bytes = (size_t)EXCHANGES * EXCHANGE_BYTES;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
         return false;
-    exchange_init(agent.region.exchanges, agent.region.exchange_count);
+    /* Huge pages would make 2 MB resident at the first touch. */
+    (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
+    exchange_init(memory, EXCHANGES);
     return true;
+}
+
+static bool make_region(void)
+{
+    struct region_place place = {0};
+    if (agent.exporter.place)
+        agent.exporter.place(&place);
+    return region_init(&agent.region, (size_t)agent.config.max_queue_size, &place);
+}
+
+__attribute__((cold, noinline)) static bool make_region_once(int state)
+{
+    if (state == PREPARED_NOT &&
+        atomic_compare_exchange_strong(&region_made, &state, PREPARED_NOW)) {
+        state = make_region() ? PREPARED_DONE : PREPARED_FAILED;
+        atomic_store_explicit(&region_made, state, memory_order_release);
+    }
+    /* Another thread is at it, or this one, below a signal handler. */
+    for (int i = 0; state == PREPARED_NOW && i < YIELDS; i++) {
+        sched_yield();
+        state = atomic_load_explicit(&region_made, memory_order_acquire);
+    }
+    return state == PREPARED_DONE;
+}
+
+bool agent_make_region(void)
+{
+    /* Acquire: pairs with the release above. */
+    int state = atomic_load_explicit(&region_made, memory_order_acquire);
+    return state == PREPARED_DONE || make_region_once(state);
 }
 
 bool agent_prepare(void)
@@ -126,10 +166,9 @@ bool agent_prepare(void)
 
     int saved = errno;
     compile_settings();
-    bool done = take_memory();
+    bool done = make_route_set() && make_exchanges();
     if (!done)
-        log_write(LOG_ERROR, "no memory for spans (%d requests, %lld spans): tracing is off here",
-                  EXCHANGES, (long long)agent.config.max_queue_size);
+        log_write(LOG_ERROR, "no memory for spans of %d requests: tracing is off here", EXCHANGES);
     else if (agent.exporter.init)
         agent.exporter.init();
     atomic_store_explicit(&prepared, done ? PREPARED_DONE : PREPARED_FAILED, memory_order_release);
@@ -158,9 +197,11 @@ void agent_hand_over(const struct span_record *record)
     if (!agent.config.exporters)
         return; /* `none`: spans go nowhere */
     counters_add(&counters.spans_ended, 1);
-    if (!agent.region.ring || !ring_write(agent.region.ring, record, record->length))
+    if (!agent_make_region() || !ring_write(agent.region.ring, record, record->length)) {
         counters_add(&counters.dropped_queue_full, 1);
-
+        if (!agent.region.ring)
+            return;
+    }
     if (agent.exporter.start)
         agent.exporter.start();
     /* As late as the first span: handlers run last registered first, and this one must run
@@ -168,7 +209,7 @@ void agent_hand_over(const struct span_record *record)
     if (!atomic_load_explicit(&exit_registered, memory_order_relaxed) &&
         !atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
         atexit(at_exit);
-    if (agent.region.ring && ring_filling(agent.region.ring) && agent.exporter.wake)
+    if (ring_filling(agent.region.ring) && agent.exporter.wake)
         agent.exporter.wake();
 }
 
@@ -179,6 +220,8 @@ void agent_leave(bool for_good)
     void (*leave)(uint64_t bound_ns) = for_good ? agent.exporter.stop : agent.exporter.flush;
     if (leave)
         leave(AGENT_LEAVING_NS);
+    if (atomic_load_explicit(&region_made, memory_order_acquire) == PREPARED_DONE)
+        region_leave(&agent.region);
 }
 
 void agent_mark_own_thread(void)

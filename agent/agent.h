@@ -28,6 +28,7 @@ struct agent_exporter {
     void (*stop)(uint64_t bound_ns);  /* flush and stop within the bound */
     void (*flush)(uint64_t bound_ns); /* the same without the stop */
     void (*child)(void);              /* in a forked child */
+    void (*place)(struct region_place *place); /* where this process's region is to be */
 };
 
 struct agent {
@@ -65,7 +66,12 @@ bool agent_prepare(void);
 /* The process listens: also what a later change of root directory would put out of reach. */
 void agent_listen(void);
 
-/* Has that been done, with success? */
+/* Makes the memory that spans wait in, with the first request or span of a process: most processes
+ * that are prepared, masters and short-lived children, never need it. A load and a compare
+ * afterwards. False where there is none. */
+bool agent_make_region(void);
+
+/* Has agent_prepare() been done, with success? */
 bool agent_is_prepared(void);
 
 /* A finished span on its way: counted, then written into the ring or dropped and counted; the

@@ -62,6 +62,34 @@ static void open_slot(struct exchange *exchange, uint32_t slot)
     atomic_store_explicit(&exchange->request_body_bytes, 0, memory_order_relaxed);
 }
 
+/* Where the record of a request in flight survives this process, if anywhere. */
+static struct region_open *open_place(const struct exchange *exchange)
+{
+    return exchange->slot < REGION_OPEN && agent.region.open ? &agent.region.open[exchange->slot]
+                                                             : NULL;
+}
+
+/* Release, here and below: what another process finds after our end is in this order. */
+static void set_in_flight(const struct exchange *exchange, bool in_flight)
+{
+    struct region_open *place = open_place(exchange);
+    if (place)
+        atomic_store_explicit(&place->used, in_flight, memory_order_release);
+}
+
+void exchange_forked(void)
+{
+    uint32_t used = atomic_load_explicit(&exchanges.fresh, memory_order_relaxed);
+    for (uint32_t slot = 0; slot < used && slot < REGION_OPEN && agent.region.open; slot++) {
+        struct exchange *exchange = exchange_at(slot);
+        const void *shared = agent.region.open[slot].record;
+        if (exchange->span.record != shared)
+            continue;
+        memcpy(exchange->record, shared, sizeof agent.region.open->record);
+        exchange->span.record = (struct span_record *)exchange->record;
+    }
+}
+
 static void close_slot(struct exchange *exchange)
 {
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
@@ -129,7 +157,10 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
     publish(exchange);
     if (!exchange->recording)
         return exchange;
-    span_begin(&exchange->span, exchange->record, sizeof exchange->record, SPAN_SCOPE_HTTP,
+    agent_make_region();
+    struct region_open *place = open_place(exchange);
+    span_begin(&exchange->span, place ? place->record : exchange->record,
+               place ? sizeof place->record : sizeof exchange->record, SPAN_SCOPE_HTTP,
                SPAN_KIND_SERVER, self, &parent, start_ns);
     span_tracestate(&exchange->span,
                     exchange->tracestate_bytes
@@ -137,6 +168,7 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
                         : SLICE_NONE);
     server_span_request(&exchange->span, request, peer, exchange->scratch,
                         sizeof exchange->scratch);
+    set_in_flight(exchange, true);
     return exchange;
 }
 
@@ -175,6 +207,7 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
     }
     span_end(span, end_ns);
     agent_hand_over(span->record);
+    set_in_flight(exchange, false);
 }
 
 void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns)
@@ -192,6 +225,7 @@ void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uin
 
 void exchange_forget(struct exchange *exchange)
 {
+    set_in_flight(exchange, false);
     close_slot(exchange);
 }
 

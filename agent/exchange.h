@@ -75,6 +75,10 @@ void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uin
 /* Given back without a span: it is another process's. */
 void exchange_forget(struct exchange *exchange);
 
+/* In a forked child, while the parent's region is still mapped: what is known of open requests
+ * moves into memory of the child's own. */
+void exchange_forked(void);
+
 /* Copies what the exchange of that context carried along; 0 bytes when the exchange is gone. */
 size_t exchange_copy_tracestate(const struct context *context,
                                 char into[EXCHANGE_TRACESTATE_BYTES]);

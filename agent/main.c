@@ -6,13 +6,17 @@
  * most programs that inherit LD_PRELOAD never serve a request. The rest is done with the first
  * connection or span; until then each hook finds its own original when it is first called. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/connection.h"
 #include "agent/log.h"
+#include "agent/recovery.h"
+#include "agent/sha256.h"
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
 #include "hooks/real.h"
@@ -77,6 +81,47 @@ static void announce(const struct config *config)
               config->exporters & EXPORTER_FILE ? config->export_file : "");
 }
 
+/* Of the service, as its collector sees it: who sends the same name to the same place may send for
+ * the other. */
+static uint64_t service_key(const struct config *config)
+{
+    char text[2048];
+    uint8_t digest[SHA256_BYTES];
+    uint64_t key;
+    const char *service = resource_find("service.name");
+    int length =
+        snprintf(text, sizeof text, "%s\n%s\n%s\n%d", service ? service : "",
+                 config_traces_endpoint(config), config->export_file, (int)config->exporters);
+    size_t kept = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
+    sha256((struct slice){text, kept}, digest);
+    memcpy(&key, digest, sizeof key);
+    return key;
+}
+
+static const char *state_directory(const struct config *config)
+{
+    return config->exporters && strcmp(config->state_dir, "none") != 0 ? config->state_dir : "";
+}
+
+static void place_region(struct region_place *place)
+{
+    *place = (struct region_place){
+        .directory = state_directory(&agent.config),
+        .key = service_key(&agent.config),
+        .resource = resource_encoded(),
+    };
+}
+
+static void region_is_alive(uint64_t now_ns, int64_t unix_offset_ns)
+{
+    region_alive(&agent.region, now_ns, unix_offset_ns);
+}
+
+static bool region_outlives(void)
+{
+    return agent.region.path[0] != '\0';
+}
+
 /* What most programs never need: called with the first connection or span. */
 static void init_exporter(void)
 {
@@ -86,7 +131,10 @@ static void init_exporter(void)
         .ring = &agent.region.ring,
         .endpoint = config_traces_endpoint(&agent.config),
         .thread_begin = agent_mark_own_thread,
+        .alive = region_is_alive,
+        .outlives = region_outlives,
     });
+    recovery_init(state_directory(&agent.config), service_key(&agent.config));
 }
 
 __attribute__((constructor)) static void load(void)
@@ -118,6 +166,7 @@ __attribute__((constructor)) static void load(void)
         .stop = exporter_stop,
         .flush = exporter_flush,
         .child = exporter_child,
+        .place = place_region,
     };
     pthread_atfork(NULL, connection_forked, NULL);
     agent_open();

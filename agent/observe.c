@@ -353,7 +353,7 @@ void observe_restricting(int prctl_option)
 {
     int saved = errno;
     if (prctl_option == PR_SET_SECCOMP && agent_is_prepared() && ours_to_change() &&
-        agent.exporter.start)
+        agent.exporter.start && agent_make_region())
         agent.exporter.start();
     errno = saved;
 }

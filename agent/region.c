@@ -2,25 +2,31 @@
 #include "agent/region.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/process.h"
+#include "agent/random.h"
 
 #define RECORD_BYTES   1024u  /* of ring per record: spans of web requests take 600 to 900 */
 #define RING_BYTES_MIN 65536u /* or a small queue could not hold one large span */
-#define LINE_BYTES     64u
-#define MAP_FLAGS      (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define PAGE_BYTES     4096u
+#define NAME_FORMAT    "%016llx-%llx-%ld-%08x"
+
+_Static_assert(sizeof(struct region_header) <= REGION_RESOURCE, "the header fits its page");
+_Static_assert(sizeof(struct region_open) == REGION_OPEN_BYTES, "open spans lie close");
 
 static size_t round_up(size_t n, size_t unit) /* a power of two */
 {
     return (n + unit - 1) & ~(unit - 1);
-}
-
-static size_t page_bytes(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* ring_bytes counts records, of which a granule of 64 bytes holds 56. */
@@ -29,100 +35,230 @@ static size_t ring_size(uint32_t records)
     size_t memory = RING_BYTES_MIN;
     while (memory < (size_t)records * RECORD_BYTES)
         memory *= 2;
-    return ring_bytes(memory / 64 * 56);
+    return round_up(ring_bytes(memory / 64 * 56), PAGE_BYTES);
+}
+
+static size_t size_with(size_t ring_memory)
+{
+    return REGION_RING + ring_memory + REGION_OPEN * sizeof(struct region_open);
+}
+
+static void point_into(struct region *region, void *base, size_t ring_memory)
+{
+    region->header = base;
+    region->open = (struct region_open *)((char *)base + REGION_RING + ring_memory);
 }
 
 /* Writes header and ring into zeroed memory. */
-static bool furnish(struct region *region)
+static void furnish(struct region *region, size_t ring_memory, uint32_t records,
+                    const struct region_place *place)
 {
-    size_t page = page_bytes();
-    size_t ring_memory = ring_size(region->ring_records);
-    size_t exchange_offset = page + round_up(ring_memory, page);
-    char *base = region->base;
-    region->ring = ring_init(base + page, ring_memory);
-    region->exchanges = region->exchange_count ? base + exchange_offset : NULL;
-    if (!region->ring)
-        return false;
-    ring_limit(region->ring, region->ring_records);
-
-    /* Not getpid(): before 2.25 glibc remembers it across a raw clone. */
-    *(struct region_header *)region->base = (struct region_header){
+    uint64_t pid = (uint64_t)syscall(SYS_getpid); /* getpid() is remembered across a raw clone
+                                                     before glibc 2.25 */
+    char *base = (char *)region->header;
+    region->ring = ring_init(base + REGION_RING, ring_memory);
+    ring_limit(region->ring, records);
+    *region->header = (struct region_header){
         .magic = REGION_MAGIC,
         .version = REGION_VERSION,
-        .pid = (uint32_t)syscall(SYS_getpid),
-        .started_unix_ns = clock_unix_ns(),
+        .pid = (uint32_t)pid,
         .bytes = region->bytes,
-        .ring_offset = page,
         .ring_bytes = ring_memory,
-        .exchange_offset = exchange_offset,
-        .exchange_bytes = region->exchange_bytes,
-        .exchange_count = region->exchange_count,
+        .unix_offset_ns = clock_unix_offset_ns(),
+        .alive_ns = clock_monotonic_ns(),
     };
+    if (!region->path[0])
+        return; /* nobody else will read it */
+    region->header->pid_namespace = process_namespace();
+    region->header->started_ticks = process_started_ticks((uint32_t)pid);
+    if (place->resource.length > REGION_RESOURCE_BYTES)
+        return;
+    memcpy(base + REGION_RESOURCE, place->resource.at, place->resource.length);
+    region->header->resource_bytes = place->resource.length;
+}
+
+/* ---- the file ---- */
+
+/* A file that is longer than the process may write is a SIGXFSZ. One that takes more than half of
+ * what is left would rob those whom the file system was made for: /dev/shm has 64 MB in a
+ * container. */
+static bool may_take(const char *directory, size_t bytes)
+{
+    struct rlimit limit;
+    struct statfs system;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < bytes)
+        return false;
+    return statfs(directory, &system) == 0 &&
+           (uint64_t)system.f_bavail * (uint64_t)system.f_bsize / 2 >= bytes;
+}
+
+/* Not fallocate(), which some file systems and sandboxes do not know. */
+static bool fill_with_zeros(int fd, size_t bytes)
+{
+    static const char zeros[32768];
+    for (size_t done = 0; done < bytes;) {
+        size_t left = bytes - done;
+        ssize_t written = pwrite(fd, zeros, left < sizeof zeros ? left : sizeof zeros, (off_t)done);
+        if (written <= 0)
+            return false;
+        done += (size_t)written;
+    }
     return true;
 }
 
-/* Huge pages would make 2 MB resident at the first touch; where the kernel has none it says
- * EINVAL, which is as good. */
-static void keep_pages_small(const struct region *region)
+/* Allocated in full, by name. -1: not to be had; then there is no file. */
+static int make_file(struct region *region, const struct region_place *place)
 {
-    (void)madvise(region->base, region->bytes, MADV_NOHUGEPAGE);
+    int length = snprintf(region->path, sizeof region->path, "%s/" REGION_PREFIX NAME_FORMAT,
+                          place->directory, (unsigned long long)place->key,
+                          (unsigned long long)process_namespace(), syscall(SYS_getpid),
+                          (unsigned)random_next());
+    if (length < 0 || (size_t)length >= sizeof region->path ||
+        !may_take(place->directory, region->bytes))
+        return -1;
+    int fd =
+        open(region->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+    if (fd < 0)
+        return -1;
+    if (fill_with_zeros(fd, region->bytes))
+        return fd;
+    unlink(region->path);
+    close(fd);
+    return -1;
 }
 
-bool region_init(struct region *region, size_t ring_records, size_t exchange_bytes_each,
-                 unsigned exchange_count)
+static void *map_file(struct region *region, const struct region_place *place)
 {
-    *region = (struct region){0};
+    if (!place->directory || !place->directory[0])
+        return MAP_FAILED;
+    int fd = make_file(region, place);
+    if (fd < 0)
+        return MAP_FAILED;
+    void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        unlink(region->path);
+    close(fd);
+    return base;
+}
+
+static void *map_memory(struct region *region)
+{
+    region->path[0] = '\0';
+    void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    /* Huge pages would make 2 MB resident at the first touch. */
+    if (base != MAP_FAILED)
+        (void)madvise(base, region->bytes, MADV_NOHUGEPAGE);
+    return base;
+}
+
+bool region_init(struct region *region, size_t ring_records, const struct region_place *place)
+{
     if (ring_records == 0)
         ring_records = 1;
     if (ring_records > RING_RECORDS_MAX)
         ring_records = RING_RECORDS_MAX;
-    if (exchange_bytes_each > SIZE_MAX / 4 / (exchange_count + (size_t)1))
-        return false;
-
     int saved = errno;
-    size_t page = page_bytes();
-    region->ring_records = (uint32_t)ring_records;
-    region->exchange_bytes = round_up(exchange_bytes_each, LINE_BYTES);
-    region->exchange_count = exchange_count;
-    region->bytes = page + round_up(ring_size(region->ring_records), page) +
-                    round_up(region->exchange_bytes * exchange_count, page);
-    void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_FLAGS, -1, 0);
+    size_t ring_memory = ring_size((uint32_t)ring_records);
+    *region = (struct region){.bytes = size_with(ring_memory)};
+    void *base = map_file(region, place);
+    if (base == MAP_FAILED)
+        base = map_memory(region);
+    errno = saved;
     if (base == MAP_FAILED) {
         *region = (struct region){0};
-        errno = saved;
         return false;
     }
-    region->base = base;
-    keep_pages_small(region);
-    bool furnished = furnish(region);
-    if (!furnished)
-        region_destroy(region);
+    point_into(region, base, ring_memory);
+    furnish(region, ring_memory, (uint32_t)ring_records, place);
     errno = saved;
-    return furnished;
+    return true;
 }
 
-bool region_reset_ring(struct region *region)
+/* ---- for those who come after ---- */
+
+bool region_name_parse(struct region_name *name, const char *text)
 {
-    if (!region->base)
+    char *at;
+    if (strncmp(text, REGION_PREFIX, strlen(REGION_PREFIX)) != 0)
         return false;
-    int saved = errno;
-    size_t bytes = ((const struct region_header *)region->base)->exchange_offset;
-    bool empty = madvise(region->base, bytes, MADV_DONTNEED) == 0;
-    if (!empty) /* locked pages refuse; a new mapping in their place does not */
-        empty = mmap(region->base, bytes, PROT_READ | PROT_WRITE, MAP_FLAGS | MAP_FIXED, -1, 0) !=
-                MAP_FAILED;
-    bool furnished = empty && furnish(region);
-    if (!furnished)
-        region->ring = NULL;
-    errno = saved;
-    return furnished;
+    name->key = strtoull(text + strlen(REGION_PREFIX), &at, 16);
+    if (*at++ != '-')
+        return false;
+    name->pid_namespace = strtoull(at, &at, 16);
+    if (*at++ != '-')
+        return false;
+    name->pid = (uint32_t)strtoul(at, &at, 10);
+    return *at == '-' && name->pid != 0;
 }
 
-void region_destroy(struct region *region)
+static bool is_whole(const struct region_header *header, size_t bytes)
+{
+    return header->magic == REGION_MAGIC && header->version == REGION_VERSION &&
+           header->bytes == bytes && header->resource_bytes <= REGION_RESOURCE_BYTES &&
+           header->ring_bytes <= bytes && header->ring_bytes % PAGE_BYTES == 0 &&
+           size_with(header->ring_bytes) == bytes;
+}
+
+bool region_map(struct region *region, int fd, size_t bytes)
+{
+    *region = (struct region){.bytes = bytes};
+    if (bytes < size_with(0))
+        return false;
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return false;
+    const struct region_header *header = base;
+    if (is_whole(header, bytes)) {
+        point_into(region, base, header->ring_bytes);
+        region->ring = (struct ring *)((char *)base + REGION_RING);
+        if (ring_adopt(region->ring, header->ring_bytes))
+            return true;
+    }
+    munmap(base, bytes);
+    *region = (struct region){0};
+    return false;
+}
+
+bool region_has_something(const struct region *region)
+{
+    if (!region->header)
+        return false;
+    bool something = ring_pending(region->ring) != 0;
+    for (size_t i = 0; i < REGION_OPEN; i++)
+        something |= atomic_load_explicit(&region->open[i].used, memory_order_relaxed) != 0;
+    return something;
+}
+
+void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns)
+{
+    /* Relaxed: read after the process's end. */
+    atomic_store_explicit(&region->header->alive_ns, now_ns, memory_order_relaxed);
+    atomic_store_explicit(&region->header->unix_offset_ns, unix_offset_ns, memory_order_relaxed);
+}
+
+void region_leave(struct region *region)
+{
+    if (region_has_something(region))
+        atomic_store_explicit(&region->header->given_up_ns, clock_unix_ns(), memory_order_relaxed);
+    else
+        region_unlink(region);
+}
+
+void region_unlink(struct region *region)
 {
     int saved = errno;
-    if (region->base)
-        munmap(region->base, region->bytes);
+    if (region->path[0])
+        unlink(region->path);
+    region->path[0] = '\0';
+    errno = saved;
+}
+
+void region_forget(struct region *region)
+{
+    int saved = errno;
+    if (region->header)
+        munmap(region->header, region->bytes);
     *region = (struct region){0};
     errno = saved;
 }

@@ -1,57 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
-/* region.h - the memory of a process's unfinished business.
+/* region.h - the memory of a process's unfinished business: finished spans that have not left, and
+ * what is known so far of requests that are being answered.
  *
- * One mapping holds the ring of finished spans and the open exchanges, position-independent behind
- * a header that says where they lie, so that the same region can become a file that another
- * process reads. Only pages that are used become resident. */
+ * It is a file, if it can be, mapped and position-independent, so that a process that is killed
+ * loses none of it: the next process of the same service finds the file and sends what it holds
+ * (recovery.h). The file is allocated in full before it is touched, because a mapped file on a
+ * full disk is a SIGBUS; where it can't be had, anonymous memory does as well until the end.
+ *
+ * Only the owner's thread that exports reads the ring; when the owner is gone, whoever holds the
+ * lock on the file. */
 #ifndef AGENT_REGION_H
 #define AGENT_REGION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "agent/ring.h"
+#include "agent/slice.h"
 
-#define REGION_MAGIC   UINT64_C(0x6f74656c72656731)
-#define REGION_VERSION 1u
+#define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
+#define REGION_VERSION        1u
+#define REGION_PREFIX         "otelagent-" /* of the file's name (region_name) */
+#define REGION_PATH_BYTES     512
+#define REGION_RESOURCE_BYTES 16384
+#define REGION_OPEN           64 /* requests in flight that outlive the process */
+#define REGION_OPEN_BYTES     7168
+
+/* A span that has not ended. */
+struct region_open {
+    /* 1: the record is of a span in flight. Release with the record; after a crash it is read by
+     * another process. */
+    _Atomic uint64_t used;
+    _Alignas(8) unsigned char record[REGION_OPEN_BYTES - 8];
+};
 
 /* At the region's base; offsets in bytes from there. */
 struct region_header {
     uint64_t magic;
     uint32_t version;
-    uint32_t pid;             /* as the process itself sees it */
-    uint64_t started_unix_ns; /* when this process began to use the region */
-    uint64_t bytes;           /* the whole region */
-    uint64_t ring_offset;
-    uint64_t ring_bytes;
-    uint64_t exchange_offset;
-    uint64_t exchange_bytes; /* each */
-    uint64_t exchange_count;
+    uint32_t pid;            /* as the process itself sees it, in the pid namespace of that inode */
+    uint64_t pid_namespace;  /* 0: unknown */
+    uint64_t started_ticks;  /* when the process started, field 22 of /proc/PID/stat; 0: unknown */
+    uint64_t bytes;          /* the whole region */
+    uint64_t ring_bytes;     /* from REGION_RING on; then the open spans */
+    uint64_t resource_bytes; /* from REGION_RESOURCE on: an encoded Resource message */
+    _Atomic int64_t unix_offset_ns; /* what to add to its records' times */
+    _Atomic uint64_t alive_ns;      /* CLOCK_MONOTONIC: the process was seen at work */
+    _Atomic uint64_t given_up_ns; /* Unix time: ended in good order, but not all was sent; else 0 */
+    _Atomic uint32_t signal;      /* that ended the process, where somebody knows; else 0 */
 };
+
+#define REGION_RESOURCE 4096u
+#define REGION_RING     (REGION_RESOURCE + REGION_RESOURCE_BYTES)
 
 struct region {
-    void *base; /* NULL: none */
+    struct region_header *header; /* NULL: no region */
     size_t bytes;
     struct ring *ring;
-    void *exchanges;       /* zeroed, aligned to a page; NULL where none were asked for */
-    size_t exchange_bytes; /* from one to the next: as asked for, rounded up to 64 */
-    unsigned exchange_count;
-    uint32_t ring_records; /* the ring's limit */
+    struct region_open *open;     /* REGION_OPEN of them */
+    char path[REGION_PATH_BYTES]; /* of the file; empty: anonymous memory */
 };
 
-/* Maps a region. The ring holds at most `ring_records` records (1..RING_RECORDS_MAX, else brought
+/* Where a region's file goes, and what it says of its process. */
+struct region_place {
+    const char *directory; /* NULL or empty: anonymous memory */
+    uint64_t key;          /* of the service: only processes with the same one take a region over */
+    struct slice resource; /* at most REGION_RESOURCE_BYTES, or it is left out */
+};
+
+/* A file's name without the random number at its end: prefix, key, namespace, process id. Of
+ * interest to those who look for it. */
+struct region_name {
+    uint64_t key;
+    uint64_t pid_namespace;
+    uint32_t pid;
+};
+bool region_name_parse(struct region_name *name, const char *text);
+
+/* Makes a region whose ring holds at most `ring_records` records (1..RING_RECORDS_MAX, else brought
  * inside) and has 1 KiB of memory for each, at least 64 KiB, rounded up to a power of two. False:
- * no memory, or sizes that overflow; then `region` has a NULL base. Keeps errno. */
-bool region_init(struct region *region, size_t ring_records, size_t exchange_bytes_each,
-                 unsigned exchange_count);
+ * no memory; then `region` is all zero. Keeps errno. */
+bool region_init(struct region *region, size_t ring_records, const struct region_place *place);
 
-/* In a forked child, by its only user: an empty ring under the same address. The records inherited
- * are dropped without being counted, because they are the parent's and the parent has them still.
- * Exchanges stay: an open one belongs to the process that moves its next byte. False: the kernel
- * refused; then region->ring is NULL. Keeps errno. */
-bool region_reset_ring(struct region *region);
+/* Maps what a region's file holds, for a process that has locked it; `bytes` is the file's size.
+ * False: it is no region, or not a whole one. */
+bool region_map(struct region *region, int fd, size_t bytes);
 
-void region_destroy(struct region *region);
+/* Is anything in it that nobody has been told? */
+bool region_has_something(const struct region *region);
+
+/* The process is in good health at that moment; the offset as clock_unix_offset_ns() gives it. */
+void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns);
+
+/* The process ends: the file goes, if there is nothing in it, or tells that it was left. */
+void region_leave(struct region *region);
+
+/* Removes the file: from now on nobody takes the region over. */
+void region_unlink(struct region *region);
+
+/* Unmaps it. In a forked child: the file is the parent's and stays. */
+void region_forget(struct region *region);
 
 #endif

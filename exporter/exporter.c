@@ -16,6 +16,7 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/log.h"
+#include "agent/recovery.h"
 #include "exporter/arena.h"
 #include "exporter/collector.h"
 #include "exporter/console.h"
@@ -27,6 +28,10 @@
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
 #define BUSY_WAIT_NS      50000000  /* the oldest record is being written: see ring_read() */
 #define GIVE_UP_NS        100000000 /* beyond the bound, before a stuck thread is left alone */
+#define DOUBTFUL_NS       100000000 /* for the end, where the collector is known not to answer */
+#define DOUBT_LASTS_NS    30000000000u
+#define INHERIT_NS        5000000000u /* between two looks for what killed processes left behind */
+#define HEIRLOOMS         64          /* taken over in one look */
 
 _Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes what the ring has");
 
@@ -47,6 +52,8 @@ static struct {
     _Atomic uint32_t flushed;   /* 1: what was in the ring when that was asked is sent */
 
     _Atomic uint64_t stop_ns; /* deadline of exporter_stop(), CLOCK_MONOTONIC; 0: not stopping */
+
+    _Atomic bool doubtful; /* relaxed: the collector kept another process waiting */
 
     pthread_t thread;
     pid_t pid; /* of the process that all this is about */
@@ -162,70 +169,158 @@ static void count_abandoned(void)
     exporter.abandoned = abandoned;
 }
 
+/* Whose spans a batch is made of. */
+struct source {
+    struct ring *ring;
+    struct slice resource;
+    int64_t unix_offset_ns;
+    struct recovery *dead; /* NULL: they are this process's own */
+};
+
+static bool add(const struct source *source, const struct span_record *record, uint32_t length)
+{
+    if (!otlp_add(&exporter.otlp, record, length, source->unix_offset_ns)) {
+        counters_add(&counters.dropped_export, 1);
+        return false;
+    }
+    if (has(EXPORTER_CONSOLE))
+        console_add(&exporter.console, record);
+    return true;
+}
+
+/* Those in flight come after those in the ring. */
+static uint32_t next_record(const struct source *source, struct span_record *record)
+{
+    uint32_t length = ring_peek(source->ring, record, RECORD_BYTES_MOST);
+    if (!source->dead)
+        return length;
+    if (length)
+        recovery_saw(source->dead, record);
+    else
+        length = recovery_next_open(source->dead, record);
+    counters_add(&counters.spans_ended, length != 0);
+    counters_add(&counters.spans_recovered, length != 0);
+    return length;
+}
+
 /* Copies records into a batch; false once there are no more for now. They stay in the ring until
  * the batch has been accepted or given up, so that they outlive a process that is killed while it
  * sends them. */
-static bool fill_batch(int64_t unix_offset_ns)
+static bool fill_batch(const struct source *source)
 {
     int64_t most = exporter.environment.config->max_export_batch_size;
     struct span_record *record = (struct span_record *)exporter.record.base;
     while (exporter.otlp.spans < most && otlp_room(&exporter.otlp)) {
-        uint32_t length = ring_peek(ring(), record, RECORD_BYTES_MOST);
+        uint32_t length = next_record(source, record);
         if (length == 0)
             return false;
-        if (!otlp_add(&exporter.otlp, record, length, unix_offset_ns)) {
-            counters_add(&counters.dropped_export, 1);
-            continue;
-        }
-        if (has(EXPORTER_CONSOLE))
-            console_add(&exporter.console, record);
+        add(source, record, length);
     }
     return true;
 }
 
-static void export_batch(void)
+/* Somebody else will find what this process could not send in its last second. Not where spans were
+ * written to a file as well: they would be there twice. */
+static bool others_will_send(const struct recovery *dead)
+{
+    return out_of_time() && !has(EXPORTER_FILE) &&
+           (dead || (exporter.environment.outlives && exporter.environment.outlives()));
+}
+
+static void export_batch(const struct source *source)
 {
     struct otlp_body body;
     uint64_t spans = exporter.otlp.spans;
     struct collector_verdict verdict = {true, 0};
     if (spans == 0) {
-        ring_release(ring()); /* what was peeked at was no span, or a writer's that is gone */
+        ring_release(source->ring); /* what was seen was no span, or a writer's that is gone */
         return;
     }
-    otlp_finish(&exporter.otlp, resource_encoded(), &body);
+    otlp_finish(&exporter.otlp, source->resource, &body);
     bool kept = !has(EXPORTER_FILE) || file_write(&exporter.file, &body);
     if (has(EXPORTER_OTLP))
         verdict = collector_export(&exporter.collector, &body, (unsigned)spans);
-    ring_release(ring());
     otlp_clear(&exporter.otlp);
+    if (!verdict.accepted && others_will_send(source->dead)) {
+        counters_add(&counters.spans_left, source->dead ? spans : 0);
+        return;
+    }
 
+    ring_release(source->ring);
     if (!kept || !verdict.accepted) {
         counters_add(&counters.dropped_export, spans);
         return;
     }
+    atomic_store_explicit(&exporter.doubtful, false, memory_order_relaxed);
     counters_add(&counters.dropped_partial, verdict.rejected);
     counters_add(&counters.spans_exported, spans - verdict.rejected);
 }
 
-static void drain(void)
+/* Sends all there is. False: time is over, and some of it is left. */
+static bool send_all(const struct source *source)
 {
     bool more = true;
-    int64_t unix_offset_ns = clock_unix_offset_ns();
     while (more && !out_of_time()) {
-        more = fill_batch(unix_offset_ns);
-        export_batch();
+        more = fill_batch(source);
+        export_batch(source);
     }
+    return !more && !out_of_time();
+}
+
+static void drain(void)
+{
+    int64_t unix_offset_ns = clock_unix_offset_ns();
+    if (exporter.environment.alive)
+        exporter.environment.alive(clock_monotonic_ns(), unix_offset_ns);
+    struct source own = {ring(), resource_encoded(), unix_offset_ns, NULL};
+    send_all(&own);
     count_abandoned();
     if (has(EXPORTER_CONSOLE))
         console_flush(&exporter.console, clock_monotonic_ns());
 }
 
-/* Counts what nobody will send. */
+/* A process that ended a moment ago waited for the collector in vain. This one is not to be held
+ * up, too, if it ends before the collector has answered. */
+static void doubt_collector(const struct recovery *dead)
+{
+    uint64_t brief = clock_monotonic_ns() + DOUBTFUL_NS;
+    if (!dead->given_up_ns || clock_unix_ns() - dead->given_up_ns > DOUBT_LASTS_NS)
+        return;
+    atomic_store_explicit(&exporter.doubtful, true, memory_order_relaxed);
+    if (stop_deadline() > brief)
+        atomic_store_explicit(&exporter.stop_ns, brief, memory_order_relaxed);
+}
+
+/* Sends what processes of this service left behind that were killed, or could not wait. */
+static void inherit(void)
+{
+    struct recovery dead;
+    for (int i = 0; i < HEIRLOOMS && !out_of_time() && recovery_begin(&dead); i++) {
+        struct source source = {dead.ring, dead.resource, dead.unix_offset_ns, &dead};
+        doubt_collector(&dead);
+        recovery_end(&dead, send_all(&source));
+    }
+}
+
+/* Only looks: a process that is ending already sends its own spans first. */
+static void ask_the_dead(void)
+{
+    struct recovery dead;
+    if (!recovery_begin(&dead))
+        return;
+    doubt_collector(&dead);
+    recovery_end(&dead, false);
+}
+
+/* Counts what nobody will send, or somebody else. */
 static void discard(void)
 {
     void *record = exporter.record.base;
-    while (record && ring_read(ring(), record, RECORD_BYTES_MOST))
-        counters_add(&counters.dropped_export, 1);
+    if (others_will_send(NULL))
+        counters_add(&counters.spans_left, ring_pending(ring()));
+    else
+        while (record && ring_read(ring(), record, RECORD_BYTES_MOST))
+            counters_add(&counters.dropped_export, 1);
     count_abandoned();
 }
 
@@ -238,7 +333,13 @@ static bool take_memory(void)
 static void run_until_stopped(void)
 {
     uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
+    uint64_t inherit_ns = 0;
+    ask_the_dead();
     while (!stop_deadline()) {
+        if (clock_monotonic_ns() >= inherit_ns) {
+            inherit();
+            inherit_ns = clock_monotonic_ns() + INHERIT_NS;
+        }
         uint64_t wait_ns = delay_ns;
         if (ring_pending(ring()) && wait_ns > BUSY_WAIT_NS)
             wait_ns = BUSY_WAIT_NS; /* left behind by the last round: somebody is writing it */
@@ -252,6 +353,8 @@ static void run_until_stopped(void)
         }
     }
     drain();
+    if (!inherit_ns && ring_pending(ring()) == 0)
+        inherit();
 }
 
 static void *run(void *unused)
@@ -334,11 +437,11 @@ static void say_counters(void)
 {
     log_write(LOG_INFO,
               "spans ended %llu, exported %llu; dropped: queue full %llu, export failed %llu, "
-              "refused %llu, abandoned %llu, no memory %llu",
+              "refused %llu, abandoned %llu, no memory %llu; left for the next process %llu",
               count(&counters.spans_ended), count(&counters.spans_exported),
               count(&counters.dropped_queue_full), count(&counters.dropped_export),
               count(&counters.dropped_partial), count(&counters.dropped_abandoned),
-              count(&counters.dropped_calls));
+              count(&counters.dropped_calls), count(&counters.spans_left));
     if (count(&counters.dropped_exchanges) || count(&counters.connections_opaque) ||
         count(&counters.heads_too_long) || count(&counters.injections_left_out))
         log_write(
@@ -363,9 +466,16 @@ static void count_left_behind(void)
 }
 
 /* Ends a running thread. */
+/* How long the end of this process may wait, at most for `bound_ns`. */
+static uint64_t bound_of(uint64_t bound_ns)
+{
+    bool doubtful = atomic_load_explicit(&exporter.doubtful, memory_order_relaxed);
+    return doubtful && bound_ns > DOUBTFUL_NS ? DOUBTFUL_NS : bound_ns;
+}
+
 static void stop_thread(uint64_t bound_ns)
 {
-    uint64_t deadline = clock_monotonic_ns() + bound_ns;
+    uint64_t deadline = clock_monotonic_ns() + bound_of(bound_ns);
     atomic_store_explicit(&exporter.stop_ns, deadline, memory_order_relaxed);
     atomic_store_explicit(&exporter.stopping, 1, memory_order_release);
     futex_wake(&exporter.stopping);
@@ -405,7 +515,7 @@ void exporter_flush(uint64_t bound_ns)
     atomic_store_explicit(&exporter.flushed, 0, memory_order_relaxed);
     atomic_store_explicit(&exporter.unflushed, 1, memory_order_release);
     exporter_wake();
-    futex_wait_until(&exporter.flushed, clock_monotonic_ns() + bound_ns);
+    futex_wait_until(&exporter.flushed, clock_monotonic_ns() + bound_of(bound_ns));
     errno = saved;
 }
 

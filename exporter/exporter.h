@@ -25,6 +25,10 @@ struct exporter_environment {
     const struct config *config;
     struct ring *const *ring; /* where the ring will be found, before the first exporter_start() */
     const char *endpoint;     /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
+    /* Each may be NULL. The process is well at that moment; what is left in the ring at the end is
+     * not lost, because another process will send it. */
+    void (*alive)(uint64_t now_ns, int64_t unix_offset_ns);
+    bool (*outlives)(void);
     void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
 };
 
@@ -44,8 +48,8 @@ bool exporter_start(void);
 void exporter_wake(void);
 
 /* Sends what is in the ring, for at most `bound_ns`, then ends and joins the thread. What is left
- * is counted as dropped. In a forked child, before exporter_child(), it does nothing. Later
- * calls, and exporter_start(), do nothing. */
+ * is counted as dropped, or as left behind where it outlives the process. In a forked child, before
+ * exporter_child(), it does nothing. Later calls, and exporter_start(), do nothing. */
 void exporter_stop(uint64_t bound_ns);
 
 /* Sends what is in the ring now, for at most `bound_ns`; the thread goes on. Where there is no

@@ -55,9 +55,9 @@ static int ascending(const void *a, const void *b)
 static bool make_ring(unsigned writes)
 {
     /* 1 KiB of ring a record: more than a record of up to 896 bytes takes. */
-    if (!region_init(&region, (size_t)writes * (record_bytes / 896 + 1), 0, 0))
+    if (!region_init(&region, (size_t)writes * (record_bytes / 896 + 1), &(struct region_place){0}))
         return false;
-    size_t bytes = ((const struct region_header *)region.base)->ring_bytes;
+    size_t bytes = region.header->ring_bytes;
     memset(region.ring, 0, bytes); /* touches every page, and unmakes the ring */
     return ring_init(region.ring, bytes) != NULL;
 }
@@ -88,7 +88,7 @@ static void measure(unsigned threads, unsigned writes)
             ;
     }
     pthread_barrier_destroy(&gate);
-    region_destroy(&region);
+    region_forget(&region);
     qsort(ns, ROUNDS, sizeof *ns, ascending);
     printf("%u writer%s %5u records of %u bytes: best %.1f, median %.1f ns a write; %llu refused\n",
            threads, threads == 1 ? ", " : "s,", writes, record_bytes, ns[0], ns[ROUNDS / 2],

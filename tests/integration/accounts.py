@@ -5,9 +5,10 @@ import collections
 import re
 
 LINE = re.compile(r"otelagent\[(\d+)\]: info: spans ended (\d+), exported (\d+); dropped: queue full "
-                  r"(\d+), export failed (\d+), refused (\d+), abandoned (\d+), no memory (\d+)$", re.MULTILINE)
+                  r"(\d+), export failed (\d+), refused (\d+), abandoned (\d+), no memory (\d+); "
+                  r"left for the next process (\d+)$", re.MULTILINE)
 Accounts = collections.namedtuple("Accounts", "ended exported queue_full failed refused abandoned "
-                                  "no_memory")
+                                  "no_memory left")
 
 
 def by_process(text):
@@ -29,4 +30,5 @@ def balance(accounts, ended):
     """Each span that ended went somewhere."""
     assert accounts.ended == ended
     assert accounts.ended == (accounts.exported + accounts.queue_full + accounts.failed +
-                              accounts.refused + accounts.abandoned + accounts.no_memory)
+                              accounts.refused + accounts.abandoned + accounts.no_memory +
+                              accounts.left)

@@ -62,11 +62,18 @@ class Tracing:
     def file(self):
         return pathlib.Path(self.directory) / f"{self.service}.jsonl"
 
+    @property
+    def state(self):
+        """Where spans wait that have not left; like /dev/shm, everybody may write there."""
+        return pathlib.Path(self.directory) / "state"
+
     def __post_init__(self):
         # nginx's workers are another user than the master that loads the agent; so the file
         # exists beforehand, and all may write it.
         self.file.touch()
         self.file.chmod(0o666)
+        self.state.mkdir(exist_ok=True)
+        self.state.chmod(0o1777)
 
     def environment(self):
         return {
@@ -74,6 +81,7 @@ class Tracing:
             "OTEL_SERVICE_NAME": self.service,
             "OTEL_TRACES_EXPORTER": "file",
             "OTEL_AGENT_EXPORT_FILE": str(self.file),
+            "OTEL_AGENT_STATE_DIR": str(self.state),
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "OTEL_BSP_MAX_QUEUE_SIZE": "20000",
             **self.variables,

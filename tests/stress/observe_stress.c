@@ -104,7 +104,7 @@ int main(int count, char **arguments)
     if (!config_parse(&agent.config, nothing_set, NULL, NULL))
         return 1;
     agent_open();
-    if (!agent_prepare())
+    if (!agent_prepare() || !agent_make_region())
         return 1;
 
     pthread_t threads[THREADS], reader;

@@ -65,7 +65,8 @@ static int tear_down(void **state)
 
 static void open_exporter(const char *url)
 {
-    struct exporter_environment environment = {&config, &ring, url, mark_thread};
+    struct exporter_environment environment = {
+        .config = &config, .ring = &ring, .endpoint = url, .thread_begin = mark_thread};
     exporter_init(&environment);
     exporter_child(); /* a process of its own, as far as the module is concerned */
 }

@@ -7,14 +7,39 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/region.h"
 
 static _Alignas(8) unsigned char taken[RING_RECORD_BYTES_MAX];
+static const struct region_place in_memory;
+static char directory[] = "/tmp/region_test.XXXXXX";
+
+static int make_directory(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    return rmdir(directory); /* fails where a test left a file behind */
+}
+
+static struct region_place in_directory(const char *path)
+{
+    return (struct region_place){
+        .directory = path, .key = 0xfeed, .resource = SLICE_LITERAL("res")};
+}
 
 static size_t resident_bytes(const struct region *region)
 {
@@ -22,30 +47,11 @@ static size_t resident_bytes(const struct region *region)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t count = region->bytes / page;
     assert_true(count <= sizeof pages);
-    assert_int_equal(mincore(region->base, region->bytes, pages), 0);
+    assert_int_equal(mincore(region->header, region->bytes, pages), 0);
     size_t resident = 0;
     for (size_t i = 0; i < count; i++)
         resident += pages[i] & 1u;
     return resident * page;
-}
-
-static void a_region_says_what_it_holds(void **state)
-{
-    (void)state;
-    struct region region;
-    assert_true(region_init(&region, 2048, 1000, 10));
-    const struct region_header *header = region.base;
-    assert_true(header->magic == REGION_MAGIC);
-    assert_int_equal(header->version, REGION_VERSION);
-    assert_int_equal(header->pid, getpid());
-    assert_int_equal(header->bytes, region.bytes);
-    assert_ptr_equal((char *)region.base + header->ring_offset, region.ring);
-    assert_ptr_equal((char *)region.base + header->exchange_offset, region.exchanges);
-    assert_int_equal(region.exchange_bytes, 1024);
-    assert_int_equal(header->exchange_count, 10);
-    assert_true(header->started_unix_ns > 0);
-    region_destroy(&region);
-    assert_null(region.base);
 }
 
 static void the_queue_size_means_records(void **state)
@@ -58,13 +64,12 @@ static void the_queue_size_means_records(void **state)
     unsigned char record[800] = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct region region;
-        assert_true(region_init(&region, cases[i].asked, 0, 0));
-        assert_null(region.exchanges);
+        assert_true(region_init(&region, cases[i].asked, &in_memory));
         unsigned held = 0;
         while (ring_write(region.ring, record, sizeof record))
             held++;
         assert_int_equal(held, cases[i].held);
-        region_destroy(&region);
+        region_forget(&region);
     }
 }
 
@@ -72,106 +77,185 @@ static void the_smallest_region_takes_the_largest_record(void **state)
 {
     (void)state;
     struct region region;
-    assert_true(region_init(&region, 1, 0, 0));
+    assert_true(region_init(&region, 1, &in_memory));
     assert_true(ring_write(region.ring, taken, RING_RECORD_BYTES_MAX));
-    region_destroy(&region);
+    region_forget(&region);
 }
 
 static void only_used_pages_are_resident(void **state)
 {
     (void)state;
     struct region region;
-    assert_true(region_init(&region, 100000, 4096, 1000));
+    assert_true(region_init(&region, 100000, &in_memory));
     assert_true(region.bytes > 100u << 20);
     assert_true(resident_bytes(&region) <= 64 * 1024);
-    region_destroy(&region);
+    region_forget(&region);
 }
 
-static void the_last_byte_of_the_last_exchange_is_ours(void **state)
+static void the_last_byte_of_the_last_open_span_is_ours(void **state)
 {
     (void)state;
     struct region region;
-    assert_true(region_init(&region, 1, 8192, 3));
-    memset(region.exchanges, 1, region.exchange_bytes * region.exchange_count);
-    assert_true((char *)region.exchanges + region.exchange_bytes * region.exchange_count <=
-                (char *)region.base + region.bytes);
-    region_destroy(&region);
+    assert_true(region_init(&region, 1, &in_memory));
+    memset(region.open, 1, REGION_OPEN * sizeof *region.open);
+    assert_ptr_equal(region.open + REGION_OPEN, (char *)region.header + region.bytes);
+    region_forget(&region);
 }
 
-static void sizes_that_overflow_are_refused(void **state)
+/* ---- the file ---- */
+
+static void a_file_says_whose_it_is(void **state)
 {
     (void)state;
     struct region region;
-    errno = 77;
-    assert_false(region_init(&region, 1, SIZE_MAX, 1));
-    assert_false(region_init(&region, 1, SIZE_MAX / 4, 4));
-    assert_false(region_init(&region, 1, SIZE_MAX / 64, 3)); /* no such address space */
-    assert_null(region.base);
-    assert_false(region_reset_ring(&region));
-    assert_int_equal(errno, 77);
+    struct region_place place = in_directory(directory);
+    assert_true(region_init(&region, 10, &place));
+    struct stat status;
+    assert_int_equal(stat(region.path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    assert_int_equal(status.st_size, region.bytes);
+    assert_true((size_t)status.st_blocks * 512 >= region.bytes); /* no hole to fall into */
+
+    struct region_name name;
+    assert_true(region_name_parse(&name, strrchr(region.path, '/') + 1));
+    assert_int_equal(name.key, 0xfeed);
+    assert_int_equal(name.pid, getpid());
+    assert_int_equal(name.pid_namespace, region.header->pid_namespace);
+    assert_true(region.header->started_ticks > 0);
+    assert_memory_equal((char *)region.header + REGION_RESOURCE, "res", 3);
+
+    assert_false(region_has_something(&region));
+    atomic_store(&region.open[REGION_OPEN - 1].used, 1);
+    assert_true(region_has_something(&region));
+    region_unlink(&region);
+    assert_int_equal(stat(region.path, &status), -1);
+    region_forget(&region);
 }
 
-static void a_forked_child_starts_with_an_empty_ring_and_the_parent_keeps_its_records(void **state)
+static void names_of_others_are_not_ours(void **state)
 {
     (void)state;
-    struct region region;
-    assert_true(region_init(&region, 100, 64, 4));
-    uint64_t record = 42;
-    assert_true(ring_write(region.ring, &record, sizeof record));
-    memset(region.exchanges, 1, 64);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        const struct ring *before = region.ring;
-        if (!region_reset_ring(&region) || region.ring != before)
-            _exit(1);
-        if (ring_read(region.ring, taken, sizeof taken) != 0 || ring_pending(region.ring) != 0)
-            _exit(2);
-        if (*(unsigned char *)region.exchanges != 1)
-            _exit(3); /* open ones may still be answered here */
-        const struct region_header *header = region.base;
-        if (header->pid != (uint32_t)getpid())
-            _exit(4);
-        unsigned held = 0;
-        while (ring_write(region.ring, &record, sizeof record))
-            held++;
-        _exit(held == 100 ? 0 : 5);
+    static const char *const names[] = {"",
+                                        "otelagent-",
+                                        "otelagent-12",
+                                        "otelagent-12-34",
+                                        "otelagent-12-34-56",
+                                        "otelagent-12-34-0-7",
+                                        "otelagent-xy-34-56-78",
+                                        "sem.otelagent-12-34-56-78"};
+    struct region_name name;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_false(region_name_parse(&name, names[i]));
+    assert_true(region_name_parse(&name, "otelagent-00000000000000ff-1a-56-00000007"));
+    assert_int_equal(name.key, 255);
+    assert_int_equal(name.pid_namespace, 26);
+    assert_int_equal(name.pid, 56);
+}
+
+static void where_no_file_can_be_memory_does(void **state)
+{
+    (void)state;
+    char longer[2 * REGION_PATH_BYTES];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    const char *const places[] = {"/nonexistent", "/proc", longer, "", NULL};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct region region;
+        struct region_place place = in_directory(places[i]);
+        errno = 77;
+        assert_true(region_init(&region, 10, &place));
+        assert_int_equal(errno, 77);
+        assert_int_equal(region.path[0], '\0');
+        assert_true(ring_write(region.ring, taken, 8));
+        region_forget(&region);
     }
-    int status = 0;
+}
+
+/* In a child, because limits are a process's. */
+static void a_limit_on_files_is_no_signal(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit limit = {65536, 65536};
+        struct region region;
+        struct region_place place = in_directory(directory);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        _exit(region_init(&region, 10, &place) && !region.path[0] ? 0 : 1);
+    }
+    int status = -1;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
-    assert_int_equal(ring_read(region.ring, taken, sizeof taken), 8);
-    assert_int_equal(*(unsigned char *)region.exchanges, 1);
-    region_destroy(&region);
 }
 
-static void locked_memory_is_reset_too(void **state)
+/* ---- read by another ---- */
+
+static void another_reads_what_was_written(void **state)
 {
     (void)state;
-    struct region region;
-    assert_true(region_init(&region, 1, 64, 1));
-    if (mlock(region.base, region.bytes) != 0) {
-        region_destroy(&region);
-        skip(); /* RLIMIT_MEMLOCK */
-    }
+    struct region region, again;
+    struct region_place place = in_directory(directory);
+    assert_true(region_init(&region, 10, &place));
     uint64_t record = 42;
     assert_true(ring_write(region.ring, &record, sizeof record));
-    assert_true(region_reset_ring(&region));
-    assert_int_equal(ring_read(region.ring, taken, sizeof taken), 0);
-    region_destroy(&region);
+    int fd = open(region.path, O_RDWR);
+    assert_true(region_map(&again, fd, region.bytes));
+    assert_int_equal(ring_read(again.ring, taken, sizeof taken), 8);
+    assert_memory_equal(taken, &record, 8);
+    close(fd);
+    region_forget(&again);
+    region_unlink(&region);
+    region_forget(&region);
+}
+
+static void a_spoilt_file_is_no_region(void **state)
+{
+    (void)state;
+    struct region region, again;
+    struct region_place place = in_directory(directory);
+    assert_true(region_init(&region, 10, &place));
+    int fd = open(region.path, O_RDWR);
+    struct region_header *header = region.header;
+    const struct region_header good = *header;
+
+    assert_false(region_map(&again, fd, 4096));
+    assert_false(region_map(&again, fd, region.bytes - 4096));
+    header->magic++;
+    assert_false(region_map(&again, fd, region.bytes));
+    *header = good;
+    header->version++;
+    assert_false(region_map(&again, fd, region.bytes));
+    *header = good;
+    header->ring_bytes += 4096;
+    assert_false(region_map(&again, fd, region.bytes));
+    header->ring_bytes = UINT64_MAX - 4095;
+    assert_false(region_map(&again, fd, region.bytes));
+    *header = good;
+    header->resource_bytes = REGION_RESOURCE_BYTES + 1;
+    assert_false(region_map(&again, fd, region.bytes));
+    *header = good;
+    memset(region.ring, 0xff, 256);
+    assert_false(region_map(&again, fd, region.bytes));
+    assert_null(again.header);
+
+    close(fd);
+    region_unlink(&region);
+    region_forget(&region);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_region_says_what_it_holds),
         cmocka_unit_test(the_queue_size_means_records),
         cmocka_unit_test(the_smallest_region_takes_the_largest_record),
         cmocka_unit_test(only_used_pages_are_resident),
-        cmocka_unit_test(the_last_byte_of_the_last_exchange_is_ours),
-        cmocka_unit_test(sizes_that_overflow_are_refused),
-        cmocka_unit_test(a_forked_child_starts_with_an_empty_ring_and_the_parent_keeps_its_records),
-        cmocka_unit_test(locked_memory_is_reset_too),
+        cmocka_unit_test(the_last_byte_of_the_last_open_span_is_ours),
+        cmocka_unit_test(a_file_says_whose_it_is),
+        cmocka_unit_test(names_of_others_are_not_ours),
+        cmocka_unit_test(where_no_file_can_be_memory_does),
+        cmocka_unit_test(a_limit_on_files_is_no_signal),
+        cmocka_unit_test(another_reads_what_was_written),
+        cmocka_unit_test(a_spoilt_file_is_no_region),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -51,7 +51,7 @@ static inline int open_gate(void **state)
     if (!config_parse(&agent.config, from_environment, NULL, NULL))
         return -1;
     agent_open();
-    return agent_prepare() ? 0 : -1;
+    return agent_prepare() && agent_make_region() ? 0 : -1;
 }
 
 static inline const struct span_record *next_span(void)

@@ -16,7 +16,7 @@ static inline int spans_open(const char *(*variable)(void *, const char *))
     if (!config_parse(&agent.config, variable, NULL, NULL))
         return -1;
     agent_open();
-    return agent_prepare() ? 0 : -1;
+    return agent_prepare() && agent_make_region() ? 0 : -1;
 }
 
 /* Valid until the next call; NULL when there is none. */

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STAT_BYTES    1024
+#define STATE_FIELD   3
+#define THREADS_FIELD 20
+#define START_FIELD   22
+
+uint64_t process_namespace(void)
+{
+    struct stat status;
+    return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+/* Field `number`, 3 or higher, of /proc/PID/stat. The second is the program's name in parentheses,
+ * which may hold anything: counting begins behind the last one. */
+static const char *stat_field(uint32_t pid, char text[STAT_BYTES], int number)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    ssize_t length = pread(fd, text, STAT_BYTES - 1, 0);
+    close(fd);
+    if (length <= 0)
+        return NULL;
+    text[length] = '\0';
+    const char *at = strrchr(text, ')');
+    for (int field = 2; at && field < number; field++)
+        at = strchr(at + 1, ' ');
+    return at ? at + 1 : NULL;
+}
+
+uint64_t process_started_ticks(uint32_t pid)
+{
+    char text[STAT_BYTES];
+    const char *field = stat_field(pid, text, START_FIELD);
+    return field ? strtoull(field, NULL, 10) : 0;
+}
+
+/* Ended, but its parent has not asked yet. A process whose first thread has ended looks the same,
+ * but has others. */
+static bool is_zombie(uint32_t pid)
+{
+    char text[STAT_BYTES];
+    const char *state = stat_field(pid, text, STATE_FIELD);
+    if (!state || (*state != 'Z' && *state != 'X'))
+        return false;
+    const char *threads = stat_field(pid, text, THREADS_FIELD);
+    return threads && strtoul(threads, NULL, 10) <= 1;
+}
+
+bool process_has_ended(uint32_t pid, uint64_t started_ticks)
+{
+    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+        return true;
+    if (is_zombie(pid))
+        return true;
+    uint64_t now = process_started_ticks(pid);
+    return started_ticks && now && now != started_ticks;
+}

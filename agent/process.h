@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/* process.h - telling whether another process is still the one it was.
+ *
+ * A process id is used again after its process has ended, and means something else in another pid
+ * namespace; so an id is believed only together with the namespace it was given in and the moment
+ * its process started. */
+#ifndef AGENT_PROCESS_H
+#define AGENT_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The inode of this process's pid namespace; 0: unknown (no /proc). */
+uint64_t process_namespace(void);
+
+/* Clock ticks since boot when that process started (proc(5), /proc/PID/stat, field 22); 0: there is
+ * no such process, or no /proc. */
+uint64_t process_started_ticks(uint32_t pid);
+
+/* Has the process of this namespace with that id, that started then (0: unknown), ended? In doubt
+ * it has not. */
+bool process_has_ended(uint32_t pid, uint64_t started_ticks);
+
+#endif

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/recovery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/clock.h"
+#include "agent/process.h"
+#include "agent/region.h"
+#include "agent/server_span.h"
+
+#define DIRECTORY_BYTES 4096
+#define STALE_NS        60000000000 /* a process of another namespace shows no sign of life */
+
+/* As getdents64(2) writes it. */
+struct entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t length;
+    uint8_t type;
+    char name[];
+};
+
+static struct {
+    char directory[REGION_PATH_BYTES];
+    uint64_t key;
+
+    /* The one that is being emptied. */
+    struct region region;
+    int fd; /* with the lock */
+    unsigned next_open;
+    bool ended[REGION_OPEN];
+} heir;
+
+void recovery_init(const char *directory, uint64_t key)
+{
+    heir.directory[0] = '\0';
+    heir.key = key;
+    if (directory && strlen(directory) < sizeof heir.directory)
+        strcpy(heir.directory, directory);
+}
+
+/* ---- whose is it? ---- */
+
+static bool is_mine(int fd, size_t *bytes)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
+        (status.st_mode & 077) || status.st_nlink != 1 || status.st_size <= 0)
+        return false;
+    *bytes = (size_t)status.st_size;
+    return true;
+}
+
+/* The process of another container, say: ids mean nothing here. */
+static bool is_stale(const struct region_header *header)
+{
+    int64_t last = (int64_t)atomic_load_explicit(&header->alive_ns, memory_order_relaxed) +
+                   atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed);
+    return (int64_t)clock_unix_ns() - last > STALE_NS;
+}
+
+static bool is_abandoned(const struct region_name *name, const struct region_header *header)
+{
+    if (name->pid_namespace && name->pid_namespace == process_namespace())
+        return process_has_ended(header->pid, header->started_ticks);
+    return is_stale(header);
+}
+
+/* A file of that name is worth opening. */
+static bool is_promising(const struct region_name *name)
+{
+    return name->key == heir.key &&
+           (name->pid_namespace != process_namespace() || process_has_ended(name->pid, 0));
+}
+
+/* ---- taking it ---- */
+
+static bool take(const struct region_name *name, const char *path)
+{
+    size_t bytes;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    /* The lock first: who had it before may have removed the file. */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_mine(fd, &bytes) &&
+        region_map(&heir.region, fd, bytes)) {
+        if (is_abandoned(name, heir.region.header)) {
+            strcpy(heir.region.path, path);
+            heir.fd = fd;
+            return true;
+        }
+        region_forget(&heir.region);
+    }
+    close(fd);
+    return false;
+}
+
+static bool take_one_of(int directory)
+{
+    _Alignas(8) char entries[DIRECTORY_BYTES];
+    long bytes;
+    while ((bytes = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
+        for (long at = 0; at < bytes;) {
+            const struct entry *entry = (const struct entry *)(entries + at);
+            char path[REGION_PATH_BYTES];
+            struct region_name name;
+            at += entry->length;
+            if (!region_name_parse(&name, entry->name) || !is_promising(&name))
+                continue;
+            int length = snprintf(path, sizeof path, "%s/%s", heir.directory, entry->name);
+            if (length > 0 && (size_t)length < sizeof path && take(&name, path))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool recovery_begin(struct recovery *recovery)
+{
+    if (!heir.directory[0])
+        return false;
+    int directory = open(heir.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return false;
+    bool taken = take_one_of(directory);
+    close(directory);
+    if (!taken)
+        return false;
+    const struct region_header *header = heir.region.header;
+    *recovery = (struct recovery){
+        .ring = heir.region.ring,
+        .resource = {(const char *)header + REGION_RESOURCE, header->resource_bytes},
+        .unix_offset_ns = atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed),
+        .given_up_ns = atomic_load_explicit(&header->given_up_ns, memory_order_relaxed),
+    };
+    heir.next_open = 0;
+    memset(heir.ended, 0, sizeof heir.ended);
+    return true;
+}
+
+void recovery_end(struct recovery *recovery, bool all)
+{
+    for (unsigned i = 0; all && i < REGION_OPEN; i++) /* should the file refuse to go */
+        atomic_store_explicit(&heir.region.open[i].used, 0, memory_order_relaxed);
+    if (all)
+        region_unlink(&heir.region);
+    region_forget(&heir.region);
+    close(heir.fd);
+    *recovery = (struct recovery){0};
+}
+
+/* ---- spans in flight ---- */
+
+static const struct span_record *open_record(unsigned number)
+{
+    return (const struct span_record *)heir.region.open[number].record;
+}
+
+void recovery_saw(struct recovery *recovery, const struct span_record *record)
+{
+    (void)recovery;
+    for (unsigned i = 0; i < REGION_OPEN; i++)
+        if (memcmp(open_record(i)->span_id, record->span_id, sizeof record->span_id) == 0)
+            heir.ended[i] = true;
+}
+
+/* The names that people know; a number for those that end a process rarely. */
+static struct slice reason(uint32_t signal, char text[16])
+{
+    static const char *const names[] = {
+        [1] = "SIGHUP",   [2] = "SIGINT",   [3] = "SIGQUIT",  [4] = "SIGILL",   [5] = "SIGTRAP",
+        [6] = "SIGABRT",  [7] = "SIGBUS",   [8] = "SIGFPE",   [9] = "SIGKILL",  [10] = "SIGUSR1",
+        [11] = "SIGSEGV", [12] = "SIGUSR2", [13] = "SIGPIPE", [14] = "SIGALRM", [15] = "SIGTERM",
+        [24] = "SIGXCPU", [25] = "SIGXFSZ", [31] = "SIGSYS"};
+    if (signal == 0)
+        return SLICE_LITERAL("process_ended");
+    if (signal < sizeof names / sizeof *names && names[signal])
+        return slice_of(names[signal]);
+    return (struct slice){text, (size_t)snprintf(text, 16, "signal %u", signal)};
+}
+
+/* Ended when the process was last seen at work: later than that nobody knows. */
+static void end_span(struct span_record *record)
+{
+    const struct region_header *header = heir.region.header;
+    struct span span = {record, RING_RECORD_BYTES_MAX};
+    char text[16];
+    uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
+    server_span_name(&span, 0);
+    span_string(&span, ATTRIBUTE_ERROR_TYPE,
+                reason(atomic_load_explicit(&header->signal, memory_order_relaxed), text));
+    span_error(&span, SLICE_NONE);
+    span_end(&span, alive_ns > record->start_ns ? alive_ns : record->start_ns);
+}
+
+uint32_t recovery_next_open(struct recovery *recovery, struct span_record *record)
+{
+    (void)recovery;
+    while (heir.next_open < REGION_OPEN) {
+        unsigned i = heir.next_open++;
+        const struct region_open *open = &heir.region.open[i];
+        uint32_t length = open_record(i)->length;
+        if (!atomic_load_explicit(&open->used, memory_order_acquire) || heir.ended[i] ||
+            length < sizeof *record || length > sizeof open->record || length % 8)
+            continue;
+        memcpy(record, open->record, length);
+        record->length = length;
+        end_span(record);
+        return record->length;
+    }
+    return 0;
+}
