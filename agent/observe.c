@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "agent/agent.h"
 #include "agent/clock.h"
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/life.h"
+#include "agent/recovery.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
 #define NOT_IN_ORDER (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)
@@ -347,6 +349,27 @@ void observe_leaving(void)
     int saved = errno;
     agent_leave(false);
     errno = saved;
+}
+
+static void note_signal(pid_t child, int signal)
+{
+    int saved = errno;
+    if (agent_enter() && agent_is_prepared())
+        recovery_note_signal((uint32_t)child, (uint32_t)signal);
+    errno = saved;
+}
+
+void observe_child(pid_t ended, const int *status)
+{
+    if (ended > 0 && WIFSIGNALED(*status))
+        note_signal(ended, WTERMSIG(*status));
+}
+
+void observe_child_information(int result, const siginfo_t *information)
+{
+    if (result == 0 && information->si_signo == SIGCHLD && information->si_pid > 0 &&
+        (information->si_code == CLD_KILLED || information->si_code == CLD_DUMPED))
+        note_signal(information->si_pid, information->si_status);
 }
 
 void observe_restricting(int prctl_option)

@@ -13,6 +13,7 @@
 #define AGENT_OBSERVE_H
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/select.h>
@@ -93,6 +94,11 @@ void observe_ending(void);
 
 /* Before it becomes another program: likewise, but that may fail, and then all goes on. */
 void observe_leaving(void);
+
+/* wait() and kin returned `ended`; waitid() returned `result`. Who sends the spans of a child that a
+ * signal ended can say which. */
+void observe_child(pid_t ended, const int *status);
+void observe_child_information(int result, const siginfo_t *information);
 
 /* Before prctl(): some of them forbid what the exporter's thread needs to start. */
 void observe_restricting(int prctl_option);

@@ -60,12 +60,12 @@ static bool is_zombie(uint32_t pid)
     return threads && strtoul(threads, NULL, 10) <= 1;
 }
 
-bool process_has_ended(uint32_t pid, uint64_t started_ticks)
+enum process_state process_state(uint32_t pid, uint64_t started_ticks)
 {
     if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
-        return true;
+        return PROCESS_GONE;
     if (is_zombie(pid))
-        return true;
-    uint64_t now = process_started_ticks(pid);
-    return started_ticks && now && now != started_ticks;
+        return PROCESS_ZOMBIE;
+    uint64_t now = started_ticks ? process_started_ticks(pid) : 0;
+    return now && now != started_ticks ? PROCESS_GONE : PROCESS_RUNS;
 }

@@ -17,8 +17,13 @@ uint64_t process_namespace(void);
  * no such process, or no /proc. */
 uint64_t process_started_ticks(uint32_t pid);
 
-/* Has the process of this namespace with that id, that started then (0: unknown), ended? In doubt
- * it has not. */
-bool process_has_ended(uint32_t pid, uint64_t started_ticks);
+enum process_state {
+    PROCESS_RUNS,   /* or nobody can say */
+    PROCESS_ZOMBIE, /* ended, and its parent has not asked how */
+    PROCESS_GONE    /* also where another process has the id by now */
+};
+
+/* Of the process of this namespace with that id, that started then (0: unknown). */
+enum process_state process_state(uint32_t pid, uint64_t started_ticks);
 
 #endif

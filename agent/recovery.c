@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,7 +18,8 @@
 #include "agent/server_span.h"
 
 #define DIRECTORY_BYTES 4096
-#define STALE_NS        60000000000 /* a process of another namespace shows no sign of life */
+#define STALE_NS        60000000000 /* without a sign of life of a process in another namespace */
+#define ZOMBIE_NS       10000000000
 
 /* As getdents64(2) writes it. */
 struct entry {
@@ -59,33 +61,42 @@ static bool is_mine(int fd, size_t *bytes)
     return true;
 }
 
-/* The process of another container, say: ids mean nothing here. */
-static bool is_stale(const struct region_header *header)
+static bool is_silent(const struct region_header *header, int64_t for_ns)
 {
     int64_t last = (int64_t)atomic_load_explicit(&header->alive_ns, memory_order_relaxed) +
                    atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed);
-    return (int64_t)clock_unix_ns() - last > STALE_NS;
+    return (int64_t)clock_unix_ns() - last > for_ns;
 }
 
 static bool is_abandoned(const struct region_name *name, const struct region_header *header)
 {
-    if (name->pid_namespace && name->pid_namespace == process_namespace())
-        return process_has_ended(header->pid, header->started_ticks);
-    return is_stale(header);
+    if (!name->pid_namespace || name->pid_namespace != process_namespace())
+        return is_silent(header, STALE_NS); /* another container's, say: ids mean nothing here */
+    switch (process_state(header->pid, header->started_ticks)) {
+    case PROCESS_GONE:
+        return true;
+    case PROCESS_ZOMBIE:
+        return is_silent(header, ZOMBIE_NS); /* its parent is about to tell how it ended, or never */
+    default:
+        return false;
+    }
 }
 
 /* A file of that name is worth opening. */
 static bool is_promising(const struct region_name *name)
 {
-    return name->key == heir.key &&
-           (name->pid_namespace != process_namespace() || process_has_ended(name->pid, 0));
+    return name->key == heir.key && (name->pid_namespace != process_namespace() ||
+                                     process_state(name->pid, 0) != PROCESS_RUNS);
 }
 
 /* ---- taking it ---- */
 
-static bool take(const struct region_name *name, const char *path)
+static bool take(const struct region_name *name, const char *path, void *unused)
 {
     size_t bytes;
+    (void)unused;
+    if (!is_promising(name))
+        return false;
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return false;
@@ -103,36 +114,38 @@ static bool take(const struct region_name *name, const char *path)
     return false;
 }
 
-static bool take_one_of(int directory)
+/* Visits regions' files until a visit says true; false if none does. */
+static bool visit(bool (*one)(const struct region_name *name, const char *path, void *context),
+                  void *context)
 {
     _Alignas(8) char entries[DIRECTORY_BYTES];
-    long bytes;
-    while ((bytes = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
-        for (long at = 0; at < bytes;) {
-            const struct entry *entry = (const struct entry *)(entries + at);
-            char path[REGION_PATH_BYTES];
-            struct region_name name;
-            at += entry->length;
-            if (!region_name_parse(&name, entry->name) || !is_promising(&name))
-                continue;
-            int length = snprintf(path, sizeof path, "%s/%s", heir.directory, entry->name);
-            if (length > 0 && (size_t)length < sizeof path && take(&name, path))
-                return true;
-        }
-    }
-    return false;
-}
-
-bool recovery_begin(struct recovery *recovery)
-{
     if (!heir.directory[0])
         return false;
     int directory = open(heir.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return false;
-    bool taken = take_one_of(directory);
+    bool found = false;
+    long bytes;
+    while (!found &&
+           (bytes = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
+        for (long at = 0; at < bytes && !found;) {
+            const struct entry *entry = (const struct entry *)(entries + at);
+            char path[REGION_PATH_BYTES];
+            struct region_name name;
+            at += entry->length;
+            if (!region_name_parse(&name, entry->name))
+                continue;
+            int length = snprintf(path, sizeof path, "%s/%s", heir.directory, entry->name);
+            found = length > 0 && (size_t)length < sizeof path && one(&name, path, context);
+        }
+    }
     close(directory);
-    if (!taken)
+    return found;
+}
+
+bool recovery_begin(struct recovery *recovery)
+{
+    if (!visit(take, NULL))
         return false;
     const struct region_header *header = heir.region.header;
     *recovery = (struct recovery){
@@ -155,6 +168,38 @@ void recovery_end(struct recovery *recovery, bool all)
     region_forget(&heir.region);
     close(heir.fd);
     *recovery = (struct recovery){0};
+}
+
+/* ---- how it ended ---- */
+
+struct death {
+    uint32_t pid;
+    uint32_t signal;
+};
+
+/* A master may be root and its workers not, so whose file it is does not matter; that it is a
+ * region's does. */
+static bool note_signal(const struct region_name *name, const char *path, void *context)
+{
+    const struct death *death = context;
+    struct stat status;
+    uint64_t magic = 0;
+    if (name->pid != death->pid || name->pid_namespace != process_namespace())
+        return false;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
+        pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == REGION_MAGIC)
+        (void)!pwrite(fd, &death->signal, sizeof death->signal,
+                      offsetof(struct region_header, signal));
+    close(fd);
+    return true;
+}
+
+void recovery_note_signal(uint32_t pid, uint32_t signal)
+{
+    visit(note_signal, &(struct death){pid, signal});
 }
 
 /* ---- spans in flight ---- */

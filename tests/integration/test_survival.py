@@ -68,6 +68,15 @@ def spans_of(collector):
             for scope in resource.scope_spans for span in scope.spans]
 
 
+def paths(collector):
+    """url.path → the attributes of each of its spans."""
+    found = collections.defaultdict(list)
+    for _, span in spans_of(collector):
+        attributes = {each.key: each.value for each in span.attributes}
+        found[attributes["url.path"].string_value].append(attributes)
+    return found
+
+
 def once_each(collector, count):
     collector.wait_for_spans(count)
     stored = collector.stored()
@@ -105,11 +114,10 @@ def test_a_request_in_flight_is_reported_as_failed(start, collector):
     collector.wait_for_spans(4)
     second.stop()
     once_each(collector, 5)
-    [span] = [span for _, span in spans_of(collector) if span.name.startswith("POST")]
-    attributes = {each.key: each.value for each in span.attributes}
-    assert attributes["url.path"].string_value == "/upload/17"
+    [attributes] = paths(collector)["/upload/17"]
     assert attributes["error.type"].string_value == "process_ended"
     assert attributes["error"].bool_value
+    [span] = [span for _, span in spans_of(collector) if span.name == "POST"]
     assert span.status.code == 2
     assert span.start_time_unix_nano <= span.end_time_unix_nano
 
@@ -188,6 +196,52 @@ def test_a_worker_beside_sends_what_a_killed_worker_had_finished(directory, libr
         nginx.wait_until(lambda: not list(tracing.state.glob(f"*-{children[0]}-*")), "heir")
     once_each(collector, 601)
     assert not list(tracing.state.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM],
+                         ids=lambda number: number.name)
+def test_a_parent_under_the_agent_tells_which_signal_ended_its_worker(directory, library, collector,
+                                                                      number):
+    tracing = servers.Tracing(library, directory, "forking", {
+        "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+        "OTEL_BSP_SCHEDULE_DELAY": "500"})
+    script = directory / "forking.py"
+    script.write_text(FORKING)
+    port = servers.free_port()
+    with servers.Server("forking", [servers.program("python3"), script, port], directory,
+                        tracing=tracing) as server:
+        server.wait_until(lambda: servers.answers(port, "/"), "answer")
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+            server.wait_until(lambda: (directory / "slow").exists(), "slow request")
+            os.kill(int((directory / "slow").read_text()), number)
+            server.wait_until(lambda: (directory / "waited").exists(), "wait")
+        server.wait_until(lambda: servers.answers(port, "/"), "answer")
+        server.wait_until(lambda: paths(collector).get("/slow"), "span of the killed worker")
+    [attributes] = paths(collector)["/slow"]
+    assert attributes["error.type"].string_value == number.name
+
+
+# One child at a time serves; the parent waits for it and starts the next.
+FORKING = """
+import os, pathlib, socket, sys, time
+
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    child = os.fork()
+    if child == 0:
+        while True:
+            connection, _ = listener.accept()
+            head = connection.recv(4096)
+            if b"/slow" in head:
+                pathlib.Path("slow.part").write_text(str(os.getpid()))
+                os.rename("slow.part", "slow")
+                time.sleep(60)
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+            connection.close()
+    os.waitpid(child, 0)
+    pathlib.Path("waited").touch()
+"""
 
 
 def children_of(pid):

@@ -24,6 +24,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -40,6 +41,8 @@ extern int __connect(int, const struct sockaddr *, socklen_t);
 extern int __close(int);
 extern int __dup2(int, int);
 extern int __fcntl(int, int, ...);
+extern pid_t __wait(int *);
+extern pid_t __waitpid(pid_t, int *, int);
 #define read    __read
 #define write   __write
 #define send    __send
@@ -47,6 +50,8 @@ extern int __fcntl(int, int, ...);
 #define close   __close
 #define dup2    __dup2
 #define fcntl   __fcntl
+#define wait    __wait
+#define waitpid __waitpid
 #define _exit   _Exit
 #endif
 
@@ -353,6 +358,43 @@ static void *reads_for_ever(void *fd)
     return (void *)read(*(int *)fd, &byte, 1);
 }
 
+static pid_t child_that_ends(int signal)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        if (signal)
+            raise(signal);
+        _exit(6);
+    }
+    return child;
+}
+
+static void children(void)
+{
+    int status = 0;
+    siginfo_t info = {0};
+    struct rusage usage;
+    child_that_ends(SIGKILL);
+    SHOW(wait(NULL) > 0);
+    SHOW(waitpid(child_that_ends(SIGTERM), &status, 0) > 0);
+    printf("    signal %d\n", WTERMSIG(status));
+    SHOW(waitpid(child_that_ends(0), NULL, 0) > 0);
+    child_that_ends(0);
+    SHOW(wait3(&status, 0, &usage) > 0);
+    printf("    status %d\n", WEXITSTATUS(status));
+    SHOW(wait4(child_that_ends(SIGHUP), NULL, 0, NULL) > 0);
+    SHOW(waitid(P_PID, child_that_ends(SIGKILL), &info, WEXITED));
+    printf("    %d %d\n", info.si_code, info.si_status);
+    child_that_ends(0);
+    SHOW(waitid(P_ALL, 0, NULL, WEXITED));
+    SHOW(waitid(P_ALL, 0, &info, WEXITED));
+    SHOW(wait(&status));
+    SHOW(waitpid(-1, NULL, WNOHANG));
+    SHOW(wait3(NULL, WNOHANG, NULL));
+    SHOW(wait4(-1, &status, 12345678, NULL));
+}
+
 static void processes(void)
 {
     char name[16] = "";
@@ -385,6 +427,7 @@ static void processes(void)
     }
     SHOW(wait(&status) > 0);
     printf("    status %d\n", WEXITSTATUS(status));
+    children();
     SHOW(write(pair[1], "still open", 10));
     SHOW(read(pair[0], bytes, room));
     show_bytes();
