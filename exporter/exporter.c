@@ -453,16 +453,18 @@ static void say_counters(void)
             count(&counters.heads_too_long), count(&counters.injections_left_out));
 }
 
-/* What a thread that has to be left behind still holds, or has not read, is lost. */
+/* What a thread that has to be left behind still holds, or has not read, is lost, or left. */
 static void count_left_behind(void)
 {
     uint64_t ended = counters_get(&counters.spans_ended);
     uint64_t gone =
         counters_get(&counters.spans_exported) + counters_get(&counters.dropped_queue_full) +
         counters_get(&counters.dropped_export) + counters_get(&counters.dropped_partial) +
-        counters_get(&counters.dropped_abandoned) + counters_get(&counters.dropped_calls);
+        counters_get(&counters.dropped_abandoned) + counters_get(&counters.dropped_calls) +
+        counters_get(&counters.spans_left);
     if (ended > gone)
-        counters_add(&counters.dropped_export, ended - gone);
+        counters_add(others_will_send(NULL) ? &counters.spans_left : &counters.dropped_export,
+                     ended - gone);
 }
 
 /* Ends a running thread. */
