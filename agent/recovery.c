@@ -46,7 +46,7 @@ void recovery_init(const char *directory, uint64_t key)
     heir.directory[0] = '\0';
     heir.key = key;
     if (directory && strlen(directory) < sizeof heir.directory)
-        strcpy(heir.directory, directory);
+        memcpy(heir.directory, directory, strlen(directory) + 1);
 }
 
 /* ---- whose is it? ---- */
@@ -104,7 +104,7 @@ static bool take(const struct region_name *name, const char *path, void *unused)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_mine(fd, &bytes) &&
         region_map(&heir.region, fd, bytes)) {
         if (is_abandoned(name, heir.region.header)) {
-            strcpy(heir.region.path, path);
+            memcpy(heir.region.path, path, strlen(path) + 1);
             heir.fd = fd;
             return true;
         }
