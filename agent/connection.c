@@ -68,23 +68,28 @@ static void give_up(struct direction *direction)
 
 /* Whoever owns both directions of a released connection finishes it. A thread that finds one
  * taken leaves it to that one, which looks at `released` after giving up its direction: one of
- * the two sees the other, because all of it is sequentially consistent. */
+ * the two sees the other, because all of it is sequentially consistent. Where the first direction
+ * was in the way of that one in the meantime, it has to be tried again. */
 static void finish(struct connection *connection)
 {
-    if (!take(&connection->received))
-        return;
-    if (!take(&connection->sent)) {
-        give_up(&connection->received);
-        return;
-    }
-    /* Of two threads that come here one after the other, the second finds it done. */
-    if (!atomic_exchange(&connection->released, false)) {
+    while (atomic_load(&connection->released)) {
+        if (!take(&connection->received))
+            return;
+        if (!take(&connection->sent)) {
+            give_up(&connection->received);
+            if (atomic_load(&connection->sent.owner))
+                return;
+            continue;
+        }
+        /* Of two threads that come here one after the other, the second finds it done. */
+        if (atomic_exchange(&connection->released, false)) {
+            stream_close(connection);
+            connection_give_back(connection);
+            return;
+        }
         give_up(&connection->sent);
         give_up(&connection->received);
-        return;
     }
-    stream_close(connection);
-    connection_give_back(connection);
 }
 
 bool connection_claim(struct connection *connection, struct direction *direction, int fd)

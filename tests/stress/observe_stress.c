@@ -98,6 +98,22 @@ static const char *nothing_set(void *context, const char *name)
     return NULL;
 }
 
+/* As many requests as there are slots, all of them waiting at a time. */
+static bool exchanges_are_all_free(void)
+{
+    static const char request[] = "GET / HTTP/1.1\r\n\r\n";
+    uint64_t dropped = counters_get(&counters.dropped_exchanges);
+    for (uint32_t i = 0; i < agent.region.exchange_count; i++) {
+        int fd = FIRST_FD + (int)(i / CONNECTION_PIPELINE);
+        if (i % CONNECTION_PIPELINE == 0)
+            accept_one(fd);
+        observe_received(fd, request, sizeof request - 1, 0);
+    }
+    uint64_t missing = counters_get(&counters.dropped_exchanges) - dropped;
+    printf("exchanges that were not given back: %llu\n", (unsigned long long)missing);
+    return missing == 0;
+}
+
 int main(int count, char **arguments)
 {
     unsigned seconds = count > 1 ? (unsigned)atoi(arguments[1]) : 2;
@@ -119,6 +135,8 @@ int main(int count, char **arguments)
     for (int i = 0; i < FDS; i++)
         connection_release(FIRST_FD + i);
     drain(NULL);
+    if (!exchanges_are_all_free())
+        return 1;
 
     uint64_t ended = counters_get(&counters.spans_ended);
     uint64_t dropped = counters_get(&counters.dropped_queue_full);
