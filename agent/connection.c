@@ -25,19 +25,22 @@ static void reset_direction(struct direction *direction)
     direction->state = DIRECTION_HEAD;
     direction->collecting = false;
     direction->head_ns = 0;
-    atomic_store_explicit(&direction->owner, 0, memory_order_relaxed);
+    /* Release pairs with take() by a thread that is still after the slot's last connection. */
+    atomic_store_explicit(&direction->owner, 0, memory_order_release);
 }
 
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role)
 {
     /* Not a memset: the pipeline's entries need none, and they are most of it. */
-    connection->index = index;
-    connection->role = (uint8_t)role;
+    if (connection->index != index) /* a slot's never changes, and others read it */
+        connection->index = index;
+    atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
     connection->client_wrote = false;
     memset(&connection->peer, 0, sizeof connection->peer);
     memset(&connection->context, 0, sizeof connection->context);
     atomic_store_explicit(&connection->opaque, role == CONNECTION_LISTENER, memory_order_relaxed);
-    atomic_store_explicit(&connection->released, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
     atomic_store_explicit(&connection->last_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->pipeline.taken, 0, memory_order_relaxed);
@@ -49,7 +52,16 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
 
 void connection_make_opaque(struct connection *connection, bool counted)
 {
-    if (!atomic_exchange_explicit(&connection->opaque, true, memory_order_relaxed) && counted)
+    if (atomic_exchange_explicit(&connection->opaque, true, memory_order_relaxed))
+        return;
+    if (counted)
+        connection_count_loss(connection);
+    atomic_fetch_or(&connection->due, CONNECTION_DUE_LOSS);
+}
+
+void connection_count_loss(struct connection *connection)
+{
+    if (!atomic_exchange(&connection->requests_lost, true))
         counters_add(&counters.connections_opaque, 1);
 }
 
@@ -57,7 +69,7 @@ static bool take(struct direction *direction)
 {
     uintptr_t nobody = 0;
     /* Acquire pairs with the release in give_up(): the last owner's work is seen. Sequential
-     * consistency orders it against `released`, see finish(). */
+     * consistency orders it against `due`, see settle(). */
     return atomic_compare_exchange_strong(&direction->owner, &nobody, context_thread_token());
 }
 
@@ -66,13 +78,13 @@ static void give_up(struct direction *direction)
     atomic_store(&direction->owner, 0);
 }
 
-/* Whoever owns both directions of a released connection finishes it. A thread that finds one
- * taken leaves it to that one, which looks at `released` after giving up its direction: one of
- * the two sees the other, because all of it is sequentially consistent. Where the first direction
- * was in the way of that one in the meantime, it has to be tried again. */
-static void finish(struct connection *connection)
+/* Whoever owns both directions does what is due. A thread that finds one taken leaves it to that
+ * one, which looks at `due` after giving up its direction: one of the two sees the other, because
+ * all of it is sequentially consistent. Where the first direction was in the way of that one in
+ * the meantime, it has to be tried again. */
+static void settle(struct connection *connection)
 {
-    while (atomic_load(&connection->released)) {
+    while (atomic_load(&connection->due)) {
         if (!take(&connection->received))
             return;
         if (!take(&connection->sent)) {
@@ -82,7 +94,10 @@ static void finish(struct connection *connection)
             continue;
         }
         /* Of two threads that come here one after the other, the second finds it done. */
-        if (atomic_exchange(&connection->released, false)) {
+        unsigned due = atomic_exchange(&connection->due, 0);
+        if (due & CONNECTION_DUE_LOSS)
+            stream_lost(connection);
+        if (due & CONNECTION_DUE_CLOSE) {
             stream_close(connection);
             connection_give_back(connection);
             return;
@@ -97,8 +112,10 @@ bool connection_claim(struct connection *connection, struct direction *direction
     if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         return false;
     if (!take(direction)) {
-        if (connection_of(fd) == connection)
+        if (connection_of(fd) == connection) {
             connection_make_opaque(connection, true);
+            settle(connection);
+        }
         return false;
     }
     if (connection_of(fd) == connection)
@@ -110,8 +127,8 @@ bool connection_claim(struct connection *connection, struct direction *direction
 void connection_unclaim(struct connection *connection, struct direction *direction)
 {
     give_up(direction);
-    if (atomic_load(&connection->released))
-        finish(connection);
+    if (atomic_load(&connection->due))
+        settle(connection);
 }
 
 bool connection_add_reference(struct connection *connection)
@@ -129,6 +146,6 @@ void connection_drop_reference(struct connection *connection)
 {
     if (atomic_fetch_sub_explicit(&connection->references, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_store(&connection->released, true);
-    finish(connection);
+    atomic_fetch_or(&connection->due, CONNECTION_DUE_CLOSE);
+    settle(connection);
 }

@@ -8,7 +8,11 @@
  *
  * Each direction has its own state, owned by the thread that moved the bytes, by one CAS. Threads
  * that meet in one direction make the connection opaque: the order of their bytes is unknown. An
- * opaque connection costs one load and is not looked at again until its descriptor is reused. */
+ * opaque connection costs one load and is not looked at again until its descriptor is reused.
+ *
+ * What was open when the connection became opaque ends there and then, by whoever owns both
+ * directions: its spans say what was known and that the rest was not seen. Where only requests are
+ * lost, the answers to those read before are still followed. */
 #ifndef AGENT_CONNECTION_H
 #define AGENT_CONNECTION_H
 
@@ -64,13 +68,19 @@ struct pipeline {
     _Atomic uint32_t placed; /* the other way round */
 };
 
+enum {
+    CONNECTION_DUE_LOSS = 1, /* it became opaque: what is open is lost to view */
+    CONNECTION_DUE_CLOSE = 2 /* no descriptor is left */
+};
+
 struct connection {
     uint64_t link;               /* the slab's, while free */
     _Atomic uint32_t references; /* descriptors */
     uint32_t index;
-    uint8_t role; /* enum connection_role */
+    _Atomic uint8_t role; /* enum connection_role */
     _Atomic bool opaque;
-    _Atomic bool released;       /* no descriptor left: whoever is at work on it finishes it */
+    _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
+    _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
     bool client_wrote;           /* a client connection's first write keeps connect()'s context */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
@@ -80,6 +90,13 @@ struct connection {
     struct pipeline pipeline;
     struct context context; /* CONNECTION_CLIENT: whom its bytes belong to; under received.owner */
 };
+
+/* Relaxed: whoever does not own a direction may learn of a change late, or of the slot's next
+ * connection. */
+static inline enum connection_role connection_role(const struct connection *connection)
+{
+    return (enum connection_role)atomic_load_explicit(&connection->role, memory_order_relaxed);
+}
 
 /* The connection of a descriptor, or NULL. Two loads. */
 struct connection *connection_of(int fd);

@@ -20,9 +20,14 @@ void connection_drop_reference(struct connection *connection);
 /* Back to the slab. */
 void connection_give_back(struct connection *connection);
 
-/* Not looked at any more; counted unless the protocol said so (a tunnel). */
+/* Not looked at any more; counted unless the protocol said so (a tunnel). What is open ends when
+ * the threads at work on it are done. */
 void connection_make_opaque(struct connection *connection, bool counted);
+/* Counted as one that is opaque, and not again when it becomes so. */
+void connection_count_loss(struct connection *connection);
 
+/* Ends what is open as lost to view; owns both directions. */
+void stream_lost(struct connection *connection);
 /* Ends or forgets what is still open when the connection is over; owns both directions. */
 void stream_close(struct connection *connection);
 

@@ -180,6 +180,9 @@ void exchange_answered(struct exchange *exchange, const struct http1_response *r
         server_span_response(&exchange->span, response);
 }
 
+/* The response's size where the end of it was not seen. */
+#define UNSEEN UINT64_MAX
+
 static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
                    struct slice error_type)
 {
@@ -191,8 +194,11 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
         span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)request_bytes);
     if (exchange->answered) {
         span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, exchange->status);
-        span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)response_body_bytes);
+        if (response_body_bytes != UNSEEN)
+            span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)response_body_bytes);
     }
+    if (response_body_bytes == UNSEEN)
+        span_boolean(span, ATTRIBUTE_OTELAGENT_INCOMPLETE, true);
     char status[4];
     if (!error_type.at &&
         config_status_in(&agent.config.http_server_error_statuses, exchange->status)) {
@@ -221,6 +227,13 @@ void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uin
     if (exchange->recording)
         finish(exchange, response_body_bytes, end_ns, error_type);
     close_slot(exchange);
+}
+
+void exchange_lost(struct exchange *exchange, uint64_t end_ns)
+{
+    if (exchange->recording)
+        counters_add(&counters.spans_incomplete, 1);
+    exchange_abort(exchange, UNSEEN, end_ns, SLICE_NONE);
 }
 
 void exchange_forget(struct exchange *exchange)

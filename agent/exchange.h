@@ -68,11 +68,14 @@ void exchange_answered(struct exchange *exchange, const struct http1_response *r
 
 /* The response is over at `end_ns`, with that many payload bytes. The slot is given back. */
 void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns);
-/* The connection ended, or was lost to view, before the response was over: `error_type` says
- * how (`connection_aborted`). */
+/* The connection ended before the response was over: `error_type` says how
+ * (`connection_aborted`). */
 void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
                     struct slice error_type);
-/* Given back without a span: it is another process's. */
+/* We lost sight of the connection before the response was over: no fault of the application's. The
+ * span says what is known, and that it is incomplete; counted. */
+void exchange_lost(struct exchange *exchange, uint64_t end_ns);
+/* Given back without a span: it is another process's, or was no request after all. */
 void exchange_forget(struct exchange *exchange);
 
 /* In a forked child, while the parent's region is still mapped: what is known of open requests

@@ -115,9 +115,14 @@ void observe_closing_range(unsigned first, unsigned last)
 static struct connection *receiving(int fd)
 {
     struct connection *connection = connection_of(fd);
-    if (!connection || !agent_enter() || !connection_claim(connection, &connection->received, fd))
+    if (!connection || !agent_enter())
         return NULL;
-    return connection;
+    if (connection_claim(connection, &connection->received, fd))
+        return connection;
+    /* What was read is not known, so neither is whom the thread works for from now on. */
+    if (connection_role(connection) == CONNECTION_SERVER)
+        context_clear();
+    return NULL;
 }
 
 void observe_received(int fd, const void *bytes, ssize_t received, int flags)
@@ -235,7 +240,7 @@ struct sending observe_sending(int fd)
         return sending;
     int saved = errno;
     if (agent_enter() && connection_claim(connection, &connection->sent, fd)) {
-        if (connection->role == CONNECTION_CLIENT)
+        if (connection_role(connection) == CONNECTION_CLIENT)
             client_writes(connection, fd);
         sending.connection = connection;
         sending.time_ns = clock_monotonic_ns();
@@ -310,8 +315,8 @@ void observe_waited(int epfd)
 static bool is_loops(int fd)
 {
     const struct connection *connection = connection_of(fd);
-    return connection && (connection->role == CONNECTION_LISTENER ||
-                          (connection->role == CONNECTION_SERVER &&
+    return connection && (connection_role(connection) == CONNECTION_LISTENER ||
+                          (connection_role(connection) == CONNECTION_SERVER &&
                            connection->index != context_current()->connection));
 }
 

@@ -4,6 +4,7 @@
 #include "agent/connection.h"
 #include "agent/connection_private.h"
 
+#include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/exchange.h"
 #include "agent/slab.h"
@@ -48,9 +49,16 @@ static uint32_t pipeline_front(struct pipeline *pipeline)
                                 memory_order_relaxed);
 }
 
+/* For the side that reads requests: is none waiting for its answer? */
+static bool pipeline_empty(struct pipeline *pipeline)
+{
+    return atomic_load_explicit(&pipeline->placed, memory_order_relaxed) ==
+           atomic_load(&pipeline->taken);
+}
+
 static void pipeline_take(struct pipeline *pipeline)
 {
-    atomic_fetch_add_explicit(&pipeline->taken, 1, memory_order_release);
+    atomic_fetch_add(&pipeline->taken, 1);
 }
 
 static struct exchange *entry_exchange(uint32_t entry)
@@ -80,9 +88,36 @@ static void stop_collecting(struct direction *direction)
     direction->collecting = false;
 }
 
+/* What this thread does next may be for a request that was not seen. */
+static void leave_context(const struct connection *connection)
+{
+    if (context_current()->connection == connection->index)
+        context_clear();
+}
+
 static void lose(struct connection *connection)
 {
     connection_make_opaque(connection, true);
+    leave_context(connection);
+}
+
+/* What comes is not understood any more. The answers to what was are still followed; with the last
+ * of them, seen here or in response_over(), nothing is left to see. */
+static void lose_requests(struct connection *connection)
+{
+    stop_collecting(&connection->received);
+    connection->received.state = DIRECTION_TUNNEL;
+    connection_count_loss(connection);
+    if (pipeline_empty(&connection->pipeline))
+        lose(connection);
+}
+
+static void lose_direction(struct connection *connection, struct direction *direction)
+{
+    if (direction == &connection->received)
+        lose_requests(connection);
+    else
+        lose(connection);
 }
 
 /* A complete request head: an exchange begins. */
@@ -101,12 +136,12 @@ static void request_began(struct connection *connection, const struct http1_requ
         if (exchange)
             exchange_forget(exchange);
         counters_add(&counters.dropped_exchanges, 1);
-        lose(connection);
+        lose_requests(connection);
         return;
     }
     context_request_read();
     if (received->body.state == HTTP1_BODY_BAD)
-        received->state = DIRECTION_TUNNEL; /* the answer to this one is still read */
+        lose_requests(connection);
     else if (received->body.state == HTTP1_BODY_MORE)
         received->state = DIRECTION_BODY;
 }
@@ -126,10 +161,23 @@ static void response_over(struct connection *connection, uint64_t now_ns)
         exchange_end(exchange, sent->body.seen_bytes, now_ns);
     }
     pipeline_take(&connection->pipeline);
+    if (atomic_load(&connection->requests_lost) && !pipeline_front(&connection->pipeline))
+        lose(connection);
     /* What a thread does after a response still belongs to it, unless the next request is
      * already there: it was read along with this one and will be handled without a read. */
     if (was_current && pipeline_front(&connection->pipeline))
         make_front_current(connection);
+}
+
+static void forget_open(struct connection *connection)
+{
+    uint32_t entry;
+    while ((entry = pipeline_front(&connection->pipeline)) != 0) {
+        struct exchange *exchange = entry_exchange(entry);
+        if (exchange)
+            exchange_forget(exchange);
+        pipeline_take(&connection->pipeline);
+    }
 }
 
 /* A complete response head. */
@@ -156,8 +204,10 @@ static void response_began(struct connection *connection, const struct http1_res
         sent->state = DIRECTION_BODY;
     else
         response_over(connection, now_ns);
-    if (tunnel)
+    if (tunnel) {
+        forget_open(connection); /* what looked like a request behind it was the tunnel's */
         connection_make_opaque(connection, false);
+    }
 }
 
 /* Parses a head at the beginning of `bytes`. OK: *length is its size and it was acted on. */
@@ -199,7 +249,7 @@ static size_t collect(struct connection *connection, struct direction *direction
     if (!direction->collecting) {
         if (hopeless(connection, direction, bytes) ||
             !slab_take(&head_buffers, &direction->buffer)) {
-            lose(connection);
+            lose_direction(connection, direction);
             return bytes.length;
         }
         direction->collecting = true;
@@ -220,14 +270,14 @@ static size_t collect(struct connection *connection, struct direction *direction
         if (full)
             counters_add(&counters.heads_too_long, 1);
         if (full || (first_line && hopeless(connection, direction, head)))
-            lose(connection);
+            lose_direction(connection, direction);
         return bytes.length;
     }
     size_t consumed = length - direction->collected;
     size_t parsed_length;
     if (take_head(connection, direction, (struct slice){buffer, length}, &parsed_length, now_ns) !=
         PARSE_OK)
-        lose(connection);
+        lose_direction(connection, direction);
     stop_collecting(direction);
     return consumed;
 }
@@ -246,7 +296,7 @@ static size_t feed_head(struct connection *connection, struct direction *directi
     case PARSE_MORE:
         return collect(connection, direction, bytes, now_ns);
     default:
-        lose(connection);
+        lose_direction(connection, direction);
         return bytes.length;
     }
 }
@@ -288,7 +338,7 @@ static size_t feed_body(struct connection *connection, struct direction *directi
     if (direction == &connection->received && body->framing == HTTP1_CHUNKED)
         note_request_body(connection);
     if (body->state == HTTP1_BODY_BAD)
-        lose(connection);
+        lose_direction(connection, direction);
     else if (body->state == HTTP1_BODY_DONE)
         body_over(connection, direction, now_ns);
     return consumed;
@@ -306,7 +356,7 @@ static void feed(struct connection *connection, struct direction *direction, str
         } else if (bytes.at) {
             consumed = feed_head(connection, direction, bytes, now_ns);
         } else {
-            lose(connection); /* bytes we did not see held a head */
+            lose_direction(connection, direction); /* bytes we did not see held a head */
             return;
         }
         bytes = (struct slice){bytes.at ? bytes.at + consumed : NULL, bytes.length - consumed};
@@ -323,22 +373,28 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
                      uint64_t now_ns)
 {
     touch(connection, now_ns);
-    if (connection->role == CONNECTION_UNKNOWN)
-        connection->role = CONNECTION_SERVER; /* it is spoken to first */
-    if (connection->role == CONNECTION_CLIENT) {
+    if (connection_role(connection) == CONNECTION_UNKNOWN)
+        atomic_store_explicit(&connection->role, CONNECTION_SERVER,
+                              memory_order_relaxed); /* it is spoken to first */
+    if (connection_role(connection) == CONNECTION_CLIENT) {
         context_set(&connection->context);
         return;
     }
+    bool understood = connection->received.state != DIRECTION_TUNNEL;
     feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
-    make_front_current(connection);
+    if (!understood || atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+        context_clear();
+    else
+        make_front_current(connection);
 }
 
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)
 {
     touch(connection, now_ns);
-    if (connection->role == CONNECTION_UNKNOWN)
-        connection->role = CONNECTION_CLIENT; /* it speaks first */
-    if (connection->role == CONNECTION_CLIENT)
+    if (connection_role(connection) == CONNECTION_UNKNOWN)
+        atomic_store_explicit(&connection->role, CONNECTION_CLIENT,
+                              memory_order_relaxed); /* it speaks first */
+    if (connection_role(connection) == CONNECTION_CLIENT)
         return; /* its context was taken when the sending began */
     feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
 }
@@ -346,17 +402,52 @@ void stream_sent(struct connection *connection, const char *bytes, size_t length
 void stream_sending_ended(struct connection *connection, uint64_t now_ns)
 {
     struct direction *sent = &connection->sent;
-    if (connection->role == CONNECTION_SERVER && sent->state == DIRECTION_BODY &&
+    if (connection_role(connection) == CONNECTION_SERVER && sent->state == DIRECTION_BODY &&
         sent->body.framing == HTTP1_UNTIL_CLOSE)
         response_over(connection, now_ns);
+}
+
+/* Is the process that moved the last byte this one? Otherwise the exchanges are another's. */
+static bool ours(struct connection *connection)
+{
+    return atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
+           connection_fork_epoch();
+}
+
+/* What is counted of a body that goes on is not its size. */
+static void forget_partial_body(struct connection *connection)
+{
+    struct direction *received = &connection->received;
+    if (received->state != DIRECTION_BODY || received->body.framing != HTTP1_CHUNKED)
+        return;
+    received->body.seen_bytes = 0;
+    note_request_body(connection);
+}
+
+void stream_lost(struct connection *connection)
+{
+    leave_context(connection);
+    forget_partial_body(connection);
+    uint64_t now_ns = clock_monotonic_ns();
+    uint32_t entry;
+    while ((entry = pipeline_front(&connection->pipeline)) != 0) {
+        struct exchange *exchange = entry_exchange(entry);
+        if (exchange && ours(connection))
+            exchange_lost(exchange, now_ns);
+        else if (exchange)
+            exchange_forget(exchange);
+        pipeline_take(&connection->pipeline);
+    }
+    connection->received.state = DIRECTION_HEAD;
+    connection->sent.state = DIRECTION_HEAD;
+    stop_collecting(&connection->received);
+    stop_collecting(&connection->sent);
 }
 
 void stream_close(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
-    bool ours = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
-                connection_fork_epoch();
-    if (ours)
+    if (ours(connection))
         stream_sending_ended(connection, end_ns);
 
     uint32_t entry;
@@ -364,7 +455,7 @@ void stream_close(struct connection *connection)
         struct exchange *exchange = entry_exchange(entry);
         bool began = connection->sent.state == DIRECTION_BODY;
         connection->sent.state = DIRECTION_HEAD;
-        if (exchange && ours)
+        if (exchange && ours(connection))
             exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
                            SLICE_LITERAL("connection_aborted"));
         else if (exchange)

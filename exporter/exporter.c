@@ -447,10 +447,11 @@ static void say_counters(void)
         log_write(
             LOG_INFO,
             "not traced: requests over the limit %llu, connections that are not HTTP/1 or were "
-            "lost from view %llu, heads too long %llu; without traceparent: calls with too many "
-            "headers %llu",
+            "lost from view %llu, heads too long %llu; incomplete: spans of requests lost from "
+            "view %llu; without traceparent: calls with too many headers %llu",
             count(&counters.dropped_exchanges), count(&counters.connections_opaque),
-            count(&counters.heads_too_long), count(&counters.injections_left_out));
+            count(&counters.heads_too_long), count(&counters.spans_incomplete),
+            count(&counters.injections_left_out));
 }
 
 /* What a thread that has to be left behind still holds, or has not read, is lost, or left. */

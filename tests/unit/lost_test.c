@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Connections lost to view: what their spans say then, and whose work a thread does afterwards. */
+#include "tests/unit/seam.h"
+
+static const char get[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+static bool incomplete(const struct span_record *span)
+{
+    for (const struct span_entry *entry = span_next_entry(span, NULL); entry;
+         entry = span_next_entry(span, entry))
+        if (entry->kind == SPAN_ENTRY_BOOLEAN && entry->number == ATTRIBUTE_OTELAGENT_INCOMPLETE)
+            return span_entry_integer(entry) == 1;
+    return false;
+}
+
+/* The next span is one whose end was not seen, with that status code (-1: none) and no error. */
+static void assert_incomplete(int status)
+{
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_true(incomplete(span));
+    assert_text(span_find_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD), "GET");
+    assert_text(span_find_string(span, ATTRIBUTE_URL_PATH), "/a");
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE), status);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), -1);
+    assert_int_equal(span->status, SPAN_STATUS_UNSET);
+    assert_null(span_find_string(span, ATTRIBUTE_ERROR_TYPE).at);
+    assert_true(span->end_ns >= span->start_ns);
+}
+
+static void assert_complete(int status)
+{
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_false(incomplete(span));
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE), status);
+}
+
+/* Counted once each, and closing adds nothing. */
+static void assert_lost(uint64_t spans)
+{
+    assert_null(next_span());
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+    assert_int_equal(counters_get(&counters.spans_incomplete), spans);
+    observe_closing(FD);
+    assert_null(next_span());
+}
+
+static bool has_context(void)
+{
+    return span_context_present(&context_current()->span);
+}
+
+static void threads_that_collide_in_sending_leave_an_incomplete_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    struct sending first = observe_sending(FD);
+    struct sending second = observe_sending(FD);
+    assert_non_null(first.connection);
+    assert_null(second.connection);
+    assert_null(next_span()); /* the first is still at it */
+    observe_sent(&first, ok, sizeof ok - 1);
+    assert_incomplete(-1);
+    assert_false(has_context());
+    assert_lost(1);
+}
+
+static void threads_that_collide_in_reading_leave_an_incomplete_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    struct connection *connection = connection_of(FD);
+    assert_true(connection_claim(connection, &connection->received, FD));
+    receive(FD, get);
+    assert_false(has_context());
+    connection_unclaim(connection, &connection->received);
+    assert_incomplete(-1);
+    assert_lost(1);
+}
+
+static void a_response_that_was_begun_keeps_its_status(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    receive(FD, get);
+    answer(FD, "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nhalf");
+    struct sending jumped_into = observe_sending(FD);
+    assert_null(observe_sending(FD).connection);
+    observe_sent(&jumped_into, "more", 4);
+    assert_incomplete(404);
+    assert_incomplete(-1);
+    assert_lost(2);
+}
+
+static void a_server_error_stays_one(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    answer(FD, "HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\nthis is no chunk\r\n");
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_true(incomplete(span));
+    assert_int_equal(span->status, SPAN_STATUS_ERROR);
+    assert_text(span_find_string(span, ATTRIBUTE_ERROR_TYPE), "503");
+    assert_lost(1);
+}
+
+static void a_response_that_is_none_leaves_an_incomplete_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    answer(FD, "<html>as in 1991</html>");
+    assert_incomplete(-1);
+    assert_lost(1);
+}
+
+static void a_response_head_that_was_not_seen_leaves_an_incomplete_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    struct sending sending = observe_sending(FD);
+    observe_sent_unseen(&sending, 1000);
+    assert_incomplete(-1);
+    assert_lost(1);
+}
+
+static void a_response_head_over_the_limit_leaves_an_incomplete_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    answer(FD, "HTTP/1.1 200 OK\r\nX: ");
+    char filler[1001];
+    memset(filler, 'a', 1000);
+    filler[1000] = '\0';
+    for (int i = 0; i < 70; i++)
+        answer(FD, filler);
+    assert_int_equal(counters_get(&counters.heads_too_long), 1);
+    assert_incomplete(-1);
+    assert_lost(1);
+}
+
+static void the_size_of_half_a_chunked_body_is_not_told(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    answer(FD, "no");
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_true(incomplete(span));
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE), -1);
+    assert_lost(1);
+}
+
+static void requests_over_the_pipeline_leave_the_others_whole(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    char all[(CONNECTION_PIPELINE + 3) * sizeof get] = "";
+    for (int i = 0; i < CONNECTION_PIPELINE + 3; i++)
+        memcpy(all + (size_t)i * (sizeof get - 1), get, sizeof get);
+    receive(FD, all);
+    assert_int_equal(counters_get(&counters.dropped_exchanges), 1);
+    for (int i = 0; i < CONNECTION_PIPELINE; i++) {
+        assert_true(has_context());
+        answer(FD, ok);
+        assert_complete(200);
+    }
+    assert_false(has_context()); /* the next ones are handled without a read */
+    answer(FD, ok);
+    assert_lost(0);
+}
+
+static void the_answer_before_requests_that_are_none_is_seen(void **state)
+{
+    static const char *const nonsense[] = {
+        "no request at all\r\n\r\n",
+        "GET /b HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    };
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        start_empty(state);
+        accept_connection(FD);
+        receive(FD, get);
+        receive(FD, nonsense[i]);
+        receive(FD, get);
+        assert_false(has_context());
+        answer(FD, ok);
+        assert_complete(200);
+        answer(FD, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        if (i > 0)
+            assert_complete(400);
+        answer(FD, ok);
+        assert_lost(0);
+    }
+}
+
+static void a_close_before_those_answers_is_the_applications(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    receive(FD, "no request at all\r\n\r\n");
+    observe_closing(FD);
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_text(span_find_string(span, ATTRIBUTE_ERROR_TYPE), "connection_aborted");
+    assert_lost(0);
+}
+
+static void what_looks_like_a_request_in_a_tunnel_is_none(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "CONNECT b:80 HTTP/1.1\r\nHost: b\r\n\r\n");
+    receive(FD, get);
+    answer(FD, "HTTP/1.1 200 OK\r\n\r\n");
+    assert_complete(200);
+    observe_closing(FD);
+    assert_null(next_span());
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+    assert_int_equal(counters_get(&counters.spans_incomplete), 0);
+}
+
+static void reading_what_is_not_looked_at_leaves_the_request_before(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD + 1, "\x16\x03\x01");
+    receive(FD, get);
+    assert_true(has_context());
+    receive(FD + 1, "ciphertext");
+    assert_false(has_context());
+}
+
+static void what_another_process_answers_is_not_ours_to_tell(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    connection_forked();
+    struct connection *connection = connection_of(FD);
+    assert_true(connection_claim(connection, &connection->sent, FD));
+    assert_null(observe_sending(FD).connection);
+    connection_unclaim(connection, &connection->sent);
+    assert_lost(0);
+}
+
+/* A slot that is not given back would be missed after 4,096 of them. */
+static void lost_exchanges_are_given_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        accept_connection(FD);
+        receive(FD, get);
+        answer(FD, "no");
+        assert_incomplete(-1);
+    }
+    assert_int_equal(counters_get(&counters.dropped_exchanges), 0);
+    assert_int_equal(counters_get(&counters.spans_incomplete), 5000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(threads_that_collide_in_sending_leave_an_incomplete_span),
+        TEST(threads_that_collide_in_reading_leave_an_incomplete_span),
+        TEST(a_response_that_was_begun_keeps_its_status),
+        TEST(a_server_error_stays_one),
+        TEST(a_response_that_is_none_leaves_an_incomplete_span),
+        TEST(a_response_head_that_was_not_seen_leaves_an_incomplete_span),
+        TEST(a_response_head_over_the_limit_leaves_an_incomplete_span),
+        TEST(the_size_of_half_a_chunked_body_is_not_told),
+        TEST(requests_over_the_pipeline_leave_the_others_whole),
+        TEST(the_answer_before_requests_that_are_none_is_seen),
+        TEST(a_close_before_those_answers_is_the_applications),
+        TEST(what_looks_like_a_request_in_a_tunnel_is_none),
+        TEST(reading_what_is_not_looked_at_leaves_the_request_before),
+        TEST(what_another_process_answers_is_not_ours_to_tell),
+        TEST(lost_exchanges_are_given_back),
+    };
+    return cmocka_run_group_tests(tests, open_gate, NULL);
+}
