@@ -25,7 +25,8 @@ static void reset_direction(struct direction *direction)
     direction->state = DIRECTION_HEAD;
     direction->collecting = false;
     direction->head_ns = 0;
-    /* Release pairs with take() by a thread that is still after the slot's last connection. */
+    /* Release pairs with connection_take() by a thread that is still after the slot's last
+     * connection. */
     atomic_store_explicit(&direction->owner, 0, memory_order_release);
 }
 
@@ -41,6 +42,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
     atomic_store_explicit(&connection->opaque, role == CONNECTION_LISTENER, memory_order_relaxed);
     atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
     atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->handed_on, false, memory_order_relaxed);
     atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
     atomic_store_explicit(&connection->last_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->pipeline.taken, 0, memory_order_relaxed);
@@ -50,7 +52,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
     atomic_store_explicit(&connection->references, 1, memory_order_release);
 }
 
-void connection_make_opaque(struct connection *connection, bool counted)
+__attribute__((cold)) void connection_make_opaque(struct connection *connection, bool counted)
 {
     if (atomic_exchange_explicit(&connection->opaque, true, memory_order_relaxed))
         return;
@@ -65,7 +67,7 @@ void connection_count_loss(struct connection *connection)
         counters_add(&counters.connections_opaque, 1);
 }
 
-static bool take(struct direction *direction)
+bool connection_take(struct direction *direction)
 {
     uintptr_t nobody = 0;
     /* Acquire pairs with the release in give_up(): the last owner's work is seen. Sequential
@@ -82,12 +84,12 @@ static void give_up(struct direction *direction)
  * one, which looks at `due` after giving up its direction: one of the two sees the other, because
  * all of it is sequentially consistent. Where the first direction was in the way of that one in
  * the meantime, it has to be tried again. */
-static void settle(struct connection *connection)
+__attribute__((cold)) static void settle(struct connection *connection)
 {
     while (atomic_load(&connection->due)) {
-        if (!take(&connection->received))
+        if (!connection_take(&connection->received))
             return;
-        if (!take(&connection->sent)) {
+        if (!connection_take(&connection->sent)) {
             give_up(&connection->received);
             if (atomic_load(&connection->sent.owner))
                 return;
@@ -111,7 +113,7 @@ bool connection_claim(struct connection *connection, struct direction *direction
 {
     if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         return false;
-    if (!take(direction)) {
+    if (!connection_take(direction)) {
         if (connection_of(fd) == connection) {
             connection_make_opaque(connection, true);
             settle(connection);

@@ -28,7 +28,7 @@
 enum connection_role {
     CONNECTION_SERVER,  /* accepted */
     CONNECTION_CLIENT,  /* connected */
-    CONNECTION_UNKNOWN, /* came with a message (SCM_RIGHTS); its first bytes tell */
+    CONNECTION_UNKNOWN, /* somebody else's, or one of a pair; its first bytes tell */
     CONNECTION_LISTENER /* carries no bytes, but tells whose wait a wait is */
 };
 
@@ -81,6 +81,7 @@ struct connection {
     _Atomic bool opaque;
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
     _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
+    _Atomic bool handed_on;      /* another process has it, too: our close need not be its end */
     bool client_wrote;           /* a client connection's first write keeps connect()'s context */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */

@@ -9,6 +9,9 @@
 /* A taken slot becomes a connection with one descriptor. */
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role);
 
+/* connection_claim() for those who own the other direction: never makes it opaque. */
+bool connection_take(struct direction *direction);
+
 /* One descriptor more. False where the last one has gone: it must not come back to life, because
  * its slot may be given to another. */
 bool connection_add_reference(struct connection *connection);

@@ -14,6 +14,7 @@
 
 #include "agent/agent.h"
 #include "agent/connection.h"
+#include "agent/inheritance.h"
 #include "agent/log.h"
 #include "agent/recovery.h"
 #include "agent/sha256.h"
@@ -122,6 +123,15 @@ static bool region_outlives(void)
     return agent.region.path[0] != '\0';
 }
 
+/* How many sockets systemd's protocol for socket activation (sd_listen_fds(3)) hands to this very
+ * process. */
+static int activated_sockets(void)
+{
+    const char *process = getenv("LISTEN_PID");
+    const char *count = getenv("LISTEN_FDS");
+    return process && count && atoi(process) == getpid() ? atoi(count) : 0;
+}
+
 /* What most programs never need: called with the first connection or span. */
 static void init_exporter(void)
 {
@@ -171,6 +181,7 @@ __attribute__((constructor)) static void load(void)
     pthread_atfork(NULL, connection_forked, NULL);
     agent_open();
     announce(config);
+    inheritance_at_start(activated_sockets());
 }
 
 /* A program that returns from main or calls exit() has been served by the handler that

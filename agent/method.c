@@ -18,6 +18,17 @@ struct slice method_describe(struct span *span, struct slice method)
     return SLICE_LITERAL("HTTP");
 }
 
+bool method_may_begin(struct slice bytes)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t length = bytes.length < known[i].length ? bytes.length : known[i].length;
+        bool separated = bytes.length <= known[i].length || bytes.at[known[i].length] == ' ';
+        if (separated && memcmp(bytes.at, known[i].at, length) == 0)
+            return true;
+    }
+    return false;
+}
+
 struct slice method_in_name(const struct span_record *record)
 {
     struct slice method = span_find_string(record, ATTRIBUTE_HTTP_REQUEST_METHOD);

@@ -15,4 +15,7 @@ struct slice method_describe(struct span *span, struct slice method);
 /* The same from a span that has been described. */
 struct slice method_in_name(const struct span_record *record);
 
+/* May these first bytes of an unknown socket be those of a known method and the space behind it? */
+bool method_may_begin(struct slice bytes);
+
 #endif

@@ -10,6 +10,7 @@
 #include "agent/clock.h"
 #include "agent/connection.h"
 #include "agent/context.h"
+#include "agent/inheritance.h"
 #include "agent/life.h"
 #include "agent/recovery.h"
 
@@ -34,14 +35,25 @@ void observe_accepting(struct accepting *accepting, struct sockaddr *address, so
     accepting->length = &accepting->own_length;
 }
 
-void observe_accepted(const struct accepting *accepting, int made)
+/* A listening socket that another process made is first met here. */
+static void know_listener(int fd)
+{
+    const struct connection *connection = connection_of(fd);
+    if (connection && connection_role(connection) == CONNECTION_LISTENER)
+        return;
+    connection_open(fd, CONNECTION_LISTENER, NULL, 0);
+}
+
+void observe_accepted(const struct accepting *accepting, int listener, int made)
 {
     if (made < 0)
         return;
     int saved = errno;
-    if (ours_to_change() && agent_prepare())
+    if (ours_to_change() && agent_prepare()) {
+        know_listener(listener);
         connection_open(made, CONNECTION_SERVER, accepting->address,
                         accepting->length ? *accepting->length : 0);
+    }
     errno = saved;
 }
 
@@ -73,6 +85,21 @@ void observe_created(int fd)
     int saved = errno;
     if (ours_to_change())
         connection_release(fd);
+    errno = saved;
+}
+
+void observe_paired(const int pair[2], int result)
+{
+    if (result != 0)
+        return;
+    int saved = errno;
+    /* Whether one of them speaks HTTP matters only where there are requests; that most do not shows
+     * with their first byte. */
+    for (int i = 0; i < 2; i++)
+        if (agent_is_prepared() && ours_to_change())
+            connection_open(pair[i], CONNECTION_UNKNOWN, NULL, 0);
+        else
+            observe_created(pair[i]);
     errno = saved;
 }
 
@@ -142,7 +169,8 @@ void observe_received(int fd, const void *bytes, ssize_t received, int flags)
 
 void observe_received_unseen(int fd, ssize_t received)
 {
-    observe_received(fd, NULL, received, MSG_TRUNC);
+    if (connection_of(fd)) /* mostly a file or a pipe */
+        observe_received(fd, NULL, received, MSG_TRUNC);
 }
 
 typedef void stream_feed(struct connection *, const char *, size_t, uint64_t);
@@ -172,9 +200,9 @@ void observe_received_vector(int fd, const struct iovec *parts, int count, ssize
     errno = saved;
 }
 
-/* Descriptors that came with a message are other processes' connections. The messages are walked
- * by hand: CMSG_NXTHDR() may be a function that musl lacks. */
-static void adopt_descriptors(const struct msghdr *message)
+/* The descriptors that pass with a message (SCM_RIGHTS). The messages are walked by hand:
+ * CMSG_NXTHDR() may be a function that musl lacks. */
+static void for_each_descriptor(const struct msghdr *message, void (*act)(int fd))
 {
     const char *at = message->msg_control;
     size_t left = message->msg_controllen;
@@ -186,10 +214,10 @@ static void adopt_descriptors(const struct msghdr *message)
         size_t rights = 0;
         if (control.cmsg_level == SOL_SOCKET && control.cmsg_type == SCM_RIGHTS)
             rights = (control.cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < rights && agent_prepare(); i++) {
+        for (size_t i = 0; i < rights; i++) {
             int fd;
             memcpy(&fd, at + CMSG_LEN(0) + i * sizeof fd, sizeof fd);
-            connection_open(fd, CONNECTION_UNKNOWN, NULL, 0);
+            act(fd);
         }
         size_t step = CMSG_ALIGN(control.cmsg_len);
         if (step >= left)
@@ -201,14 +229,15 @@ static void adopt_descriptors(const struct msghdr *message)
 
 void observe_received_message(int fd, const struct msghdr *message, ssize_t received, int flags)
 {
-    if (received < 0 || flags & NOT_IN_ORDER)
+    if (received < 0)
         return;
     int saved = errno;
+    /* Peeked at, they are made all the same. */
     if (message->msg_controllen && ours_to_change())
-        adopt_descriptors(message);
+        for_each_descriptor(message, inheritance_take);
     if (flags & MSG_TRUNC)
-        observe_received_unseen(fd, received);
-    else
+        observe_received(fd, NULL, received, flags);
+    else if (!(flags & NOT_IN_ORDER))
         observe_received_vector(fd, message->msg_iov, (int)message->msg_iovlen, received);
     errno = saved;
 }
@@ -261,10 +290,49 @@ void observe_sent_vector(struct sending *sending, const struct iovec *parts, siz
     errno = saved;
 }
 
-void observe_sent(struct sending *sending, const void *bytes, ssize_t sent)
+/* The last byte of what is sent out of band is kept out of what the other end reads. */
+static ssize_t in_stream(ssize_t sent, int flags)
 {
+    return flags & MSG_OOB && sent > 0 ? sent - 1 : sent;
+}
+
+void observe_sent(struct sending *sending, const void *bytes, ssize_t sent, int flags)
+{
+    sent = in_stream(sent, flags);
     struct iovec part = {(void *)bytes, sent > 0 ? (size_t)sent : 0};
     observe_sent_vector(sending, &part, 1, sent);
+}
+
+void observe_sent_to(int fd, const struct sockaddr *address, socklen_t length, ssize_t sent,
+                     int flags)
+{
+    if (!(flags & MSG_FASTOPEN) || !address || connection_of(fd))
+        return;
+    observe_connected(fd, address, length, sent < 0 ? -1 : 0);
+    if (sent <= 0)
+        return;
+    /* Its first bytes are written already. */
+    struct sending first = observe_sending(fd);
+    observe_sent_unseen(&first, 0);
+}
+
+static void hand_on(int fd)
+{
+    struct connection *connection = connection_of(fd);
+    if (connection)
+        atomic_store_explicit(&connection->handed_on, true, memory_order_relaxed);
+}
+
+void observe_sent_message(struct sending *sending, int fd, const struct msghdr *message,
+                          ssize_t sent, int flags)
+{
+    static const struct msghdr none;
+    if (sent < 0 && !(flags & MSG_FASTOPEN && errno == EINPROGRESS))
+        message = &none;
+    observe_sent_vector(sending, message->msg_iov, message->msg_iovlen, in_stream(sent, flags));
+    observe_sent_to(fd, message->msg_name, message->msg_namelen, sent, flags);
+    if (message->msg_controllen && agent_enter())
+        for_each_descriptor(message, hand_on);
 }
 
 void observe_sent_unseen(struct sending *sending, ssize_t sent)
@@ -278,15 +346,20 @@ void observe_sent_unseen(struct sending *sending, ssize_t sent)
     errno = saved;
 }
 
-void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent)
+void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent,
+                           int flags)
 {
-    if (!sending->connection)
-        return;
     int saved = errno;
-    for (int i = 0; i < sent; i++)
-        feed_vector(stream_sent, sending->connection, messages[i].msg_hdr.msg_iov,
-                    messages[i].msg_hdr.msg_iovlen, messages[i].msg_len, sending->time_ns);
-    connection_unclaim(sending->connection, &sending->connection->sent);
+    for (int i = 0; i < sent; i++) {
+        const struct msghdr *message = &messages[i].msg_hdr;
+        if (sending->connection)
+            feed_vector(stream_sent, sending->connection, message->msg_iov, message->msg_iovlen,
+                        (size_t)in_stream((ssize_t)messages[i].msg_len, flags), sending->time_ns);
+        if (message->msg_controllen && agent_enter())
+            for_each_descriptor(message, hand_on);
+    }
+    if (sending->connection)
+        connection_unclaim(sending->connection, &sending->connection->sent);
     errno = saved;
 }
 

@@ -33,7 +33,8 @@ struct accepting {
     struct sockaddr_storage own;
 };
 void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length);
-void observe_accepted(const struct accepting *accepting, int made);
+/* `listener` may be somebody else's: whoever accepts on it listens. */
+void observe_accepted(const struct accepting *accepting, int listener, int made);
 
 /* connect() returned `result` (0, or -1 with errno, EINPROGRESS included). */
 void observe_connected(int fd, const struct sockaddr *address, socklen_t length, int result);
@@ -41,9 +42,11 @@ void observe_connected(int fd, const struct sockaddr *address, socklen_t length,
 /* listen() succeeded or not: at the first success the agent opens what it can need later. */
 void observe_listened(int fd, int result);
 
-/* A descriptor was made by socket(), socketpair() and the like: what was known of the number is
- * forgotten. -1 is ignored. */
+/* A descriptor was made by socket(): what was known of the number is forgotten. -1 is ignored. */
 void observe_created(int fd);
+
+/* socketpair() returned `result`. */
+void observe_paired(const int pair[2], int result);
 
 /* dup(), dup2(), dup3(), fcntl(F_DUPFD...): `to` is `from` from now on. -1 is ignored. */
 void observe_duplicated(int from, int to);
@@ -69,11 +72,20 @@ struct sending {
     uint64_t time_ns;
 };
 struct sending observe_sending(int fd);
-void observe_sent(struct sending *sending, const void *bytes, ssize_t sent);
+/* `flags` are the call's MSG_* flags. */
+void observe_sent(struct sending *sending, const void *bytes, ssize_t sent, int flags);
 void observe_sent_vector(struct sending *sending, const struct iovec *parts, size_t count,
                          ssize_t sent);
+/* With MSG_FASTOPEN and an address a send may also have connected the socket. */
+void observe_sent_to(int fd, const struct sockaddr *address, socklen_t length, ssize_t sent,
+                     int flags);
+/* Also looks at descriptors that are passed along (SCM_RIGHTS). A message may be looked at only
+ * after the kernel has taken it: a bad address is the kernel's to report. */
+void observe_sent_message(struct sending *sending, int fd, const struct msghdr *message,
+                          ssize_t sent, int flags);
 /* sendmmsg(): `sent` messages, msg_len bytes of each. */
-void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent);
+void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent,
+                           int flags);
 /* sendfile(), splice() into a socket: content unknown. */
 void observe_sent_unseen(struct sending *sending, ssize_t sent);
 /* shutdown(fd, how) returned `result`. */

@@ -7,6 +7,7 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/exchange.h"
+#include "agent/method.h"
 #include "agent/slab.h"
 
 /* Longest head that is looked at. Servers' own limits lie between 8 KiB (node, nginx) and
@@ -95,7 +96,7 @@ static void leave_context(const struct connection *connection)
         context_clear();
 }
 
-static void lose(struct connection *connection)
+__attribute__((cold)) static void lose(struct connection *connection)
 {
     connection_make_opaque(connection, true);
     leave_context(connection);
@@ -103,7 +104,7 @@ static void lose(struct connection *connection)
 
 /* What comes is not understood any more. The answers to what was are still followed; with the last
  * of them, seen here or in response_over(), nothing is left to see. */
-static void lose_requests(struct connection *connection)
+__attribute__((cold)) static void lose_requests(struct connection *connection)
 {
     stop_collecting(&connection->received);
     connection->received.state = DIRECTION_TUNNEL;
@@ -112,7 +113,8 @@ static void lose_requests(struct connection *connection)
         lose(connection);
 }
 
-static void lose_direction(struct connection *connection, struct direction *direction)
+__attribute__((cold)) static void lose_direction(struct connection *connection,
+                                                 struct direction *direction)
 {
     if (direction == &connection->received)
         lose_requests(connection);
@@ -169,7 +171,7 @@ static void response_over(struct connection *connection, uint64_t now_ns)
         make_front_current(connection);
 }
 
-static void forget_open(struct connection *connection)
+__attribute__((cold)) static void forget_open(struct connection *connection)
 {
     uint32_t entry;
     while ((entry = pipeline_front(&connection->pipeline)) != 0) {
@@ -369,17 +371,50 @@ static void touch(struct connection *connection, uint64_t now_ns)
     atomic_store_explicit(&connection->last_ns, now_ns, memory_order_relaxed);
 }
 
+static bool may_be_request(struct slice bytes)
+{
+    enum parse detected = bytes.at ? http1_detect_request(bytes) : PARSE_BAD;
+    return detected == PARSE_OK || (detected == PARSE_MORE && method_may_begin(bytes));
+}
+
+/* This process's first bytes on a socket that somebody else made: who gets a request is the server,
+ * who sends one the client. Anything else is no HTTP, or begins in the middle, and is not looked
+ * at; between a pair of sockets, or on a unix socket, nobody said that it would be. */
+__attribute__((cold)) static void learn_role(struct connection *connection, struct slice bytes,
+                                             enum connection_role role)
+{
+    bool http = may_be_request(bytes);
+    bool over_network = connection->peer.family != AF_UNIX && connection->peer.family != 0;
+    if (http || over_network)
+        atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
+    if (!http) {
+        connection_make_opaque(connection, over_network);
+        return;
+    }
+    if (role == CONNECTION_CLIENT && connection_take(&connection->received)) {
+        connection->context = *context_current();
+        connection->client_wrote = true;
+        connection_unclaim(connection, &connection->received);
+    }
+}
+
+/* Of what is not known to be a server's. Returns whether it is, after all. */
+static bool client_received(struct connection *connection, struct slice bytes)
+{
+    if (connection_role(connection) == CONNECTION_UNKNOWN)
+        learn_role(connection, bytes, CONNECTION_SERVER);
+    if (connection_role(connection) == CONNECTION_CLIENT)
+        context_set(&connection->context);
+    return connection_role(connection) == CONNECTION_SERVER;
+}
+
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns)
 {
     touch(connection, now_ns);
-    if (connection_role(connection) == CONNECTION_UNKNOWN)
-        atomic_store_explicit(&connection->role, CONNECTION_SERVER,
-                              memory_order_relaxed); /* it is spoken to first */
-    if (connection_role(connection) == CONNECTION_CLIENT) {
-        context_set(&connection->context);
+    if (connection_role(connection) != CONNECTION_SERVER &&
+        !client_received(connection, (struct slice){bytes, length}))
         return;
-    }
     bool understood = connection->received.state != DIRECTION_TUNNEL;
     feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
     if (!understood || atomic_load_explicit(&connection->opaque, memory_order_relaxed))
@@ -392,10 +427,9 @@ void stream_sent(struct connection *connection, const char *bytes, size_t length
 {
     touch(connection, now_ns);
     if (connection_role(connection) == CONNECTION_UNKNOWN)
-        atomic_store_explicit(&connection->role, CONNECTION_CLIENT,
-                              memory_order_relaxed); /* it speaks first */
-    if (connection_role(connection) == CONNECTION_CLIENT)
-        return; /* its context was taken when the sending began */
+        learn_role(connection, (struct slice){bytes, length}, CONNECTION_CLIENT);
+    if (connection_role(connection) != CONNECTION_SERVER)
+        return; /* a client's context was taken when the sending began */
     feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
 }
 
@@ -424,7 +458,7 @@ static void forget_partial_body(struct connection *connection)
     note_request_body(connection);
 }
 
-void stream_lost(struct connection *connection)
+__attribute__((cold)) void stream_lost(struct connection *connection)
 {
     leave_context(connection);
     forget_partial_body(connection);
@@ -455,7 +489,9 @@ void stream_close(struct connection *connection)
         struct exchange *exchange = entry_exchange(entry);
         bool began = connection->sent.state == DIRECTION_BODY;
         connection->sent.state = DIRECTION_HEAD;
-        if (exchange && ours(connection))
+        if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))
+            exchange_lost(exchange, end_ns);
+        else if (exchange && ours(connection))
             exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
                            SLICE_LITERAL("connection_aborted"));
         else if (exchange)

@@ -16,7 +16,7 @@ EXPORT ssize_t write(int fd, const void *bytes, size_t size)
 {
     struct sending sending = observe_sending(fd);
     ssize_t sent = real.write(fd, bytes, size);
-    observe_sent(&sending, bytes, sent);
+    observe_sent(&sending, bytes, sent, 0);
     return sent;
 }
 
@@ -49,7 +49,7 @@ EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
     struct sending sending = observe_sending(fd);
     ssize_t sent = real.send(fd, bytes, size, flags);
-    observe_sent(&sending, bytes, sent);
+    observe_sent(&sending, bytes, sent, flags);
     return sent;
 }
 
@@ -58,24 +58,16 @@ EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 {
     struct sending sending = observe_sending(fd);
     ssize_t sent = real.sendto(fd, bytes, size, flags, address, length);
-    observe_sent(&sending, bytes, sent);
+    observe_sent(&sending, bytes, sent, flags);
+    observe_sent_to(fd, address, length, sent, flags);
     return sent;
-}
-
-/* A message may be looked at only after the kernel has taken it: a bad address is the kernel's to
- * report. */
-static const struct msghdr *readable(const struct msghdr *message, ssize_t sent)
-{
-    static const struct msghdr empty;
-    return sent < 0 ? &empty : message;
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct sending sending = observe_sending(fd);
     ssize_t sent = real.sendmsg(fd, message, flags);
-    message = readable(message, sent);
-    observe_sent_vector(&sending, message->msg_iov, message->msg_iovlen, sent);
+    observe_sent_message(&sending, fd, message, sent, flags);
     return sent;
 }
 
@@ -83,14 +75,16 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     struct sending sending = observe_sending(fd);
     int sent = real.sendmmsg(fd, messages, count, flags);
-    observe_sent_messages(&sending, messages, sent);
+    observe_sent_messages(&sending, messages, sent, flags);
     return sent;
 }
 
+/* Into a pipe, what is sent may come from a connection. */
 EXPORT ssize_t sendfile(int to, int from, off_t *at, size_t size)
 {
     struct sending sending = observe_sending(to);
     ssize_t sent = real.sendfile(to, from, at, size);
+    observe_received_unseen(from, sent);
     observe_sent_unseen(&sending, sent);
     return sent;
 }
@@ -99,6 +93,7 @@ EXPORT ssize_t sendfile64(int to, int from, off64_t *at, size_t size)
 {
     struct sending sending = observe_sending(to);
     ssize_t sent = real.sendfile64(to, from, at, size);
+    observe_received_unseen(from, sent);
     observe_sent_unseen(&sending, sent);
     return sent;
 }

@@ -19,8 +19,7 @@ EXPORT int socket(int domain, int type, int protocol)
 EXPORT int socketpair(int domain, int type, int protocol, int pair[2])
 {
     int result = real.socketpair(domain, type, protocol, pair);
-    observe_created(result == 0 ? pair[0] : -1);
-    observe_created(result == 0 ? pair[1] : -1);
+    observe_paired(pair, result);
     return result;
 }
 
@@ -36,7 +35,7 @@ EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
     struct accepting accepting;
     observe_accepting(&accepting, address, length);
     int made = real.accept(fd, accepting.address, accepting.length);
-    observe_accepted(&accepting, made);
+    observe_accepted(&accepting, fd, made);
     return made;
 }
 
@@ -45,7 +44,7 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flag
     struct accepting accepting;
     observe_accepting(&accepting, address, length);
     int made = real.accept4(fd, accepting.address, accepting.length, flags);
-    observe_accepted(&accepting, made);
+    observe_accepted(&accepting, fd, made);
     return made;
 }
 

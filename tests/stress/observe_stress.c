@@ -13,9 +13,10 @@
 #include "agent/counters.h"
 #include "agent/observe.h"
 
-#define FIRST_FD 800
-#define FDS      6
-#define THREADS  4
+#define LISTENER_FD 799
+#define FIRST_FD    800
+#define FDS         6
+#define THREADS     4
 
 static _Atomic bool over;
 static _Atomic uint64_t taken;
@@ -29,13 +30,13 @@ static void accept_one(int fd)
 {
     struct accepting accepting;
     observe_accepting(&accepting, NULL, NULL);
-    observe_accepted(&accepting, fd);
+    observe_accepted(&accepting, LISTENER_FD, fd);
 }
 
 static void send_text(int fd, const char *text, size_t length)
 {
     struct sending sending = observe_sending(fd);
-    observe_sent(&sending, text, (ssize_t)length);
+    observe_sent(&sending, text, (ssize_t)length, 0);
 }
 
 static void step(int fd, unsigned choice)

@@ -62,7 +62,7 @@ static void threads_that_collide_in_sending_leave_an_incomplete_span(void **stat
     assert_non_null(first.connection);
     assert_null(second.connection);
     assert_null(next_span()); /* the first is still at it */
-    observe_sent(&first, ok, sizeof ok - 1);
+    observe_sent(&first, ok, sizeof ok - 1, 0);
     assert_incomplete(-1);
     assert_false(has_context());
     assert_lost(1);
@@ -91,7 +91,7 @@ static void a_response_that_was_begun_keeps_its_status(void **state)
     answer(FD, "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nhalf");
     struct sending jumped_into = observe_sending(FD);
     assert_null(observe_sending(FD).connection);
-    observe_sent(&jumped_into, "more", 4);
+    observe_sent(&jumped_into, "more", 4, 0);
     assert_incomplete(404);
     assert_incomplete(-1);
     assert_lost(2);

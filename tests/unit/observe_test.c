@@ -51,7 +51,7 @@ static void bytes_one_by_one_make_the_same_spans(void **state)
         observe_received(FD, requests + i, 1, 0);
     for (size_t i = 0; i < sizeof responses - 1; i++) {
         struct sending sending = observe_sending(FD);
-        observe_sent(&sending, responses + i, 1);
+        observe_sent(&sending, responses + i, 1, 0);
     }
     const struct span_record *span = next_span();
     assert_non_null(span);
@@ -211,26 +211,6 @@ static void a_password_in_the_host_field_stays_inside(void **state)
     assert_null(memmem(span, span->length, "s3cret", 6));
 }
 
-static void a_connection_may_come_with_a_message(void **state)
-{
-    (void)state;
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = "";
-    struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    int fds[2] = {FD, FD + 1};
-    *rights = (struct cmsghdr){CMSG_LEN(sizeof fds), SOL_SOCKET, SCM_RIGHTS};
-    memcpy(CMSG_DATA(rights), fds, sizeof fds);
-    observe_received_message(5, &message, 0, 0);
-    receive(FD + 1, "GET /handed HTTP/1.1\r\nHost: a\r\n\r\n");
-    answer(FD + 1, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    assert_non_null(next_span());
-
-    rights->cmsg_len = 1000; /* more than there is */
-    connection_release(FD);
-    observe_received_message(5, &message, 0, 0);
-    assert_null(connection_of(FD));
-}
-
 static void *read_on_another_thread(void *unused)
 {
     (void)unused;
@@ -327,7 +307,6 @@ int main(void)
         TEST(what_is_not_http_is_left_alone),
         TEST(an_upgrade_ends_the_span),
         TEST(a_password_in_the_host_field_stays_inside),
-        TEST(a_connection_may_come_with_a_message),
         TEST(a_connection_may_move_between_threads),
         TEST(bytes_missed_in_the_middle_of_a_send_make_it_opaque),
         TEST(a_child_answers_what_its_parent_read),

@@ -28,7 +28,8 @@
 #include "agent/exchange.h"
 #include "agent/observe.h"
 
-#define FD 900
+#define FD          900
+#define LISTENER_FD 899
 
 static _Alignas(8) unsigned char memory[RING_RECORD_BYTES_MAX];
 
@@ -79,7 +80,7 @@ static inline void accept_connection(int fd)
     socklen_t length = sizeof peer;
     struct accepting accepting;
     observe_accepting(&accepting, (struct sockaddr *)&peer, &length);
-    observe_accepted(&accepting, fd);
+    observe_accepted(&accepting, LISTENER_FD, fd);
 }
 
 static inline void receive(int fd, const char *text)
@@ -90,7 +91,7 @@ static inline void receive(int fd, const char *text)
 static inline void answer(int fd, const char *text)
 {
     struct sending sending = observe_sending(fd);
-    observe_sent(&sending, text, (ssize_t)strlen(text));
+    observe_sent(&sending, text, (ssize_t)strlen(text), 0);
 }
 
 static inline int64_t integer(const struct span_record *span, enum attribute attribute)
