@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* trampoline.S - where calls are passed on with their stack as it is (x86-64, System V ABI).
  *
- * Three kinds of code have to be transparent to the caller's frame, which C can't promise:
+ * Four kinds of code have to be transparent to the caller's frame, which C can't promise:
  * the trampolines of real.h, because one body then serves every signature, variadic ones too;
+ * syscall(), because what its caller does with the stack (clone, vfork) is the kernel's to see;
  * dlopen(), because the loader looks at the return address to choose the RUNPATH and the
  * namespace of the caller; execl() and kin, because their arguments lie on the stack in a number
  * only the callee knows. Argument registers are kept, %al included (the count of vector registers
@@ -99,6 +100,20 @@
     andl $~RTLD_DEEPBIND, %esi
     jmp *real + place_dlopen(%rip)
     end dlopen
+
+/* libuv (node, uvloop) closes so. A close is observed first, as ever; all else is passed on. */
+#define SYS_CLOSE 3
+
+    .globl syscall
+    function syscall
+    cmpq $SYS_CLOSE, %rdi
+    jne 1f
+    save_arguments
+    movl %esi, %edi
+    call observe_closing
+    restore_arguments
+1:  jmp *real + place_syscall(%rip)
+    end syscall
 
 /* Observe, then real: the process becomes another program. */
     .macro leaving name

@@ -28,6 +28,7 @@
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -267,6 +268,7 @@ static void descriptors(void)
 {
     int pair[2];
     struct flock lock = {.l_type = F_WRLCK};
+    struct timespec no_time = {0};
     socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
     SHOW(dup(pair[0]));
     SHOW(dup2(pair[0], 40));
@@ -292,6 +294,11 @@ static void descriptors(void)
     SHOW(close_range(41, 60, 0));
     SHOW(fcntl(50, F_GETFD));
     SHOW(close_range(60, 41, 0));
+    SHOW(syscall(SYS_dup2, pair[0], 42));
+    SHOW(syscall(SYS_close, 42));
+    SHOW(syscall(SYS_close, 42));
+    SHOW(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &no_time, NULL));
+    SHOW(syscall(100000));
     closefrom(40);
     SHOW(fcntl(40, F_GETFD));
     SHOW(fcntl(70, F_GETFD));
