@@ -33,6 +33,15 @@ static bool is(int fd, int option, int wanted)
     return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
 }
 
+bool inheritance_is_client(int fd)
+{
+    int saved = errno;
+    struct name peer;
+    bool client = ask(getpeername, fd, &peer) && peer.address.ss_family != AF_UNIX;
+    errno = saved;
+    return client;
+}
+
 void inheritance_take(int fd)
 {
     int saved = errno;
@@ -61,8 +70,7 @@ static bool same_connection(int one, int other)
 void inheritance_at_start(int activated)
 {
     int saved = errno;
-    struct name peer;
-    if (ask(getpeername, STDIN_FILENO, &peer) && peer.address.ss_family != AF_UNIX) {
+    if (inheritance_is_client(STDIN_FILENO)) {
         inheritance_take(STDIN_FILENO);
         for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
             if (same_connection(STDIN_FILENO, fd))

@@ -7,12 +7,17 @@
 #ifndef AGENT_INHERITANCE_H
 #define AGENT_INHERITANCE_H
 
+#include <stdbool.h>
+
+/* Is it a connection over the network, made before the program began? Connected unix sockets are
+ * rather pipes to a parent, or to a journal. Before anything else of the agent. */
+bool inheritance_is_client(int fd);
+
 /* The descriptor is new here. What was known of the number is ended. */
 void inheritance_take(int fd);
 
 /* The program starts: its standard streams may be one connection (inetd), and `activated`
- * descriptors from 3 on are sockets (systemd's LISTEN_FDS). A connected unix socket as standard
- * input is a pipe to a parent or to a journal rather than a client, and left alone. */
+ * descriptors from 3 on are sockets (systemd's LISTEN_FDS). */
 void inheritance_at_start(int activated);
 
 #endif

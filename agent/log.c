@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "agent/connection.h"
+
 #define LINE_BYTES 1000
 
 /* Written in the constructor, before threads exist; only read afterwards. */
 static enum log_level threshold = LOG_WARN;
+static bool silent;
 
 void log_set_level(enum log_level level)
 {
@@ -27,9 +30,19 @@ static const char *level_name(enum log_level level)
     return names[level];
 }
 
+bool log_has_reader(void)
+{
+    return !silent && !connection_of(STDERR_FILENO);
+}
+
+void log_silence(void)
+{
+    silent = true;
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
-    if (level > threshold)
+    if (level > threshold || !log_has_reader())
         return;
 
     int saved = errno;

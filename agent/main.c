@@ -151,6 +151,8 @@ __attribute__((constructor)) static void load(void)
 {
     if (getauxval(AT_SECURE))
         return; /* a privileged program is nobody's to look into */
+    if (inheritance_is_client(STDERR_FILENO))
+        log_silence();
     struct config *config = &agent.config;
     if (!config_parse(config, from_environment, warn, config))
         return;
@@ -180,8 +182,8 @@ __attribute__((constructor)) static void load(void)
     };
     pthread_atfork(NULL, connection_forked, NULL);
     agent_open();
-    announce(config);
     inheritance_at_start(activated_sockets());
+    announce(config);
 }
 
 /* A program that returns from main or calls exit() has been served by the handler that

@@ -415,9 +415,9 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
     if (connection_role(connection) != CONNECTION_SERVER &&
         !client_received(connection, (struct slice){bytes, length}))
         return;
-    bool understood = connection->received.state != DIRECTION_TUNNEL;
     feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
-    if (!understood || atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+    if (connection->received.state == DIRECTION_TUNNEL ||
+        atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         context_clear();
     else
         make_front_current(connection);

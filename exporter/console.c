@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/log.h"
 #include "exporter/utf8.h"
 
 #define TEXT_BYTES ((size_t)256 << 10)
@@ -309,6 +310,8 @@ static void show_trace(struct console *console, const struct console_span *membe
         put_tree(console, span, "   ", "   ", 0, origin_ns);
     /* One write, so that trees of several processes do not mix. A terminal that takes no more is
      * not waited for. */
+    if (console->fd == STDERR_FILENO && !log_has_reader())
+        return;
     ssize_t written = write(console->fd, console->text, console->length);
     (void)written;
 }

@@ -443,7 +443,8 @@ static void say_counters(void)
               count(&counters.dropped_partial), count(&counters.dropped_abandoned),
               count(&counters.dropped_calls), count(&counters.spans_left));
     if (count(&counters.dropped_exchanges) || count(&counters.connections_opaque) ||
-        count(&counters.heads_too_long) || count(&counters.injections_left_out))
+        count(&counters.heads_too_long) || count(&counters.spans_incomplete) ||
+        count(&counters.injections_left_out))
         log_write(
             LOG_INFO,
             "not traced: requests over the limit %llu, connections that are not HTTP/1 or were "

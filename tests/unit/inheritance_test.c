@@ -3,6 +3,7 @@
 #include "tests/unit/seam.h"
 
 #include "agent/inheritance.h"
+#include "agent/log.h"
 
 static const char get[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
 static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -127,7 +128,8 @@ static void who_sends_the_request_is_the_client(void **state)
 static void a_connection_that_comes_in_the_middle_of_a_message_is_not_looked_at(void **state)
 {
     (void)state;
-    static const char *const received[] = {"Host: a\r\n\r\n", ok, "\x16\x03\x01", "x", "EHLO me\r\n"};
+    static const char *const received[] = {"Host: a\r\n\r\n", ok, "\x16\x03\x01", "x",
+                                           "EHLO me\r\n"};
     for (size_t i = 0; i < sizeof received / sizeof *received; i++) {
         start_empty(state);
         inheritance_take(server);
@@ -259,6 +261,10 @@ static void standard_streams_that_are_one_connection_are_taken_as_one(void **sta
     dup2(server, 1);
     inheritance_at_start(0);
     struct connection *in = connection_of(0), *out = connection_of(1), *error = connection_of(2);
+    bool heard = log_has_reader();
+    dup2(server, 2);
+    observe_duplicated(0, 2);
+    bool heard_by_client = log_has_reader();
     receive(0, get);
     answer(1, ok);
     for (int fd = 0; fd < 3; fd++) {
@@ -269,6 +275,8 @@ static void standard_streams_that_are_one_connection_are_taken_as_one(void **sta
     assert_non_null(in);
     assert_ptr_equal(in, out);
     assert_null(error);
+    assert_true(heard);
+    assert_false(heard_by_client);
     const struct span_record *span = next_span();
     assert_non_null(span);
     assert_int_equal(integer(span, ATTRIBUTE_NETWORK_PEER_PORT), client_port);
