@@ -69,15 +69,17 @@ def ask(connection, request):
                   time.monotonic() - started)
 
 
-def run(port, requests, connections=32, timeout=60):
-    """Sends each request once, over keep-alive connections; request id → Answer."""
+def run(port, requests, connections=32, timeout=60, connect=None):
+    """Sends each request once, over keep-alive connections; request id → Answer. `connect` makes
+    a connection of http.client where it is not to be to `port` of 127.0.0.1."""
     waiting = queue.SimpleQueue()
     for request in requests:
         waiting.put(request)
     answers = {}
 
     def work():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        connection = (connect() if connect else
+                      http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
         while True:
             try:
                 request = waiting.get_nowait()

@@ -91,7 +91,9 @@ class Tracing:
 class Server:
     """A running program. Use as a context manager, or call stop()."""
 
-    def __init__(self, name, arguments, directory, environment=None, tracing=None):
+    def __init__(self, name, arguments, directory, environment=None, tracing=None,
+                 descriptors=()):
+        """`descriptors` are inherited under their numbers."""
         self.name = name
         self.log = pathlib.Path(directory) / f"{name}.log"
         inherited = {key: value for key, value in os.environ.items()
@@ -99,7 +101,7 @@ class Server:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, cwd=directory, start_new_session=True,
+                stderr=log, cwd=directory, start_new_session=True, pass_fds=descriptors,
                 env={**inherited, **(environment or {}),
                      **(tracing.environment() if tracing else {})})
 
