@@ -77,10 +77,9 @@ static bool answer(int fd)
     char path[256] = "", text[512];
     sscanf(head, "%*s %255s", path);
     bool last = strcasestr(head, "\r\nconnection: close") != NULL;
-    int length =
-        snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n%s",
-                 strlen(path), last ? "Connection: close\r\n" : "",
-                 strncmp(head, "HEAD ", 5) == 0 ? "" : path);
+    int length = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n%s",
+                          strlen(path), last ? "Connection: close\r\n" : "",
+                          strncmp(head, "HEAD ", 5) == 0 ? "" : path);
     return write(fd, text, (size_t)length) == length && !last;
 }
 
@@ -140,7 +139,9 @@ static void send_away(const int *fds, size_t count)
     char byte = 'c';
     struct iovec part = {&byte, 1};
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(TOGETHER * sizeof(int))] = "";
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
                              .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
     *rights = (struct cmsghdr){CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
@@ -189,7 +190,8 @@ static size_t take(int fds[TOGETHER])
     char byte;
     struct iovec part = {&byte, 1};
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(TOGETHER * sizeof(int))];
-    struct mmsghdr messages = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1,
+    struct mmsghdr messages = {.msg_hdr = {.msg_iov = &part,
+                                           .msg_iovlen = 1,
                                            .msg_control = control,
                                            .msg_controllen = sizeof control}};
     bool taken = calls++ % 2 ? recvmmsg(channel[1], &messages, 1, MSG_WAITFORONE, NULL) == 1 &&
