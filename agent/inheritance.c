@@ -10,7 +10,6 @@
 #include "agent/connection.h"
 
 #define ACTIVATED_FIRST 3 /* SD_LISTEN_FDS_START */
-#define ACTIVATED_MOST  1024
 
 struct name {
     struct sockaddr_storage address;
@@ -57,14 +56,18 @@ void inheritance_take(int fd)
     errno = saved;
 }
 
+static bool same_name(const struct name *one, const struct name *other)
+{
+    return one->length == other->length && memcmp(&one->address, &other->address, one->length) == 0;
+}
+
 /* The two ends' names are a connection's identity within a network. */
 static bool same_connection(int one, int other)
 {
     struct name names[4];
     return ask(getpeername, one, &names[0]) && ask(getpeername, other, &names[1]) &&
            ask(getsockname, one, &names[2]) && ask(getsockname, other, &names[3]) &&
-           memcmp(&names[0], &names[1], sizeof names[0]) == 0 &&
-           memcmp(&names[2], &names[3], sizeof names[2]) == 0;
+           same_name(&names[0], &names[1]) && same_name(&names[2], &names[3]);
 }
 
 void inheritance_at_start(int activated)
@@ -76,7 +79,7 @@ void inheritance_at_start(int activated)
             if (same_connection(STDIN_FILENO, fd))
                 connection_share(STDIN_FILENO, fd);
     }
-    for (int i = 0; i < activated && i < ACTIVATED_MOST; i++)
+    for (int i = 0; i < activated && i < INHERITANCE_MOST; i++)
         inheritance_take(ACTIVATED_FIRST + i);
     errno = saved;
 }

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#define INHERITANCE_MOST 1024 /* sockets that socket activation hands over */
+
 /* Is it a connection over the network, made before the program began? Connected unix sockets are
  * rather pipes to a parent, or to a journal. Before anything else of the agent. */
 bool inheritance_is_client(int fd);

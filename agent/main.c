@@ -129,7 +129,10 @@ static int activated_sockets(void)
 {
     const char *process = getenv("LISTEN_PID");
     const char *count = getenv("LISTEN_FDS");
-    return process && count && atoi(process) == getpid() ? atoi(count) : 0;
+    if (!process || !count || strtol(process, NULL, 10) != getpid())
+        return 0;
+    long sockets = strtol(count, NULL, 10);
+    return sockets > 0 && sockets <= INHERITANCE_MOST ? (int)sockets : 0;
 }
 
 /* What most programs never need: called with the first connection or span. */
