@@ -16,6 +16,7 @@
 #define LISTENER_FD 799
 #define FIRST_FD    800
 #define FDS         6
+#define EXCHANGES   4096 /* as agent.c has them */
 #define THREADS     4
 
 static _Atomic bool over;
@@ -104,7 +105,7 @@ static bool exchanges_are_all_free(void)
 {
     static const char request[] = "GET / HTTP/1.1\r\n\r\n";
     uint64_t dropped = counters_get(&counters.dropped_exchanges);
-    for (uint32_t i = 0; i < agent.region.exchange_count; i++) {
+    for (uint32_t i = 0; i < EXCHANGES; i++) {
         int fd = FIRST_FD + (int)(i / CONNECTION_PIPELINE);
         if (i % CONNECTION_PIPELINE == 0)
             accept_one(fd);
