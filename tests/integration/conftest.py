@@ -16,9 +16,15 @@ import pytest
 
 import servers
 import spans
+from matrix import run as matrix_run
 
 BUILD = pathlib.Path(os.environ.get("OTELAGENT_BUILD") or servers.TREE / "build" / "release")
 RUN = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-"))
+MATRIX_ROWS = pytest.StashKey()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--matrix", action="store_true", help="all programs of the server matrix")
 
 
 def pytest_sessionstart():
@@ -32,6 +38,20 @@ def pytest_report_header():
 def pytest_sessionfinish(exitstatus):
     if exitstatus in (0, 5) and not os.environ.get("OTELAGENT_KEEP"):
         shutil.rmtree(RUN, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    rows = config.stash.get(MATRIX_ROWS, [])
+    if rows:
+        terminalreporter.section("server matrix")
+        for line in matrix_run.table(rows):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def matrix_rows(request):
+    """The lines of the table that is shown at the end, a program each."""
+    return request.config.stash.setdefault(MATRIX_ROWS, [])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -91,8 +91,11 @@ class Tracing:
 class Server:
     """A running program. Use as a context manager, or call stop()."""
 
+    stop_signal = signal.SIGTERM
+    exits = (0, -signal.SIGTERM)  # the ends that are in good order
+
     def __init__(self, name, arguments, directory, environment=None, tracing=None,
-                 descriptors=()):
+                 descriptors=(), cwd=None):
         """`descriptors` are inherited under their numbers."""
         self.name = name
         self.log = pathlib.Path(directory) / f"{name}.log"
@@ -101,7 +104,7 @@ class Server:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, cwd=directory, start_new_session=True, pass_fds=descriptors,
+                stderr=log, cwd=cwd or directory, start_new_session=True, pass_fds=descriptors,
                 env={**inherited, **(environment or {}),
                      **(tracing.environment() if tracing else {})})
 
@@ -139,12 +142,12 @@ class Server:
         raise self.failure(f"no {what} in {seconds} s")
 
     def stop(self, check=True, seconds=15):
-        """SIGTERM, then SIGKILL to its session. An end that is not in good order is an error."""
+        """Its signal, then SIGKILL to its session. An end that is not in good order is an error."""
         if self.process.returncode is not None:
             return
         died = self.process.poll() is not None
         if not died:
-            self.process.terminate()
+            self.process.send_signal(self.stop_signal)
         try:
             self.process.wait(seconds)
             hung = False
@@ -155,8 +158,8 @@ class Server:
         except ProcessLookupError:
             pass
         self.process.wait()
-        if check and (died or hung or self.process.returncode not in (0, -signal.SIGTERM)):
-            raise self.failure("hung after SIGTERM" if hung else
+        if check and (died or hung or self.process.returncode not in self.exits):
+            raise self.failure(f"hung after signal {self.stop_signal}" if hung else
                                f"ended with {self.process.returncode}")
 
 

@@ -28,8 +28,10 @@ import typing
 STATUSES = (200, 201, 204, 301, 304, 400, 403, 404, 409, 500, 503)
 SIZES = (0, 1, 100, 4096, 65536, 1_000_000, 5_000_000)
 FILE_BYTES = 50_000_000
+UPLOADS = ("POST", "PUT", "PATCH", "DELETE")
 
-# Feature → what the plan sends for it. A program has each that its `lacks` does not name.
+# Feature → what the plan sends for it. A program has each that its `lacks` does not name; what it
+# can't do with one method only stands there under the method's name.
 FEATURES = {
     "methods": "POST, PUT, PATCH, DELETE with bodies to /echo; OPTIONS and BREW",
     "status": "each of STATUSES",
@@ -70,7 +72,8 @@ class Program:
     # Writes configuration and files into an empty folder, for a port. Called once; the launch is
     # started twice then, untraced and traced, so that times and names of files are the same.
     prepare: typing.Callable[[pathlib.Path, int], Launch]
-    lacks: dict = dataclasses.field(default_factory=dict)  # feature → why, as the table shows it
+    # Feature, or a single method, → why, as the table shows it.
+    lacks: dict = dataclasses.field(default_factory=dict)
     quick: bool = False  # in CI by default: one of each distinct way of calling
     varies: tuple = ()  # response headers that differ from run to run, in small letters; Date is known
     processes: int = 1  # so many at least say their counters at the end
@@ -79,6 +82,11 @@ class Program:
 
     def has(self, *features):
         return not any(feature in self.lacks for feature in features)
+
+    @property
+    def uploads(self):
+        """The methods with bodies that it takes."""
+        return [method for method in UPLOADS if self.has(method)]
 
 
 def content(size):
