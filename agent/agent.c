@@ -80,7 +80,7 @@ __attribute__((cold, noinline)) static void settle_in_child(void)
     int saved = errno;
     own_pid = getpid();
     context_forked();
-    connection_forked();
+    connection_forked_child();
     ring_thread_reset();
     memset(&counters, 0, sizeof counters);
     exchange_forked();

@@ -7,12 +7,28 @@
 
 #include "agent/counters.h"
 
-/* Raised at every fork that is seen, in parent and child; compared for equality only. */
+/* Raised at every fork that is seen, in parent and child. */
 static _Atomic uint32_t fork_epoch;
+static _Atomic uint32_t birth_epoch; /* of this process: bytes before it were the parent's */
 
 void connection_forked(void)
 {
     atomic_fetch_add_explicit(&fork_epoch, 1, memory_order_relaxed);
+    context_handing_over();
+}
+
+void connection_forked_child(void)
+{
+    uint32_t epoch = 1 + atomic_fetch_add_explicit(&fork_epoch, 1, memory_order_relaxed);
+    atomic_store_explicit(&birth_epoch, epoch, memory_order_relaxed);
+}
+
+bool connection_is_ours(const struct connection *connection)
+{
+    uint32_t epoch = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed);
+    if ((int32_t)(epoch - atomic_load_explicit(&birth_epoch, memory_order_relaxed)) < 0)
+        return false;
+    return epoch == connection_fork_epoch() || !context_hands_over(connection->index);
 }
 
 uint32_t connection_fork_epoch(void)

@@ -125,9 +125,15 @@ void stream_sent(struct connection *connection, const char *bytes, size_t length
 /* No further byte will be sent: ends a response that lasts until close. */
 void stream_sending_ended(struct connection *connection, uint64_t now_ns);
 
-/* This process forked, or is a forked child: exchanges that are open belong to whoever moves
- * their next byte. */
+/* This process forked, or is a forked child. Exchanges that are open then stay the parent's,
+ * unless the thread that forked while it worked for one closes that connection without having
+ * waited or read since: that is how a request is handed over. A child has them when it moves a
+ * byte. */
 void connection_forked(void);
+void connection_forked_child(void);
 uint32_t connection_fork_epoch(void);
+
+/* Is it this process that ends what is open? */
+bool connection_is_ours(const struct connection *connection);
 
 #endif

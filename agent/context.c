@@ -14,9 +14,10 @@
 
 static __thread struct {
     struct context context;
-    int waited_epfd; /* + 1: the last descriptor this thread waited on; 0: none */
-    int loop_epfd;   /* + 1: the one it had waited on when it read a request */
-    int32_t id;      /* kernel id; 0: not asked yet */
+    int waited_epfd;   /* + 1: the last descriptor this thread waited on; 0: none */
+    int loop_epfd;     /* + 1: the one it had waited on when it read a request */
+    bool handing_over; /* it forked, and has not waited or read since */
+    int32_t id;        /* kernel id; 0: not asked yet */
     char name[THREAD_NAME_BYTES];
 } tl_thread;
 
@@ -28,11 +29,13 @@ const struct context *context_current(void)
 void context_set(const struct context *context)
 {
     tl_thread.context = *context;
+    tl_thread.handing_over = false;
 }
 
 void context_clear(void)
 {
     memset(&tl_thread.context, 0, sizeof tl_thread.context);
+    tl_thread.handing_over = false;
 }
 
 void context_request_read(void)
@@ -43,8 +46,24 @@ void context_request_read(void)
 void context_waited(int epfd)
 {
     tl_thread.waited_epfd = epfd + 1;
+    tl_thread.handing_over = false;
     if (tl_thread.loop_epfd == epfd + 1)
         context_clear();
+}
+
+void context_handing_over(void)
+{
+    tl_thread.handing_over = span_context_present(&tl_thread.context.span);
+}
+
+bool context_hands_over(uint32_t connection)
+{
+    return tl_thread.handing_over && tl_thread.context.connection == connection;
+}
+
+void context_goes_on(void)
+{
+    tl_thread.handing_over = false;
 }
 
 bool context_identify(struct span_context *self, const struct span_context *parent)
@@ -112,5 +131,6 @@ void context_forked(void)
 {
     /* The forked thread is the only one in the child. */
     tl_thread.id = 0;
+    tl_thread.handing_over = false;
     random_reseed();
 }

@@ -33,6 +33,12 @@ void context_clear(void);
 void context_request_read(void);
 void context_waited(int epfd);
 
+/* This thread forked, and may be about to leave the connection it works for to the child; as soon
+ * as it waits or reads again, it is not. */
+void context_handing_over(void);
+bool context_hands_over(uint32_t connection);
+void context_goes_on(void);
+
 /* Ids and flags of a new span: a child of `parent`, or, where that is empty, the root of a new
  * trace, for which the sampler is asked. Returns whether the span is recorded. */
 bool context_identify(struct span_context *self, const struct span_context *parent);

@@ -46,6 +46,7 @@ static void know_listener(int fd)
 
 void observe_accepted(const struct accepting *accepting, int listener, int made)
 {
+    context_goes_on();
     if (made < 0)
         return;
     int saved = errno;
@@ -154,8 +155,10 @@ static struct connection *receiving(int fd)
 
 void observe_received(int fd, const void *bytes, ssize_t received, int flags)
 {
-    if (received <= 0 || flags & NOT_IN_ORDER)
+    if (received <= 0 || flags & NOT_IN_ORDER) {
+        context_goes_on();
         return;
+    }
     int saved = errno;
     struct connection *connection = receiving(fd);
     if (connection) {
@@ -395,6 +398,7 @@ static bool is_loops(int fd)
 
 void observe_polled(const struct pollfd *waits, unsigned long count, int ready)
 {
+    context_goes_on();
     if (ready < 0 || !span_context_present(&context_current()->span))
         return;
     for (unsigned long i = 0; i < count && i < WAITS_LOOKED_AT; i++)
@@ -406,6 +410,7 @@ void observe_polled(const struct pollfd *waits, unsigned long count, int ready)
 
 void observe_selected(int count, const fd_set *reads, int ready)
 {
+    context_goes_on();
     if (ready < 0 || !reads || count <= 0 || !span_context_present(&context_current()->span))
         return;
     bool loops = ready == 0;

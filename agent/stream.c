@@ -441,13 +441,6 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns)
         response_over(connection, now_ns);
 }
 
-/* Is the process that moved the last byte this one? Otherwise the exchanges are another's. */
-static bool ours(struct connection *connection)
-{
-    return atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
-           connection_fork_epoch();
-}
-
 /* What is counted of a body that goes on is not its size. */
 static void forget_partial_body(struct connection *connection)
 {
@@ -466,7 +459,7 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
     uint32_t entry;
     while ((entry = pipeline_front(&connection->pipeline)) != 0) {
         struct exchange *exchange = entry_exchange(entry);
-        if (exchange && ours(connection))
+        if (exchange && connection_is_ours(connection))
             exchange_lost(exchange, now_ns);
         else if (exchange)
             exchange_forget(exchange);
@@ -481,7 +474,7 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
 void stream_close(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
-    if (ours(connection))
+    if (connection_is_ours(connection))
         stream_sending_ended(connection, end_ns);
 
     uint32_t entry;
@@ -491,7 +484,7 @@ void stream_close(struct connection *connection)
         connection->sent.state = DIRECTION_HEAD;
         if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))
             exchange_lost(exchange, end_ns);
-        else if (exchange && ours(connection))
+        else if (exchange && connection_is_ours(connection))
             exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
                            SLICE_LITERAL("connection_aborted"));
         else if (exchange)

@@ -261,6 +261,106 @@ static void a_child_answers_what_its_parent_read(void **state)
     assert_null(next_span());
 }
 
+static void a_child_that_closes_what_its_parent_read_ends_nothing(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        observe_closing(FD);
+        _exit(counters_get(&counters.spans_ended) ? 1 : 0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+static void waits(void)
+{
+    observe_waited(3);
+}
+
+static void polls(void)
+{
+    observe_polled(NULL, 0, 0);
+}
+
+static void selects(void)
+{
+    observe_selected(0, NULL, 0);
+}
+
+static void accepts(void)
+{
+    struct accepting accepting;
+    observe_accepting(&accepting, NULL, NULL);
+    observe_accepted(&accepting, -1);
+}
+
+static void reads_the_end(void)
+{
+    observe_received(FD, NULL, 0, 0);
+}
+
+static void reads_more(void)
+{
+    receive(FD, "GET /u HTTP/1.1");
+}
+
+/* Started a script, say: nothing was handed over. */
+static void a_parent_that_goes_on_keeps_what_was_open(void **state)
+{
+    (void)state;
+    static void (*const goes_on[])(void) = {waits,   polls,         selects,
+                                            accepts, reads_the_end, reads_more};
+    for (size_t i = 0; i < sizeof goes_on / sizeof *goes_on; i++) {
+        accept_connection(FD);
+        receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+        connection_forked();
+        goes_on[i]();
+        observe_closing(FD);
+        const struct span_record *span = next_span();
+        assert_non_null(span);
+        assert_text(span_find_string(span, ATTRIBUTE_ERROR_TYPE), "connection_aborted");
+    }
+}
+
+static void a_parent_keeps_what_it_did_not_work_for(void **state)
+{
+    (void)state;
+    accept_connection(FD + 1);
+    receive(FD + 1, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+    accept_connection(FD);
+    receive(FD, "GET /u HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection_forked();
+    observe_closing(FD + 1);
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_text(span_find_string(span, ATTRIBUTE_URL_PATH), "/t");
+    observe_closing(FD);
+    assert_null(next_span());
+}
+
+static void *fork_on_another_thread(void *unused)
+{
+    connection_forked();
+    return unused;
+}
+
+static void a_fork_of_another_thread_hands_nothing_over(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, fork_on_another_thread, NULL), 0);
+    pthread_join(thread, NULL);
+    observe_closing(FD);
+    assert_non_null(next_span());
+}
+
 static void a_full_queue_drops_and_counts(void **state)
 {
     (void)state;
@@ -310,6 +410,10 @@ int main(void)
         TEST(a_connection_may_move_between_threads),
         TEST(bytes_missed_in_the_middle_of_a_send_make_it_opaque),
         TEST(a_child_answers_what_its_parent_read),
+        TEST(a_child_that_closes_what_its_parent_read_ends_nothing),
+        TEST(a_parent_that_goes_on_keeps_what_was_open),
+        TEST(a_parent_keeps_what_it_did_not_work_for),
+        TEST(a_fork_of_another_thread_hands_nothing_over),
         TEST(a_full_queue_drops_and_counts),
         TEST(a_head_over_the_limit_is_counted),
     };
