@@ -189,7 +189,9 @@ static void response_began(struct connection *connection, const struct http1_res
     struct direction *sent = &connection->sent;
     uint32_t entry = pipeline_front(&connection->pipeline);
     if (!entry) {
-        lose(connection); /* an answer to what was no complete request */
+        /* A refusal answers half a head, or none in time; other answers, a request that was not
+         * seen. */
+        connection_make_opaque(connection, response->status < 400);
         return;
     }
     if (http1_is_interim(response))

@@ -186,6 +186,19 @@ static void what_is_not_http_is_left_alone(void **state)
     assert_null(next_span());
 }
 
+static void a_refusal_of_half_a_head_is_no_loss(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost:");
+    answer(FD, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+    accept_connection(FD);
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+    assert_null(next_span());
+}
+
 static void an_upgrade_ends_the_span(void **state)
 {
     (void)state;
@@ -405,6 +418,7 @@ int main(void)
         TEST(a_duplicate_keeps_the_connection_open),
         TEST(peeked_bytes_do_not_count),
         TEST(what_is_not_http_is_left_alone),
+        TEST(a_refusal_of_half_a_head_is_no_loss),
         TEST(an_upgrade_ends_the_span),
         TEST(a_password_in_the_host_field_stays_inside),
         TEST(a_connection_may_move_between_threads),
