@@ -34,6 +34,7 @@ class Seen:
     interim: int = 0  # 1xx answers before it
     body_bytes: int = 0
     body_hash: str = ""  # of a whole body
+    closed: bool = False  # by the server, after this answer
     error: str = ""
 
 
@@ -276,6 +277,7 @@ class Lane:
         answer = Answer(self.connection, step.method, seen)
         answer.read()
         seen.received_ns = time.time_ns()
+        seen.closed = answer.closes
         if step.upgrade is not None:
             self.say(step, answer)
         if step.last or answer.closes:

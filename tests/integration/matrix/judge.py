@@ -36,10 +36,12 @@ def labelled(step, faults):
 
 def answers(plan, seen):
     """Faults of the answers themselves. A run with such would prove nothing."""
-    return [fault for step in plan.steps for fault in labelled(step, answer(step, seen[step.number]))]
+    keeps_alive = plan.program.has("keep_alive")
+    return [fault for step in plan.steps
+            for fault in labelled(step, answer(step, seen[step.number], keeps_alive))]
 
 
-def answer(step, seen):
+def answer(step, seen, keeps_alive):
     if seen.error:
         yield seen.error
         return
@@ -47,6 +49,8 @@ def answer(step, seen):
         return
     if step.status and seen.status != step.status or not step.status and seen.status // 100 != 2:
         yield f"the answer is {seen.status}, not {step.status or '2xx'}"
+    if keeps_alive and seen.closed and not step.last and seen.status < 400:
+        yield "the connection is not kept"
     if step.cut or step.size is None:
         return
     size = 0 if step.method == "HEAD" else step.size

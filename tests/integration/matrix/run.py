@@ -49,6 +49,7 @@ class Running(servers.Server):
 
     def __init__(self, program, launch, port, directory, name, tracing=None):
         self.port = port
+        self.logs = launch.logs
         self.stop_signal, self.exits = program.stop, program.exits
         self.beside = contextlib.ExitStack()
         with self.beside:
@@ -60,6 +61,11 @@ class Running(servers.Server):
                              cwd=launch.cwd)
             self.wait_until(lambda: servers.answers(port, f"/status/200?{judge.READY}"), "answer")
             self.beside = self.beside.pop_all()
+
+    def failure(self, what):
+        ends = [f"{log}:\n{log.read_text(errors='replace')[-2000:]}"
+                for log in self.logs if log.exists()]
+        return servers.ServerError("\n".join([str(super().failure(what)), *ends]))
 
     def stop(self, check=True, seconds=15):
         super().stop(check, seconds)

@@ -3,6 +3,7 @@
 
 import functools
 import os
+import signal
 import subprocess
 
 import servers
@@ -77,6 +78,172 @@ def nginx(folder, port):
                   logs=(log,))
 
 
+# --- apache ---
+
+APACHE = """
+ServerRoot {folder}
+PidFile {folder}/apache.pid
+DefaultRuntimeDir {folder}
+ErrorLog {folder}/error.log
+Listen 127.0.0.1:{port}
+ServerName matrix.test
+{user}
+{modules}
+{mpm}
+MaxConnectionsPerChild 0
+KeepAlive On
+KeepAliveTimeout 60
+MaxKeepAliveRequests 0
+Timeout 60
+EnableSendfile On
+DocumentRoot {folder}
+<Directory {folder}>
+    Require all granted
+</Directory>
+<Directory {folder}/status>
+    SetHandler send-as-is
+</Directory>
+<Directory {folder}/chunked>
+    Options +Includes
+    SetOutputFilter INCLUDES
+</Directory>
+ScriptAlias /echo {folder}/echo
+"""
+
+# Threads or processes enough for idle connections, and no reason to end any.
+APACHE_MPM = {
+    "event": "StartServers 2\nThreadsPerChild 25\nMinSpareThreads 5\nMaxSpareThreads 75\n"
+             "MaxRequestWorkers 50",
+    "prefork": "StartServers 20\nMinSpareServers 1\nMaxSpareServers 30\nMaxRequestWorkers 30",
+}
+APACHE_MODULES = ("authz_core", "alias", "asis", "include", "cgi")
+APACHE_DIRECTORY = "/usr/lib/apache2/modules"
+
+# Counts what comes on stdin; a length of its own, because otherwise it is a matter of time whether
+# the server knows it.
+COUNT = """#!/bin/sh
+size=$(wc -c)
+printf 'Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s\n' $((${#size} + 1)) "$size"
+"""
+
+
+def write_script(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def apache(mpm, folder, port):
+    write_files(folder, "bytes", "chunked")
+    (folder / "status").mkdir()
+    for status in STATUSES:
+        (folder / "status" / str(status)).write_text(
+            f"Status: {status} Said\nContent-Type: text/plain\n\nstatus {status}\n")
+    write_script(folder / "echo", COUNT)
+    modules = (f"mpm_{mpm}", *APACHE_MODULES)
+    configuration = folder / "apache.conf"
+    configuration.write_text(APACHE.format(
+        folder=folder, port=port, mpm=APACHE_MPM[mpm],
+        user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
+        modules="\n".join(f"LoadModule {name}_module {APACHE_DIRECTORY}/mod_{name}.so"
+                          for name in modules)))
+    return Launch((servers.program("apache2"), "-D", "FOREGROUND", "-f", configuration),
+                  logs=(folder / "error.log",))
+
+
+# --- lighttpd ---
+
+LIGHTTPD = """
+server.document-root = "{folder}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.modules = ("mod_magnet", "mod_cgi")
+server.max-keep-alive-requests = 100000
+server.max-keep-alive-idle = 60
+server.upload-dirs = ("{folder}")
+{user}
+mimetype.assign = ("" => "application/octet-stream")
+$HTTP["url"] =~ "^/status/" {{ magnet.attract-raw-url-to = ("{folder}/status.lua") }}
+$HTTP["url"] =~ "^/(echo|upgrade|chunked/[0-9]+)$" {{ cgi.assign = ("" => "") }}
+$HTTP["url"] =~ "^/chunked/" {{ server.stream-response-body = 1 }}
+$HTTP["url"] == "/upgrade" {{ cgi.upgrade = "enable" }}
+"""
+
+STATUS = """
+local status = string.match(lighty.r.req_attr["uri.path"], "%d+$")
+if status ~= "204" and status ~= "304" then
+    lighty.r.resp_header["Content-Type"] = "text/plain"
+    lighty.r.resp_body.set({"status " .. status .. "\\n"})
+end
+return tonumber(status)
+"""
+
+# The head first, so that the server can't know the length.
+SLOWLY = """#!/bin/sh
+printf 'Content-Type: application/octet-stream\\r\\n\\r\\n'
+sleep 0.05
+exec cat "{folder}/bytes/${{REQUEST_URI##*/}}"
+"""
+
+# Echoes bytes after the upgrade.
+UPGRADE = """#!/bin/sh
+printf 'Status: 101\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n'
+printf 'Sec-WebSocket-Accept: {accept}\\r\\n\\r\\n'
+exec cat
+"""
+
+
+def lighttpd(folder, port):
+    write_files(folder, "bytes")
+    (folder / "status.lua").write_text(STATUS)
+    (folder / "chunked").mkdir()
+    for size in SIZES:
+        write_script(folder / "chunked" / str(size), SLOWLY.format(folder=folder).replace(
+            "${REQUEST_URI##*/}", str(size)))
+    write_script(folder / "echo", COUNT)
+    write_script(folder / "upgrade", UPGRADE.format(accept=WEBSOCKET_ACCEPT))
+    configuration = folder / "lighttpd.conf"
+    configuration.write_text(LIGHTTPD.format(
+        folder=folder, port=port,
+        user='server.username = "www-data"\nserver.groupname = "www-data"'
+        if os.geteuid() == 0 else ""))
+    return Launch((servers.program("lighttpd"), "-D", "-f", configuration))
+
+
+# --- haproxy ---
+
+HAPROXY = """
+global
+    maxconn 500
+defaults
+    mode http
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+    timeout http-keep-alive 60s
+    option {option}
+frontend matrix
+    bind 127.0.0.1:{port}
+    {statuses}
+    default_backend own
+backend own
+    server own 127.0.0.1:{behind}
+"""
+
+
+def haproxy(option, folder, port):
+    behind = servers.free_port()
+    texts = {status: f' content-type text/plain string "status {status}\\n"' for status in STATUSES}
+    texts.update({204: "", 304: ""})
+    configuration = folder / "haproxy.conf"
+    configuration.write_text(HAPROXY.format(
+        port=port, behind=behind, option=option,
+        statuses="\n    ".join(
+            f"http-request return status {status}{text} if {{ path /status/{status} }}"
+            for status, text in texts.items())))
+    return Launch((servers.program("haproxy"), "-db", "-f", configuration),
+                  beside=(own(microhttpd, folder, behind),))
+
+
 # --- libmicrohttpd, Rust ---
 
 
@@ -103,6 +270,18 @@ PROGRAMS = [
     Program("nginx", "recv + writev + sendfile64", nginx, quick=True, processes=2, lacks={
         "upgrade": "only as a proxy",
         **dict.fromkeys(("POST", "PATCH", "DELETE"), "dav stores by PUT only")}),
+    *(Program(f"apache2 {mpm}", "read + writev", functools.partial(apache, mpm),
+              varies=("content-length", "transfer-encoding", "allow"),
+              quick=mpm == "event", lacks={
+                  "upgrade": "only as a proxy",
+                  "BREW": "no handler takes it"}) for mpm in APACHE_MPM),
+    Program("lighttpd", "read + writev + sendfile64", lighttpd, quick=True,
+            varies=("content-length", "transfer-encoding"), lacks={"BREW": "no such method"}),
+    # SIGTERM would kill it at once, and what it had not exported by then.
+    Program("haproxy", "recv + send", functools.partial(haproxy, "http-keep-alive"), quick=True,
+            stop=signal.SIGUSR1),
+    Program("haproxy splice", "recv + send + splice", functools.partial(haproxy, "splice-auto"),
+            quick=True, stop=signal.SIGUSR1),
     Program("libmicrohttpd", "recv + sendmsg + sendfile64", functools.partial(own, microhttpd),
             quick=True),
     Program("Rust std", "recv + send + sendfile", functools.partial(own, rust), quick=True,

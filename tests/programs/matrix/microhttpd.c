@@ -80,8 +80,8 @@ static void *echo(void *closure)
     char bytes[4096];
     ssize_t got;
     while ((got = recv(fd, bytes, sizeof bytes, 0)) > 0)
-        for (ssize_t at = 0, sent; at < got && (sent = send(fd, bytes + at, (size_t)(got - at),
-                                                            MSG_NOSIGNAL)) > 0;)
+        for (ssize_t at = 0, sent;
+             at < got && (sent = send(fd, bytes + at, (size_t)(got - at), MSG_NOSIGNAL)) > 0;)
             at += sent;
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     free(closure);
