@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "agent/context.h"
 #include "agent/http1.h"
@@ -122,6 +123,9 @@ void connection_unclaim(struct connection *connection, struct direction *directi
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns);
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns);
+/* sent_file.c: `length` bytes went out of a file, up to the offset *end; NULL: up to its own. */
+void stream_sent_file(struct connection *connection, int file, const off_t *end, size_t length,
+                      uint64_t now_ns);
 /* No further byte will be sent: ends a response that lasts until close. */
 void stream_sending_ended(struct connection *connection, uint64_t now_ns);
 

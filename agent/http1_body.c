@@ -298,8 +298,7 @@ static void pass_data(struct http1_body *body, uint64_t n)
         body->chunk_step = CHUNK_DATA_END;
 }
 
-/* How many of the next bytes are surely data. */
-static uint64_t data_ahead(const struct http1_body *body)
+uint64_t http1_body_data_ahead(const struct http1_body *body)
 {
     if (body->framing == HTTP1_UNTIL_CLOSE)
         return UINT64_MAX;
@@ -310,7 +309,7 @@ size_t http1_body_feed(struct http1_body *body, struct slice bytes)
 {
     size_t used = 0;
     while (body->state == HTTP1_BODY_MORE && used < bytes.length) {
-        uint64_t data = data_ahead(body);
+        uint64_t data = http1_body_data_ahead(body);
         if (data == 0) {
             step_chunk(body, bytes.at[used++]);
             continue;
@@ -327,7 +326,7 @@ void http1_body_skip(struct http1_body *body, uint64_t n)
 {
     if (n == 0)
         return;
-    if (body->state != HTTP1_BODY_MORE || n > data_ahead(body))
+    if (body->state != HTTP1_BODY_MORE || n > http1_body_data_ahead(body))
         body->state = HTTP1_BODY_BAD;
     else
         pass_data(body, n);

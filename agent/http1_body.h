@@ -55,6 +55,9 @@ void http1_body_of_response(struct http1_body *body, const struct http1_response
  * is DONE or BAD. */
 size_t http1_body_feed(struct http1_body *body, struct slice bytes);
 
+/* How many of the next bytes are surely data: so many may go by unseen. */
+uint64_t http1_body_data_ahead(const struct http1_body *body);
+
 /* n bytes went by unseen (sendfile, splice, MSG_TRUNC). Right within a LENGTH or UNTIL_CLOSE body
  * or the data of one chunk; BAD if they reach past it, because where they end is then unknown. */
 void http1_body_skip(struct http1_body *body, uint64_t n);

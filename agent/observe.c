@@ -349,6 +349,17 @@ void observe_sent_unseen(struct sending *sending, ssize_t sent)
     errno = saved;
 }
 
+void observe_sent_file(struct sending *sending, int file, const off_t *end, ssize_t sent)
+{
+    if (!sending->connection)
+        return;
+    int saved = errno;
+    if (sent > 0)
+        stream_sent_file(sending->connection, file, end, (size_t)sent, sending->time_ns);
+    connection_unclaim(sending->connection, &sending->connection->sent);
+    errno = saved;
+}
+
 void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent,
                            int flags)
 {

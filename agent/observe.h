@@ -86,8 +86,10 @@ void observe_sent_message(struct sending *sending, int fd, const struct msghdr *
 /* sendmmsg(): `sent` messages, msg_len bytes of each. */
 void observe_sent_messages(struct sending *sending, const struct mmsghdr *messages, int sent,
                            int flags);
-/* sendfile(), splice() into a socket: content unknown. */
+/* splice() into a socket: content unknown. */
 void observe_sent_unseen(struct sending *sending, ssize_t sent);
+/* sendfile() from `file`; *end is the offset behind what was sent, as the kernel left it. */
+void observe_sent_file(struct sending *sending, int file, const off_t *end, ssize_t sent);
 /* shutdown(fd, how) returned `result`. */
 void observe_shut_down(int fd, int how, int result);
 

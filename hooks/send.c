@@ -85,7 +85,7 @@ EXPORT ssize_t sendfile(int to, int from, off_t *at, size_t size)
     struct sending sending = observe_sending(to);
     ssize_t sent = real.sendfile(to, from, at, size);
     observe_received_unseen(from, sent);
-    observe_sent_unseen(&sending, sent);
+    observe_sent_file(&sending, from, at, sent);
     return sent;
 }
 
@@ -94,7 +94,7 @@ EXPORT ssize_t sendfile64(int to, int from, off64_t *at, size_t size)
     struct sending sending = observe_sending(to);
     ssize_t sent = real.sendfile64(to, from, at, size);
     observe_received_unseen(from, sent);
-    observe_sent_unseen(&sending, sent);
+    observe_sent_file(&sending, from, at, sent);
     return sent;
 }
 

@@ -112,6 +112,50 @@ static void a_body_sent_from_a_file_is_counted(void **state)
     assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), 1000000);
 }
 
+/* As lighttpd does it: sizes of chunks lie in the file, in pieces of any size. */
+static void chunks_sent_from_a_file_are_told_apart(void **state)
+{
+    (void)state;
+    static const char first[] = "8\r\nabcdefgh\r\n12c\r\n";
+    static const char last[] = "\r\n0\r\n\r\n";
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fprintf(file, "%s%0300d%s", first, 0, last);
+    fflush(file);
+    const off_t size = (off_t)(sizeof first - 1 + 300 + sizeof last - 1);
+    for (off_t piece = 1; piece <= size; piece++) {
+        accept_connection(FD);
+        receive(FD, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+        answer(FD, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (off_t at = 0; at < size;) {
+            off_t end = at + piece < size ? at + piece : size;
+            struct sending sending = observe_sending(FD);
+            lseek(fileno(file), end, SEEK_SET);
+            observe_sent_file(&sending, fileno(file), piece % 2 ? &end : NULL, end - at);
+            at = end;
+        }
+        const struct span_record *span = next_span();
+        assert_non_null(span);
+        assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), 308);
+    }
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+    fclose(file);
+}
+
+static void a_file_that_can_not_be_read_loses_the_connection(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    struct sending sending = observe_sending(FD);
+    const off_t end = 100;
+    errno = 42;
+    observe_sent_file(&sending, -1, &end, 100);
+    assert_int_equal(errno, 42);
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+}
+
 static void a_body_until_close_ends_with_the_connection(void **state)
 {
     (void)state;
@@ -412,6 +456,8 @@ int main(void)
         TEST(pipelined_requests_are_answered_in_order),
         TEST(more_requests_than_the_pipeline_holds_are_counted),
         TEST(a_body_sent_from_a_file_is_counted),
+        TEST(chunks_sent_from_a_file_are_told_apart),
+        TEST(a_file_that_can_not_be_read_loses_the_connection),
         TEST(a_body_until_close_ends_with_the_connection),
         TEST(a_close_without_an_answer_is_an_aborted_connection),
         TEST(a_number_that_is_accepted_again_ends_what_was_open),
