@@ -220,7 +220,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout http-keep-alive 60s
-    option {option}
+    {options}
 frontend matrix
     bind 127.0.0.1:{port}
     {statuses}
@@ -230,13 +230,13 @@ backend own
 """
 
 
-def haproxy(option, folder, port):
+def haproxy(options, folder, port):
     behind = servers.free_port()
     texts = {status: f' content-type text/plain string "status {status}\\n"' for status in STATUSES}
     texts.update({204: "", 304: ""})
     configuration = folder / "haproxy.conf"
     configuration.write_text(HAPROXY.format(
-        port=port, behind=behind, option=option,
+        port=port, behind=behind, options=options,
         statuses="\n    ".join(
             f"http-request return status {status}{text} if {{ path /status/{status} }}"
             for status, text in texts.items())))
@@ -278,9 +278,9 @@ PROGRAMS = [
     Program("lighttpd", "read + writev + sendfile64", lighttpd, quick=True,
             varies=("content-length", "transfer-encoding"), lacks={"BREW": "no such method"}),
     # SIGTERM would kill it at once, and what it had not exported by then.
-    Program("haproxy", "recv + send", functools.partial(haproxy, "http-keep-alive"), quick=True,
+    Program("haproxy", "recv + send", functools.partial(haproxy, ""), quick=True,
             stop=signal.SIGUSR1),
-    Program("haproxy splice", "recv + send + splice", functools.partial(haproxy, "splice-auto"),
+    Program("haproxy splice", "recv + send + splice", functools.partial(haproxy, "option splice-request\n    option splice-response"),
             quick=True, stop=signal.SIGUSR1),
     Program("libmicrohttpd", "recv + sendmsg + sendfile64", functools.partial(own, microhttpd),
             quick=True),
