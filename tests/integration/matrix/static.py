@@ -270,19 +270,21 @@ PROGRAMS = [
     Program("nginx", "recv + writev + sendfile64", nginx, quick=True, processes=2, lacks={
         "upgrade": "only as a proxy",
         **dict.fromkeys(("POST", "PATCH", "DELETE"), "dav stores by PUT only")}),
-    *(Program(f"apache2 {mpm}", "read + writev", functools.partial(apache, mpm),
+    *(Program(f"apache2 {mpm}", "read + writev + sendfile64", functools.partial(apache, mpm),
               varies=("content-length", "transfer-encoding", "allow"),
               quick=mpm == "event", lacks={
                   "upgrade": "only as a proxy",
                   "BREW": "no handler takes it"}) for mpm in APACHE_MPM),
     Program("lighttpd", "read + writev + sendfile64", lighttpd, quick=True,
-            varies=("content-length", "transfer-encoding"), lacks={"BREW": "no such method"}),
+            varies=("content-length", "transfer-encoding"),
+            exits=(0, 1),  # 1 now and then, untraced too
+            lacks={"BREW": "knows no such method"}),
     # SIGTERM would kill it at once, and what it had not exported by then.
     Program("haproxy", "recv + send", functools.partial(haproxy, ""), quick=True,
             stop=signal.SIGUSR1),
     Program("haproxy splice", "recv + send + splice", functools.partial(haproxy, "option splice-request\n    option splice-response"),
             quick=True, stop=signal.SIGUSR1),
-    Program("libmicrohttpd", "recv + sendmsg + sendfile64", functools.partial(own, microhttpd),
+    Program("libmicrohttpd", "recv + sendmsg, send + sendfile64", functools.partial(own, microhttpd),
             quick=True),
     Program("Rust std", "recv + send + sendfile", functools.partial(own, rust), quick=True,
             exits=(0,)),

@@ -80,15 +80,27 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     }
 }
 
-fn crc32(mut crc: u32, bytes: &[u8]) -> u32 {
-    crc = !crc;
-    for byte in bytes {
-        crc ^= *byte as u32;
-        for _ in 0..8 {
+const fn crc_table() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let mut crc = i as u32;
+        let mut bit = 0;
+        while bit < 8 {
             crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb88320 } else { crc >> 1 };
+            bit += 1;
         }
+        table[i] = crc;
+        i += 1;
     }
-    !crc
+    table
+}
+
+static CRC: [u32; 256] = crc_table();
+
+fn crc32(crc: u32, bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| CRC[((crc ^ *byte as u32) & 255) as usize] ^ crc >> 8;
+    !bytes.iter().fold(!crc, step)
 }
 
 /// Reads exactly `size` bytes of a body into the sums.
@@ -125,7 +137,8 @@ fn answer(to: &mut TcpStream, request: &Request, status: usize, body: &[u8]) -> 
     let connection = if request.keeps_alive() { "keep-alive" } else { "close" };
     let mut head = format!("HTTP/1.1 {} Said\r\nConnection: {}\r\n", status, connection);
     let bare = status == 204 || status == 304;
-    if !bare {
+    if status != 204 {
+        // Of a 304 it is what a 200 would have had, as of a HEAD.
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     head += "\r\n";
