@@ -377,14 +377,19 @@ void observe_sent_messages(struct sending *sending, const struct mmsghdr *messag
     errno = saved;
 }
 
-void observe_shut_down(int fd, int how, int result)
+uint64_t observe_shutting_down(int fd)
+{
+    return connection_of(fd) ? clock_monotonic_ns() : 0;
+}
+
+void observe_shut_down(int fd, int how, int result, uint64_t begun_ns)
 {
     if (result != 0 || how == SHUT_RD)
         return;
     int saved = errno;
     struct connection *connection = connection_of(fd);
     if (connection && agent_enter() && connection_claim(connection, &connection->sent, fd)) {
-        stream_sending_ended(connection, clock_monotonic_ns());
+        stream_sending_ended(connection, begun_ns);
         connection_unclaim(connection, &connection->sent);
     }
     errno = saved;

@@ -90,8 +90,10 @@ void observe_sent_messages(struct sending *sending, const struct mmsghdr *messag
 void observe_sent_unseen(struct sending *sending, ssize_t sent);
 /* sendfile() from `file`; *end is the offset behind what was sent, as the kernel left it. */
 void observe_sent_file(struct sending *sending, int file, const off_t *end, ssize_t sent);
-/* shutdown(fd, how) returned `result`. */
-void observe_shut_down(int fd, int how, int result);
+/* shutdown(fd, how) begins, and returned `result`. The time is that of its beginning: the peer may
+ * know of it before it returns. */
+uint64_t observe_shutting_down(int fd);
+void observe_shut_down(int fd, int how, int result, uint64_t begun_ns);
 
 /* An event loop's wait (epoll_wait and kin) on `epfd` returned. */
 void observe_waited(int epfd);

@@ -5,8 +5,8 @@
 
 #include <unistd.h>
 
-#define FRAMING_BYTES 64 /* read at a time: a line or two, and the first bytes of data with them   \
-                          */
+/* Read at a time: a line or two, and the first bytes of data with them. */
+#define FRAMING_BYTES 64
 
 static bool holds_framing(const struct direction *sent, size_t length)
 {

@@ -57,7 +57,8 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 
 EXPORT int shutdown(int fd, int how)
 {
+    uint64_t begun_ns = observe_shutting_down(fd);
     int result = real.shutdown(fd, how);
-    observe_shut_down(fd, how, result);
+    observe_shut_down(fd, how, result, begun_ns);
     return result;
 }

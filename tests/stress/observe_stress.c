@@ -59,7 +59,7 @@ static void step(int fd, unsigned choice)
         observe_received(fd, request, 10, 0);
         break;
     case 5:
-        observe_shut_down(fd, SHUT_WR, 0);
+        observe_shut_down(fd, SHUT_WR, 0, observe_shutting_down(fd));
         break;
     case 6:
         observe_connected(fd, NULL, 0, 0);

@@ -170,6 +170,24 @@ static void a_body_until_close_ends_with_the_connection(void **state)
     assert_null(span_find_string(span, ATTRIBUTE_ERROR_TYPE).at);
 }
 
+static void a_body_until_close_ends_when_the_shutdown_begins(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /x HTTP/1.0\r\n\r\n");
+    answer(FD, "HTTP/1.0 200 OK\r\n\r\nsome text");
+    observe_shut_down(FD, SHUT_RD, 0, observe_shutting_down(FD));
+    observe_shut_down(FD, SHUT_WR, -1, observe_shutting_down(FD));
+    assert_null(next_span());
+    uint64_t begun_ns = observe_shutting_down(FD);
+    observe_shut_down(FD, SHUT_WR, 0, begun_ns);
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_true(span->end_ns == begun_ns && begun_ns >= span->start_ns);
+    observe_closing(FD);
+    assert_null(next_span());
+}
+
 static void a_close_without_an_answer_is_an_aborted_connection(void **state)
 {
     (void)state;
@@ -459,6 +477,7 @@ int main(void)
         TEST(chunks_sent_from_a_file_are_told_apart),
         TEST(a_file_that_can_not_be_read_loses_the_connection),
         TEST(a_body_until_close_ends_with_the_connection),
+        TEST(a_body_until_close_ends_when_the_shutdown_begins),
         TEST(a_close_without_an_answer_is_an_aborted_connection),
         TEST(a_number_that_is_accepted_again_ends_what_was_open),
         TEST(a_duplicate_keeps_the_connection_open),
