@@ -18,7 +18,7 @@ import servers
 import spans
 from matrix import run as matrix_run
 
-BUILD = pathlib.Path(os.environ.get("OTELAGENT_BUILD") or servers.TREE / "build" / "release")
+BUILD = servers.BUILD
 RUN = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-"))
 MATRIX_ROWS = pytest.StashKey()
 

@@ -19,6 +19,7 @@ import subprocess
 import time
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("OTELAGENT_BUILD") or TREE / "build" / "release")
 PROGRAMS = TREE / "tests" / "programs"
 BUCKET = "images"
 DB_PASSWORD = "correct horse"

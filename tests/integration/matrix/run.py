@@ -13,6 +13,7 @@ import spans
 from matrix import client, judge
 from matrix.plan import Plan
 
+FOLDER = "program"  # for what prepare() writes, beside the logs and the spans
 NOT_TRACED = "not traced:"  # the agent's line about what it did not look at
 
 
@@ -56,9 +57,9 @@ class Running(servers.Server):
             for number, other in enumerate(launch.beside):
                 self.beside.enter_context(servers.Server(
                     f"{name}-beside{number}", other.argv, directory, other.environment,
-                    cwd=other.cwd))
+                    cwd=other.cwd or directory / FOLDER))
             super().__init__(name, launch.argv, directory, launch.environment, tracing,
-                             cwd=launch.cwd)
+                             cwd=launch.cwd or directory / FOLDER)
             self.wait_until(lambda: servers.answers(port, f"/status/200?{judge.READY}"), "answer")
             self.beside = self.beside.pop_all()
 
@@ -80,7 +81,7 @@ class Run:
         self.program = program
         self.directory = pathlib.Path(directory)
         self.plan = Plan(program)
-        folder = self.directory / "program"
+        folder = self.directory / FOLDER
         folder.mkdir()
         folder.chmod(0o777)  # workers may be another user
         port = servers.free_port()

@@ -25,12 +25,6 @@ def write_files(folder, *directories):
         os.utime(file, (OLD, OLD))
 
 
-def build_directory():
-    from conftest import BUILD  # the tests' choice
-
-    return BUILD
-
-
 # --- nginx ---
 
 NGINX = """
@@ -253,7 +247,7 @@ def own(build, folder, port):
 
 
 def microhttpd(_folder):
-    path = build_directory() / "tests" / "programs" / "matrix_microhttpd"
+    path = servers.BUILD / "tests" / "programs" / "matrix_microhttpd"
     if not path.exists():
         raise servers.ServerError(f"{path} is missing: scripts/bootstrap --test, then build")
     return path
