@@ -191,7 +191,10 @@ static void response_began(struct connection *connection, const struct http1_res
     if (!entry) {
         /* A refusal answers half a head, or none in time; other answers, a request that was not
          * seen. */
-        connection_make_opaque(connection, response->status < 400);
+        if (response->status < 400)
+            lose(connection);
+        else
+            connection_make_opaque(connection, false);
         return;
     }
     if (http1_is_interim(response))
@@ -455,13 +458,14 @@ static void forget_partial_body(struct connection *connection)
 
 __attribute__((cold)) void stream_lost(struct connection *connection)
 {
+    bool ours = connection_is_ours(connection); /* before the context goes, which it depends on */
     leave_context(connection);
     forget_partial_body(connection);
     uint64_t now_ns = clock_monotonic_ns();
     uint32_t entry;
     while ((entry = pipeline_front(&connection->pipeline)) != 0) {
         struct exchange *exchange = entry_exchange(entry);
-        if (exchange && connection_is_ours(connection))
+        if (exchange && ours)
             exchange_lost(exchange, now_ns);
         else if (exchange)
             exchange_forget(exchange);
@@ -476,7 +480,8 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
 void stream_close(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
-    if (connection_is_ours(connection))
+    bool ours = connection_is_ours(connection);
+    if (ours)
         stream_sending_ended(connection, end_ns);
 
     uint32_t entry;
@@ -486,7 +491,7 @@ void stream_close(struct connection *connection)
         connection->sent.state = DIRECTION_HEAD;
         if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))
             exchange_lost(exchange, end_ns);
-        else if (exchange && connection_is_ours(connection))
+        else if (exchange && ours)
             exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
                            SLICE_LITERAL("connection_aborted"));
         else if (exchange)

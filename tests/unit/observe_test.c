@@ -371,7 +371,7 @@ static void accepts(void)
 {
     struct accepting accepting;
     observe_accepting(&accepting, NULL, NULL);
-    observe_accepted(&accepting, -1);
+    observe_accepted(&accepting, 3, -1);
 }
 
 static void reads_the_end(void)
