@@ -108,6 +108,7 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     if (!connection)
         return;
     connection_reset(connection, index, role);
+    connection->fd = fd;
     connection->peer = peer_of(address, length);
     if (role == CONNECTION_CLIENT)
         connection->context = *context_current();

@@ -2,7 +2,9 @@
 #include "agent/observe.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -281,6 +283,32 @@ struct sending observe_sending(int fd)
     return sending;
 }
 
+/* Shorter sends do not wait for the peer. */
+#define SENT_AT_ONCE_BYTES 262144
+#define SENT_AT_ONCE_NS    1000000
+/* More than a peer that has read everything leaves unacknowledged for a while. */
+#define UNREAD_BYTES 65536
+
+static bool peer_lacks_some(const struct connection *connection)
+{
+    int waiting = 0;
+    return connection_of(connection->fd) == connection &&
+           ioctl(connection->fd, SIOCOUTQ, &waiting) == 0 && waiting > UNREAD_BYTES;
+}
+
+/* When it was sent: at the beginning of the call, because the peer may have it before the call
+ * returns. But a long one on a blocking socket waits until the peer has read most of it: then it
+ * was when the call returned, if the peer can't have had all of it for some time. */
+static uint64_t sent_ns(const struct sending *sending, ssize_t sent)
+{
+    if (sent <= SENT_AT_ONCE_BYTES)
+        return sending->time_ns;
+    uint64_t now_ns = clock_monotonic_ns();
+    bool waited =
+        now_ns - sending->time_ns > SENT_AT_ONCE_NS && peer_lacks_some(sending->connection);
+    return waited ? now_ns : sending->time_ns;
+}
+
 void observe_sent_vector(struct sending *sending, const struct iovec *parts, size_t count,
                          ssize_t sent)
 {
@@ -288,7 +316,8 @@ void observe_sent_vector(struct sending *sending, const struct iovec *parts, siz
         return;
     int saved = errno;
     if (sent > 0)
-        feed_vector(stream_sent, sending->connection, parts, count, (size_t)sent, sending->time_ns);
+        feed_vector(stream_sent, sending->connection, parts, count, (size_t)sent,
+                    sent_ns(sending, sent));
     connection_unclaim(sending->connection, &sending->connection->sent);
     errno = saved;
 }
@@ -344,7 +373,7 @@ void observe_sent_unseen(struct sending *sending, ssize_t sent)
         return;
     int saved = errno;
     if (sent > 0)
-        stream_sent(sending->connection, NULL, (size_t)sent, sending->time_ns);
+        stream_sent(sending->connection, NULL, (size_t)sent, sent_ns(sending, sent));
     connection_unclaim(sending->connection, &sending->connection->sent);
     errno = saved;
 }
@@ -355,7 +384,7 @@ void observe_sent_file(struct sending *sending, int file, const off_t *end, ssiz
         return;
     int saved = errno;
     if (sent > 0)
-        stream_sent_file(sending->connection, file, end, (size_t)sent, sending->time_ns);
+        stream_sent_file(sending->connection, file, end, (size_t)sent, sent_ns(sending, sent));
     connection_unclaim(sending->connection, &sending->connection->sent);
     errno = saved;
 }
