@@ -119,7 +119,8 @@ class Plan:
         self.add("close", 12, lambda: self.usual(close=True))
         self.add("close", 6, lambda: self.usual(minor=0))
         self.add("aborted", ABORTED_OF_A_KIND,
-                 lambda: self.usual(cut=CUT_HEAD, reset=self.random.random() < 0.5))
+                 lambda: self.usual(cut=CUT_HEAD, reset=self.random.random() < 0.5 or
+                                    not self.program.has("half_head")))
         self.add("aborted", ABORTED_OF_A_KIND, self.cut_response)
         if self.program.uploads:
             self.add("aborted", ABORTED_OF_A_KIND, self.cut_body)
@@ -143,7 +144,7 @@ class Plan:
             kinds.append(lambda: content(4096, method="HEAD"))
         if self.program.has("no_content"):
             kinds.append(lambda: status(204))
-        if self.program.uploads and self.program.has("methods"):
+        if self.program.uploads and self.program.has("methods", "pipelined_body"):
             kinds.append(lambda: self.upload(self.random.randrange(300)))
         return self.random.choice(kinds)()
 

@@ -38,6 +38,7 @@ FEATURES = {
     "keep_alive": "several requests on a connection, one after the other",
     "close": "Connection: close, and HTTP/1.0",
     "pipelined": "several requests in one write",
+    "pipelined_body": "bodies among them",
     "chunked_request": "a chunked body to /echo",
     "chunked_response": "/chunked/{n}",
     "head": "HEAD /bytes/{n} and /status/{code}",
@@ -50,6 +51,7 @@ FEATURES = {
     "file": "/file",
     "trickle": "a head in writes of one byte each",
     "aborted": "connections cut in mid head, mid request body, mid response",
+    "half_head": "among them heads that end with the stream: refused",
 }
 
 
