@@ -12,7 +12,7 @@ static const char body[LONG_BYTES];
 
 static void send_bytes(struct sending *sending, ssize_t bytes)
 {
-    observe_sent(sending, body, bytes);
+    observe_sent(sending, body, bytes, 0);
 }
 
 static void send_file(struct sending *sending, ssize_t bytes)
