@@ -11,11 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/log.h"
-#include "config/pairs.h"
 #include "exporter/answer.h"
 #include "exporter/descriptor.h"
 #include "exporter/failure.h"
+#include "exporter/fields.h"
 #include "exporter/otlp.h"
 
 #define ANSWER_BYTES_MOST      ((size_t)4 << 20)
@@ -313,33 +312,15 @@ static enum transport_outcome http_post(struct transport *transport,
     }
 }
 
-/* RFC 9110, 5.6.2; the values' control characters were refused when the pair was read. */
-static bool is_field_name(const char *name)
+static bool add_field(void *context, const char *name, const char *value)
 {
-    for (; *name; name++)
-        if (*name <= ' ' || *name >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", *name))
-            return false;
+    struct http *http = context;
+    size_t room = sizeof http->head - http->head_bytes;
+    if (strlen(name) + strlen(value) + 4 >= room)
+        return false;
+    http->head_bytes +=
+        (size_t)snprintf(http->head + http->head_bytes, room, "%s: %s\r\n", name, value);
     return true;
-}
-
-static void add_configured(struct http *http)
-{
-    char buffer[4096];
-    struct pairs_pair pair;
-    enum pairs_result result;
-    struct pairs pairs = pairs_of(http->config->otlp_headers);
-    while ((result = pairs_next(&pairs, buffer, sizeof buffer, &pair)) != PAIRS_END) {
-        size_t room = sizeof http->head - http->head_bytes;
-        if (result == PAIRS_PAIR && is_field_name(pair.key) &&
-            pair.key_length + pair.value_length + 4 < room) {
-            http->head_bytes += (size_t)snprintf(http->head + http->head_bytes, room, "%s: %s\r\n",
-                                                 pair.key, pair.value);
-            continue;
-        }
-        /* By number, because a name that can't be read may be a piece of a secret. */
-        log_write(LOG_WARN, "OTEL_EXPORTER_OTLP_HEADERS: pair %u can't be sent as a header",
-                  pairs.index);
-    }
 }
 
 static void http_prepare(struct transport *transport)
@@ -380,5 +361,5 @@ void http_init(struct http *http, const struct config *config, const struct endp
                           "Content-Type: application/x-protobuf\r\n",
                           endpoint->target, v6 ? "[" : "", endpoint->host, v6 ? "]" : "", port);
     http->head_bytes = (size_t)length;
-    add_configured(http);
+    fields_configured(config, add_field, http);
 }
