@@ -18,8 +18,10 @@
 #include "agent/log.h"
 #include "agent/recovery.h"
 #include "agent/sha256.h"
+#include "exporter/door.h"
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
+#include "hooks/opener.h"
 #include "hooks/real.h"
 
 #define PATH_BYTES 4096
@@ -122,6 +124,7 @@ static bool region_outlives(void)
 {
     return agent.region.path[0] != '\0';
 }
+static const struct loader loader = {opener_open, opener_find};
 
 /* How many sockets systemd's protocol for socket activation (sd_listen_fds(3)) hands to this very
  * process. */
@@ -143,6 +146,7 @@ static void init_exporter(void)
         .config = &agent.config,
         .ring = &agent.region.ring,
         .endpoint = config_traces_endpoint(&agent.config),
+        .loader = &loader,
         .thread_begin = agent_mark_own_thread,
         .alive = region_is_alive,
         .outlives = region_outlives,
@@ -184,6 +188,8 @@ __attribute__((constructor)) static void load(void)
         .place = place_region,
     };
     pthread_atfork(NULL, connection_forked, NULL);
+    if (strncmp(config_traces_endpoint(config), "https:", 6) == 0)
+        door_init(); /* others have no use for it, and a fork shall not pay */
     agent_open();
     inheritance_at_start(activated_sockets());
     announce(config);

@@ -10,7 +10,7 @@
 #include "exporter/response.h"
 #include "exporter/retry.h"
 
-/* Stands in where no transport speaks the endpoint's scheme. */
+/* Stands in where the endpoint can't be read. */
 static void no_preparation(struct transport *transport)
 {
     (void)transport;
@@ -23,7 +23,7 @@ static enum transport_outcome refuse(struct transport *transport, const struct t
     (void)post;
     *answer = (struct transport_answer){0};
     snprintf(answer->error, sizeof answer->error,
-             "this version posts to http:// and unix:// addresses only");
+             "the address can't be read; http://, https:// and unix:// are spoken");
     return TRANSPORT_REFUSED;
 }
 
@@ -43,7 +43,9 @@ void collector_init(struct collector *collector, const struct config *config, co
     *collector = (struct collector){
         .config = config,
         .transport = &no_transport,
+        .loader = collector->loader,
         .http = collector->http,
+        .https = collector->https,
         .gzip = collector->gzip,
         .answer = collector->answer,
         .stop_ns = stop_ns,
@@ -56,10 +58,19 @@ void collector_init(struct collector *collector, const struct config *config, co
                  "the configured endpoint");
         return;
     }
-    if (collector->endpoint.scheme == ENDPOINT_HTTPS)
+    if (collector->endpoint.scheme == ENDPOINT_HTTPS) {
+        https_init(&collector->https, config, &collector->endpoint);
+        collector->transport = &collector->https.transport;
         return;
+    }
     http_init(&collector->http, config, &collector->endpoint);
     collector->transport = &collector->http.transport;
+}
+
+void collector_open(struct collector *collector)
+{
+    if (collector->transport == &collector->https.transport)
+        https_open(&collector->https, collector->loader);
 }
 
 void collector_prepare(struct collector *collector)
@@ -117,7 +128,7 @@ static void say_failure(struct collector *collector, enum transport_outcome outc
     collector->dropped_since = 0;
     if (outcome != TRANSPORT_ANSWERED) {
         log_write(LOG_WARN, "can't export spans to %s: %s; %s", collector->endpoint.shown,
-                  answer->error, advice(outcome, 0));
+                  answer->error, answer->advice ? answer->advice : advice(outcome, 0));
         return;
     }
     struct slice message = response_failure(&collector->answer, answer->body);

@@ -16,6 +16,7 @@
 #include "exporter/endpoint.h"
 #include "exporter/gzip.h"
 #include "exporter/http.h"
+#include "exporter/https.h"
 #include "exporter/otlp.h"
 #include "exporter/transport.h"
 
@@ -23,7 +24,9 @@ struct collector {
     const struct config *config;
     struct endpoint endpoint;
     struct transport *transport;
-    struct http http; /* a transport; others lie elsewhere */
+    const struct loader *loader; /* for https; set before collector_init() */
+    struct http http;            /* the transports: one of them is used */
+    struct https https;
     struct gzip gzip;
     struct arena answer; /* what protobuf-c unpacks the answer into */
     const _Atomic uint64_t *stop_ns;
@@ -47,6 +50,10 @@ struct collector_verdict {
 /* `url`: the complete URL to post to. Opens nothing. `stop_ns` as in transport_post. */
 void collector_init(struct collector *collector, const struct config *config, const char *url,
                     const _Atomic uint64_t *stop_ns, void (*pause)(int64_t wait_ms));
+
+/* Opens libraries and reads files, where the transport needs any: on a thread of the application,
+ * before the first collector_export(), once. */
+void collector_open(struct collector *collector);
 
 /* Looks up the address; any thread, once. */
 void collector_prepare(struct collector *collector);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include "exporter/arena.h"
 #include "exporter/collector.h"
 #include "exporter/console.h"
+#include "exporter/door.h"
 #include "exporter/file.h"
 #include "exporter/otlp.h"
 #include "exporter/resource.h"
@@ -37,17 +39,19 @@ _Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes w
 
 enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_ENDED };
 enum lookup { LOOKUP_NONE, LOOKUP_UNDER_WAY, LOOKUP_DONE };
+enum end { END_NOT, END_FINISHED, END_LEFT_ALONE };
 
 static struct {
     struct exporter_environment environment; /* written in the constructor only */
 
     _Atomic int phase;  /* release when a thread is running: pairs with acquire in exporter_stop */
+    _Atomic bool opened; /* collector_open() was called; no order needed, it starts no thread */
     _Atomic int lookup; /* release after the lookup: pairs with acquire on the thread */
 
     /* Futexes, and so 32 bits. */
     _Atomic uint32_t woken;     /* 1: look at the ring; acquire-release with what woke us */
     _Atomic uint32_t stopping;  /* 1: stop_ns is set; wakes a thread that waits to try again */
-    _Atomic uint32_t finished;  /* 1: the thread touches nothing of the process any more */
+    _Atomic uint32_t finished;  /* enum end: whether the thread, or who waits for it, was first */
     _Atomic uint32_t unflushed; /* 0: nobody waits in exporter_flush() */
     _Atomic uint32_t flushed;   /* 1: what was in the ring when that was asked is sent */
 
@@ -121,6 +125,7 @@ static bool has(enum config_exporters which)
 static void set_up(void)
 {
     const struct config *config = exporter.environment.config;
+    exporter.collector.loader = exporter.environment.loader;
     if (has(EXPORTER_OTLP))
         collector_init(&exporter.collector, config,
                        exporter.environment.endpoint ? exporter.environment.endpoint : "",
@@ -140,6 +145,14 @@ void exporter_init(const struct exporter_environment *environment)
     set_up();
 }
 
+/* Before there is a thread of ours, because a library that is opened in one thread while another
+ * forks leaves the child with the loader locked. */
+static void open_once(void)
+{
+    if (has(EXPORTER_OTLP) && !atomic_exchange(&exporter.opened, true))
+        collector_open(&exporter.collector);
+}
+
 void exporter_prepare(void)
 {
     int none = LOOKUP_NONE;
@@ -147,6 +160,7 @@ void exporter_prepare(void)
         !atomic_compare_exchange_strong(&exporter.lookup, &none, LOOKUP_UNDER_WAY))
         return;
     int saved = errno;
+    open_once();
     collector_prepare(&exporter.collector);
     errno = saved;
     atomic_store_explicit(&exporter.lookup, LOOKUP_DONE, memory_order_release);
@@ -357,6 +371,14 @@ static void run_until_stopped(void)
         inherit();
 }
 
+/* The process ends without us: a thread that ended now would run destructors of libraries that are
+ * gone. */
+static void stay_for_ever(void)
+{
+    for (;;)
+        poll(NULL, 0, -1);
+}
+
 static void *run(void *unused)
 {
     (void)unused;
@@ -376,7 +398,9 @@ static void *run(void *unused)
         file_close(&exporter.file);
     if (has(EXPORTER_CONSOLE))
         console_flush(&exporter.console, UINT64_MAX);
-    atomic_store_explicit(&exporter.finished, 1, memory_order_release);
+    uint32_t not_yet = END_NOT;
+    if (!atomic_compare_exchange_strong(&exporter.finished, &not_yet, END_FINISHED))
+        stay_for_ever();
     futex_wake(&exporter.finished);
     return NULL;
 }
@@ -412,6 +436,7 @@ bool exporter_start(void)
         !atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING))
         return phase == PHASE_STARTING || phase == PHASE_RUNNING;
     int saved = errno;
+    open_once();
     bool started = start_thread();
     atomic_store_explicit(&exporter.phase, started ? PHASE_RUNNING : PHASE_ENDED,
                           memory_order_release);
@@ -485,8 +510,12 @@ static void stop_thread(uint64_t bound_ns)
     futex_wake(&exporter.stopping);
     exporter_wake();
     futex_wait_until(&exporter.finished, deadline + GIVE_UP_NS);
-    /* Not finished: it hangs in a resolver, say. The process must not wait for that. */
-    if (atomic_load_explicit(&exporter.finished, memory_order_acquire))
+    /* Not finished: it hangs in a resolver, say. The process must not wait for that, and it must
+     * not come back into libraries that the process is about to take down. */
+    uint32_t not_yet = END_NOT;
+    if (atomic_compare_exchange_strong(&exporter.finished, &not_yet, END_LEFT_ALONE))
+        door_shut(clock_monotonic_ns() + GIVE_UP_NS);
+    else
         pthread_join(exporter.thread, NULL);
     else
         count_left_behind();
@@ -528,6 +557,7 @@ void exporter_child(void)
     int saved = errno;
     if (!exporter.environment.config)
         return;
+    door_child();
     if (has(EXPORTER_OTLP))
         collector_close(&exporter.collector);
     if (has(EXPORTER_FILE))

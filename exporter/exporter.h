@@ -21,6 +21,7 @@
 
 #include "agent/ring.h"
 #include "config/config.h"
+#include "exporter/loader.h"
 
 struct exporter_environment {
     const struct config *config;
@@ -30,18 +31,20 @@ struct exporter_environment {
      * not lost, because another process will send it. */
     void (*alive)(uint64_t now_ns, int64_t unix_offset_ns);
     bool (*outlives)(void);
+    const struct loader *loader; /* for an https:// endpoint */
     void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
 };
 
 /* In the constructor: notes what it is given, finds the resource. Starts and opens nothing. */
 void exporter_init(const struct exporter_environment *environment);
 
-/* Looks up the collector's address, which may take as long as the resolver takes. At the first
+/* Opens what an https:// collector needs, and looks up the collector's address, which may take as long as the resolver takes. At the first
  * listen(), before a server changes its root directory. Any thread; only the first call counts.
  * Without it the thread does so when it starts. Leaves nothing open. */
 void exporter_prepare(void);
 
-/* Starts the thread, named "otelagent", all signals blocked. Any thread, any number of times;
+/* Starts the thread, named "otelagent", all signals blocked. For an https:// collector the first
+ * call opens libcurl, on the caller's stack. Any thread, any number of times;
  * after the first a load and a compare. False: there is none, and won't be in this process. */
 bool exporter_start(void);
 

@@ -40,6 +40,7 @@ struct transport_answer {
     struct slice retry_after; /* the field's value; absent: none */
     struct slice body;        /* both valid until the next post */
     char error[200];          /* FAILED and REFUSED: what happened, for people */
+    const char *advice;       /* with `error`: what to look at; NULL: nothing special */
 };
 
 struct transport;

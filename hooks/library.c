@@ -2,7 +2,6 @@
 #include "hooks/library.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "hooks/image.h"
@@ -73,6 +72,39 @@ void *library_find(const char *symbol, const char *version, const char *names)
     search.position = 0;
     dl_iterate_phdr(look_at, &search);
     return search.found;
+}
+
+/* A search for the first definition of a symbol, our own and earlier objects included. */
+struct first {
+    const char *symbol;
+    const char *names;
+    unsigned position;
+    unsigned start_count;
+    bool elsewhere; /* it lies in a file of another name */
+};
+
+static int look_for_first(struct dl_phdr_info *object, size_t size, void *data)
+{
+    struct first *first = data;
+    struct image image;
+    (void)size;
+    if (first->position++ >= first->start_count)
+        return 1;
+    if (!image_open(&image, object) || !image_find(&image, first->symbol, NULL))
+        return 0;
+    first->elsewhere = !begins_with_one(file_name(object->dlpi_name), first->names);
+    return 1;
+}
+
+bool library_replaced(const char *symbol, const char *names)
+{
+    struct first first = {
+        .symbol = symbol,
+        .names = names,
+        .start_count = atomic_load_explicit(&start_count, memory_order_relaxed),
+    };
+    dl_iterate_phdr(look_for_first, &first);
+    return first.elsewhere;
 }
 
 static int count(struct dl_phdr_info *object, size_t size, void *data)

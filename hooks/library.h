@@ -23,6 +23,7 @@
 #define HOOKS_LIBRARY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The address of `symbol` in the first object that comes after ours in the loader's order and
@@ -36,6 +37,10 @@
  * names: they may be somebody's preload. */
 __attribute__((cold)) void *library_find(const char *symbol, const char *version,
                                          const char *names);
+
+/* Whether a library that is opened now would be given somebody else's `symbol`: the first object of
+ * the program's start that defines it lies in a file whose name begins with none of `names`. */
+__attribute__((cold)) bool library_replaced(const char *symbol, const char *names);
 
 /* Every object loaded so far belongs to the program's start. From the constructor, by way of
  * real_resolve(); later calls change nothing, and until then all objects do. */

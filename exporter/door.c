@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/door.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/clock.h"
+
+/* A fork waits no longer: the thread may be waiting for a lock that the forking thread has. */
+#define FORK_WAIT_NS 50000000u
+
+enum { FREE, TAKEN, SHUT };
+
+/* A futex. Taken with acquire, left with release: a fork sees what was done inside as done. */
+static _Atomic uint32_t door = FREE;
+
+/* The process that may open libraries: the one that loaded us, and children of it that had no
+ * threads beside the forking one. Written by forking threads and in the child. */
+static pid_t opener;
+
+static __thread bool tl_took_it;   /* for a fork */
+static __thread bool tl_may_child; /* the child that is being made may open libraries */
+
+static void wait_until(uint64_t deadline_ns)
+{
+    uint64_t now = clock_monotonic_ns();
+    if (now >= deadline_ns)
+        return;
+    uint64_t left = deadline_ns - now;
+    struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+    syscall(SYS_futex, &door, FUTEX_WAIT_PRIVATE, TAKEN, &wait, NULL, 0);
+}
+
+/* From FREE to `state`; false where it is shut, or not free in time. */
+static bool move_to(uint32_t state, uint64_t deadline_ns)
+{
+    for (;;) {
+        uint32_t seen = FREE;
+        if (atomic_compare_exchange_strong_explicit(&door, &seen, state, memory_order_acquire,
+                                                    memory_order_relaxed))
+            return true;
+        if (seen == SHUT || clock_monotonic_ns() >= deadline_ns)
+            return false;
+        wait_until(deadline_ns);
+    }
+}
+
+bool door_enter(void)
+{
+    return move_to(TAKEN, UINT64_MAX);
+}
+
+void door_leave(void)
+{
+    uint32_t taken = TAKEN; /* or it was shut meanwhile, and stays so */
+    atomic_compare_exchange_strong_explicit(&door, &taken, FREE, memory_order_release,
+                                            memory_order_relaxed);
+    syscall(SYS_futex, &door, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+void door_shut(uint64_t deadline_ns)
+{
+    if (!move_to(SHUT, deadline_ns))
+        atomic_store_explicit(&door, SHUT, memory_order_relaxed);
+}
+
+/* A directory has a link for itself, one from above, and one from each directory in it. */
+static bool has_one_thread(void)
+{
+    struct stat status;
+    return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3;
+}
+
+static void before_fork(void)
+{
+    tl_may_child = door_may_open() && has_one_thread();
+    tl_took_it = move_to(TAKEN, clock_monotonic_ns() + FORK_WAIT_NS);
+}
+
+static void after_fork(void)
+{
+    if (tl_took_it)
+        door_leave();
+    tl_took_it = false;
+}
+
+static void in_child(void)
+{
+    if (tl_may_child)
+        opener = getpid();
+    after_fork();
+}
+
+void door_init(void)
+{
+    opener = getpid();
+    pthread_atfork(before_fork, after_fork, in_child);
+}
+
+void door_child(void)
+{
+    uint32_t taken = TAKEN;
+    atomic_compare_exchange_strong_explicit(&door, &taken, SHUT, memory_order_relaxed,
+                                            memory_order_relaxed);
+}
+
+bool door_may_open(void)
+{
+    return opener == getpid();
+}

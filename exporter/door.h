@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/* door.h - when the exporter's thread may be inside a library that is not ours.
+ *
+ * libcurl and OpenSSL have locks and memory that the rest of the process uses, too. A process that
+ * exits takes them down (OpenSSL by a handler of its own), and a fork copies them as they are. So
+ * the thread goes in by this door, for moments only: whoever exits shuts it first, and whoever
+ * forks waits until the thread is outside, so that the child gets locks that nobody holds.
+ *
+ * One a process; all functions may be called by any thread. */
+#ifndef EXPORTER_DOOR_H
+#define EXPORTER_DOOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In the constructor: takes part in forks from now on. */
+void door_init(void);
+
+/* False: it is shut, and nothing behind it may be touched again. Waits while somebody forks. */
+bool door_enter(void);
+void door_leave(void);
+
+/* Nobody goes in any more. Waits until `deadline_ns` (CLOCK_MONOTONIC) for who is inside. */
+void door_shut(uint64_t deadline_ns);
+
+/* In a forked child, before anything else here. Made by a raw system call while the parent's
+ * thread was inside, a child finds the door shut: what lies behind it may be locked for ever. */
+void door_child(void);
+
+/* May libraries be opened here? Not in a child whose parent had threads: one of them may have held
+ * the loader's lock. */
+bool door_may_open(void);
+
+#endif

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/https.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "exporter/door.h"
+#include "exporter/fields.h"
+#include "exporter/https_failure.h"
+#include "exporter/proxy.h"
+
+#define ANSWER_BYTES_MOST      ((size_t)4 << 20)
+#define ANSWER_BYTES_KEPT      ((size_t)65536)
+#define FAILURES_BEFORE_LOOKUP 3
+#define IDLE_MS                5 /* where libcurl has nothing to wait for */
+
+/* --- Hosts --- */
+
+static void look_up(struct https *https)
+{
+    for (int i = 0; i < https->place_count; i++) {
+        struct https_place *place = &https->places[i];
+        if (!place->literal)
+            address_resolve(&place->at, &place->addresses);
+    }
+}
+
+static void https_prepare(struct transport *transport)
+{
+    look_up((struct https *)transport);
+}
+
+/* The host that nothing can be sent without and no address is known of, or NULL. libcurl decides
+ * between a proxy and the collector: one that is known will do. */
+static const char *unknown_host(const struct https *https)
+{
+    for (int i = 0; i < https->place_count; i++)
+        if (https->places[i].addresses.count)
+            return NULL;
+    return https->places[0].at.host;
+}
+
+/* HOST:PORT:ADDRESS,ADDRESS. One that has a colon in it is a number, of which libcurl needs not
+ * be told. */
+static bool write_line(struct https_place *place)
+{
+    size_t room = sizeof place->line;
+    if (!place->addresses.count || strchr(place->at.host, ':'))
+        return false;
+    size_t used = (size_t)snprintf(place->line, room, "%s:%u:", place->at.host, place->at.port);
+    for (int i = 0; i < place->addresses.count && used < room; i++) {
+        const struct sockaddr_storage *address = &place->addresses.list[i].address;
+        char text[INET6_ADDRSTRLEN] = "";
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        memcpy(&v4, address, sizeof v4);
+        memcpy(&v6, address, sizeof v6);
+        bool six = address->ss_family == AF_INET6;
+        if (!inet_ntop(six ? AF_INET6 : AF_INET,
+                       six ? (const void *)&v6.sin6_addr : (const void *)&v4.sin_addr, text,
+                       sizeof text))
+            continue;
+        used += (size_t)snprintf(place->line + used, room - used, six ? "%s[%s]" : "%s%s",
+                                 i ? "," : "", text);
+    }
+    return used < room;
+}
+
+static struct curl_line *resolved(struct https *https)
+{
+    struct curl_line *first = NULL;
+    for (int i = 0; i < https->place_count; i++)
+        if (write_line(&https->places[i])) {
+            https->resolve[i] = (struct curl_line){https->places[i].line, first};
+            first = &https->resolve[i];
+        }
+    return first;
+}
+
+static bool https_local(const struct transport *transport)
+{
+    const struct https *https = (const struct https *)transport;
+    return !https->config->https_proxy[0] && address_local(&https->places[0].addresses);
+}
+
+/* --- What libcurl asks of us --- */
+
+static size_t read_body(char *into, size_t size, size_t count, void *context)
+{
+    struct https *https = context;
+    size_t room = size * count;
+    size_t done = 0;
+    while (done < room && https->piece < https->post->count) {
+        const struct iovec *piece = &https->post->pieces[https->piece];
+        size_t bytes = piece->iov_len - https->piece_at;
+        if (bytes > room - done)
+            bytes = room - done;
+        memcpy(into + done, (const char *)piece->iov_base + https->piece_at, bytes);
+        done += bytes;
+        https->piece_at += bytes;
+        if (https->piece_at == piece->iov_len) {
+            https->piece++;
+            https->piece_at = 0;
+        }
+    }
+    return done;
+}
+
+/* To the beginning, on a new connection after a kept one turned out to be closed; nowhere else. */
+static int seek_body(void *context, int64_t offset, int origin)
+{
+    struct https *https = context;
+    https->piece = 0;
+    https->piece_at = 0;
+    return offset == 0 && origin == SEEK_SET ? 0 : 1;
+}
+
+static size_t write_answer(char *bytes, size_t size, size_t count, void *context)
+{
+    struct https *https = context;
+    size_t length = size * count;
+    if (length > https->body.capacity - https->body.used)
+        return 0; /* which ends the transfer */
+    memcpy(https->body.base + https->body.used, bytes, length);
+    https->body.used += length;
+    return length;
+}
+
+static size_t read_header(char *line, size_t size, size_t count, void *context)
+{
+    static const char name[] = "Retry-After:";
+    struct https *https = context;
+    size_t length = size * count;
+    size_t at = sizeof name - 1;
+    if (length >= 5 && strncmp(line, "HTTP/", 5) == 0) /* another head: 1xx came before */
+        https->retry_after_length = 0;
+    if (length < at || strncasecmp(line, name, at) != 0)
+        return length;
+    size_t end = length;
+    while (at < end && (line[at] == ' ' || line[at] == '\t'))
+        at++;
+    while (end > at && (unsigned char)line[end - 1] <= ' ')
+        end--;
+    if (end - at > sizeof https->retry_after)
+        return length;
+    https->retry_after_length = end - at;
+    memcpy(https->retry_after, line + at, end - at);
+    return length;
+}
+
+/* --- A handle --- */
+
+static bool add_line(struct https *https, const char *name, const char *separator,
+                     const char *value)
+{
+    size_t room = sizeof https->fields_text - https->fields_used;
+    char *text = https->fields_text + https->fields_used;
+    if (https->field_count == HTTPS_FIELDS)
+        return false;
+    size_t length = (size_t)snprintf(text, room, "%s%s%s", name, separator, value);
+    if (length >= room)
+        return false;
+    https->fields_used += length + 1;
+    struct curl_line *line = &https->fields[https->field_count++];
+    *line = (struct curl_line){text, NULL};
+    if (https->field_count > 1)
+        line[-1].next = line;
+    return true;
+}
+
+static bool add_field(void *context, const char *name, const char *value)
+{
+    return add_line(context, name, value[0] ? ": " : ";", value); /* libcurl's way of saying empty */
+}
+
+/* The first is left out where the body is not compressed. Names without a value take out what
+ * libcurl would add. */
+static void write_fields(struct https *https)
+{
+    https->field_count = 0;
+    https->fields_used = 0;
+    add_line(https, "Content-Encoding", ": ", "gzip");
+    add_line(https, "Content-Type", ": ", "application/x-protobuf");
+    add_line(https, "User-Agent", ": ", "otelagent/" OTELAGENT_VERSION);
+    add_line(https, "Expect", ":", "");
+    add_line(https, "Accept", ":", "");
+    fields_configured(https->config, add_field, https);
+}
+
+static bool set_bytes(struct https *https, int option, const struct arena *bytes)
+{
+    struct curl_bytes blob = {bytes->base, bytes->used, 0};
+    return !bytes->base ||
+           https->curl.curl_easy_setopt(https->easy, option, &blob) == CURL_OK;
+}
+
+/* False where the library does not take them: nothing may be sent then. */
+static bool set_certificates(struct https *https)
+{
+    const struct curl_library *curl = &https->curl;
+    const struct config *config = https->config;
+    if (curl_library_takes_bytes(curl)) {
+        set_bytes(https, CURL_SET_PROXY_CAINFO_BLOB, &https->authorities);
+        return set_bytes(https, CURL_SET_CAINFO_BLOB, &https->authorities) &&
+               set_bytes(https, CURL_SET_SSLCERT_BLOB, &https->certificate) &&
+               set_bytes(https, CURL_SET_SSLKEY_BLOB, &https->key);
+    }
+    const struct {
+        int option;
+        const char *path;
+    } files[] = {
+        {CURL_SET_CAINFO, https->authorities_path},
+        {CURL_SET_SSLCERT, config->otlp_client_certificate},
+        {CURL_SET_SSLKEY, config->otlp_client_key},
+    };
+    curl->curl_easy_setopt(https->easy, CURL_SET_PROXY_CAINFO, https->authorities_path);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i].path[0] &&
+            curl->curl_easy_setopt(https->easy, files[i].option, files[i].path) != CURL_OK)
+            return false;
+    return true;
+}
+
+static bool set_numbers(struct https *https)
+{
+    static const struct {
+        int option;
+        long value;
+    } numbers[] = {
+        {CURL_SET_SSL_VERIFYPEER, 1},
+        {CURL_SET_SSL_VERIFYHOST, 2},
+        {CURL_SET_SSLVERSION, CURL_TLS_1_2},
+        {CURL_SET_PROTOCOLS, CURL_HTTPS_ONLY},
+        {CURL_SET_HTTP_VERSION, CURL_HTTP_1_1},
+        {CURL_SET_NOSIGNAL, 1},
+        {CURL_SET_POST, 1},
+        {CURL_SET_HEADEROPT, CURL_HEADERS_APART},
+        {CURL_SET_SUPPRESS_CONNECT_HEADERS, 1},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (https->curl.curl_easy_setopt(https->easy, numbers[i].option, numbers[i].value) !=
+            CURL_OK)
+            return false;
+    return true;
+}
+
+static bool set_pointers(struct https *https, const char *url)
+{
+    const struct {
+        int option;
+        const void *value;
+    } pointers[] = {
+        {CURL_SET_URL, url},
+        {CURL_SET_PROXY, https->config->https_proxy}, /* "": not even from the environment */
+        {CURL_SET_NOPROXY, https->config->no_proxy},
+        {CURL_SET_KEYPASSWD, ""}, /* or OpenSSL asks for one at the terminal */
+        {CURL_SET_ERRORBUFFER, https->said},
+        {CURL_SET_READDATA, https},
+        {CURL_SET_SEEKDATA, https},
+        {CURL_SET_WRITEDATA, https},
+        {CURL_SET_HEADERDATA, https},
+        {CURL_SET_OPENSOCKETDATA, &https->sockets},
+        {CURL_SET_CLOSESOCKETDATA, &https->sockets},
+        {CURL_SET_READFUNCTION, (const void *)read_body},
+        {CURL_SET_SEEKFUNCTION, (const void *)seek_body},
+        {CURL_SET_WRITEFUNCTION, (const void *)write_answer},
+        {CURL_SET_HEADERFUNCTION, (const void *)read_header},
+        {CURL_SET_OPENSOCKETFUNCTION, (const void *)https_socket_open},
+        {CURL_SET_CLOSESOCKETFUNCTION, (const void *)https_socket_close},
+    };
+    for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)
+        if (https->curl.curl_easy_setopt(https->easy, pointers[i].option, pointers[i].value) !=
+            CURL_OK)
+            return false;
+    return true;
+}
+
+static bool make_handles(struct https *https)
+{
+    const struct endpoint *endpoint = https->endpoint;
+    bool v6 = strchr(endpoint->host, ':') != NULL;
+    char url[1100];
+    snprintf(url, sizeof url, "https://%s%s%s:%u%s", v6 ? "[" : "", endpoint->host, v6 ? "]" : "",
+             (unsigned)endpoint->port, endpoint->target);
+    https->dropped = false;
+    https->multi = https->curl.curl_multi_init();
+    https->easy = https->multi ? https->curl.curl_easy_init() : NULL;
+    if (!https->easy || !set_numbers(https) || !set_pointers(https, url) ||
+        !set_certificates(https)) {
+        https->easy = NULL;
+        return false;
+    }
+    https->curl.curl_multi_setopt(https->multi, CURL_SET_MAXCONNECTS, 1L);
+    write_fields(https);
+    return true;
+}
+
+/* --- A post --- */
+
+static bool begin(struct https *https, const struct transport_post *post)
+{
+    const struct curl_library *curl = &https->curl;
+    if (https->dropped || !https->easy) {
+        if (!make_handles(https))
+            return false;
+    }
+    https->post = post;
+    https->piece = 0;
+    https->piece_at = 0;
+    https->retry_after_length = 0;
+    https->said[0] = '\0';
+    curl->curl_easy_setopt(https->easy, CURL_SET_RESOLVE, resolved(https));
+    curl->curl_easy_setopt(https->easy, CURL_SET_HTTPHEADER, &https->fields[post->gzip ? 0 : 1]);
+    curl->curl_easy_setopt(https->easy, CURL_SET_POSTFIELDSIZE_LARGE, (int64_t)post->bytes);
+    curl->curl_easy_setopt(https->easy, CURL_SET_CONNECTTIMEOUT_MS, (long)transport_left_ms(post));
+    return curl->curl_multi_add_handle(https->multi, https->easy) == CURL_OK;
+}
+
+/* One visit; true once the transfer is over, with its result. */
+static bool move_on(struct https *https, int *code)
+{
+    int running = 0;
+    int left = 0;
+    struct curl_done *done;
+    int failed = https->curl.curl_multi_perform(https->multi, &running);
+    while ((done = https->curl.curl_multi_info_read(https->multi, &left)))
+        if (done->kind == CURL_DONE) {
+            *code = done->data.code;
+            return true;
+        }
+    *code = CURL_NO_MEMORY;
+    return failed != CURL_OK || running == 0;
+}
+
+static void wait_for_socket(struct https *https, const struct transport_post *post)
+{
+    int ready = 0;
+    int left = transport_left_ms(post);
+    uint64_t begun = clock_monotonic_ns();
+    https->curl.curl_multi_wait(https->multi, NULL, 0,
+                                left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS, &ready);
+    if (ready == 0 && clock_monotonic_ns() - begun < 1000000u)
+        poll(NULL, 0, IDLE_MS);
+}
+
+enum visit { VISIT_OVER, VISIT_LATE, VISIT_LOST, VISIT_SHUT };
+
+static enum visit transfer(struct https *https, const struct transport_post *post, int *code)
+{
+    for (;;) {
+        if (!https_sockets_ours(&https->sockets))
+            return VISIT_LOST;
+        if (!door_enter())
+            return VISIT_SHUT;
+        bool over = move_on(https, code);
+        door_leave();
+        if (over)
+            return VISIT_OVER;
+        if (transport_left_ms(post) == 0)
+            return VISIT_LATE;
+        wait_for_socket(https, post);
+    }
+}
+
+static void https_close(struct transport *transport)
+{
+    struct https *https = (struct https *)transport;
+    https_sockets_drop(&https->sockets);
+    https->dropped = true;
+}
+
+static enum transport_outcome fail(struct transport_answer *answer, const char *what,
+                                   const char *detail)
+{
+    snprintf(answer->error, sizeof answer->error, "%s%s", what, detail);
+    return TRANSPORT_FAILED;
+}
+
+static enum transport_outcome describe(struct https *https, int code,
+                                       struct transport_answer *answer)
+{
+    const struct curl_library *curl = &https->curl;
+    long verified = 0;
+    long system_error = 0;
+    curl->curl_easy_getinfo(https->easy, CURL_GET_SSL_VERIFYRESULT, &verified);
+    curl->curl_easy_getinfo(https->easy, CURL_GET_OS_ERRNO, &system_error);
+    struct https_failure failure = {
+        .code = code,
+        .verified = verified,
+        .system_error = (int)system_error,
+        .said = https->said,
+        .named = curl->curl_easy_strerror(code),
+        .shows_certificate = https->config->otlp_client_certificate[0] != '\0',
+    };
+    return https_failure_describe(&failure, answer);
+}
+
+static enum transport_outcome finish(struct https *https, int code, struct transport_answer *answer)
+{
+    long status = 0;
+    https->connect_failures = code == CURL_NO_CONNECTION ? https->connect_failures + 1 : 0;
+    if (code != CURL_OK)
+        return describe(https, code, answer);
+    https->curl.curl_easy_getinfo(https->easy, CURL_GET_RESPONSE_CODE, &status);
+    answer->status = (int)status;
+    answer->body = (struct slice){(const char *)https->body.base, https->body.used};
+    if (https->retry_after_length)
+        answer->retry_after = (struct slice){https->retry_after, https->retry_after_length};
+    return TRANSPORT_ANSWERED;
+}
+
+static enum transport_outcome post_known(struct https *https, const struct transport_post *post,
+                                         struct transport_answer *answer)
+{
+    int code = CURL_OK;
+    if (!https_sockets_ours(&https->sockets))
+        https_close(&https->transport); /* the program has closed or replaced a number of ours */
+    if (!door_enter())
+        return fail(answer, "the process is ending", "");
+    bool begun = begin(https, post);
+    door_leave();
+    if (!begun)
+        return fail(answer, "libcurl refuses: no memory, or too old", "");
+
+    enum visit visit = transfer(https, post, &code);
+    if (visit == VISIT_LOST) {
+        https_close(&https->transport);
+        return fail(answer, "the program closed our connection", "");
+    }
+    if (visit == VISIT_SHUT || !door_enter())
+        return fail(answer, "the process is ending", "");
+    https->curl.curl_multi_remove_handle(https->multi, https->easy);
+    enum transport_outcome outcome = visit == VISIT_LATE
+                                         ? fail(answer, "no answer in time", "")
+                                         : finish(https, code, answer);
+    door_leave();
+    return outcome;
+}
+
+static enum transport_outcome https_post(struct transport *transport,
+                                         const struct transport_post *post,
+                                         struct transport_answer *answer)
+{
+    struct https *https = (struct https *)transport;
+    *answer = (struct transport_answer){0};
+    if (https->problem[0]) {
+        answer->advice = https->advice;
+        fail(answer, https->problem, "");
+        return TRANSPORT_REFUSED;
+    }
+    if (unknown_host(https) || https->connect_failures >= FAILURES_BEFORE_LOOKUP) {
+        https->connect_failures = 0;
+        look_up(https);
+    }
+    if (unknown_host(https))
+        return fail(answer, "host name not found: ", unknown_host(https));
+    arena_reset(&https->body, ANSWER_BYTES_KEPT);
+    if (!arena_map(&https->body, ANSWER_BYTES_MOST))
+        return fail(answer, "no memory", "");
+    return post_known(https, post, answer);
+}
+
+static const struct transport_operations operations = {
+    .prepare = https_prepare,
+    .post = https_post,
+    .close = https_close,
+    .local = https_local,
+};
+
+static void add_place(struct https *https, const struct endpoint *at)
+{
+    struct https_place *place = &https->places[https->place_count++];
+    place->at = *at;
+    place->literal = address_literal(at, &place->addresses);
+}
+
+void https_init(struct https *https, const struct config *config, const struct endpoint *endpoint)
+{
+    struct endpoint proxy;
+    bool again = https->transport.operations != NULL;
+    https->transport.operations = &operations;
+    https->config = config;
+    https->endpoint = endpoint;
+    https->multi = NULL;
+    https->easy = NULL;
+    https->connect_failures = 0;
+    https->sockets = (struct https_sockets){0};
+    if (again)
+        return;
+    if (proxy_may_be_passed(config))
+        add_place(https, endpoint);
+    if (proxy_place(config, &proxy))
+        add_place(https, &proxy);
+    else if (!https->place_count)
+        add_place(https, endpoint);
+}
