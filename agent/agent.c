@@ -229,6 +229,11 @@ void agent_mark_own_thread(void)
     tl_own_thread = true;
 }
 
+bool agent_own_thread(void)
+{
+    return tl_own_thread;
+}
+
 bool agent_in_own_process(void)
 {
     return getpid() == own_pid;

@@ -29,6 +29,7 @@ struct agent_exporter {
     void (*flush)(uint64_t bound_ns); /* the same without the stop */
     void (*child)(void);              /* in a forked child */
     void (*place)(struct region_place *place); /* where this process's region is to be */
+    int (*raise)(int fd);             /* a descriptor of ours to where nobody trips over it */
 };
 
 struct agent {
@@ -85,6 +86,7 @@ void agent_leave(bool for_good);
 
 /* The exporter's thread: what it does is not observed. */
 void agent_mark_own_thread(void);
+bool agent_own_thread(void);
 
 /* Does this process own the memory it runs in? Not so in a child of vfork(). */
 bool agent_in_own_process(void);

@@ -18,6 +18,7 @@
 #include "agent/log.h"
 #include "agent/recovery.h"
 #include "agent/sha256.h"
+#include "exporter/descriptor.h"
 #include "exporter/door.h"
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
@@ -186,6 +187,7 @@ __attribute__((constructor)) static void load(void)
         .flush = exporter_flush,
         .child = exporter_child,
         .place = place_region,
+        .raise = descriptor_raise,
     };
     pthread_atfork(NULL, connection_forked, NULL);
     if (strncmp(config_traces_endpoint(config), "https:", 6) == 0)

@@ -91,7 +91,7 @@ void observe_created(int fd)
     errno = saved;
 }
 
-void observe_paired(const int pair[2], int result)
+void observe_paired(int pair[2], int result)
 {
     if (result != 0)
         return;
@@ -99,7 +99,9 @@ void observe_paired(const int pair[2], int result)
     /* Whether one of them speaks HTTP matters only where there are requests; that most do not shows
      * with their first byte. */
     for (int i = 0; i < 2; i++)
-        if (agent_is_prepared() && ours_to_change())
+        if (agent_own_thread() && agent.exporter.raise)
+            pair[i] = agent.exporter.raise(pair[i]);
+        else if (agent_is_prepared() && ours_to_change())
             connection_open(pair[i], CONNECTION_UNKNOWN, NULL, 0);
         else
             observe_created(pair[i]);

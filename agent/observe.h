@@ -45,8 +45,9 @@ void observe_listened(int fd, int result);
 /* A descriptor was made by socket(): what was known of the number is forgotten. -1 is ignored. */
 void observe_created(int fd);
 
-/* socketpair() returned `result`. */
-void observe_paired(const int pair[2], int result);
+/* socketpair() returned `result`. A library that works on the agent's own thread is given high
+ * numbers, close-on-exec, where the application does not trip over them. */
+void observe_paired(int pair[2], int result);
 
 /* dup(), dup2(), dup3(), fcntl(F_DUPFD...): `to` is `from` from now on. -1 is ignored. */
 void observe_duplicated(int from, int to);

@@ -128,12 +128,14 @@ class Hang:
 
 
 class Collector:
-    """Listens on a free port of 127.0.0.1, or on a unix socket. A context manager; stop() and
-    start() again is a restart at the same address."""
+    """Listens on a free port of 127.0.0.1, or on a unix socket; with `tls`, an ssl.SSLContext, it
+    speaks TLS. A context manager; stop() and start() again is a restart at the same address."""
 
-    def __init__(self, *steps, path=None):
+    def __init__(self, *steps, path=None, tls=None):
         self.steps = collections.deque(steps or [accept])
         self.path = path
+        self.tls = tls
+        self.refused = []  # what went wrong in handshakes
         self.port = 0
         self.posts = []
         self.changed = threading.Condition()
@@ -143,7 +145,8 @@ class Collector:
     @property
     def endpoint(self):
         """For OTEL_EXPORTER_OTLP_ENDPOINT."""
-        return f"unix://{self.path}" if self.path else f"http://127.0.0.1:{self.port}"
+        scheme = "https" if self.tls else "http"
+        return f"unix://{self.path}" if self.path else f"{scheme}://127.0.0.1:{self.port}"
 
     def __enter__(self):
         self.start()
@@ -185,7 +188,18 @@ class Collector:
                 return
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
+    def shake_hands(self, connection):
+        """The connection as the posts come on it, None where there is none."""
+        try:
+            return self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
+        except OSError as error:
+            self.refused.append(str(error))
+            return None
+
     def serve(self, connection):
+        connection = self.shake_hands(connection)
+        if not connection:
+            return
         with self.changed:
             self.connections.add(connection)
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
