@@ -27,6 +27,11 @@ def pytest_addoption(parser):
     parser.addoption("--matrix", action="store_true", help="all programs of the server matrix")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--exits", type=int, default=80,
+                     help="how many programs end while the agent posts by TLS (test_exit.py)")
+
+
 def pytest_sessionstart():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped
 
