@@ -69,7 +69,7 @@ void collector_init(struct collector *collector, const struct config *config, co
 
 void collector_open(struct collector *collector)
 {
-    if (collector->transport == &collector->https.transport)
+    if (collector->transport == &collector->https.transport && collector->loader)
         https_open(&collector->https, collector->loader);
 }
 

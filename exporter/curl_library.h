@@ -23,7 +23,6 @@ enum {
     CURL_SET_SSL_VERIFYHOST = 81,
     CURL_SET_HTTP_VERSION = 84,
     CURL_SET_NOSIGNAL = 99,
-    CURL_SET_TIMEOUT_MS = 155,
     CURL_SET_CONNECTTIMEOUT_MS = 156,
     CURL_SET_PROTOCOLS = 181,
     CURL_SET_HEADEROPT = 229,
@@ -60,7 +59,6 @@ enum {
     CURL_SET_MAXCONNECTS = 6, /* of a multi handle */
 
     CURL_GET_RESPONSE_CODE = 0x200002,
-    CURL_GET_SSL_VERIFYRESULT = 0x20000d,
     CURL_GET_OS_ERRNO = 0x200019,
 
     CURL_INIT_ALL = 3,
@@ -74,24 +72,24 @@ enum {
 };
 
 enum { /* results */
-    CURL_OK = 0,
-    CURL_UNSUPPORTED_PROTOCOL = 1,
-    CURL_NOT_BUILT_IN = 4,
-    CURL_NO_PROXY_NAME = 5,
-    CURL_NO_HOST_NAME = 6,
-    CURL_NO_CONNECTION = 7,
-    CURL_WEIRD_ANSWER = 8,
-    CURL_WRITE_FAILED = 23,
-    CURL_NO_MEMORY = 27,
-    CURL_TOO_LATE = 28,
-    CURL_TLS_FAILED = 35,
-    CURL_GOT_NOTHING = 52,
-    CURL_SEND_FAILED = 55,
-    CURL_RECEIVE_FAILED = 56,
-    CURL_BAD_CERTIFICATE = 58,
-    CURL_BAD_PEER = 60,
-    CURL_BAD_AUTHORITIES = 77,
-    CURL_PROXY_FAILED = 97
+       CURL_OK = 0,
+       CURL_UNSUPPORTED_PROTOCOL = 1,
+       CURL_NOT_BUILT_IN = 4,
+       CURL_NO_PROXY_NAME = 5,
+       CURL_NO_HOST_NAME = 6,
+       CURL_NO_CONNECTION = 7,
+       CURL_WEIRD_ANSWER = 8,
+       CURL_WRITE_FAILED = 23,
+       CURL_NO_MEMORY = 27,
+       CURL_TOO_LATE = 28,
+       CURL_TLS_FAILED = 35,
+       CURL_GOT_NOTHING = 52,
+       CURL_SEND_FAILED = 55,
+       CURL_RECEIVE_FAILED = 56,
+       CURL_BAD_CERTIFICATE = 58,
+       CURL_BAD_PEER = 60,
+       CURL_BAD_AUTHORITIES = 77,
+       CURL_PROXY_FAILED = 97
 };
 
 struct curl_version { /* the beginning of curl_version_info_data */
@@ -154,8 +152,7 @@ struct curl_library {
 };
 
 /* Opens and initialises it, on the caller's stack. False, and `*why` (static). */
-bool curl_library_open(struct curl_library *library, const struct loader *loader,
-                       const char **why);
+bool curl_library_open(struct curl_library *library, const struct loader *loader, const char **why);
 
 /* Whether it takes certificates and keys from memory. */
 bool curl_library_takes_bytes(const struct curl_library *library);

@@ -44,9 +44,9 @@ enum end { END_NOT, END_FINISHED, END_LEFT_ALONE };
 static struct {
     struct exporter_environment environment; /* written in the constructor only */
 
-    _Atomic int phase;  /* release when a thread is running: pairs with acquire in exporter_stop */
+    _Atomic int phase;   /* release when a thread is running: pairs with acquire in exporter_stop */
     _Atomic bool opened; /* collector_open() was called; no order needed, it starts no thread */
-    _Atomic int lookup; /* release after the lookup: pairs with acquire on the thread */
+    _Atomic int lookup;  /* release after the lookup: pairs with acquire on the thread */
 
     /* Futexes, and so 32 bits. */
     _Atomic uint32_t woken;     /* 1: look at the ring; acquire-release with what woke us */
@@ -513,12 +513,12 @@ static void stop_thread(uint64_t bound_ns)
     /* Not finished: it hangs in a resolver, say. The process must not wait for that, and it must
      * not come back into libraries that the process is about to take down. */
     uint32_t not_yet = END_NOT;
-    if (atomic_compare_exchange_strong(&exporter.finished, &not_yet, END_LEFT_ALONE))
-        door_shut(clock_monotonic_ns() + GIVE_UP_NS);
-    else
+    if (!atomic_compare_exchange_strong(&exporter.finished, &not_yet, END_LEFT_ALONE)) {
         pthread_join(exporter.thread, NULL);
-    else
-        count_left_behind();
+        return;
+    }
+    door_shut(clock_monotonic_ns() + GIVE_UP_NS);
+    count_left_behind();
 }
 
 void exporter_stop(uint64_t bound_ns)

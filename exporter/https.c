@@ -174,7 +174,8 @@ static bool add_line(struct https *https, const char *name, const char *separato
 
 static bool add_field(void *context, const char *name, const char *value)
 {
-    return add_line(context, name, value[0] ? ": " : ";", value); /* libcurl's way of saying empty */
+    return add_line(context, name, value[0] ? ": " : ";",
+                    value); /* libcurl's way of saying empty */
 }
 
 /* The first is left out where the body is not compressed. Names without a value take out what
@@ -194,8 +195,7 @@ static void write_fields(struct https *https)
 static bool set_bytes(struct https *https, int option, const struct arena *bytes)
 {
     struct curl_bytes blob = {bytes->base, bytes->used, 0};
-    return !bytes->base ||
-           https->curl.curl_easy_setopt(https->easy, option, &blob) == CURL_OK;
+    return !bytes->base || https->curl.curl_easy_setopt(https->easy, option, &blob) == CURL_OK;
 }
 
 /* False where the library does not take them: nothing may be sent then. */
@@ -384,13 +384,10 @@ static enum transport_outcome describe(struct https *https, int code,
                                        struct transport_answer *answer)
 {
     const struct curl_library *curl = &https->curl;
-    long verified = 0;
     long system_error = 0;
-    curl->curl_easy_getinfo(https->easy, CURL_GET_SSL_VERIFYRESULT, &verified);
     curl->curl_easy_getinfo(https->easy, CURL_GET_OS_ERRNO, &system_error);
     struct https_failure failure = {
         .code = code,
-        .verified = verified,
         .system_error = (int)system_error,
         .said = https->said,
         .named = curl->curl_easy_strerror(code),
@@ -434,9 +431,8 @@ static enum transport_outcome post_known(struct https *https, const struct trans
     if (visit == VISIT_SHUT || !door_enter())
         return fail(answer, "the process is ending", "");
     https->curl.curl_multi_remove_handle(https->multi, https->easy);
-    enum transport_outcome outcome = visit == VISIT_LATE
-                                         ? fail(answer, "no answer in time", "")
-                                         : finish(https, code, answer);
+    enum transport_outcome outcome =
+        visit == VISIT_LATE ? fail(answer, "no answer in time", "") : finish(https, code, answer);
     door_leave();
     return outcome;
 }
@@ -491,6 +487,7 @@ void https_init(struct https *https, const struct config *config, const struct e
     https->sockets = (struct https_sockets){0};
     if (again)
         return;
+    snprintf(https->problem, sizeof https->problem, "libcurl has not been opened");
     if (proxy_may_be_passed(config))
         add_place(https, endpoint);
     if (proxy_place(config, &proxy))

@@ -7,14 +7,17 @@
 #include "exporter/curl_library.h"
 #include "exporter/failure.h"
 
-#define LISTENS     "check that a collector listens there (OTEL_EXPORTER_OTLP_ENDPOINT)"
-#define PROXY       "check the proxy (https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, no_proxy)"
-#define SPEAKS_TLS  "check OTEL_EXPORTER_OTLP_ENDPOINT: a receiver with TLS"
-#define AUTHORITY   "check OTEL_EXPORTER_OTLP_CERTIFICATE: the authority that signed the collector's certificate"
-#define OWN_FILES   "check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
-#define OWN_MISSING "the collector asks for OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
-#define NAME        "check the host in OTEL_EXPORTER_OTLP_ENDPOINT: the certificate is another's"
-#define DATES       "check the dates of the collector's certificate, and this machine's clock"
+#define LISTENS    "check that a collector listens there (OTEL_EXPORTER_OTLP_ENDPOINT)"
+#define PROXY      "check the proxy (https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, no_proxy)"
+#define SPEAKS_TLS "check OTEL_EXPORTER_OTLP_ENDPOINT: a receiver with TLS"
+#define AUTHORITY                                                                                  \
+    "check OTEL_EXPORTER_OTLP_CERTIFICATE: the authority that signed the collector's certificate"
+#define OWN_FILES "check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
+#define OWN_MISSING                                                                                \
+    "the collector asks for OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and "                            \
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY"
+#define NAME  "check the host in OTEL_EXPORTER_OTLP_ENDPOINT: the certificate is another's"
+#define DATES "check the dates of the collector's certificate, and this machine's clock"
 
 /* Refused is what stays so until somebody changes a setting or a certificate. */
 static const struct {

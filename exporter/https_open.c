@@ -6,7 +6,8 @@
 #include "exporter/door.h"
 #include "exporter/https.h"
 
-#define RATHER "install libcurl (Debian: libcurl4), or post by http:// to a collector beside the program"
+#define RATHER                                                                                     \
+    "install libcurl (Debian: libcurl4), or post by http:// to a collector beside the program"
 
 /* Where nobody has said, and libcurl does not know. */
 #define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
@@ -37,14 +38,14 @@ static void choose_authorities(struct https *https)
     https->authorities_path = https->config->otlp_certificate;
     if (https->authorities_path[0])
         return;
-    https->authorities_path = version->age >= CURL_VERSION_WITH_CAINFO && version->cainfo
-                                  ? version->cainfo
-                                  : AUTHORITIES;
+    https->authorities_path =
+        version->age >= CURL_VERSION_WITH_CAINFO && version->cainfo ? version->cainfo : AUTHORITIES;
 }
 
 void https_open(struct https *https, const struct loader *loader)
 {
     const char *why = "";
+    https->problem[0] = '\0';
     if (!door_may_open()) {
         note(https, "libcurl", "", "can't be opened in a process forked from one with threads",
              "post by http:// to a collector beside the program");

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 import urllib.request
 
@@ -346,42 +347,47 @@ process.on('SIGTERM', () => process.exit(0));
 """
 
 
-class Node(small.Small):
-    """Says its port as the smallest server does."""
-
-    def __init__(self, directory, tracing, preload=""):
-        (directory / "server.js").write_text(NODE)
-        if preload:
-            tracing = servers.Tracing(f"{tracing.library} {preload}", directory, tracing.service,
-                                      tracing.variables)
-        super().__init__(directory, [servers.program("node"), directory / "server.js"], tracing,
-                         name="node")
-
-
-def ask_node(node, times):
-    for _ in range(times):
-        with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/") as answer:
-            assert b"BEGIN CERTIFICATE" in answer.read()
-
-
-def test_node_with_an_openssl_of_its_own_posts(directory, library, authority):
+def test_node_posts_whoever_brings_its_openssl(directory, library, authority):
+    (directory / "server.js").write_text(NODE)
     with sink.Collector(tls=authority.serve()) as collector:
         tracing = servers.Tracing(library, directory, "node", settings(collector, authority))
-        with Node(directory, tracing) as node:
-            ask_node(node, 20)
+        command = [servers.program("node"), directory / "server.js"]
+        with small.Small(directory, command, tracing, name="node") as node:
+            for _ in range(20):
+                with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/") as answer:
+                    assert b"BEGIN CERTIFICATE" in answer.read()
             collector.wait_for_spans(20)
         assert accounts.read("\n".join(node.said)).exported == 20
 
 
-def test_where_libcurl_would_break_the_program_it_stays_out(directory, library, authority):
+@pytest.fixture(scope="module")
+def own_openssl(run_directory):
+    """A program that exports an OpenSSL of its own, without versions, as node's builds do."""
+    output = run_directory / "own-openssl"
+    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o", output, "-rdynamic",
+                    servers.PROGRAMS / "server.c", "-Wl,--whole-archive", "-l:libssl.a",
+                    "-l:libcrypto.a", "-Wl,--no-whole-archive", "-ldl", "-pthread"], check=True)
+    return output
+
+
+def test_a_program_with_an_openssl_of_its_own_posts_with_another(directory, library, authority,
+                                                                 own_openssl):
     with sink.Collector(tls=authority.serve()) as collector:
-        tracing = servers.Tracing(library, directory, "node", settings(collector, authority))
-        with Node(directory, tracing, ALLOCATOR) as node:
-            ask_node(node, 5)
-        said = [line for line in node.said if ": warn: " in line]
-        assert len(said) == 1
-        assert "its own OpenSSL and its own malloc" in said[0]
-        assert accounts.read("\n".join(node.said)).failed == 5
+        done = Run(directory, library, own_openssl, settings(collector, authority),
+                   lambda: collector.wait_for_spans(Run.COUNT))
+        assert done.warnings == []
+        assert "libssl.so" in done.objects
+
+
+def test_where_libcurl_would_break_the_program_it_stays_out(directory, library, authority,
+                                                            own_openssl):
+    with sink.Collector(tls=authority.serve()) as collector:
+        variables = settings(collector, authority, LD_PRELOAD=f"{library} {ALLOCATOR}")
+        done = Run(directory, library, own_openssl, variables)
+        assert len(done.warnings) == 1
+        assert "its own OpenSSL and its own malloc" in done.warnings[0]
+        assert "libcurl" not in done.objects
+        assert done.accounts.failed == Run.COUNT
 
 
 # Without insecure-fork-wanted haproxy forbids itself all further processes, and so threads.

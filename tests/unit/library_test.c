@@ -120,6 +120,15 @@ static void only_libraries_of_the_given_names_count_after_the_start(void **state
     dlclose(first);
 }
 
+static void who_comes_first_in_the_loaders_order_is_known(void **state)
+{
+    (void)state;
+    assert_false(library_replaced("qsort", "libm.|libc."));
+    assert_true(library_replaced("qsort", "libm."));
+    assert_true(library_replaced("main", "libc.")); /* the program itself has no file name */
+    assert_false(library_replaced("defined_by_nobody", "libc."));
+}
+
 static void an_original_is_looked_for_until_it_is_there(void **state)
 {
     (void)state;
@@ -166,6 +175,7 @@ int main(void)
         cmocka_unit_test(each_flavour_is_found_by_its_version),
         cmocka_unit_test(a_library_without_versions_matches_any),
         cmocka_unit_test(only_libraries_of_the_given_names_count_after_the_start),
+        cmocka_unit_test(who_comes_first_in_the_loaders_order_is_known),
         cmocka_unit_test(an_original_is_looked_for_until_it_is_there),
         cmocka_unit_test(an_original_is_looked_up_again_when_a_library_was_closed),
         cmocka_unit_test(an_original_may_be_built_into_a_library_of_another_name),
