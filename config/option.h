@@ -33,7 +33,7 @@ enum option_type {
 struct option {
     enum option_type type;
     size_t offset;            /* of the field in struct config */
-    const char *variables[4]; /* by rank, ended by NULL */
+    const char *variables[5]; /* by rank, ended by NULL */
     const char *value;        /* the default */
     int64_t least, most;
 };

@@ -12,7 +12,7 @@
 
 struct row {
     const char *section;      /* a row with a section has nothing else */
-    const char *variables[4]; /* by rank, ended by NULL */
+    const char *variables[5]; /* by rank, ended by NULL */
     const char *value;
     const char *sentence;
 };

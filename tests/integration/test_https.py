@@ -221,11 +221,13 @@ def test_a_file_of_no_certificates_is_refused(run, authority, directory):
             directory / "nonsense.pem")), "OTEL_EXPORTER_OTLP_CERTIFICATE")
 
 
-def test_a_collector_without_tls_is_told_apart(run, authority):
-    with sink.Collector() as collector:
-        variables = settings(collector, authority)
-        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"https://127.0.0.1:{collector.port}"
-        is_refused(run, variables, "check OTEL_EXPORTER_OTLP_ENDPOINT: a receiver with TLS")
+def test_a_collector_without_tls_is_told_apart(run, authority, directory):
+    """nginx answers a handshake in HTTP, as most servers do."""
+    with servers.Nginx(directory, workers=1) as plain:
+        is_refused(run, {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOG_LEVEL": "info",
+                         "OTEL_EXPORTER_OTLP_ENDPOINT": f"https://127.0.0.1:{plain.port}",
+                         "OTEL_EXPORTER_OTLP_CERTIFICATE": str(authority.file)},
+                   "check OTEL_EXPORTER_OTLP_ENDPOINT: a receiver with TLS")
 
 
 def test_nobody_listens(run, authority):

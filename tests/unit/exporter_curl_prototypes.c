@@ -91,7 +91,8 @@ SAME(CURL_PROXY_FAILED, CURLE_PROXY);
 _Static_assert(sizeof(struct curl_line) == sizeof(struct curl_slist), "curl_slist");
 _Static_assert(offsetof(struct curl_line, next) == offsetof(struct curl_slist, next), "curl_slist");
 _Static_assert(sizeof(struct curl_place) == sizeof(struct curl_sockaddr), "curl_sockaddr");
-_Static_assert(offsetof(struct curl_place, address) == offsetof(struct curl_sockaddr, addr), "addr");
+_Static_assert(offsetof(struct curl_place, address) == offsetof(struct curl_sockaddr, addr),
+               "addr");
 _Static_assert(sizeof(struct curl_done) == sizeof(CURLMsg), "CURLMsg");
 _Static_assert(offsetof(struct curl_done, data) == offsetof(CURLMsg, data), "CURLMsg");
 _Static_assert(offsetof(struct curl_version, tls) == offsetof(curl_version_info_data, ssl_version),
