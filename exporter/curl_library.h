@@ -58,7 +58,6 @@ enum {
 
     CURL_SET_MAXCONNECTS = 6, /* of a multi handle */
 
-    CURL_GET_RESPONSE_CODE = 0x200002,
     CURL_GET_OS_ERRNO = 0x200019,
 
     CURL_INIT_ALL = 3,

@@ -16,7 +16,8 @@
 #define ANSWER_BYTES_MOST      ((size_t)4 << 20)
 #define ANSWER_BYTES_KEPT      ((size_t)65536)
 #define FAILURES_BEFORE_LOOKUP 3
-#define IDLE_MS                5 /* where libcurl has nothing to wait for */
+#define CURL_LATE              (-1) /* beside its own results: we gave up */
+#define IDLE_MS                5    /* where libcurl has nothing to wait for */
 
 /* --- Hosts --- */
 
@@ -130,25 +131,33 @@ static size_t write_answer(char *bytes, size_t size, size_t count, void *context
     return length;
 }
 
-static size_t read_header(char *line, size_t size, size_t count, void *context)
+static void read_retry_after(struct https *https, const char *line, size_t length, size_t at)
 {
-    static const char name[] = "Retry-After:";
-    struct https *https = context;
-    size_t length = size * count;
-    size_t at = sizeof name - 1;
-    if (length >= 5 && strncmp(line, "HTTP/", 5) == 0) /* another head: 1xx came before */
-        https->retry_after_length = 0;
-    if (length < at || strncasecmp(line, name, at) != 0)
-        return length;
     size_t end = length;
     while (at < end && (line[at] == ' ' || line[at] == '\t'))
         at++;
     while (end > at && (unsigned char)line[end - 1] <= ' ')
         end--;
     if (end - at > sizeof https->retry_after)
-        return length;
+        return;
     https->retry_after_length = end - at;
     memcpy(https->retry_after, line + at, end - at);
+}
+
+/* A line of a head, the empty one at its end included. Heads of 1xx may come before. */
+static size_t read_header(char *line, size_t size, size_t count, void *context)
+{
+    static const char name[] = "Retry-After:";
+    struct https *https = context;
+    size_t length = size * count;
+    if (length >= 12 && strncmp(line, "HTTP/1.", 7) == 0) {
+        https->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+        https->retry_after_length = 0;
+    }
+    if (length <= 2 && https->status >= 200)
+        https->head_whole = true;
+    if (length >= sizeof name - 1 && strncasecmp(line, name, sizeof name - 1) == 0)
+        read_retry_after(https, line, length, sizeof name - 1);
     return length;
 }
 
@@ -312,6 +321,8 @@ static bool begin(struct https *https, const struct transport_post *post)
     https->piece = 0;
     https->piece_at = 0;
     https->retry_after_length = 0;
+    https->status = 0;
+    https->head_whole = false;
     https->said[0] = '\0';
     curl->curl_easy_setopt(https->easy, CURL_SET_RESOLVE, resolved(https));
     curl->curl_easy_setopt(https->easy, CURL_SET_HTTPHEADER, &https->fields[post->gzip ? 0 : 1]);
@@ -396,15 +407,17 @@ static enum transport_outcome describe(struct https *https, int code,
     return https_failure_describe(&failure, answer);
 }
 
+/* A status holds as soon as its head is whole, whatever becomes of the body. */
 static enum transport_outcome finish(struct https *https, int code, struct transport_answer *answer)
 {
-    long status = 0;
     https->connect_failures = code == CURL_NO_CONNECTION ? https->connect_failures + 1 : 0;
-    if (code != CURL_OK)
+    if (!https->head_whole && code == CURL_LATE)
+        return fail(answer, "no answer in time", "");
+    if (!https->head_whole)
         return describe(https, code, answer);
-    https->curl.curl_easy_getinfo(https->easy, CURL_GET_RESPONSE_CODE, &status);
-    answer->status = (int)status;
-    answer->body = (struct slice){(const char *)https->body.base, https->body.used};
+    answer->status = https->status;
+    if (code == CURL_OK)
+        answer->body = (struct slice){(const char *)https->body.base, https->body.used};
     if (https->retry_after_length)
         answer->retry_after = (struct slice){https->retry_after, https->retry_after_length};
     return TRANSPORT_ANSWERED;
@@ -431,8 +444,7 @@ static enum transport_outcome post_known(struct https *https, const struct trans
     if (visit == VISIT_SHUT || !door_enter())
         return fail(answer, "the process is ending", "");
     https->curl.curl_multi_remove_handle(https->multi, https->easy);
-    enum transport_outcome outcome =
-        visit == VISIT_LATE ? fail(answer, "no answer in time", "") : finish(https, code, answer);
+    enum transport_outcome outcome = finish(https, visit == VISIT_LATE ? CURL_LATE : code, answer);
     door_leave();
     return outcome;
 }

@@ -64,6 +64,8 @@ struct https {
     int piece; /* of the post: the one to be read next */
     size_t piece_at;
     struct arena body; /* of the answer */
+    int status;
+    bool head_whole; /* `status` is the answer's */
     char retry_after[64];
     size_t retry_after_length;
     char said[256]; /* CURL_ERROR_SIZE */

@@ -145,6 +145,17 @@ def test_a_thousand_spans_arrive_whole(directory, library, server_program, autho
                    for post in collector.posts)
 
 
+def cut_body(connection, post):
+    post.stored = True
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
+    return False
+
+
+def test_a_status_holds_though_its_body_is_cut(run, authority):
+    with sink.Collector(cut_body, tls=authority.serve()) as collector:
+        arrives(run, collector, settings(collector, authority))
+
+
 def test_a_client_certificate_is_shown_where_one_is_asked_for(run, authority, stranger):
     certificate, key = stranger.sign("client")
     with sink.Collector(tls=authority.serve(clients=stranger)) as collector:

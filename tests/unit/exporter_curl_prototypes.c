@@ -57,7 +57,6 @@ _Static_assert(sizeof(struct curl_bytes) == sizeof(struct curl_blob), "curl_blob
 _Static_assert(offsetof(struct curl_bytes, flags) == offsetof(struct curl_blob, flags), "flags");
 SAME(CURL_BLOB_NOCOPY, 0);
 #endif
-GET(RESPONSE_CODE);
 GET(OS_ERRNO);
 
 SAME(CURL_SET_MAXCONNECTS, CURLMOPT_MAXCONNECTS);
