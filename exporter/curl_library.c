@@ -35,13 +35,18 @@ bool curl_library_open(struct curl_library *library, const struct loader *loader
     return true;
 }
 
-/* The other libraries ignore a client's certificate that is not a file. */
-bool curl_library_takes_bytes(const struct curl_library *library)
+bool curl_library_is_openssl(const struct curl_library *library)
 {
     static const char *const families[] = {"OpenSSL", "LibreSSL", "BoringSSL", "AWS-LC", "quictls"};
     const char *tls = library->version->tls;
     for (size_t i = 0; tls && i < sizeof families / sizeof *families; i++)
         if (strncmp(tls, families[i], strlen(families[i])) == 0)
-            return library->version->number >= TAKES_ALL_BYTES;
+            return true;
     return false;
+}
+
+/* The other families ignore a client's certificate that is not a file. */
+bool curl_library_takes_bytes(const struct curl_library *library)
+{
+    return curl_library_is_openssl(library) && library->version->number >= TAKES_ALL_BYTES;
 }

@@ -58,6 +58,7 @@ enum {
 
     CURL_SET_MAXCONNECTS = 6, /* of a multi handle */
 
+    CURL_GET_SSL_VERIFYRESULT = 0x20000d,
     CURL_GET_OS_ERRNO = 0x200019,
 
     CURL_INIT_ALL = 3,
@@ -152,6 +153,9 @@ struct curl_library {
 
 /* Opens and initialises it, on the caller's stack. False, and `*why` (static). */
 bool curl_library_open(struct curl_library *library, const struct loader *loader, const char **why);
+
+/* Whether its TLS is OpenSSL's, or of that family. */
+bool curl_library_is_openssl(const struct curl_library *library);
 
 /* Whether it takes certificates and keys from memory. */
 bool curl_library_takes_bytes(const struct curl_library *library);

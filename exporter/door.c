@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/door.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -79,15 +80,19 @@ static bool has_one_thread(void)
 
 static void before_fork(void)
 {
+    int saved = errno;
     tl_may_child = door_may_open() && has_one_thread();
     tl_took_it = move_to(TAKEN, clock_monotonic_ns() + FORK_WAIT_NS);
+    errno = saved;
 }
 
 static void after_fork(void)
 {
+    int saved = errno;
     if (tl_took_it)
         door_leave();
     tl_took_it = false;
+    errno = saved;
 }
 
 static void in_child(void)

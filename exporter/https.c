@@ -212,6 +212,9 @@ static bool set_certificates(struct https *https)
 {
     const struct curl_library *curl = &https->curl;
     const struct config *config = https->config;
+    /* Without one OpenSSL would ask for it at the terminal; GnuTLS would take a key for locked. */
+    if (curl_library_is_openssl(curl))
+        curl->curl_easy_setopt(https->easy, CURL_SET_KEYPASSWD, "");
     if (curl_library_takes_bytes(curl)) {
         set_bytes(https, CURL_SET_PROXY_CAINFO_BLOB, &https->authorities);
         return set_bytes(https, CURL_SET_CAINFO_BLOB, &https->authorities) &&
@@ -266,7 +269,6 @@ static bool set_pointers(struct https *https, const char *url)
         {CURL_SET_URL, url},
         {CURL_SET_PROXY, https->config->https_proxy}, /* "": not even from the environment */
         {CURL_SET_NOPROXY, https->config->no_proxy},
-        {CURL_SET_KEYPASSWD, ""}, /* or OpenSSL asks for one at the terminal */
         {CURL_SET_ERRORBUFFER, https->said},
         {CURL_SET_READDATA, https},
         {CURL_SET_SEEKDATA, https},
@@ -395,10 +397,13 @@ static enum transport_outcome describe(struct https *https, int code,
                                        struct transport_answer *answer)
 {
     const struct curl_library *curl = &https->curl;
+    long verified = 0;
     long system_error = 0;
+    curl->curl_easy_getinfo(https->easy, CURL_GET_SSL_VERIFYRESULT, &verified);
     curl->curl_easy_getinfo(https->easy, CURL_GET_OS_ERRNO, &system_error);
     struct https_failure failure = {
         .code = code,
+        .verified = verified,
         .system_error = (int)system_error,
         .said = https->said,
         .named = curl->curl_easy_strerror(code),

@@ -52,6 +52,7 @@ static const struct {
     {"certificate required", TRANSPORT_REFUSED, OWN_MISSING},
     {"does not match", TRANSPORT_REFUSED, NAME},
     {"subject name matches", TRANSPORT_REFUSED, NAME},
+    {"error reading X.509", TRANSPORT_REFUSED, OWN_FILES},
     {"has expired", TRANSPORT_REFUSED, DATES},
     {"not yet valid", TRANSPORT_REFUSED, DATES},
     {"expiration date", TRANSPORT_REFUSED, DATES},
@@ -63,6 +64,13 @@ static bool may_want_ours(const struct https_failure *failure)
 {
     return !failure->shows_certificate && failure->code == CURL_TLS_FAILED &&
            strstr(failure->said, "alert handshake failure");
+}
+
+/* GnuTLS gives one text for all; its bits say more (GNUTLS_CERT_NOT_ACTIVATED, _EXPIRED). */
+static bool is_out_of_date(const struct https_failure *failure)
+{
+    return strstr(failure->said, "certificate verification failed") &&
+           failure->verified & (1 << 9 | 1 << 10);
 }
 
 static void judge(const struct https_failure *failure, enum transport_outcome *outcome,
@@ -77,6 +85,8 @@ static void judge(const struct https_failure *failure, enum transport_outcome *o
         }
     if (may_want_ours(failure))
         *advice = OWN_MISSING;
+    if (is_out_of_date(failure))
+        *advice = DATES;
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
         if (strstr(failure->said, phrases[i].words)) {
             *outcome = phrases[i].outcome;

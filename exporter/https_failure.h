@@ -7,6 +7,7 @@
 
 struct https_failure {
     int code;               /* libcurl's result */
+    long verified;          /* what the TLS library said of the collector's certificate */
     int system_error;       /* errno of the connection; 0: none */
     const char *said;       /* libcurl's own words; may be empty */
     const char *named;      /* its words for the code */

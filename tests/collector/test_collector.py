@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 import accounts
+import certificates
 import load
 import otlp
 import servers
@@ -32,6 +33,14 @@ receivers:
       http:
         endpoint: {socket}
         transport: unix
+  otlp/tls:
+    protocols:
+      http:
+        endpoint: 127.0.0.1:{tls_port}
+        tls:
+          cert_file: {certificate}
+          key_file: {key}
+          client_ca_file: {authority}
 exporters:
   file:
     path: {file}
@@ -50,7 +59,7 @@ service:
                 port: {metrics}
   pipelines:
     traces:
-      receivers: [otlp, otlp/unix]
+      receivers: [otlp, otlp/unix, otlp/tls]
       exporters: [file, debug]
 """
 
@@ -62,17 +71,30 @@ class Collector(servers.Server):
             raise servers.ServerError(f"{program} is missing: run tests/collector/build")
         self.port = servers.free_port()
         self.metrics_port = servers.free_port()
+        self.tls_port = servers.free_port()
         self.socket = directory / "otlp.sock"
+        self.authority = certificates.Authority(directory / "authority")
+        certificate, key = self.authority.sign("server")
         self.file = directory / "collector.jsonl"
         configuration = directory / "collector.yaml"
         configuration.write_text(CONFIGURATION.format(
-            port=self.port, socket=self.socket, file=self.file, metrics=self.metrics_port))
+            port=self.port, socket=self.socket, file=self.file, metrics=self.metrics_port,
+            tls_port=self.tls_port, certificate=certificate, key=key,
+            authority=self.authority.file))
         super().__init__("collector", [program, "--config", configuration], directory)
         self.wait_until(lambda: "Everything is ready" in self.log.read_text(), "readiness")
         self.socket.chmod(0o777)  # nginx's workers are another user
 
     def endpoint(self, transport):
-        return f"unix://{self.socket}" if transport == "unix" else f"http://127.0.0.1:{self.port}"
+        return {"unix": f"unix://{self.socket}", "tcp": f"http://127.0.0.1:{self.port}",
+                "tls": f"https://127.0.0.1:{self.tls_port}"}[transport]
+
+    def credentials(self):
+        """What its TLS receiver wants; the other ones have no use for it."""
+        certificate, key = self.authority.sign("client")
+        return {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(self.authority.file),
+                "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(certificate),
+                "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(key)}
 
     def metric(self, name):
         """The sum of one of the collector's own counters over its labels."""
@@ -118,13 +140,16 @@ def plan():
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
-@pytest.mark.parametrize("transport", ["tcp", "unix"])
+@pytest.mark.parametrize("transport", ["tcp", "unix", "tls"])
 def test_what_the_collector_stored_is_what_was_sent(directory, mariadb, s3, shop_program, library,
                                                     transport, compression):
     mariadb.reset()
     with Collector(directory) as collector:
+        credentials = collector.credentials()
+
         def tracing(service):
             return servers.Tracing(library, directory, service, {
+                **credentials,
                 "OTEL_TRACES_EXPORTER": "otlp,file", "OTEL_LOG_LEVEL": "info",
                 "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint(transport),
                 "OTEL_EXPORTER_OTLP_COMPRESSION": compression,

@@ -145,6 +145,34 @@ def test_a_thousand_spans_arrive_whole(directory, library, server_program, autho
                    for post in collector.posts)
 
 
+@pytest.fixture
+def gnutls(directory):
+    """Variables under which the other flavour of libcurl is the one that can be loaded."""
+    (directory / "broken").mkdir()
+    (directory / "broken" / "libcurl.so.4").write_text("no library\n")
+    return {"LD_LIBRARY_PATH": str(directory / "broken")}
+
+
+def test_libcurl_with_gnutls_will_do(run, authority, stranger, gnutls):
+    certificate, key = stranger.sign("client")
+    with sink.Collector(tls=authority.serve(clients=stranger)) as collector:
+        done = arrives(run, collector, settings(
+            collector, authority, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=str(certificate),
+            OTEL_EXPORTER_OTLP_CLIENT_KEY=str(key), **gnutls))
+        assert "libcurl-gnutls.so.4" in done.objects
+
+
+@pytest.mark.parametrize("wrong, advice", [
+    ({"names": "DNS:other.example"}, "check the host in OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ({"dates": LONG_AGO}, "check the dates"), (None, "check OTEL_EXPORTER_OTLP_CERTIFICATE")],
+    ids=["host", "dates", "authority"])
+def test_with_gnutls_the_same_is_refused(run, authority, stranger, gnutls, wrong, advice):
+    tls = authority.serve("wrong", **wrong) if wrong else stranger.serve()
+    with sink.Collector(tls=tls) as collector:
+        is_refused(run, settings(collector, authority, **gnutls), advice)
+        assert collector.posts == []
+
+
 def cut_body(connection, post):
     post.stored = True
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")

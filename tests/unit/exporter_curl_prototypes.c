@@ -57,6 +57,7 @@ _Static_assert(sizeof(struct curl_bytes) == sizeof(struct curl_blob), "curl_blob
 _Static_assert(offsetof(struct curl_bytes, flags) == offsetof(struct curl_blob, flags), "flags");
 SAME(CURL_BLOB_NOCOPY, 0);
 #endif
+GET(SSL_VERIFYRESULT);
 GET(OS_ERRNO);
 
 SAME(CURL_SET_MAXCONNECTS, CURLMOPT_MAXCONNECTS);
