@@ -7,6 +7,7 @@ import subprocess
 
 import servers
 
+SYSTEM = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 DAY = ["-days", "1"]
 
 
@@ -21,6 +22,12 @@ class Authority:
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                      "-nodes", "-subj", f"/CN=otelagent's test {name}", *DAY, "-keyout",
                      "authority.key", "-out", "authority.pem")
+
+    def among_many(self):
+        """A file of the system's authorities and this one: reading it takes OpenSSL some time."""
+        many = self.directory / "many.pem"
+        many.write_text(SYSTEM.read_text() + self.file.read_text())
+        return many
 
     def openssl(self, *arguments):
         subprocess.run([servers.program("openssl"), *arguments], cwd=self.directory, check=True,

@@ -143,12 +143,13 @@ def exits(request):
     return request.config.getoption("--exits")
 
 
-def slowly(random_source):
-    """The collector's answer, at a random moment of the next half second, or none."""
+def unsteady(random_source):
+    """Mostly closes the connection at once, so that the agent is busy with handshakes; else answers
+    at a random moment of the next half second."""
     def step(connection, post):
-        time.sleep(random_source.random() / 2)
-        if random_source.random() < 0.3:
+        if random_source.random() < 0.8:
             return False
+        time.sleep(random_source.random() / 2)
         return sink.accept(connection, post)
     return step
 
@@ -160,7 +161,7 @@ def authority(run_directory):
 
 @pytest.fixture
 def collector(authority):
-    with sink.Collector(slowly(random.Random(6)), tls=authority.serve()) as running:
+    with sink.Collector(unsteady(random.Random(6)), tls=authority.serve()) as running:
         yield running
 
 
@@ -168,8 +169,8 @@ def collector(authority):
 def environment(directory, library, authority, collector):
     tracing = servers.Tracing(library, directory, "exit", {
         "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
-        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(authority.file), "OTEL_LOG_LEVEL": "none",
-        "OTEL_BSP_SCHEDULE_DELAY": "10"})
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(authority.among_many()), "OTEL_LOG_LEVEL": "none",
+        "OTEL_BSP_SCHEDULE_DELAY": "10", "OTEL_AGENT_EXPORT_RETRY": "false"})
     return tracing.environment()
 
 

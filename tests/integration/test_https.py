@@ -552,11 +552,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 def ask():
-    for _ in range(400):
+    while True:
         urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/").read()
 threading.Thread(target=ask, daemon=True).start()
 bad = 0
-for _ in range(60):
+for _ in range(100):
     child = os.fork()
     if child == 0:
         ssl.create_default_context()
@@ -570,10 +570,11 @@ print(json.dumps({"bad": bad}), flush=True)
 def test_children_forked_while_it_posts_can_use_their_openssl(directory, library, authority):
     """A child that inherited a lock of OpenSSL taken would wait for ever."""
     (directory / "forker.py").write_text(FORKER)
-    with sink.Collector(sink.lose_answer, sink.close, tls=authority.serve()) as collector:
+    with sink.Collector(sink.close, tls=authority.serve()) as collector:
         tracing = servers.Tracing(library, directory, "forker", settings(
             collector, authority, OTEL_BSP_SCHEDULE_DELAY="10", OTEL_LOG_LEVEL="error",
-            OTEL_AGENT_EXPORT_RETRY="false"))
+            OTEL_AGENT_EXPORT_RETRY="false",
+            OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority.among_many())))
         server = servers.Server("forker", ["/usr/bin/python3", directory / "forker.py"], directory,
                                 tracing=tracing)
         assert server.process.wait(60) == 0
