@@ -33,17 +33,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 how, delay = sys.argv[1], float(sys.argv[2])
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
+answered = threading.Event()
 def ask():
     while True:
         urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/").read()
+        answered.set()
         time.sleep(0.01)
 def leave(*_):
     print(time.monotonic(), flush=True)
     sys.exit(3)
+threading.Thread(target=ask, daemon=True).start()
+answered.wait()
 if how == "signal":
     signal.signal(signal.SIGALRM, leave)
-    signal.setitimer(signal.ITIMER_REAL, delay)
-threading.Thread(target=ask, daemon=True).start()
+    signal.setitimer(signal.ITIMER_REAL, delay + 0.001)
 if how == "tls":
     import ssl
     ssl.create_default_context()
@@ -86,41 +89,46 @@ static void *serve(void *unused) {
     }
     return unused;
 }
-static void *ask(void *where) {
-    char bytes[512];
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    connect(fd, where, sizeof(struct sockaddr_in));
-    for (;;) {
-        send(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, 0);
-        if (recv(fd, bytes, sizeof bytes, 0) <= 0) abort();
-        usleep(5000);
-    }
-    return NULL;
-}
+static char **arguments;
 static void *sleep_and_leave(void *seconds) {
     usleep((unsigned)(atof(seconds) * 1e6));
     leave(0);
     return NULL;
 }
-int main(int count, char **arguments) {
-    struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof where;
+static void begin_to_end(void) {
     pthread_t thread;
-    if (count < 3) return 1;
-    listener = socket(AF_INET, SOCK_STREAM, 0);
-    bind(listener, (struct sockaddr *)&where, length);
-    getsockname(listener, (struct sockaddr *)&where, &length);
-    listen(listener, 8);
-    pthread_create(&thread, NULL, serve, NULL);
     if (!strcmp(arguments[1], "signal")) { /* any thread may be the one that is interrupted */
-        double seconds = atof(arguments[2]);
-        struct itimerval timer = {.it_value = {(time_t)seconds, (long)(seconds * 1e6) % 1000000}};
-        timer.it_value.tv_usec += 1;
+        struct itimerval timer = {.it_value = {0, 1 + (long)(atof(arguments[2]) * 1e6)}};
         signal(SIGALRM, leave);
         setitimer(ITIMER_REAL, &timer, NULL);
     } else {
         pthread_create(&thread, NULL, sleep_and_leave, arguments[2]);
     }
+}
+static void *ask(void *where) {
+    char bytes[512];
+    int begun = 0;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    connect(fd, where, sizeof(struct sockaddr_in));
+    for (;;) {
+        send(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, 0);
+        if (recv(fd, bytes, sizeof bytes, 0) <= 0) abort();
+        if (!begun++) begin_to_end();
+        usleep(5000);
+    }
+    return NULL;
+}
+int main(int count, char **given) {
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof where;
+    pthread_t thread;
+    if (count < 3) return 1;
+    arguments = given;
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    bind(listener, (struct sockaddr *)&where, length);
+    getsockname(listener, (struct sockaddr *)&where, &length);
+    listen(listener, 8);
+    pthread_create(&thread, NULL, serve, NULL);
     ask(&where);
 }
 """
@@ -128,13 +136,19 @@ int main(int count, char **arguments) {
 NODE = """
 const http = require('http'), tls = require('tls');
 const server = http.createServer((request, response) => response.end('x'));
-server.listen(0, '127.0.0.1', () => setInterval(() => http.get(
-    {port: server.address().port, host: '127.0.0.1'}, answer => answer.resume()), 5));
-if (process.argv[2] === 'tls') tls.createSecureContext();
-setTimeout(() => {
+let begun = false;
+function leave() {
     console.log(Number(process.hrtime.bigint()) / 1e9);
     process.exit(3);
-}, 1000 * process.argv[3]);
+}
+function take(answer) {
+    answer.resume();
+    if (!begun) setTimeout(leave, 1000 * process.argv[3]);
+    begun = true;
+}
+server.listen(0, '127.0.0.1', () => setInterval(() => http.get(
+    {port: server.address().port, host: '127.0.0.1'}, take), 5));
+if (process.argv[2] === 'tls') tls.createSecureContext();
 """
 
 
@@ -198,7 +212,7 @@ def judge(what, results, expected, collector):
           f"{len(collector.posts)} posts")
     assert [status for status, _ in results if status != expected] == []
     assert latest < LATE_SECONDS
-    assert len(collector.posts) >= len(results) / 4
+    assert collector.posts or collector.refused
 
 
 def many(count, one):
@@ -207,7 +221,7 @@ def many(count, one):
 
 
 def moment(seed):
-    """Most programs have the connection after some tens of milliseconds."""
+    """Seconds after the first answer: a handshake takes some tens of milliseconds."""
     return random.Random(seed).random() * 0.4
 
 
