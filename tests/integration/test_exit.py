@@ -47,6 +47,7 @@ answered.wait()
 if how == "signal":
     signal.signal(signal.SIGALRM, leave)
     signal.setitimer(signal.ITIMER_REAL, delay + 0.001)
+    time.sleep(60)  # which the handler ends
 if how == "tls":
     import ssl
     ssl.create_default_context()
