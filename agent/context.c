@@ -70,11 +70,12 @@ bool context_identify(struct span_context *self, const struct span_context *pare
 {
     memset(self, 0, sizeof *self);
     bool root = !span_context_present(parent);
-    if (root)
-        random_trace_id(self->trace_id);
-    else
+    if (root) {
+        random_root_ids(self->trace_id, self->span_id);
+    } else {
         memcpy(self->trace_id, parent->trace_id, sizeof self->trace_id);
-    random_span_id(self->span_id);
+        random_span_id(self->span_id);
+    }
     self->flags = sampler_flags(&agent.sampler, self->trace_id, root ? NULL : parent);
     return (self->flags & TRACE_FLAG_SAMPLED) != 0;
 }

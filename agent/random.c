@@ -12,6 +12,8 @@
  * for equality by the thread itself, so relaxed order is enough. */
 static _Atomic uint32_t epoch = 1;
 
+/* While numbers are drawn the epoch is 0: a signal handler that draws in the middle seeds anew,
+ * because from the state it would find come the numbers that are being drawn. */
 static __thread struct {
     uint64_t state[4];
     uint32_t epoch;
@@ -34,7 +36,6 @@ static void seed(void)
         }
     }
     state[0] |= 1; /* all zero is the one state the generator never leaves */
-    tl_generator.epoch = atomic_load_explicit(&epoch, memory_order_relaxed);
 }
 
 static uint64_t rotate(uint64_t x, int k)
@@ -42,11 +43,24 @@ static uint64_t rotate(uint64_t x, int k)
     return (x << k) | (x >> (64 - k));
 }
 
-uint64_t random_next(void)
+static inline void begin(uint64_t state[4])
 {
     if (tl_generator.epoch != atomic_load_explicit(&epoch, memory_order_relaxed))
         seed();
-    uint64_t *s = tl_generator.state;
+    tl_generator.epoch = 0;
+    atomic_signal_fence(memory_order_seq_cst);
+    memcpy(state, tl_generator.state, sizeof tl_generator.state);
+}
+
+static inline void end(const uint64_t state[4])
+{
+    memcpy(tl_generator.state, state, sizeof tl_generator.state);
+    atomic_signal_fence(memory_order_seq_cst);
+    tl_generator.epoch = atomic_load_explicit(&epoch, memory_order_relaxed);
+}
+
+static inline uint64_t step(uint64_t *s)
+{
     uint64_t result = rotate(s[1] * 5, 7) * 9;
     uint64_t t = s[1] << 17;
     s[2] ^= s[0];
@@ -58,22 +72,43 @@ uint64_t random_next(void)
     return result;
 }
 
+uint64_t random_next(void)
+{
+    uint64_t state[4];
+    begin(state);
+    uint64_t value = step(state);
+    end(state);
+    return value;
+}
+
 void random_reseed(void)
 {
     atomic_fetch_add_explicit(&epoch, 1, memory_order_relaxed);
 }
 
-void random_span_id(uint8_t id[8])
+static inline void draw(uint64_t *state, uint8_t id[8])
 {
     uint64_t value;
     do
-        value = random_next();
+        value = step(state);
     while (!value);
     memcpy(id, &value, sizeof value);
 }
 
-void random_trace_id(uint8_t id[16])
+void random_span_id(uint8_t id[8])
 {
-    random_span_id(id);
-    random_span_id(id + 8);
+    uint64_t state[4];
+    begin(state);
+    draw(state, id);
+    end(state);
+}
+
+void random_root_ids(uint8_t trace_id[16], uint8_t span_id[8])
+{
+    uint64_t state[4];
+    begin(state);
+    draw(state, trace_id);
+    draw(state, trace_id + 8);
+    draw(state, span_id);
+    end(state);
 }

@@ -15,9 +15,9 @@ uint64_t random_next(void);
 /* Every thread's generator is seeded again before its next number. In a forked child. */
 void random_reseed(void);
 
-/* Fills a span id, or a trace id, never all zero. The last seven bytes of a trace id are random
- * as the `random` flag of W3C Trace Context level 2 promises. */
+/* Never all zero. The last seven bytes of a trace id are random as the `random` flag of W3C Trace
+ * Context level 2 promises. */
 void random_span_id(uint8_t id[8]);
-void random_trace_id(uint8_t id[16]);
+void random_root_ids(uint8_t trace_id[16], uint8_t span_id[8]);
 
 #endif

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sampler.h"
 
+#include <endian.h>
+#include <string.h>
+
 #define RANDOM_BITS 56
 
 /* Counted from the kept side, because a double holds a small ratio exactly and 1 - ratio not. */
@@ -42,10 +45,9 @@ static bool follows_parent(enum config_sampler kind)
 /* The right-most seven bytes, most significant first. */
 static uint64_t randomness(const uint8_t trace_id[16])
 {
-    uint64_t value = 0;
-    for (size_t i = 16 - RANDOM_BITS / 8; i < 16; i++)
-        value = value << 8 | trace_id[i];
-    return value;
+    uint64_t value;
+    memcpy(&value, trace_id + 8, sizeof value);
+    return be64toh(value) & ((UINT64_C(1) << RANDOM_BITS) - 1);
 }
 
 uint8_t sampler_flags(const struct sampler *sampler, const uint8_t trace_id[16],
