@@ -1,29 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/clock.h"
 
-#include <time.h>
-
 /* Three reads take 60 ns. A thread that has to wait for its turn between them would put a batch of
  * spans off by milliseconds. */
 #define OFFSET_TOOK_NS 2000
 #define OFFSET_TRIES   5
-
-static uint64_t clock_read_ns(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t clock_monotonic_ns(void)
-{
-    return clock_read_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t clock_unix_ns(void)
-{
-    return clock_read_ns(CLOCK_REALTIME);
-}
 
 /* The wall clock between two reads of the monotonic one: the middle is off by at most half of what
  * the reads took. */

@@ -37,8 +37,9 @@ bool exchange_context(uint32_t slot, struct context *context)
     uint32_t generation = atomic_load_explicit(&exchange->generation, memory_order_acquire);
     for (size_t i = 0; i < EXCHANGE_PUBLISHED; i++)
         words[i] = atomic_load_explicit(&exchange->published[i], memory_order_relaxed);
-    *context = (struct context){.exchange = slot + 1, .generation = generation};
     memcpy(&context->span, words, sizeof context->span);
+    context->exchange = slot + 1;
+    context->generation = generation;
     return generation % 2 == 1 && still(exchange, generation);
 }
 

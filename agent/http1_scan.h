@@ -69,14 +69,16 @@ static inline const char *scan_byte(const char *at, const char *end, char c)
 static inline bool scan_bare_cr(const char *at, const char *end)
 {
 #ifdef __SSE2__
-    if (end - at >= 16) {
+    if (end - at >= 32) {
         const __m128i all_cr = _mm_set1_epi8('\r');
         const __m128i all_lf = _mm_set1_epi8('\n');
         __m128i bare = _mm_setzero_si128();
-        for (const char *last = end - 16;; at = last - at > 16 ? at + 16 : last) {
-            __m128i cr = _mm_cmpeq_epi8(scan_block(at), all_cr);
-            __m128i lf = _mm_cmpeq_epi8(scan_block(at + 1), all_lf);
-            bare = _mm_or_si128(bare, _mm_andnot_si128(lf, cr));
+        for (const char *last = end - 32;; at = last - at > 32 ? at + 32 : last) {
+            __m128i first = _mm_andnot_si128(_mm_cmpeq_epi8(scan_block(at + 1), all_lf),
+                                             _mm_cmpeq_epi8(scan_block(at), all_cr));
+            __m128i second = _mm_andnot_si128(_mm_cmpeq_epi8(scan_block(at + 17), all_lf),
+                                              _mm_cmpeq_epi8(scan_block(at + 16), all_cr));
+            bare = _mm_or_si128(bare, _mm_or_si128(first, second));
             if (at == last)
                 return _mm_movemask_epi8(bare) != 0;
         }

@@ -382,8 +382,10 @@ void observe_sent_unseen(struct sending *sending, ssize_t sent)
 
 void observe_sent_file(struct sending *sending, int file, const off_t *end, ssize_t sent)
 {
-    if (!sending->connection)
+    if (!sending->connection) {
+        observe_received_unseen(file, sent); /* into a pipe, it may come from a connection */
         return;
+    }
     int saved = errno;
     if (sent > 0)
         stream_sent_file(sending->connection, file, end, (size_t)sent, sent_ns(sending, sent));

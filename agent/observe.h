@@ -89,7 +89,8 @@ void observe_sent_messages(struct sending *sending, const struct mmsghdr *messag
                            int flags);
 /* splice() into a socket: content unknown. */
 void observe_sent_unseen(struct sending *sending, ssize_t sent);
-/* sendfile() from `file`; *end is the offset behind what was sent, as the kernel left it. */
+/* sendfile() from `file`, which may be a connection where the other end is none; *end is the offset
+ * behind what was sent, as the kernel left it. */
 void observe_sent_file(struct sending *sending, int file, const off_t *end, ssize_t sent);
 /* shutdown(fd, how) begins, and returned `result`. The time is that of its beginning: the peer may
  * know of it before it returns. */
@@ -112,8 +113,8 @@ void observe_ending(void);
 /* Before it becomes another program: likewise, but that may fail, and then all goes on. */
 void observe_leaving(void);
 
-/* wait() and kin returned `ended`; waitid() returned `result`. Who sends the spans of a child that a
- * signal ended can say which. */
+/* wait() and kin returned `ended`; waitid() returned `result`. Who sends the spans of a child that
+ * a signal ended can say which. */
 void observe_child(pid_t ended, const int *status);
 void observe_child_information(int result, const siginfo_t *information);
 

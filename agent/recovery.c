@@ -76,7 +76,8 @@ static bool is_abandoned(const struct region_name *name, const struct region_hea
     case PROCESS_GONE:
         return true;
     case PROCESS_ZOMBIE:
-        return is_silent(header, ZOMBIE_NS); /* its parent is about to tell how it ended, or never */
+        return is_silent(header,
+                         ZOMBIE_NS); /* its parent is about to tell how it ended, or never */
     default:
         return false;
     }
@@ -126,8 +127,7 @@ static bool visit(bool (*one)(const struct region_name *name, const char *path, 
         return false;
     bool found = false;
     long bytes;
-    while (!found &&
-           (bytes = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
+    while (!found && (bytes = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
         for (long at = 0; at < bytes && !found;) {
             const struct entry *entry = (const struct entry *)(entries + at);
             char path[REGION_PATH_BYTES];

@@ -7,8 +7,8 @@
  * lock on a file reads it; if he is killed, too, the next begins where he last released. The file
  * is removed when all is sent.
  *
- * Used by the exporter's thread, but where it says otherwise. Files of other users, links, and what is not a region are
- * left alone. */
+ * Used by the exporter's thread, but where it says otherwise. Files of other users, links, and what
+ * is not a region are left alone. */
 #ifndef AGENT_RECOVERY_H
 #define AGENT_RECOVERY_H
 
@@ -40,8 +40,8 @@ void recovery_saw(struct recovery *recovery, const struct span_record *record);
 /* `all`: everything has been passed on, the file goes. Else the next one finds it again. */
 void recovery_end(struct recovery *recovery, bool all);
 
-/* A child of this process, of whatever service, was ended by that signal: written into what it left,
- * for those who take it over. Any thread. Only a parent knows. */
+/* A child of this process, of whatever service, was ended by that signal: written into what it
+ * left, for those who take it over. Any thread. Only a parent knows. */
 void recovery_note_signal(uint32_t pid, uint32_t signal);
 
 /* Where to look, and for whom. Before the exporter's thread. */

@@ -428,14 +428,20 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
         make_front_current(connection);
 }
 
+/* Does a server write here? A client's context was taken when the sending began. */
+static bool server_sends(struct connection *connection, struct slice bytes)
+{
+    if (connection_role(connection) == CONNECTION_UNKNOWN)
+        learn_role(connection, bytes, CONNECTION_CLIENT);
+    return connection_role(connection) == CONNECTION_SERVER;
+}
+
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)
 {
     touch(connection, now_ns);
-    if (connection_role(connection) == CONNECTION_UNKNOWN)
-        learn_role(connection, (struct slice){bytes, length}, CONNECTION_CLIENT);
-    if (connection_role(connection) != CONNECTION_SERVER)
-        return; /* a client's context was taken when the sending began */
-    feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
+    if (connection_role(connection) == CONNECTION_SERVER ||
+        server_sends(connection, (struct slice){bytes, length}))
+        feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
 }
 
 void stream_sending_ended(struct connection *connection, uint64_t now_ns)

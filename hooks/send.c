@@ -79,12 +79,10 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     return sent;
 }
 
-/* Into a pipe, what is sent may come from a connection. */
 EXPORT ssize_t sendfile(int to, int from, off_t *at, size_t size)
 {
     struct sending sending = observe_sending(to);
     ssize_t sent = real.sendfile(to, from, at, size);
-    observe_received_unseen(from, sent);
     observe_sent_file(&sending, from, at, sent);
     return sent;
 }
@@ -93,7 +91,6 @@ EXPORT ssize_t sendfile64(int to, int from, off64_t *at, size_t size)
 {
     struct sending sending = observe_sending(to);
     ssize_t sent = real.sendfile64(to, from, at, size);
-    observe_received_unseen(from, sent);
     observe_sent_file(&sending, from, at, sent);
     return sent;
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* wait.c - how children ended: real, then observe.
  *
- * Only a parent learns which signal ended a process; it is noted for whoever sends what that process
- * could not. Where the program does not ask for the status, we do. */
+ * Only a parent learns which signal ended a process; it is noted for whoever sends what that
+ * process could not. Where the program does not ask for the status, we do. */
 #include "hooks/real.h"
-
 
 #include "agent/observe.h"
 
