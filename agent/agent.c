@@ -32,6 +32,7 @@ static _Atomic int prepared;    /* enum preparation */
 static _Atomic int region_made; /* likewise; release when agent.region is there */
 static _Atomic bool exit_registered;
 static pid_t own_pid; /* written in the constructor and by a forked child before it has threads */
+static bool fork_known; /* written in a forked child before it has threads */
 static __thread bool tl_own_thread;
 
 bool agent_gate_open(void)
@@ -74,6 +75,22 @@ static void compile_settings(void)
                   CAPTURE_MOST);
 }
 
+void agent_note_fork(void)
+{
+    fork_known = true;
+}
+
+/* It is the parent's, and with it what waits there. */
+static void leave_region(void)
+{
+    if (exchange_forked(fork_known)) {
+        agent.inherited = agent.region;
+        agent.region = (struct region){0};
+    }
+    region_forget(&agent.region);
+    fork_known = false;
+}
+
 /* The order matters: numbers and memory first, the exporter's view of them last. */
 __attribute__((cold, noinline)) static void settle_in_child(void)
 {
@@ -83,8 +100,7 @@ __attribute__((cold, noinline)) static void settle_in_child(void)
     connection_forked_child();
     ring_thread_reset();
     memset(&counters, 0, sizeof counters);
-    exchange_forked();
-    region_forget(&agent.region);
+    leave_region();
     atomic_store_explicit(&region_made, PREPARED_NOT, memory_order_relaxed);
     if (agent.exporter.child)
         agent.exporter.child();

@@ -42,6 +42,7 @@ struct agent {
     struct capture request_capture;
     struct capture response_capture;
     struct region region;
+    struct region inherited; /* the parent's, while requests in flight may be taken over from it */
     struct agent_exporter exporter;
 };
 
@@ -83,6 +84,9 @@ void agent_hand_over(const struct span_record *record);
  * the process that the agent belongs to: a child of vfork() has our memory but not our threads. */
 #define AGENT_LEAVING_NS 1000000000u
 void agent_leave(bool for_good);
+
+/* In a child of fork(), first of all: its parent knows of it, unlike that of a bare clone. */
+void agent_note_fork(void);
 
 /* The exporter's thread: what it does is not observed. */
 void agent_mark_own_thread(void);

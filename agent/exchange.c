@@ -56,6 +56,7 @@ static void publish(struct exchange *exchange)
 static void open_slot(struct exchange *exchange, uint32_t slot)
 {
     exchange->slot = slot;
+    exchange->inherited = EXCHANGE_OWN;
     exchange->answered = false;
     exchange->status = 0;
     exchange->tracestate_bytes = 0;
@@ -70,25 +71,26 @@ static struct region_open *open_place(const struct exchange *exchange)
                                                              : NULL;
 }
 
-/* Release, here and below: what another process finds after our end is in this order. */
-static void set_in_flight(const struct exchange *exchange, bool in_flight)
+static uint64_t span_word(const struct exchange *exchange)
 {
-    struct region_open *place = open_place(exchange);
-    if (place)
-        atomic_store_explicit(&place->used, in_flight, memory_order_release);
+    uint64_t id;
+    memcpy(&id, exchange->self.span_id, sizeof id);
+    return id;
 }
 
-void exchange_forked(void)
+/* The same, where that record is this exchange's. */
+static struct region_open *own_place(const struct exchange *exchange)
 {
-    uint32_t used = atomic_load_explicit(&exchanges.fresh, memory_order_relaxed);
-    for (uint32_t slot = 0; slot < used && slot < REGION_OPEN && agent.region.open; slot++) {
-        struct exchange *exchange = exchange_at(slot);
-        const void *shared = agent.region.open[slot].record;
-        if (exchange->span.record != shared)
-            continue;
-        memcpy(exchange->record, shared, sizeof agent.region.open->record);
-        exchange->span.record = (struct span_record *)exchange->record;
-    }
+    struct region_open *place = open_place(exchange);
+    return place && (const void *)exchange->span.record == place->record ? place : NULL;
+}
+
+/* Release, here and below: what another process finds after our end is in this order. */
+static void set_in_flight(const struct exchange *exchange, uint64_t id)
+{
+    struct region_open *place = own_place(exchange);
+    if (place)
+        atomic_store_explicit(&place->in_flight, id, memory_order_release);
 }
 
 static void close_slot(struct exchange *exchange)
@@ -169,7 +171,7 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
                         : SLICE_NONE);
     server_span_request(&exchange->span, request, peer, exchange->scratch,
                         sizeof exchange->scratch);
-    set_in_flight(exchange, true);
+    set_in_flight(exchange, span_word(exchange));
     return exchange;
 }
 
@@ -213,8 +215,11 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
         span_error(span, SLICE_NONE);
     }
     span_end(span, end_ns);
+    struct region_open *place = own_place(exchange);
+    if (place && !region_take_open(place, span_word(exchange)))
+        return; /* a child that we know nothing of answers */
     agent_hand_over(span->record);
-    set_in_flight(exchange, false);
+    set_in_flight(exchange, 0);
 }
 
 void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns)
@@ -239,7 +244,8 @@ void exchange_lost(struct exchange *exchange, uint64_t end_ns)
 
 void exchange_forget(struct exchange *exchange)
 {
-    set_in_flight(exchange, false);
+    if (exchange->recording)
+        set_in_flight(exchange, 0);
     close_slot(exchange);
 }
 
@@ -252,6 +258,105 @@ __attribute__((no_sanitize("thread"))) static void copy_racing(char *into, const
     const volatile char *source = from;
     for (size_t i = 0; i < length; i++)
         into[i] = source[i];
+}
+
+/* ---- forks ---- */
+
+#define OPEN_RECORD_BYTES sizeof((struct region_open *)0)->record
+
+/* Calls that for each request whose record lies in this process's region. */
+static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inherited),
+                          uint8_t inherited)
+{
+    bool any = false;
+    uint32_t used = atomic_load_explicit(&exchanges.fresh, memory_order_relaxed);
+    for (uint32_t slot = 0; slot < used && slot < REGION_OPEN && agent.region.open; slot++) {
+        struct exchange *exchange = exchange_at(slot);
+        if (!(atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2) ||
+            !exchange->recording || !own_place(exchange))
+            continue;
+        visit(exchange, inherited);
+        any = true;
+    }
+    return any;
+}
+
+/* What another thread is writing just now may be torn; its length is looked at before it is used. */
+static void copy_record(struct exchange *exchange, const struct region_open *from)
+{
+    copy_racing((char *)exchange->record, (const char *)from->record, OPEN_RECORD_BYTES);
+}
+
+static void keep_copy(struct exchange *exchange, uint8_t unused)
+{
+    (void)unused;
+    copy_record(exchange, open_place(exchange));
+}
+
+void exchange_forking(void)
+{
+    for_each_open(keep_copy, 0);
+}
+
+static void inherit(struct exchange *exchange, uint8_t inherited)
+{
+    if (inherited == EXCHANGE_OWN)
+        copy_record(exchange, open_place(exchange));
+    exchange->span.record = (struct span_record *)exchange->record;
+    exchange->inherited = inherited;
+}
+
+bool exchange_forked(bool known)
+{
+    if (agent.inherited.header) { /* a grandchild, with two of them: the older one is asked */
+        for_each_open(inherit, EXCHANGE_OWN);
+        return false;
+    }
+    return for_each_open(inherit, known ? EXCHANGE_FORKED : EXCHANGE_CLONED);
+}
+
+/* Does the parent, or who came after it, leave the exchange to us? */
+static bool take_from_parent(struct region_open *open, uint64_t id, bool known)
+{
+    uint64_t found = id;
+    if (atomic_compare_exchange_strong_explicit(&open->in_flight, &found, 0, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return true;
+    return known && found != REGION_ENDING &&
+           atomic_load_explicit(&open->ended, memory_order_relaxed) != id;
+}
+
+static bool is_sound(const struct exchange *exchange)
+{
+    const struct span_record *record = (const struct span_record *)exchange->record;
+    return record->length >= sizeof *record && record->length <= OPEN_RECORD_BYTES &&
+           record->length % 8 == 0 &&
+           memcmp(record->span_id, exchange->self.span_id, sizeof record->span_id) == 0;
+}
+
+/* So that it survives this process, too. */
+static void move_into_region(struct exchange *exchange)
+{
+    struct region_open *place = agent_make_region() ? open_place(exchange) : NULL;
+    if (!place)
+        return;
+    memcpy(place->record, exchange->record, OPEN_RECORD_BYTES);
+    exchange->span.record = (struct span_record *)place->record;
+    set_in_flight(exchange, span_word(exchange));
+}
+
+void exchange_take_over(struct exchange *exchange)
+{
+    if (exchange->inherited == EXCHANGE_OWN || !exchange->recording)
+        return;
+    bool known = exchange->inherited == EXCHANGE_FORKED;
+    struct region_open *open = &agent.inherited.open[exchange->slot];
+    if (!known) /* before it is taken: afterwards the parent uses the place again */
+        copy_record(exchange, open);
+    exchange->recording = take_from_parent(open, span_word(exchange), known) && is_sound(exchange);
+    exchange->inherited = EXCHANGE_OWN;
+    if (exchange->recording)
+        move_into_region(exchange);
 }
 
 __attribute__((no_sanitize("thread"))) static size_t

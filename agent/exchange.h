@@ -28,6 +28,14 @@
 
 struct peer;
 
+/* A request that was in flight when this process was forked is the parent's and the child's; whoever
+ * takes it, by the word that says so in the parent's region, reports it. */
+enum exchange_inherited {
+    EXCHANGE_OWN,
+    EXCHANGE_FORKED, /* the parent knows: its close leaves the request to the child */
+    EXCHANGE_CLONED  /* it does not: past fork(), by _Fork() or a bare system call */
+};
+
 struct exchange {
     uint64_t link; /* the slab's */
     /* Odd while the slot is in use. Who copies from an exchange that another thread may end checks
@@ -35,6 +43,7 @@ struct exchange {
     _Atomic uint32_t generation;
     uint32_t slot;
     bool recording;
+    uint8_t inherited; /* enum exchange_inherited */
     bool answered;   /* a final response head was seen */
     uint16_t status; /* 0 until then */
     uint16_t tracestate_bytes;
@@ -78,9 +87,16 @@ void exchange_lost(struct exchange *exchange, uint64_t end_ns);
 /* Given back without a span: it is another process's, or was no request after all. */
 void exchange_forget(struct exchange *exchange);
 
-/* In a forked child, while the parent's region is still mapped: what is known of open requests
- * moves into memory of the child's own. */
-void exchange_forked(void);
+/* Before a fork: copies what is known of requests in flight, because the parent will go on, and use
+ * its region for others, before the child looks. */
+void exchange_forking(void);
+/* In a forked child, while the parent's region is still mapped: requests in flight are marked as
+ * inherited. `known`: exchange_forking() has run. Whether there are any that the region can tell
+ * about: then it has to stay mapped, as agent.inherited. */
+bool exchange_forked(bool known);
+/* This process moves a byte of the exchange: if it was inherited, and nobody else has reported it,
+ * it is this process's from now on. */
+void exchange_take_over(struct exchange *exchange);
 
 /* Copies what the exchange of that context carried along; 0 bytes when the exchange is gone. */
 size_t exchange_copy_tracestate(const struct context *context,

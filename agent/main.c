@@ -14,6 +14,7 @@
 
 #include "agent/agent.h"
 #include "agent/connection.h"
+#include "agent/exchange.h"
 #include "agent/inheritance.h"
 #include "agent/log.h"
 #include "agent/recovery.h"
@@ -189,7 +190,7 @@ __attribute__((constructor)) static void load(void)
         .place = place_region,
         .raise = descriptor_raise,
     };
-    pthread_atfork(NULL, connection_forked, NULL);
+    pthread_atfork(exchange_forking, connection_forked, agent_note_fork);
     if (strncmp(config_traces_endpoint(config), "https:", 6) == 0)
         door_init(); /* others have no use for it, and a fork shall not pay */
     agent_open();

@@ -162,7 +162,7 @@ bool recovery_begin(struct recovery *recovery)
 void recovery_end(struct recovery *recovery, bool all)
 {
     for (unsigned i = 0; all && i < REGION_OPEN; i++) /* should the file refuse to go */
-        atomic_store_explicit(&heir.region.open[i].used, 0, memory_order_relaxed);
+        atomic_store_explicit(&heir.region.open[i].in_flight, 0, memory_order_relaxed);
     if (all)
         region_unlink(&heir.region);
     region_forget(&heir.region);
@@ -251,10 +251,11 @@ uint32_t recovery_next_open(struct recovery *recovery, struct span_record *recor
     (void)recovery;
     while (heir.next_open < REGION_OPEN) {
         unsigned i = heir.next_open++;
-        const struct region_open *open = &heir.region.open[i];
+        struct region_open *open = &heir.region.open[i];
         uint32_t length = open_record(i)->length;
-        if (!atomic_load_explicit(&open->used, memory_order_acquire) || heir.ended[i] ||
-            length < sizeof *record || length > sizeof open->record || length % 8)
+        uint64_t id = atomic_load_explicit(&open->in_flight, memory_order_acquire);
+        if (!id || heir.ended[i] || length < sizeof *record || length > sizeof open->record ||
+            length % 8 || (id != REGION_ENDING && !region_take_open(open, id)))
             continue;
         memcpy(record, open->record, length);
         record->length = length;

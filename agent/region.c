@@ -144,8 +144,9 @@ static void *map_file(struct region *region, const struct region_place *place)
 static void *map_memory(struct region *region)
 {
     region->path[0] = '\0';
+    /* Shared, because forked children take spans in flight over from it. */
     void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     /* Huge pages would make 2 MB resident at the first touch. */
     if (base != MAP_FAILED)
         (void)madvise(base, region->bytes, MADV_NOHUGEPAGE);
@@ -220,13 +221,22 @@ bool region_map(struct region *region, int fd, size_t bytes)
     return false;
 }
 
+bool region_take_open(struct region_open *open, uint64_t id)
+{
+    if (!atomic_compare_exchange_strong_explicit(&open->in_flight, &id, REGION_ENDING,
+                                                 memory_order_acq_rel, memory_order_relaxed))
+        return false;
+    atomic_store_explicit(&open->ended, id, memory_order_release);
+    return true;
+}
+
 bool region_has_something(const struct region *region)
 {
     if (!region->header)
         return false;
     bool something = ring_pending(region->ring) != 0;
     for (size_t i = 0; i < REGION_OPEN; i++)
-        something |= atomic_load_explicit(&region->open[i].used, memory_order_relaxed) != 0;
+        something |= atomic_load_explicit(&region->open[i].in_flight, memory_order_relaxed) != 0;
     return something;
 }
 

@@ -21,7 +21,7 @@
 #include "agent/slice.h"
 
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
-#define REGION_VERSION        1u
+#define REGION_VERSION        2u
 #define REGION_PREFIX         "otelagent-" /* of the file's name (region_name) */
 #define REGION_PATH_BYTES     512
 #define REGION_RESOURCE_BYTES 16384
@@ -30,11 +30,14 @@
 
 /* A span that has not ended. */
 struct region_open {
-    /* 1: the record is of a span in flight. Release with the record; after a crash it is read by
-     * another process. */
-    _Atomic uint64_t used;
-    _Alignas(8) unsigned char record[REGION_OPEN_BYTES - 8];
+    /* The id of the span in flight whose record this is; REGION_ENDING: it is being passed on; 0:
+     * none. A forked child, and after a crash another process, may report the span instead of us:
+     * whoever takes the id away by CAS. Release with the record, acquire before it is read. */
+    _Atomic uint64_t in_flight;
+    _Atomic uint64_t ended; /* the last one that somebody reported here; before in_flight changes */
+    _Alignas(8) unsigned char record[REGION_OPEN_BYTES - 16];
 };
+#define REGION_ENDING UINT64_MAX
 
 /* At the region's base; offsets in bytes from there. */
 struct region_header {
@@ -87,6 +90,10 @@ bool region_init(struct region *region, size_t ring_records, const struct region
 /* Maps what a region's file holds, for a process that has locked it; `bytes` is the file's size.
  * False: it is no region, or not a whole one. */
 bool region_map(struct region *region, int fd, size_t bytes);
+
+/* The span with that id, never 0, is to be reported by the caller. False: somebody else has. Until
+ * in_flight is cleared, its end is under way. */
+bool region_take_open(struct region_open *open, uint64_t id);
 
 /* Is anything in it that nobody has been told? */
 bool region_has_something(const struct region *region);

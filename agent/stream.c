@@ -370,9 +370,26 @@ static void feed(struct connection *connection, struct direction *direction, str
     }
 }
 
+/* There was a fork since the last byte. */
+__attribute__((cold, noinline)) static void take_over(struct connection *connection, uint32_t epoch)
+{
+    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_acquire);
+    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
+    for (; taken != placed; taken++) {
+        struct exchange *exchange = entry_exchange(
+            atomic_load_explicit(&connection->pipeline.entries[taken % CONNECTION_PIPELINE],
+                                 memory_order_relaxed));
+        if (exchange)
+            exchange_take_over(exchange);
+    }
+    atomic_store_explicit(&connection->fork_epoch, epoch, memory_order_relaxed);
+}
+
 static void touch(struct connection *connection, uint64_t now_ns)
 {
-    atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
+    uint32_t epoch = connection_fork_epoch();
+    if (atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) != epoch)
+        take_over(connection, epoch);
     atomic_store_explicit(&connection->last_ns, now_ns, memory_order_relaxed);
 }
 

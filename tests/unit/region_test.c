@@ -125,7 +125,7 @@ static void a_file_says_whose_it_is(void **state)
     assert_memory_equal((char *)region.header + REGION_RESOURCE, "res", 3);
 
     assert_false(region_has_something(&region));
-    atomic_store(&region.open[REGION_OPEN - 1].used, 1);
+    atomic_store(&region.open[REGION_OPEN - 1].in_flight, 1);
     assert_true(region_has_something(&region));
     region_unlink(&region);
     assert_int_equal(stat(region.path, &status), -1);

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/programs/life.c, once without the agent and once with it: the same to see, and a span of
+each request."""
+
+import dataclasses
+import socket
+import subprocess
+
+import servers
+import sink
+
+END = "end"  # the request after which the program ends
+
+
+def compile_program(output):
+    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2",
+                    "-pthread", "-o", output, servers.PROGRAMS / "life.c"], check=True)
+    return output
+
+
+@dataclasses.dataclass
+class Seen:
+    """What a client and whoever started the program see of it."""
+
+    answers: list  # of each request: how it began, and how many bytes where there are more
+    status: int
+    output: str
+
+
+def ask(port, path, patience=20):
+    """All bytes that come until the connection ends."""
+    with socket.create_connection(("127.0.0.1", port), patience) as connection:
+        connection.sendall(f"GET /{path} HTTP/1.1\r\nHost: life\r\n\r\n".encode())
+        return receive(connection)
+
+
+def receive(connection):
+    pieces = []
+    try:
+        while piece := connection.recv(65536):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pieces.append(b"(reset)")
+    return b"".join(pieces)
+
+
+def run(command, paths, directory, tracing=None, wrap=(), environment=None):
+    """The program from its first line to its end, asked for each path in turn. What is a number
+    instead of a path lets the answer of the request before wait until so many more are answered."""
+    inherited = {name: value for name, value in servers.os.environ.items()
+                 if not name.startswith(("OTEL_", "LD_PRELOAD"))}
+    process = subprocess.Popen(
+        [str(part) for part in (*wrap, *command)], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory, text=True,
+        env={**inherited, **(tracing.environment() if tracing else {}), **(environment or {})})
+    with process:
+        port = int(process.stdout.readline())
+        answers = [converse(port, path) for path in paths]
+        output = process.stdout.read()
+        return Seen(answers, process.wait(20), output)
+
+
+def converse(port, path):
+    if not isinstance(path, tuple):
+        return ask(port, path)[:200]
+    # The first one's answer comes when the others have theirs.
+    with socket.create_connection(("127.0.0.1", port), 20) as waiting:
+        waiting.sendall(f"GET /{path[0]} HTTP/1.1\r\nHost: life\r\n\r\n".encode())
+        others = [ask(port, other) for other in path[1:]]
+        return [receive(waiting), *others]
+
+
+def flat(paths):
+    return [each for path in paths for each in (path if isinstance(path, tuple) else (path,))]
+
+
+def tracing(library, directory, collector, **variables):
+    return servers.Tracing(library, directory, "life", {
+        "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+        **variables})
+
+
+def spans_of(collector):
+    """url.path → the attributes of each of its spans."""
+    found = {}
+    for post in collector.posts:
+        for resource in post.request.resource_spans if post.stored else ():
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    attributes = {each.key: each.value for each in span.attributes}
+                    path = attributes["url.path"].string_value.lstrip("/")
+                    found.setdefault(path, []).append(attributes)
+    return found
