@@ -29,7 +29,6 @@ struct agent_exporter {
     void (*flush)(uint64_t bound_ns); /* the same without the stop */
     void (*child)(void);              /* in a forked child */
     void (*place)(struct region_place *place); /* where this process's region is to be */
-    int (*raise)(int fd); /* a descriptor of ours to where nobody trips over it */
 };
 
 struct agent {

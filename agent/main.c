@@ -19,7 +19,6 @@
 #include "agent/log.h"
 #include "agent/recovery.h"
 #include "agent/sha256.h"
-#include "exporter/descriptor.h"
 #include "exporter/door.h"
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
@@ -188,7 +187,6 @@ __attribute__((constructor)) static void load(void)
         .flush = exporter_flush,
         .child = exporter_child,
         .place = place_region,
-        .raise = descriptor_raise,
     };
     pthread_atfork(exchange_forking, connection_forked, agent_note_fork);
     if (strncmp(config_traces_endpoint(config), "https:", 6) == 0)

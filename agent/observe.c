@@ -14,6 +14,7 @@
 #include "agent/context.h"
 #include "agent/inheritance.h"
 #include "agent/life.h"
+#include "agent/own_fd.h"
 #include "agent/recovery.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
@@ -99,8 +100,8 @@ void observe_paired(int pair[2], int result)
     /* Whether one of them speaks HTTP matters only where there are requests; that most do not shows
      * with their first byte. */
     for (int i = 0; i < 2; i++)
-        if (agent_own_thread() && agent.exporter.raise)
-            pair[i] = agent.exporter.raise(pair[i]);
+        if (agent_own_thread())
+            pair[i] = own_fd_take(pair[i]).fd;
         else if (agent_is_prepared() && ours_to_change())
             connection_open(pair[i], CONNECTION_UNKNOWN, NULL, 0);
         else

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/own_fd.h"
 #include "agent/process.h"
 #include "agent/region.h"
 #include "agent/server_span.h"
@@ -36,7 +37,7 @@ static struct {
 
     /* The one that is being emptied. */
     struct region region;
-    int fd; /* with the lock */
+    struct own_fd lock;
     unsigned next_open;
     bool ended[REGION_OPEN];
 } heir;
@@ -98,7 +99,8 @@ static bool take(const struct region_name *name, const char *path, void *unused)
     (void)unused;
     if (!is_promising(name))
         return false;
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    heir.lock = own_fd_take(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+    int fd = heir.lock.fd;
     if (fd < 0)
         return false;
     /* The lock first: who had it before may have removed the file. */
@@ -106,12 +108,11 @@ static bool take(const struct region_name *name, const char *path, void *unused)
         region_map(&heir.region, fd, bytes)) {
         if (is_abandoned(name, heir.region.header)) {
             memcpy(heir.region.path, path, strlen(path) + 1);
-            heir.fd = fd;
             return true;
         }
         region_forget(&heir.region);
     }
-    close(fd);
+    own_fd_close(&heir.lock);
     return false;
 }
 
@@ -166,7 +167,7 @@ void recovery_end(struct recovery *recovery, bool all)
     if (all)
         region_unlink(&heir.region);
     region_forget(&heir.region);
-    close(heir.fd);
+    own_fd_close(&heir.lock);
     *recovery = (struct recovery){0};
 }
 

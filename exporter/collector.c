@@ -52,7 +52,7 @@ void collector_init(struct collector *collector, const struct config *config, co
         .pause = pause,
         .random = (uint32_t)clock_monotonic_ns() | 1,
     };
-    collector->http.fd = -1;
+    collector->http.socket = OWN_FD_NONE;
     if (!endpoint_parse(&collector->endpoint, url)) {
         snprintf(collector->endpoint.shown, sizeof collector->endpoint.shown, "%s",
                  "the configured endpoint");

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "agent/log.h"
-#include "exporter/descriptor.h"
 #include "exporter/failure.h"
 #include "exporter/json.h"
 
@@ -24,7 +23,7 @@ void file_init(struct file *file, const char *pattern)
 {
     struct arena arena = file->arena;
     size_t length = 0;
-    *file = (struct file){.fd = -1, .arena = arena};
+    *file = (struct file){.own = OWN_FD_NONE, .arena = arena};
     for (; *pattern && length + 12 < sizeof file->path; pattern++) {
         if (pattern[0] == '%' && pattern[1] == 'p') {
             length += (size_t)snprintf(file->path + length, 12, "%ld", (long)getpid());
@@ -34,19 +33,9 @@ void file_init(struct file *file, const char *pattern)
     }
 }
 
-static bool is_ours(const struct file *file)
-{
-    dev_t device;
-    ino_t inode;
-    return file->fd >= 0 && descriptor_identity(file->fd, &device, &inode) &&
-           device == file->device && inode == file->inode;
-}
-
 void file_close(struct file *file)
 {
-    if (is_ours(file))
-        close(file->fd);
-    file->fd = -1;
+    own_fd_close(&file->own);
 }
 
 static bool open_file(struct file *file)
@@ -56,8 +45,8 @@ static bool open_file(struct file *file)
              O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
     if (fd < 0)
         return false;
-    file->fd = descriptor_raise(fd);
-    return descriptor_identity(file->fd, &file->device, &file->inode);
+    file->own = own_fd_take(fd);
+    return file->own.fd >= 0;
 }
 
 /* Appends a line. Where the disk fills in the middle of it, the part is taken back if nobody can
@@ -137,16 +126,13 @@ static void say(struct file *file, bool written, int error)
 
 bool file_write(struct file *file, const struct otlp_body *body)
 {
-    if (!is_ours(file)) {
-        file->fd = -1;
-        if (!open_file(file)) {
-            say(file, false, errno);
-            return false;
-        }
+    if (!own_fd_valid(&file->own) && !open_file(file)) {
+        say(file, false, errno);
+        return false;
     }
     struct slice line = make_line(file, body);
     errno = ENOMEM;
-    bool written = line.at && append(file->fd, line.at, line.length);
+    bool written = line.at && append(file->own.fd, line.at, line.length);
     say(file, written, errno);
     if (!written)
         file_close(file);

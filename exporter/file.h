@@ -12,17 +12,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
-
+#include "agent/own_fd.h"
 #include "exporter/arena.h"
 #include "exporter/otlp.h"
 
 struct file {
     char path[1024];
-    int fd; /* -1: not open */
-    dev_t device;
-    ino_t inode;
-    bool failing; /* said so */
+    struct own_fd own; /* none: not open */
+    bool failing;      /* said so */
     uint64_t lost_since;
     struct arena arena;
 };

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "exporter/answer.h"
-#include "exporter/descriptor.h"
 #include "exporter/failure.h"
 #include "exporter/fields.h"
 #include "exporter/otlp.h"
@@ -20,37 +19,39 @@
 #define ANSWER_BYTES_MOST      ((size_t)4 << 20)
 #define ANSWER_BYTES_KEPT      ((size_t)65536)
 #define FAILURES_BEFORE_LOOKUP 3
+#define TAKEN_MOST             10 /* in one post, before it is given up */
+
+/* The application has closed our socket, or put something else in its place: no fault of the
+ * collector's, and worth another connection at once. */
+static bool is_taken(int error)
+{
+    return error == EBADF || error == ENOTSOCK;
+}
 
 /* Waits for the socket: the events that are there, or 0 when the post's time is over (errno
- * ETIMEDOUT). */
-static short wait_for(int fd, short events, const struct transport_post *post)
+ * ETIMEDOUT), or the application has taken the descriptor away (EBADF). */
+static short wait_for(const struct http *http, short events, const struct transport_post *post)
 {
     for (;;) {
+        if (!own_fd_valid(&http->socket)) {
+            errno = EBADF;
+            return 0;
+        }
         int left = transport_left_ms(post);
         if (left == 0) {
             errno = ETIMEDOUT;
             return 0;
         }
-        struct pollfd wait = {.fd = fd, .events = events};
-        if (poll(&wait, 1, left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS) > 0)
+        struct pollfd wait = {.fd = http->socket.fd, .events = events};
+        if (poll(&wait, 1, left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS) > 0 &&
+            own_fd_valid(&http->socket))
             return wait.revents;
     }
 }
 
-static bool is_ours(const struct http *http)
-{
-    dev_t device;
-    ino_t inode;
-    return http->fd >= 0 && descriptor_identity(http->fd, &device, &inode) &&
-           device == http->device && inode == http->inode;
-}
-
 static void http_close(struct transport *transport)
 {
-    struct http *http = (struct http *)transport;
-    if (is_ours(http))
-        close(http->fd);
-    http->fd = -1;
+    own_fd_close(&((struct http *)transport)->socket);
 }
 
 /* Whether the kept connection can carry a request: the collector may have closed it, or said
@@ -58,8 +59,8 @@ static void http_close(struct transport *transport)
 static bool is_usable(struct http *http)
 {
     char byte;
-    if (is_ours(http)) {
-        ssize_t peeked = recv(http->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (own_fd_valid(&http->socket)) {
+        ssize_t peeked = recv(http->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return true;
     }
@@ -67,14 +68,15 @@ static bool is_usable(struct http *http)
     return false;
 }
 
-/* Connects to one address; a non-blocking socket, or -1 with errno. */
-static int connect_one(const struct sockaddr_storage *address, socklen_t bytes,
-                       const struct transport_post *post)
+/* Connects a non-blocking socket to one address; false with errno. */
+static bool connect_one(struct http *http, const struct sockaddr_storage *address, socklen_t bytes,
+                        const struct transport_post *post)
 {
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return -1;
-    fd = descriptor_raise(fd);
+        return false;
+    http->socket = own_fd_take(fd);
+    fd = http->socket.fd;
     if (address->ss_family != AF_UNIX) {
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -82,16 +84,16 @@ static int connect_one(const struct sockaddr_storage *address, socklen_t bytes,
     int error = connect(fd, (const struct sockaddr *)address, bytes) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
         socklen_t length = sizeof error;
-        if (!wait_for(fd, POLLOUT, post))
-            error = ETIMEDOUT;
+        if (!wait_for(http, POLLOUT, post))
+            error = errno;
         else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
             error = errno;
     }
     if (error == 0)
-        return fd;
-    close(fd);
+        return true;
+    http_close(&http->transport);
     errno = error;
-    return -1;
+    return false;
 }
 
 /* A collector that moved: after a few failures its name is looked up again. Where that has
@@ -118,12 +120,11 @@ static bool connect_any(struct http *http, const struct transport_post *post)
         struct transport_post share = *post;
         uint64_t left_ns = (uint64_t)transport_left_ms(post) * 1000000u;
         share.deadline_ns = clock_monotonic_ns() + left_ns / (unsigned)(count - i);
-        http->fd =
-            connect_one(&http->addresses.list[i].address, http->addresses.list[i].bytes, &share);
-        if (http->fd < 0)
+        if (!connect_one(http, &http->addresses.list[i].address, http->addresses.list[i].bytes,
+                         &share))
             continue;
         http->connect_failures = 0;
-        return descriptor_identity(http->fd, &http->device, &http->inode);
+        return true;
     }
     http->connect_failures++;
     return false;
@@ -150,7 +151,7 @@ static bool is_answered(struct http *http)
     if (!arena_map(&http->buffer, ANSWER_BYTES_MOST))
         return false;
     char *bytes = (char *)http->buffer.base;
-    ssize_t peeked = recv(http->fd, bytes, ANSWER_BYTES_MOST, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t peeked = recv(http->socket.fd, bytes, ANSWER_BYTES_MOST, MSG_PEEK | MSG_DONTWAIT);
     return peeked <= 0 || answer_parse(bytes, (size_t)peeked, false, &parsed) == ANSWER_BAD ||
            parsed.status != 0;
 }
@@ -159,12 +160,12 @@ static bool is_answered(struct http *http)
  * say) may never take the rest: then false, and errno is EPIPE. */
 static bool wait_to_send(struct http *http, const struct transport_post *post)
 {
-    short ready = wait_for(http->fd, POLLOUT | POLLIN, post);
+    short ready = wait_for(http, POLLOUT | POLLIN, post);
     if (ready == POLLIN && is_answered(http)) {
         errno = EPIPE;
         return false;
     }
-    return ready && (ready != POLLIN || wait_for(http->fd, POLLOUT, post));
+    return ready && (ready != POLLIN || wait_for(http, POLLOUT, post));
 }
 
 static bool send_all(struct http *http, const struct transport_post *post)
@@ -180,7 +181,7 @@ static bool send_all(struct http *http, const struct transport_post *post)
 
     advance(&message, 0);
     while (message.msg_iovlen) {
-        ssize_t sent = sendmsg(http->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = sendmsg(http->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0)
             advance(&message, (size_t)sent);
         else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -216,13 +217,13 @@ static ssize_t receive_more(struct http *http, const struct transport_post *post
             errno = ETIMEDOUT;
             return -1;
         }
-        ssize_t got = recv(http->fd, http->buffer.base + http->buffer.used,
+        ssize_t got = recv(http->socket.fd, http->buffer.base + http->buffer.used,
                            ANSWER_BYTES_MOST - http->buffer.used, MSG_DONTWAIT);
         if (got >= 0)
             http->buffer.used += (size_t)got;
         if (got >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
             return got;
-        if (errno != EINTR && !wait_for(http->fd, POLLIN, post))
+        if (errno != EINTR && !wait_for(http, POLLIN, post))
             return -1;
     }
 }
@@ -235,6 +236,7 @@ static enum transport_outcome receive_parsed(struct http *http, const struct tra
     char *bytes = (char *)http->buffer.base;
     for (;;) {
         ssize_t got = receive_more(http, post);
+        http->receive_error = got < 0 ? errno : 0;
         if (got < 0 && errno == ETIMEDOUT)
             return fail(answer, TRANSPORT_FAILED, "no answer in time", "");
         if (got < 0)
@@ -284,9 +286,12 @@ static enum transport_outcome http_post(struct transport *transport,
 {
     struct http *http = (struct http *)transport;
     *answer = (struct transport_answer){0};
-    for (;;) {
+    for (int taken = 0; taken < TAKEN_MOST;) {
         bool kept = is_usable(http);
-        if (!kept && !connect_any(http, post))
+        bool connected = kept || connect_any(http, post);
+        if (!connected && is_taken(errno) && ++taken)
+            continue;
+        if (!connected)
             return fail(answer, TRANSPORT_FAILED,
                         http->addresses.count ? "" : "host name not found: ",
                         http->addresses.count ? failure_text(errno) : http->endpoint->host);
@@ -297,6 +302,10 @@ static enum transport_outcome http_post(struct transport *transport,
             http_close(transport);
             return fail(answer, TRANSPORT_FAILED, "request not taken in time", "");
         }
+        if (!sent && is_taken(error) && ++taken) {
+            http_close(transport);
+            continue;
+        }
         /* A server may refuse a body before it has read it all: its answer still counts. */
         enum transport_outcome outcome = receive(http, post, answer);
         bool received = http->buffer.used > 0;
@@ -304,12 +313,15 @@ static enum transport_outcome http_post(struct transport *transport,
             http_close(transport);
         if (outcome == TRANSPORT_ANSWERED)
             return outcome;
+        if (is_taken(http->receive_error) && ++taken)
+            continue;
         if (!sent && !received)
             fail(answer, outcome, "connection lost: ", failure_text(error));
         /* A kept connection that the server was about to close: a new one tells. */
         if (!kept || received || transport_left_ms(post) == 0)
             return outcome;
     }
+    return fail(answer, TRANSPORT_FAILED, "the program keeps closing the connection", "");
 }
 
 static bool add_field(void *context, const char *name, const char *value)
@@ -351,7 +363,7 @@ void http_init(struct http *http, const struct config *config, const struct endp
                           .config = config,
                           .endpoint = endpoint,
                           .buffer = buffer,
-                          .fd = -1};
+                          .socket = OWN_FD_NONE};
     if (endpoint->port && endpoint->port != 80)
         snprintf(port, sizeof port, ":%u", (unsigned)endpoint->port);
     int length = snprintf(http->head, sizeof http->head,

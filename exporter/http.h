@@ -11,8 +11,7 @@
 #ifndef EXPORTER_HTTP_H
 #define EXPORTER_HTTP_H
 
-#include <sys/types.h>
-
+#include "agent/own_fd.h"
 #include "config/config.h"
 #include "exporter/address.h"
 #include "exporter/arena.h"
@@ -25,9 +24,8 @@ struct http {
     const struct endpoint *endpoint;
     struct addresses addresses;
     unsigned connect_failures; /* in a row */
-    int fd;                    /* -1: no connection */
-    dev_t device;              /* with `inode`, the socket's identity */
-    ino_t inode;
+    struct own_fd socket;      /* none: no connection */
+    int receive_error;         /* errno of what ended the last receive, or 0 */
     struct arena buffer; /* the answer */
     size_t head_bytes;
     char head[6144]; /* request line and fields that are the same each time */

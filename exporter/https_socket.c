@@ -3,26 +3,14 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "exporter/descriptor.h"
-
-static bool is_ours(const struct https_sockets *sockets, int i)
-{
-    dev_t device;
-    ino_t inode;
-    return descriptor_identity(sockets->list[i].fd, &device, &inode) &&
-           device == sockets->list[i].device && inode == sockets->list[i].inode;
-}
-
-static bool remember(struct https_sockets *sockets, int fd)
+static bool remember(struct https_sockets *sockets, struct own_fd own)
 {
     for (int i = 0; i < HTTPS_SOCKETS; i++) {
         if (sockets->list[i].open)
             continue;
-        sockets->list[i].open =
-            descriptor_identity(fd, &sockets->list[i].device, &sockets->list[i].inode);
-        sockets->list[i].fd = fd;
+        sockets->list[i].open = own.fd >= 0;
+        sockets->list[i].own = own;
         return sockets->list[i].open;
     }
     errno = EMFILE;
@@ -35,10 +23,10 @@ int https_socket_open(void *sockets, int purpose, struct curl_place *place)
     int fd = socket(place->family, place->type | SOCK_CLOEXEC, place->protocol);
     if (fd < 0)
         return CURL_SOCKET_NONE;
-    fd = descriptor_raise(fd);
-    if (remember(sockets, fd))
-        return fd;
-    close(fd);
+    struct own_fd own = own_fd_take(fd);
+    if (remember(sockets, own))
+        return own.fd;
+    own_fd_close(&own);
     return CURL_SOCKET_NONE;
 }
 
@@ -46,10 +34,9 @@ int https_socket_close(void *context, int fd)
 {
     struct https_sockets *sockets = context;
     for (int i = 0; i < HTTPS_SOCKETS; i++) {
-        if (!sockets->list[i].open || sockets->list[i].fd != fd)
+        if (!sockets->list[i].open || sockets->list[i].own.fd != fd)
             continue;
-        if (is_ours(sockets, i))
-            close(fd);
+        own_fd_close(&sockets->list[i].own);
         sockets->list[i].open = false;
     }
     return 0;
@@ -58,7 +45,7 @@ int https_socket_close(void *context, int fd)
 bool https_sockets_ours(const struct https_sockets *sockets)
 {
     for (int i = 0; i < HTTPS_SOCKETS; i++)
-        if (sockets->list[i].open && !is_ours(sockets, i))
+        if (sockets->list[i].open && !own_fd_valid(&sockets->list[i].own))
             return false;
     return true;
 }
@@ -67,5 +54,5 @@ void https_sockets_drop(struct https_sockets *sockets)
 {
     for (int i = 0; i < HTTPS_SOCKETS; i++)
         if (sockets->list[i].open)
-            https_socket_close(sockets, sockets->list[i].fd);
+            https_socket_close(sockets, sockets->list[i].own.fd);
 }

@@ -7,8 +7,8 @@
 #define EXPORTER_HTTPS_SOCKET_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
+#include "agent/own_fd.h"
 #include "exporter/curl_library.h"
 
 #define HTTPS_SOCKETS 8 /* an attempt at each family at once, a kept one, proxies */
@@ -16,9 +16,7 @@
 struct https_sockets {
     struct {
         bool open;
-        int fd;
-        dev_t device;
-        ino_t inode;
+        struct own_fd own;
     } list[HTTPS_SOCKETS];
 };
 

@@ -400,7 +400,7 @@ static void a_socket_that_was_taken_away_is_left_alone(void **state)
     start(steps, 1);
     assert_true(export_batch().accepted);
     assert_int_equal(pipe(pipes), 0);
-    int number = collector.http.fd;
+    int number = collector.http.socket.fd;
     assert_int_equal(dup2(pipes[1], number), number); /* the application's file now */
     assert_true(export_batch().accepted);
     assert_int_equal(server.requests, 2);

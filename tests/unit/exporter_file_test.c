@@ -123,7 +123,7 @@ static void a_descriptor_that_was_taken_away_is_left_alone(void **state)
     make_body(sample_server_span(memory, sizeof memory));
     assert_true(file_write(&file, &body));
     assert_int_equal(pipe(pipes), 0);
-    int number = file.fd;
+    int number = file.own.fd;
     assert_int_equal(dup2(pipes[1], number), number);
     assert_true(file_write(&file, &body));
     assert_int_equal(fcntl(pipes[0], F_SETFL, O_NONBLOCK), 0);
