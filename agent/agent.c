@@ -208,6 +208,14 @@ static void at_exit(void)
     agent_leave(true);
 }
 
+void agent_restrict(bool strictly)
+{
+    if (agent.exporter.start && agent_make_region())
+        agent.exporter.start();
+    if (strictly)
+        tl_own_thread = true;
+}
+
 void agent_hand_over(const struct span_record *record)
 {
     if (!agent.config.exporters)
@@ -220,8 +228,8 @@ void agent_hand_over(const struct span_record *record)
     }
     if (agent.exporter.start)
         agent.exporter.start();
-    /* As late as the first span: handlers run last registered first, and this one must run
-     * before those of the libraries that the program has been using. */
+    /* As late as the first span: handlers run last registered first, and this one must run before
+     * those of the libraries that the program has been using. */
     if (!atomic_load_explicit(&exit_registered, memory_order_relaxed) &&
         !atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
         atexit(at_exit);

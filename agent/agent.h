@@ -79,6 +79,11 @@ bool agent_is_prepared(void);
  * exporter starts with the first. */
 void agent_hand_over(const struct span_record *record);
 
+/* A filter of system calls is about to be installed: the exporter starts before. With `strictly`
+ * the calling thread is not observed any more: the kernel will kill it for any call but read() and
+ * write(), and for a look at the clock, whose counter it may not read. */
+void agent_restrict(bool strictly);
+
 /* Sends what is pending, for at most AGENT_LEAVING_NS; with `for_good` the exporter ends. Only in
  * the process that the agent belongs to: a child of vfork() has our memory but not our threads. */
 #define AGENT_LEAVING_NS 1000000000u

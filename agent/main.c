@@ -17,6 +17,7 @@
 #include "agent/exchange.h"
 #include "agent/inheritance.h"
 #include "agent/log.h"
+#include "agent/process.h"
 #include "agent/recovery.h"
 #include "agent/sha256.h"
 #include "exporter/door.h"
@@ -121,6 +122,11 @@ static void region_is_alive(uint64_t now_ns, int64_t unix_offset_ns)
     region_alive(&agent.region, now_ns, unix_offset_ns);
 }
 
+static void region_is_left(void)
+{
+    region_leave(&agent.region);
+}
+
 static bool region_outlives(void)
 {
     return agent.region.path[0] != '\0';
@@ -151,6 +157,8 @@ static void init_exporter(void)
         .thread_begin = agent_mark_own_thread,
         .alive = region_is_alive,
         .outlives = region_outlives,
+        .deserted = process_deserted,
+        .left = region_is_left,
     });
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
 }

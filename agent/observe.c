@@ -2,6 +2,7 @@
 #include "agent/observe.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -505,11 +506,10 @@ void observe_child_information(int result, const siginfo_t *information)
         note_signal(information->si_pid, information->si_status);
 }
 
-void observe_restricting(int prctl_option)
+void observe_restricting(int prctl_option, unsigned long mode)
 {
     int saved = errno;
-    if (prctl_option == PR_SET_SECCOMP && agent_is_prepared() && ours_to_change() &&
-        agent.exporter.start && agent_make_region())
-        agent.exporter.start();
+    if (prctl_option == PR_SET_SECCOMP && agent_is_prepared() && ours_to_change())
+        agent_restrict(mode == SECCOMP_MODE_STRICT);
     errno = saved;
 }

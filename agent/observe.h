@@ -119,6 +119,6 @@ void observe_child(pid_t ended, const int *status);
 void observe_child_information(int result, const siginfo_t *information);
 
 /* Before prctl(): some of them forbid what the exporter's thread needs to start. */
-void observe_restricting(int prctl_option);
+void observe_restricting(int prctl_option, unsigned long mode);
 
 #endif

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define STAT_BYTES    1024
 #define STATE_FIELD   3
 #define THREADS_FIELD 20
 #define START_FIELD   22
+#define STATUS_FIELD  52
 
 uint64_t process_namespace(void)
 {
@@ -21,13 +23,13 @@ uint64_t process_namespace(void)
     return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
-/* Field `number`, 3 or higher, of /proc/PID/stat. The second is the program's name in parentheses,
+/* Field `number`, 3 or higher, of /proc/PID/stat; 0 is this process. The second is the program's name in parentheses,
  * which may hold anything: counting begins behind the last one. */
 static const char *stat_field(uint32_t pid, char text[STAT_BYTES], int number)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/%u/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(pid ? path : "/proc/self/stat", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
     ssize_t length = pread(fd, text, STAT_BYTES - 1, 0);
@@ -48,16 +50,30 @@ uint64_t process_started_ticks(uint32_t pid)
     return field ? strtoull(field, NULL, 10) : 0;
 }
 
-/* Ended, but its parent has not asked yet. A process whose first thread has ended looks the same,
- * but has others. */
-static bool is_zombie(uint32_t pid)
+/* How many threads it has, if the first one has ended, which counts until all have; else 0. */
+static unsigned long threads_without_first(uint32_t pid)
 {
     char text[STAT_BYTES];
     const char *state = stat_field(pid, text, STATE_FIELD);
     if (!state || (*state != 'Z' && *state != 'X'))
-        return false;
+        return 0;
     const char *threads = stat_field(pid, text, THREADS_FIELD);
-    return threads && strtoul(threads, NULL, 10) <= 1;
+    return threads ? strtoul(threads, NULL, 10) : 0;
+}
+
+/* Ended, but its parent has not asked yet. */
+static bool is_zombie(uint32_t pid)
+{
+    return threads_without_first(pid) == 1;
+}
+
+int process_deserted(void)
+{
+    char text[STAT_BYTES];
+    if (threads_without_first(0) != 2)
+        return -1;
+    const char *status = stat_field(0, text, STATUS_FIELD);
+    return status ? WEXITSTATUS((int)strtoul(status, NULL, 10)) : 0;
 }
 
 enum process_state process_state(uint32_t pid, uint64_t started_ticks)

@@ -33,6 +33,7 @@
 #define DOUBTFUL_NS       100000000 /* for the end, where the collector is known not to answer */
 #define DOUBT_LASTS_NS    30000000000u
 #define INHERIT_NS        5000000000u /* between two looks for what killed processes left behind */
+#define LOOK_NS           1000000000u /* between two looks whether the program's threads have ended */
 #define HEIRLOOMS         64          /* taken over in one look */
 
 _Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes what the ring has");
@@ -64,6 +65,9 @@ static struct {
 
     /* The thread's own. */
     uint64_t abandoned; /* of the ring, counted so far */
+    uint64_t look_ns;   /* when to look again whether the program's threads have ended */
+    bool deserted;      /* they have */
+    int status;         /* of the first of them */
     struct arena record;
     struct otlp otlp;
     struct collector collector;
@@ -344,6 +348,32 @@ static bool take_memory(void)
            otlp_init(&exporter.otlp, exporter.environment.config);
 }
 
+/* The program's last thread has ended by itself: pthread_exit() in main, or the bare system call.
+ * Without us its process would have ended there and then. */
+static void look_for_threads(void)
+{
+    uint64_t now = clock_monotonic_ns();
+    if (!exporter.environment.deserted || now < exporter.look_ns)
+        return;
+    exporter.look_ns = now + LOOK_NS;
+    exporter.status = exporter.environment.deserted();
+    exporter.deserted = exporter.status >= 0;
+    if (exporter.deserted)
+        atomic_store_explicit(&exporter.stop_ns, now + LOOK_NS, memory_order_relaxed);
+}
+
+/* Until there is some, or the time is over; looks around meanwhile. */
+static void wait_for_work(uint64_t wait_ns)
+{
+    uint64_t deadline = clock_monotonic_ns() + wait_ns;
+    while (atomic_load_explicit(&exporter.woken, memory_order_acquire) == 0 &&
+           clock_monotonic_ns() < deadline && !stop_deadline()) {
+        uint64_t look = clock_monotonic_ns() + LOOK_NS;
+        futex_wait_until(&exporter.woken, look < deadline ? look : deadline);
+        look_for_threads();
+    }
+}
+
 static void run_until_stopped(void)
 {
     uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
@@ -357,7 +387,7 @@ static void run_until_stopped(void)
         uint64_t wait_ns = delay_ns;
         if (ring_pending(ring()) && wait_ns > BUSY_WAIT_NS)
             wait_ns = BUSY_WAIT_NS; /* left behind by the last round: somebody is writing it */
-        futex_wait_until(&exporter.woken, clock_monotonic_ns() + wait_ns);
+        wait_for_work(wait_ns);
         atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
         bool asked = atomic_exchange_explicit(&exporter.unflushed, 0, memory_order_acq_rel);
         drain();
@@ -369,87 +399,6 @@ static void run_until_stopped(void)
     drain();
     if (!inherit_ns && ring_pending(ring()) == 0)
         inherit();
-}
-
-/* The process ends without us: a thread that ended now would run destructors of libraries that are
- * gone. */
-static void stay_for_ever(void)
-{
-    for (;;)
-        poll(NULL, 0, -1);
-}
-
-static void *run(void *unused)
-{
-    (void)unused;
-    prctl(PR_SET_NAME, "otelagent", 0, 0, 0);
-    if (exporter.environment.thread_begin)
-        exporter.environment.thread_begin();
-    await_lookup();
-    if (take_memory())
-        run_until_stopped();
-    else
-        log_write(LOG_WARN, "no memory for exporting; spans are dropped");
-    discard();
-
-    if (has(EXPORTER_OTLP))
-        collector_close(&exporter.collector);
-    if (has(EXPORTER_FILE))
-        file_close(&exporter.file);
-    if (has(EXPORTER_CONSOLE))
-        console_flush(&exporter.console, UINT64_MAX);
-    uint32_t not_yet = END_NOT;
-    if (!atomic_compare_exchange_strong(&exporter.finished, &not_yet, END_FINISHED))
-        stay_for_ever();
-    futex_wake(&exporter.finished);
-    return NULL;
-}
-
-static bool start_thread(void)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    if (pthread_attr_init(&attributes) != 0)
-        return false;
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-
-    /* Inherited by the thread: a handler of the application must not run on our stack. */
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&exporter.thread, &attributes, run, NULL);
-    if (error == EINVAL) /* the program's thread-locals leave no room in a stack this small */
-        error = pthread_create(&exporter.thread, NULL, run, NULL);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (error)
-        log_write(LOG_WARN, "can't start the exporter's thread (error %d); spans are dropped",
-                  error);
-    return error == 0;
-}
-
-bool exporter_start(void)
-{
-    int phase = atomic_load_explicit(&exporter.phase, memory_order_relaxed);
-    if (phase != PHASE_IDLE)
-        return phase != PHASE_ENDED;
-    if (!exporter.environment.config || exporter.environment.config->exporters == 0 ||
-        !atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING))
-        return phase == PHASE_STARTING || phase == PHASE_RUNNING;
-    int saved = errno;
-    open_once();
-    bool started = start_thread();
-    atomic_store_explicit(&exporter.phase, started ? PHASE_RUNNING : PHASE_ENDED,
-                          memory_order_release);
-    errno = saved;
-    return started;
-}
-
-void exporter_wake(void)
-{
-    int saved = errno;
-    if (atomic_exchange_explicit(&exporter.woken, 1, memory_order_acq_rel) == 0)
-        futex_wake(&exporter.woken);
-    errno = saved;
 }
 
 static unsigned long long count(_Atomic uint64_t *counter)
@@ -478,6 +427,102 @@ static void say_counters(void)
             count(&counters.dropped_exchanges), count(&counters.connections_opaque),
             count(&counters.heads_too_long), count(&counters.spans_incomplete),
             count(&counters.injections_left_out));
+}
+
+/* The process ends without us: a thread that ended now would run destructors of libraries that are
+ * gone. */
+static void stay_for_ever(void)
+{
+    for (;;)
+        poll(NULL, 0, -1);
+}
+
+/* Nobody stops a thread that is left alone. Of a process whose threads end one by one the last one
+ * gives the status (since Linux 5.17); after pthread_exit() that is 0, and libc's affair, which calls
+ * exit(). */
+static void end_process(void)
+{
+    say_counters();
+    if (exporter.environment.left)
+        exporter.environment.left();
+    if (exporter.status)
+        syscall(SYS_exit, exporter.status);
+}
+
+static void *run(void *unused)
+{
+    (void)unused;
+    prctl(PR_SET_NAME, "otelagent", 0, 0, 0);
+    if (exporter.environment.thread_begin)
+        exporter.environment.thread_begin();
+    await_lookup();
+    if (take_memory())
+        run_until_stopped();
+    else
+        log_write(LOG_WARN, "no memory for exporting; spans are dropped");
+    discard();
+
+    if (has(EXPORTER_OTLP))
+        collector_close(&exporter.collector);
+    if (has(EXPORTER_FILE))
+        file_close(&exporter.file);
+    if (has(EXPORTER_CONSOLE))
+        console_flush(&exporter.console, UINT64_MAX);
+    if (exporter.deserted)
+        end_process();
+    uint32_t not_yet = END_NOT;
+    if (!atomic_compare_exchange_strong(&exporter.finished, &not_yet, END_FINISHED))
+        stay_for_ever();
+    futex_wake(&exporter.finished);
+    return NULL;
+}
+
+static bool start_thread(void)
+{
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+
+    int error = pthread_create(&exporter.thread, &attributes, run, NULL);
+    if (error == EINVAL) /* the program's thread-locals leave no room in a stack this small */
+        error = pthread_create(&exporter.thread, NULL, run, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error)
+        log_write(LOG_WARN, "can't start the exporter's thread (error %d); spans are dropped",
+                  error);
+    return error == 0;
+}
+
+bool exporter_start(void)
+{
+    int phase = atomic_load_explicit(&exporter.phase, memory_order_relaxed);
+    if (phase != PHASE_IDLE)
+        return phase != PHASE_ENDED;
+    if (!exporter.environment.config || exporter.environment.config->exporters == 0)
+        return false;
+    /* The mask is inherited by the thread: a handler of the application must not run on our stack.
+     * Nor may one run while the phase is STARTING: if it called exit(), that would wait for us. */
+    int saved = errno;
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    if (atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING)) {
+        open_once();
+        phase = start_thread() ? PHASE_RUNNING : PHASE_ENDED;
+        atomic_store_explicit(&exporter.phase, phase, memory_order_release);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return phase != PHASE_ENDED;
+}
+
+void exporter_wake(void)
+{
+    int saved = errno;
+    if (atomic_exchange_explicit(&exporter.woken, 1, memory_order_acq_rel) == 0)
+        futex_wake(&exporter.woken);
+    errno = saved;
 }
 
 /* What a thread that has to be left behind still holds, or has not read, is lost, or left. */

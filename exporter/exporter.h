@@ -31,6 +31,10 @@ struct exporter_environment {
      * not lost, because another process will send it. */
     void (*alive)(uint64_t now_ns, int64_t unix_offset_ns);
     bool (*outlives)(void);
+    /* Where all threads of the program have ended, but not by an exit of the process: the status of
+     * its first one; else -1. Then our thread calls left() and ends, and with it the process. */
+    int (*deserted)(void);
+    void (*left)(void);
     const struct loader *loader; /* for an https:// endpoint */
     void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
 };

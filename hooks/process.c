@@ -75,6 +75,6 @@ EXPORT int prctl(int option, ...)
     unsigned long fourth = va_arg(list, unsigned long);
     unsigned long fifth = va_arg(list, unsigned long);
     va_end(list);
-    observe_restricting(option);
+    observe_restricting(option, second);
     return real.prctl(option, second, third, fourth, fifth);
 }
