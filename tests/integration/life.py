@@ -3,13 +3,11 @@
 each request."""
 
 import dataclasses
+import os
 import socket
 import subprocess
 
 import servers
-import sink
-
-END = "end"  # the request after which the program ends
 
 
 def compile_program(output):
@@ -27,10 +25,14 @@ class Seen:
     output: str
 
 
+def request(path):
+    return f"GET /{path} HTTP/1.1\r\nHost: life\r\n\r\n".encode()
+
+
 def ask(port, path, patience=20):
     """All bytes that come until the connection ends."""
     with socket.create_connection(("127.0.0.1", port), patience) as connection:
-        connection.sendall(f"GET /{path} HTTP/1.1\r\nHost: life\r\n\r\n".encode())
+        connection.sendall(request(path))
         return receive(connection)
 
 
@@ -45,9 +47,8 @@ def receive(connection):
 
 
 def run(command, paths, directory, tracing=None, wrap=(), environment=None):
-    """The program from its first line to its end, asked for each path in turn. What is a number
-    instead of a path lets the answer of the request before wait until so many more are answered."""
-    inherited = {name: value for name, value in servers.os.environ.items()
+    """The program from its first line to its end, asked for each path in turn."""
+    inherited = {name: value for name, value in os.environ.items()
                  if not name.startswith(("OTEL_", "LD_PRELOAD"))}
     process = subprocess.Popen(
         [str(part) for part in (*wrap, *command)], stdin=subprocess.DEVNULL,
@@ -55,23 +56,51 @@ def run(command, paths, directory, tracing=None, wrap=(), environment=None):
         env={**inherited, **(tracing.environment() if tracing else {}), **(environment or {})})
     with process:
         port = int(process.stdout.readline())
-        answers = [converse(port, path) for path in paths]
+        answers = [converse(port, path, tracing) for path in paths]
         output = process.stdout.read()
         return Seen(answers, process.wait(20), output)
 
 
-def converse(port, path):
-    if not isinstance(path, tuple):
-        return ask(port, path)[:200]
-    # The first one's answer comes when the others have theirs.
-    with socket.create_connection(("127.0.0.1", port), 20) as waiting:
-        waiting.sendall(f"GET /{path[0]} HTTP/1.1\r\nHost: life\r\n\r\n".encode())
-        others = [ask(port, other) for other in path[1:]]
-        return [receive(waiting), *others]
+@dataclasses.dataclass
+class Keep:
+    """Requests on one connection; the agent does not see the latter ones."""
+
+    paths: list
+    unseen: list
 
 
-def flat(paths):
-    return [each for path in paths for each in (path if isinstance(path, tuple) else (path,))]
+@dataclasses.dataclass
+class Do:
+    """Something in between, where the program is traced."""
+
+    what: callable
+
+
+def converse(port, step, traced):
+    if isinstance(step, Do):
+        return step.what() if traced else None
+    if isinstance(step, str):
+        return ask(port, step)[:200]
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        if isinstance(step, tuple):  # the first one's answer comes when the others have theirs
+            connection.sendall(request(step[0]))
+            others = [ask(port, other) for other in step[1:]]
+            return [receive(connection), *others]
+        answers = []
+        for path in step.paths + step.unseen:
+            connection.sendall(request(path))
+            answers.append(connection.recv(1000))
+        return answers
+
+
+def names(step):
+    if isinstance(step, Do):
+        return []
+    return step.paths if isinstance(step, Keep) else [step] if isinstance(step, str) else step
+
+
+def flat(steps):
+    return [path for step in steps for path in names(step)]
 
 
 def tracing(library, directory, collector, **variables):

@@ -2,7 +2,7 @@
 """What becomes of processes and threads."""
 
 import collections
-import os
+import time
 
 import pytest
 
@@ -88,15 +88,31 @@ def test_threads_end_or_jump_away_in_the_middle(directory, library, program, col
     check(program, library, directory, collector, ["one", how, "two", "end"])
 
 
+@pytest.mark.parametrize("how, status, output", [("all-threads-end", 0, "last\n"),
+                                                 ("bare-exit", 9, "")])
+def test_a_process_ends_when_its_threads_have_ended(directory, library, program, collector, how,
+                                                    status, output):
+    """The agent's own thread must not keep it alive."""
+    seen = check(program, library, directory, collector, ["one", how])
+    assert (seen.status, seen.output) == (status, output)
+
+
 @pytest.mark.parametrize("how", ["storm", "storm-own-stack"])
 def test_a_storm_of_signals(directory, library, program, collector, how):
     check(program, library, directory, collector,
           [how, *(f"in-storm/{i}" for i in range(100)), "calm", "end"])
 
 
+def idle(collector):
+    """What is taken in the middle of a post would be sent again."""
+    collector.wait_for_spans(1)
+    time.sleep(0.2)
+
+
 @pytest.mark.parametrize("how", ["closefrom", "close_range", "close", "dup2"])
 def test_a_program_takes_all_descriptors(directory, library, program, collector, how):
-    check(program, library, directory, collector, ["one", how, "two", "three", "end"],
+    exported = life.Do(lambda: idle(collector))
+    check(program, library, directory, collector, ["one", exported, how, "two", "three", "end"],
           OTEL_BSP_SCHEDULE_DELAY="10")
     assert (directory / "own-file").read_text() == "own\n"
 
@@ -107,5 +123,9 @@ def test_a_process_ends_with_a_request_in_flight(directory, library, program, co
     check(program, library, directory, collector, ["one", "two", how])
 
 
-def test_strict(directory, library, program, collector):
-    check(program, library, directory, collector, ["one", "strict"])
+def test_under_strict_seccomp_nothing_but_read_and_write_is_called(directory, library, program,
+                                                                  collector):
+    """Not even the clock is read. So the request that brought it is the last one to be seen."""
+    seen = check(program, library, directory, collector,
+                 ["one", life.Keep(["strict"], [f"strict/{i}" for i in range(100)])])
+    assert seen.status == 9

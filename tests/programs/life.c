@@ -291,6 +291,34 @@ static void *serve_on(void *unused)
     return NULL;
 }
 
+/* The last thread to end, each by itself: the end of the process. */
+static void *end_last(void *unused)
+{
+    (void)unused;
+    usleep(100000);
+    printf("last\n");
+    pthread_exit(NULL);
+}
+
+static void end_all_threads(int client, const char *name)
+{
+    (void)name;
+    setvbuf(stdout, NULL, _IOFBF, 4096); /* written by exit() only */
+    answer(client);
+    close(client);
+    start_thread(end_last, 0, 0);
+    pthread_exit(NULL);
+}
+
+/* Not a process's end, but that of a thread; here it is the only one. */
+static void end_by_bare_call(int client, const char *name)
+{
+    (void)name;
+    answer(client);
+    close(client);
+    syscall(SYS_exit, 9);
+}
+
 static void end_first_thread(int client, const char *name)
 {
     (void)name;
@@ -470,10 +498,10 @@ static void confine_strictly(int client, const char *name)
     char bytes[1000];
     static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstrict";
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0);
-    do {
-        if (write(client, ok, sizeof ok - 1) != sizeof ok - 1)
-            break;
-    } while (read(client, bytes, sizeof bytes) > 0);
+    if (write(client, ok, sizeof ok - 1) == sizeof ok - 1)
+        while (read(client, bytes, sizeof bytes) > 0)
+            if (write(client, ok, sizeof ok - 1) != sizeof ok - 1)
+                break;
     syscall(SYS_exit, 9);
 }
 
@@ -505,6 +533,8 @@ static const struct row {
     {"small-stack", on_small_stacks},
     {"cancel", cancel},
     {"first-thread-ends", end_first_thread},
+    {"all-threads-end", end_all_threads},
+    {"bare-exit", end_by_bare_call},
     {"jump-receiving", jump_out_of_receiving},
     {"jump-sending", jump_out_of_sending},
     {"storm", begin_storm},
