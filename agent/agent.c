@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/connection.h"
@@ -18,7 +19,9 @@
 #include "agent/random.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
-#define EXCHANGES 4096
+#define EXCHANGES       4096
+#define EXCHANGES_LEAST 16
+#define ADDRESS_SHARE   16 /* of limited address space: one in so many bytes */
 
 /* For a thread that finds another one making the region: more than that takes. */
 #define YIELDS 10000
@@ -131,16 +134,29 @@ static bool make_route_set(void)
     return true;
 }
 
+/* Where address space is limited (RLIMIT_AS), the application needs it more than we do. */
+static uint32_t affordable_exchanges(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return EXCHANGES;
+    uint64_t share = limit.rlim_cur / ADDRESS_SHARE / EXCHANGE_BYTES;
+    if (share > EXCHANGES)
+        return EXCHANGES;
+    return share < EXCHANGES_LEAST ? EXCHANGES_LEAST : (uint32_t)share;
+}
+
 static bool make_exchanges(void)
 {
-    size_t bytes = (size_t)EXCHANGES * EXCHANGE_BYTES;
+    uint32_t count = affordable_exchanges();
+    size_t bytes = (size_t)count * EXCHANGE_BYTES;
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return false;
     /* Huge pages would make 2 MB resident at the first touch. */
     (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
-    exchange_init(memory, EXCHANGES);
+    exchange_init(memory, count);
     return true;
 }
 
@@ -184,7 +200,7 @@ bool agent_prepare(void)
     compile_settings();
     bool done = make_route_set() && make_exchanges();
     if (!done)
-        log_write(LOG_ERROR, "no memory for spans of %d requests: tracing is off here", EXCHANGES);
+        log_write(LOG_ERROR, "no memory for spans: tracing is off here");
     else if (agent.exporter.init)
         agent.exporter.init();
     atomic_store_explicit(&prepared, done ? PREPARED_DONE : PREPARED_FAILED, memory_order_release);
