@@ -12,7 +12,9 @@
  * madvise, getpid, prctl (its name), prlimit64; for what killed processes left getdents64,
  * newfstatat, pread64, kill, geteuid, unlink; of the C library's for any thread rseq,
  * set_robust_list, rt_sigprocmask and exit; and what getaddrinfo() needs, where a host name was not
- * looked up before it started, or its addresses have stopped answering. */
+ * looked up before it started, or its addresses have stopped answering. The program's own threads
+ * make these on our behalf when it is loaded, before the first span and at exit: readlink, statfs,
+ * pwrite64, getrandom, gettid, clone3 (before glibc 2.34 clone), mprotect and sched_yield. */
 #ifndef EXPORTER_EXPORTER_H
 #define EXPORTER_EXPORTER_H
 

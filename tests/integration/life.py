@@ -2,6 +2,7 @@
 """tests/programs/life.c, once without the agent and once with it: the same to see, and a span of
 each request."""
 
+import collections
 import dataclasses
 import os
 import socket
@@ -10,9 +11,9 @@ import subprocess
 import servers
 
 
-def compile_program(output):
+def compile_program(output, *options, source="life.c"):
     subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2",
-                    "-pthread", "-o", output, servers.PROGRAMS / "life.c"], check=True)
+                    "-pthread", "-o", output, servers.PROGRAMS / source, *options], check=True)
     return output
 
 
@@ -101,6 +102,30 @@ def names(step):
 
 def flat(steps):
     return [path for step in steps for path in names(step)]
+
+
+def check(program, library, directory, collector, paths, *arguments, wrap=(), preload=None,
+          heir=True, **variables):
+    """The program behaves the same with and without the agent, and each request has its span, once;
+    what was seen. A last process of the same service sends what others left."""
+    command = program if isinstance(program, list) else [program, *arguments]
+    others = {"LD_PRELOAD": preload.replace("AGENT", "")} if preload else {}
+    traced_by = tracing(library, directory, collector, **variables)
+    plain = run(command, paths, directory, wrap=wrap, environment=others)
+    if preload:
+        others = {"LD_PRELOAD": preload.replace("AGENT", str(library))}
+    traced = run(command, paths, directory, traced_by, wrap, others)
+    assert traced == plain
+    wanted = collections.Counter(flat(paths))
+    if heir:
+        run([heir if heir is not True else command[0]], ["heir", "end"], directory,
+            tracing(library, directory, collector))
+        wanted += collections.Counter(["heir", "end"])
+    found = {path: len(spans) for path, spans in spans_of(collector).items()}
+    assert found == dict(wanted)
+    assert set(collector.stored().values()) == {1}
+    assert not list(traced_by.state.iterdir())
+    return traced
 
 
 def tracing(library, directory, collector, **variables):

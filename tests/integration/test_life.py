@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of processes and threads."""
 
-import collections
 import time
 
 import pytest
@@ -22,70 +21,44 @@ def collector():
         yield running
 
 
-def settle(program, library, directory, collector, paths):
-    """A last process of the same service sends what others left, and no span came twice."""
-    wanted = collections.Counter(path for path in life.flat(paths))
-    tracing = life.tracing(library, directory, collector)
-    life.run([program], ["heir", "end"], directory, tracing)
-    wanted += collections.Counter(["heir", "end"])
-    found = {path: len(spans) for path, spans in life.spans_of(collector).items()}
-    assert found == dict(wanted)
-    assert set(collector.stored().values()) == {1}
-    assert not list(tracing.state.iterdir())
-
-
-def same(program, library, directory, collector, paths, *arguments, **variables):
-    """The same with and without the agent; what was seen."""
-    plain = life.run([program, *arguments], paths, directory)
-    traced = life.run([program, *arguments], paths, directory,
-                      life.tracing(library, directory, collector, **variables))
-    assert traced == plain
-    return traced
-
-
-def check(program, library, directory, collector, paths, *arguments, **variables):
-    seen = same(program, library, directory, collector, paths, *arguments, **variables)
-    settle(program, library, directory, collector, paths)
-    return seen
-
-
 CHILDREN = ["fork", "_Fork", "clone", "forkpty", "daemon"]
 
 
 @pytest.mark.parametrize("kind", CHILDREN)
 def test_a_child_made_before_any_request_serves(directory, library, program, collector, kind):
-    check(program, library, directory, collector, ["one", "two", "end"], kind)
+    life.check(program, library, directory, collector, ["one", "two", "end"], kind)
 
 
 @pytest.mark.parametrize("traffic", ["before", "after"])
 @pytest.mark.parametrize("kind", CHILDREN)
 def test_a_child_answers_what_its_parent_read(directory, library, program, collector, kind, traffic):
     paths = ["one", kind, "two", "end"] if traffic == "after" else [kind, "two", "end"]
-    check(program, library, directory, collector, paths)
+    life.check(program, library, directory, collector, paths)
 
 
 @pytest.mark.parametrize("kind", CHILDREN[:4])
 def test_a_child_that_does_nothing_with_a_request_leaves_it_to_its_parent(
         directory, library, program, collector, kind):
-    check(program, library, directory, collector, ["one", f"beside-{kind}", "two", "end"])
+    life.check(program, library, directory, collector, ["one", f"beside-{kind}", "two", "end"])
 
 
 @pytest.mark.parametrize("kind", CHILDREN[:3])
 def test_a_child_is_not_too_late_when_its_parent_has_answered_others(directory, library, program,
                                                                      collector, kind):
-    check(program, library, directory, collector,
+    life.check(program, library, directory, collector,
           ["one", (f"later-{kind}", "two", "three", "now"), "four", "end"])
 
 
-@pytest.mark.parametrize("how", ["exec", "exec-fails", "vfork-exec", "vfork-exit", "posix_spawn"])
-def test_other_programs_begin_with_a_request_in_flight(directory, library, program, collector, how):
-    check(program, library, directory, collector, ["one", how, "two", "end"])
+@pytest.mark.parametrize("how", ["exec", "exec-fails", "vfork-exec", "vfork-exit", "posix_spawn",
+                                 "libraries"])
+def test_other_programs_and_libraries_begin_with_a_request_in_flight(directory, library, program, collector, how):
+    life.check(program, library, directory, collector, ["one", how, "two", "end"])
 
 
 @pytest.mark.parametrize("how", ["thread-ends", "small-stack", "cancel", "first-thread-ends",
                                  "jump-receiving", "jump-sending"])
 def test_threads_end_or_jump_away_in_the_middle(directory, library, program, collector, how):
-    check(program, library, directory, collector, ["one", how, "two", "end"])
+    life.check(program, library, directory, collector, ["one", how, "two", "end"])
 
 
 @pytest.mark.parametrize("how, status, output", [("all-threads-end", 0, "last\n"),
@@ -93,13 +66,13 @@ def test_threads_end_or_jump_away_in_the_middle(directory, library, program, col
 def test_a_process_ends_when_its_threads_have_ended(directory, library, program, collector, how,
                                                     status, output):
     """The agent's own thread must not keep it alive."""
-    seen = check(program, library, directory, collector, ["one", how])
+    seen = life.check(program, library, directory, collector, ["one", how])
     assert (seen.status, seen.output) == (status, output)
 
 
 @pytest.mark.parametrize("how", ["storm", "storm-own-stack"])
 def test_a_storm_of_signals(directory, library, program, collector, how):
-    check(program, library, directory, collector,
+    life.check(program, library, directory, collector,
           [how, *(f"in-storm/{i}" for i in range(100)), "calm", "end"])
 
 
@@ -112,7 +85,7 @@ def idle(collector):
 @pytest.mark.parametrize("how", ["closefrom", "close_range", "close", "dup2"])
 def test_a_program_takes_all_descriptors(directory, library, program, collector, how):
     exported = life.Do(lambda: idle(collector))
-    check(program, library, directory, collector, ["one", exported, how, "two", "three", "end"],
+    life.check(program, library, directory, collector, ["one", exported, how, "two", "three", "end"],
           OTEL_BSP_SCHEDULE_DELAY="10")
     assert (directory / "own-file").read_text() == "own\n"
 
@@ -120,12 +93,12 @@ def test_a_program_takes_all_descriptors(directory, library, program, collector,
 @pytest.mark.parametrize("how", ["exit-in-handler", "exit", "quick_exit", "_exit", "abort",
                                  "SIGTERM", "SIGKILL"])
 def test_a_process_ends_with_a_request_in_flight(directory, library, program, collector, how):
-    check(program, library, directory, collector, ["one", "two", how])
+    life.check(program, library, directory, collector, ["one", "two", how])
 
 
 def test_under_strict_seccomp_nothing_but_read_and_write_is_called(directory, library, program,
                                                                   collector):
     """Not even the clock is read. So the request that brought it is the last one to be seen."""
-    seen = check(program, library, directory, collector,
+    seen = life.check(program, library, directory, collector,
                  ["one", life.Keep(["strict"], [f"strict/{i}" for i in range(100)])])
     assert seen.status == 9

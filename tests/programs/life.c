@@ -8,6 +8,7 @@
  * answered. An answer says who gave it. With a kind of child as the argument, that child serves
  * from the beginning. Nobody lives longer than LIFE_SECONDS. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -221,6 +222,24 @@ static void spawn(int client, const char *name)
     await_child(child);
 }
 
+/* A library that the agent has wrappers for comes and goes. */
+static void load_and_unload(int client, const char *name)
+{
+    static const struct {
+        const char *file, *symbol;
+    } libraries[] = {{"libmariadb.so.3", "mysql_get_client_info"}, {"libcurl.so.4", "curl_version"}};
+    (void)name;
+    for (int i = 0; i < 6; i++) {
+        void *library = dlopen(libraries[i % 2].file, RTLD_NOW | (i < 4 ? RTLD_LOCAL : RTLD_GLOBAL));
+        const char *(*version)(void) = NULL;
+        if (library)
+            *(void **)&version = dlsym(library, libraries[i % 2].symbol);
+        if (!version || !version() || dlclose(library) != 0)
+            printf("%s: %s\n", libraries[i % 2].file, dlerror());
+    }
+    answer(client);
+}
+
 /* ---- threads ---- */
 
 static void *send_head(void *client)
@@ -237,11 +256,13 @@ static void *send_body(void *client)
 
 static void *answer_large(void *client)
 {
-    static char large[LARGE_BYTES];
+    static char piece[65536];
     char head[100];
     snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n\r\n", LARGE_BYTES);
     send_text((int)(intptr_t)client, head);
-    send((int)(intptr_t)client, large, sizeof large, MSG_NOSIGNAL);
+    for (unsigned sent = 0; sent < LARGE_BYTES; sent += sizeof piece)
+        if (send((int)(intptr_t)client, piece, sizeof piece, MSG_NOSIGNAL) < 0)
+            break;
     return NULL;
 }
 
@@ -529,6 +550,7 @@ static const struct row {
     {"vfork-exec", vfork_and_exec},
     {"vfork-exit", vfork_and_exit},
     {"posix_spawn", spawn},
+    {"libraries", load_and_unload},
     {"thread-ends", end_in_the_middle},
     {"small-stack", on_small_stacks},
     {"cancel", cancel},

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that may not do everything: under filters of system calls, with little memory, few
+descriptors, other users and namespaces, in worlds where something is missing or time jumps, and
+beside other preloads. Which case is where is said in test_life.py."""
+
+import pathlib
+import re
+import shlex
+
+import pytest
+
+import life
+import load
+import servers
+import sink
+from test_places import allocator
+
+STEPS = ["one", "fork", "posix_spawn", "small-stack", "two", "end"]
+
+# What nginx, a master and its worker, calls on Debian 12 without the agent, as strace lists it.
+NGINX_CALLS = """accept4 access arch_prctl bind brk chown clone close connect dup2 epoll_create
+    epoll_ctl epoll_wait eventfd2 execve exit_group fcntl futex geteuid getpid getppid getrandom
+    gettid ioctl listen lseek mkdir mmap mprotect munmap newfstatat openat prctl pread64 prlimit64
+    pwrite64 read readlinkat recvfrom recvmsg rseq rt_sigaction rt_sigprocmask rt_sigreturn
+    rt_sigsuspend sendfile sendmsg set_robust_list set_tid_address setgid setgroups setitimer
+    setsockopt setuid socket socketpair sysinfo uname unlink wait4 write writev""".split()
+
+# What Docker's documentation says its default profile refuses, without capabilities.
+DOCKER_REFUSES = """acct add_key bpf clock_adjtime clock_settime create_module delete_module
+    finit_module get_kernel_syms get_mempolicy init_module io_uring_setup io_uring_enter
+    io_uring_register ioperm iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind mount
+    move_pages nfsservctl open_by_handle_at perf_event_open personality pivot_root process_vm_readv
+    process_vm_writev ptrace query_module quotactl reboot request_key set_mempolicy setns
+    settimeofday stime swapon swapoff sysfs _sysctl umount umount2 unshare uselib userfaultfd
+    ustat vm86 vm86old clone3""".split()
+
+# systemd's groups that hardened units forbid: @clock @cpu-emulation @debug @keyring @module @mount
+# @obsolete @privileged @raw-io @reboot @resources @swap.
+SYSTEMD_REFUSES = [*DOCKER_REFUSES, *"""chown fchown fchownat lchown capset chroot setuid setgid
+    setreuid setregid setresuid setresgid setgroups setfsuid setfsgid fanotify_init vhangup
+    ioprio_set migrate_pages sched_setaffinity sched_setattr sched_setparam sched_setscheduler
+    setpriority setrlimit fsopen fsconfig fsmount move_mount open_tree pidfd_getfd
+    remap_file_pages afs_syscall break ftime getpmsg putpmsg tuxcall security""".split()]
+
+
+@pytest.fixture(scope="module")
+def program(run_directory):
+    return life.compile_program(run_directory / "confined-life")
+
+
+@pytest.fixture(scope="module")
+def confined(run_directory):
+    return life.compile_program(run_directory / "confined", "-lseccomp", source="confined.c")
+
+
+@pytest.fixture
+def collector():
+    with sink.Collector() as running:
+        yield running
+
+
+# --- Filters of system calls ---
+
+
+def published():
+    """The system calls that the agent's documentation names."""
+    text = (servers.TREE / "exporter" / "exporter.h").read_text()
+    return re.findall(r"\w+", text.split("uses these system calls only")[1].split("*/")[0])
+
+
+def test_where_all_but_nginxs_calls_and_the_published_ones_kill(directory, library, confined,
+                                                                collector, monkeypatch):
+    tracing = life.tracing(library, directory, collector)
+    allowed = ",".join([*NGINX_CALLS, *published()])
+    nginx = servers.program("nginx")
+    monkeypatch.setattr(servers, "program", lambda name: nginx)
+    start = servers.Server.__init__
+
+    def start_confined(self, name, arguments, *more):
+        start(self, name, [confined, "allow", "kill", allowed, *arguments], *more)
+
+    monkeypatch.setattr(servers.Server, "__init__", start_confined)
+    plan = load.Plan("c", seed=9)
+    for _ in range(100):
+        plan.add("GET", "/small.txt")
+        plan.add("GET", "/large.bin")
+    with servers.Nginx(directory, tracing=tracing, workers=2) as running:
+        answers = load.run(running.port, plan.requests, connections=8)
+        collector.wait_for_spans(201)
+        [*log] = (directory / "nginx" / "nginx-error.log").read_text().splitlines()
+    assert {answer.status for answer in answers.values()} == {200}
+    assert not [line for line in log if "exited on signal" in line]
+    assert len(collector.stored()) == 201
+    assert set(collector.stored().values()) == {1}
+    assert not list(tracing.state.iterdir())
+
+
+@pytest.mark.parametrize("refused", [DOCKER_REFUSES, SYSTEMD_REFUSES], ids=["docker", "systemd"])
+@pytest.mark.parametrize("how", ["errno", "kill"])
+def test_under_the_usual_profiles(directory, library, program, confined, collector, refused, how):
+    life.check(program, library, directory, collector, STEPS,
+               wrap=[confined, "deny", how, ",".join(refused)])
+
+
+# --- Users, limits and worlds ---
+
+IN_A_WORLD = ["unshare", "--mount", "sh", "-ec"]
+
+
+def world(change):
+    """Runs what follows after a change to its mounts."""
+    return [*IN_A_WORLD, f'{change}; exec "$@"', "sh"]
+
+
+WRAPS = {
+    "another-user": ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"],
+    "no-capability": ["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
+    "no-new-privileges": ["setpriv", "--no-new-privs"],
+    "user-namespace": ["unshare", "--user", "--map-root-user"],
+    "pid-namespace": ["unshare", "--pid", "--fork", "--kill-child"],
+    "all-namespaces-but-the-network": ["unshare", "--mount", "--ipc", "--uts", "--cgroup", "--pid",
+                                       "--fork", "--mount-proc"],
+    "few-descriptors": ["prlimit", "--nofile=12"],
+    "no-core-no-file": ["prlimit", "--fsize=0"],
+    "little-stack": ["prlimit", "--stack=131072"],
+    "no-proc": world("mount -t tmpfs none /proc"),
+    "no-shared-memory": world("mount -t tmpfs -o ro none /dev/shm"),
+    "read-only-root": world("mount -o remount,ro,bind /"),
+    "another-time": ["unshare", "--time", "--monotonic", "1000000", "--boottime", "1000000",
+                     "--fork"],
+}
+
+
+@pytest.mark.parametrize("name", WRAPS)
+def test_in_another_world(directory, library, program, collector, name):
+    life.check(program, library, directory, collector, STEPS, wrap=WRAPS[name])
+
+
+@pytest.mark.parametrize("place", ["/dev/shm", "/nowhere", "full"],
+                         ids=["read-only", "missing", "full"])
+def test_spans_arrive_where_no_file_is_to_be_had(directory, library, program, collector, place):
+    full = directory / "full"
+    full.mkdir()
+    change = (f"mount -t tmpfs -o size=1m none {shlex.quote(str(full))}; "
+              f"head -c 1m /dev/zero > {shlex.quote(str(full))}/zeros; "
+              "mount -t tmpfs -o ro none /dev/shm")
+    life.check(program, library, directory, collector, STEPS, wrap=world(change),
+               OTEL_AGENT_STATE_DIR=str(full) if place == "full" else place)
+
+
+@pytest.mark.parametrize("megabytes", [8, 16, 32, 64, 200])
+def test_a_program_with_little_address_space_serves(directory, library, program, megabytes):
+    """Spans may be lost there, nothing else."""
+    wrap = ["prlimit", f"--as={megabytes << 20}"]
+    paths = ["one", "fork", "posix_spawn", "two", "end"]
+    with sink.Collector() as collector:
+        tracing = life.tracing(library, directory, collector, OTEL_LOG_LEVEL="none")
+        assert (life.run([program], paths, directory, tracing, wrap) ==
+                life.run([program], paths, directory, wrap=wrap))
+        assert not collector.stored() or set(collector.stored().values()) == {1}
+    assert not list(tracing.state.iterdir())
+
+
+# --- Other preloads ---
+
+
+def preloaded(name):
+    for path in pathlib.Path("/usr/lib").rglob(name):
+        return str(path)
+    return allocator(name)
+
+
+@pytest.mark.parametrize("order", ["{}:AGENT", "AGENT:{}"], ids=["before", "after"])
+@pytest.mark.parametrize("other", ["libjemalloc.so.2", "libtcmalloc_minimal.so.4",
+                                   "libfaketimeMT.so.1"])
+def test_another_preload(directory, library, program, collector, other, order):
+    life.check(program, library, directory, collector,
+               ["one", "fork", "clone", "libraries", "posix_spawn", "storm", "two", "calm", "end"],
+               preload=order.format(preloaded(other)))
+
+
+@pytest.mark.parametrize("offset", ["-10y", "+10y", "-10y x5"])
+def test_a_clock_that_is_wrong_or_runs_away(directory, library, program, collector, offset,
+                                            monkeypatch):
+    monkeypatch.setenv("FAKETIME", offset)
+    life.check(program, library, directory, collector, STEPS,
+               preload="{}:AGENT".format(preloaded("libfaketimeMT.so.1")), heir=False)
+
+
+def test_the_address_sanitizers_runtime_before_ours(directory, library, collector):
+    program = life.compile_program(directory / "sanitized", "-fsanitize=address")
+    runtime = preloaded("libasan.so.8")
+    life.check(program, library, directory, collector, STEPS, preload=f"{runtime}:AGENT",
+               heir=life.compile_program(directory / "heir"))
+
+
+def test_two_copies_of_ours(directory, library, program, collector):
+    """The first one's wrappers call the second one's."""
+    copy = directory / "libotelagent-copy.so"
+    copy.write_bytes(pathlib.Path(library).read_bytes())
+    plain = life.run([program], STEPS, directory)
+    traced = life.run([program], STEPS, directory, life.tracing(
+        library, directory, collector, LD_PRELOAD=f"{library}:{copy}"))
+    assert traced == plain
+    assert set(life.flat(STEPS)) <= set(life.spans_of(collector))
+    assert set(collector.stored().values()) == {1}
