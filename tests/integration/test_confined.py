@@ -136,6 +136,12 @@ def test_in_another_world(directory, library, program, collector, name):
     life.check(program, library, directory, collector, STEPS, wrap=WRAPS[name])
 
 
+def test_in_a_network_of_its_own_the_collector_is_reached_by_its_socket(directory, library, program):
+    with sink.Collector(path=directory / "s") as collector:
+        life.check(program, library, directory, collector, STEPS,
+                   wrap=["unshare", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh"])
+
+
 @pytest.mark.parametrize("place", ["/dev/shm", "/nowhere", "full"],
                          ids=["read-only", "missing", "full"])
 def test_spans_arrive_where_no_file_is_to_be_had(directory, library, program, collector, place):
@@ -148,7 +154,7 @@ def test_spans_arrive_where_no_file_is_to_be_had(directory, library, program, co
                OTEL_AGENT_STATE_DIR=str(full) if place == "full" else place)
 
 
-@pytest.mark.parametrize("megabytes", [8, 16, 32, 64, 200])
+@pytest.mark.parametrize("megabytes", [8, 16, 32])
 def test_a_program_with_little_address_space_serves(directory, library, program, megabytes):
     """Spans may be lost there, nothing else."""
     wrap = ["prlimit", f"--as={megabytes << 20}"]
@@ -159,6 +165,26 @@ def test_a_program_with_little_address_space_serves(directory, library, program,
                 life.run([program], paths, directory, wrap=wrap))
         assert not collector.stored() or set(collector.stored().values()) == {1}
     assert not list(tracing.state.iterdir())
+
+
+def test_with_enough_of_it_spans_arrive(directory, library, program, collector):
+    life.check(program, library, directory, collector, STEPS, wrap=["prlimit", f"--as={100 << 20}"])
+
+
+@pytest.mark.parametrize("exporter", ["file", "otlp,file"])
+def test_a_full_disk_stops_nothing(directory, library, program, exporter):
+    """The spans file lies there, and so does the state."""
+    full = directory / "full"
+    full.mkdir()
+    change = f"mount -t tmpfs -o size=64k none {shlex.quote(str(full))}"
+    with sink.Collector() as collector:
+        tracing = life.tracing(library, directory, collector, OTEL_TRACES_EXPORTER=exporter,
+                               OTEL_AGENT_EXPORT_FILE=str(full / "spans"), OTEL_LOG_LEVEL="none",
+                               OTEL_AGENT_STATE_DIR=str(full), OTEL_BSP_SCHEDULE_DELAY="1")
+        steps = [*(f"many/{number}" for number in range(200)), *STEPS]
+        traced = life.run([program], steps, directory, tracing, world(change))
+        assert traced == life.run([program], steps, directory, wrap=world(change))
+        assert set(collector.stored().values()) <= {1}
 
 
 # --- Other preloads ---

@@ -1,5 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of processes and threads."""
+"""What becomes of processes and threads: the same to see with and without the agent, byte for byte,
+and a span of each request, once, whoever ends.
+
+| case | test |
+|---|---|
+| fork, _Fork, bare clone, forkpty, daemon: before any request, in flight, answered late | here |
+| vfork and posix_spawn with exec, exec, exec that fails, `_exit` in a child of vfork | here |
+| libraries with wrappers of ours opened and closed | here; test_calls.py, test_curl.py |
+| pthread_exit of main; threads that end, or are cancelled, mid-span; PTHREAD_STACK_MIN | here |
+| exit in a handler, quick_exit, _exit, abort, SIGTERM, SIGKILL with a request in flight | here |
+| what killed processes leave, and who sends it | test_survival.py |
+| each form of exit and exec, call by call | test_calls.py |
+| closefrom, close_range, close, dup2 over the collector's socket | here |
+| signal storms, sigaltstack, longjmp out of blocking calls, perl's alarm | here |
+| strict seccomp | here |
+| filters: nginx's and the published calls, Docker's, systemd's | test_confined.py |
+| users, capabilities, namespaces, RLIMIT_NOFILE and _AS, full disks, no /proc, read-only roots | test_confined.py |
+| setuid programs; programs that never serve | test_inert.py |
+| chroot to a root with nothing but libc; musl | test_places.py |
+| clocks that jump, two copies of ours, jemalloc, tcmalloc, libfaketime, ASan's runtime | test_confined.py, test_places.py |
+"""
 
 import time
 
@@ -59,6 +79,16 @@ def test_other_programs_and_libraries_begin_with_a_request_in_flight(directory, 
                                  "jump-receiving", "jump-sending"])
 def test_threads_end_or_jump_away_in_the_middle(directory, library, program, collector, how):
     life.check(program, library, directory, collector, ["one", how, "two", "end"])
+
+
+@pytest.mark.parametrize("signals", ["safe", "unsafe"])
+def test_perl_dies_out_of_a_blocking_read(directory, library, program, collector, signals,
+                                          monkeypatch):
+    """With unsafe signals, by siglongjmp() below the system call."""
+    monkeypatch.setenv("PERL_SIGNALS", signals)
+    seen = life.check([servers.program("perl"), servers.PROGRAMS / "alarm.pl"], library, directory,
+                      collector, ["one", "wait", "two", "end"], heir=program)
+    assert seen.output == "woken by alarm\n" * 5
 
 
 @pytest.mark.parametrize("how, status, output", [("all-threads-end", 0, "last\n"),

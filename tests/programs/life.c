@@ -448,11 +448,11 @@ static void begin_storm_on_own_stack(int client, const char *name)
 static void end_storm(int client, const char *name)
 {
     (void)name;
+    while (handled < 10)
+        sched_yield();
     tick(0);
     handle(SIGALRM, SIG_DFL, 0);
     alarm(LIFE_SECONDS);
-    if (handled < 10)
-        printf("%lu signals are no storm\n", handled);
     answer(client);
 }
 
