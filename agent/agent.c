@@ -34,7 +34,7 @@ static _Atomic bool gate;
 static _Atomic int prepared;    /* enum preparation */
 static _Atomic int region_made; /* likewise; release when agent.region is there */
 static _Atomic bool exit_registered;
-static pid_t own_pid; /* written in the constructor and by a forked child before it has threads */
+static pid_t own_pid;   /* written in the constructor and by a forked child before it has threads */
 static bool fork_known; /* written in a forked child before it has threads */
 static __thread bool tl_own_thread;
 

@@ -281,7 +281,8 @@ static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inher
     return any;
 }
 
-/* What another thread is writing just now may be torn; its length is looked at before it is used. */
+/* What another thread is writing just now may be torn; its length is looked at before it is used.
+ */
 static void copy_record(struct exchange *exchange, const struct region_open *from)
 {
     copy_racing((char *)exchange->record, (const char *)from->record, OPEN_RECORD_BYTES);

@@ -28,8 +28,8 @@
 
 struct peer;
 
-/* A request that was in flight when this process was forked is the parent's and the child's; whoever
- * takes it, by the word that says so in the parent's region, reports it. */
+/* A request that was in flight when this process was forked is the parent's and the child's;
+ * whoever takes it, by the word that says so in the parent's region, reports it. */
 enum exchange_inherited {
     EXCHANGE_OWN,
     EXCHANGE_FORKED, /* the parent knows: its close leaves the request to the child */
@@ -44,8 +44,8 @@ struct exchange {
     uint32_t slot;
     bool recording;
     uint8_t inherited; /* enum exchange_inherited */
-    bool answered;   /* a final response head was seen */
-    uint16_t status; /* 0 until then */
+    bool answered;     /* a final response head was seen */
+    uint16_t status;   /* 0 until then */
     uint16_t tracestate_bytes;
     uint16_t baggage_bytes;
     /* Content-Length, or what was counted of a chunked body so far, by the requests' side while

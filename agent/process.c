@@ -23,8 +23,8 @@ uint64_t process_namespace(void)
     return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
-/* Field `number`, 3 or higher, of /proc/PID/stat; 0 is this process. The second is the program's name in parentheses,
- * which may hold anything: counting begins behind the last one. */
+/* Field `number`, 3 or higher, of /proc/PID/stat; 0 is this process. The second is the program's
+ * name in parentheses, which may hold anything: counting begins behind the last one. */
 static const char *stat_field(uint32_t pid, char text[STAT_BYTES], int number)
 {
     char path[32];

@@ -376,9 +376,8 @@ __attribute__((cold, noinline)) static void take_over(struct connection *connect
     uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_acquire);
     uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
     for (; taken != placed; taken++) {
-        struct exchange *exchange = entry_exchange(
-            atomic_load_explicit(&connection->pipeline.entries[taken % CONNECTION_PIPELINE],
-                                 memory_order_relaxed));
+        struct exchange *exchange = entry_exchange(atomic_load_explicit(
+            &connection->pipeline.entries[taken % CONNECTION_PIPELINE], memory_order_relaxed));
         if (exchange)
             exchange_take_over(exchange);
     }

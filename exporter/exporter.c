@@ -438,8 +438,8 @@ static void stay_for_ever(void)
 }
 
 /* Nobody stops a thread that is left alone. Of a process whose threads end one by one the last one
- * gives the status (since Linux 5.17); after pthread_exit() that is 0, and libc's affair, which calls
- * exit(). */
+ * gives the status (since Linux 5.17); after pthread_exit() that is 0, and libc's affair, which
+ * calls exit(). */
 static void end_process(void)
 {
     say_counters();

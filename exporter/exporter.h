@@ -13,8 +13,9 @@
  * newfstatat, pread64, kill, geteuid, unlink; of the C library's for any thread rseq,
  * set_robust_list, rt_sigprocmask and exit; and what getaddrinfo() needs, where a host name was not
  * looked up before it started, or its addresses have stopped answering. The program's own threads
- * make these on our behalf when it is loaded, before the first span and at exit: readlink, statfs,
- * pwrite64, getrandom, gettid, clone3 (before glibc 2.34 clone), mprotect and sched_yield. */
+ * make these on our behalf when it is loaded, before the first span, for sockets from elsewhere and
+ * at exit: readlink, statfs, pwrite64, getrandom, gettid, clone3 (before glibc 2.34 clone),
+ * mprotect, sched_yield, getsockname, getpeername and ioctl. */
 #ifndef EXPORTER_EXPORTER_H
 #define EXPORTER_EXPORTER_H
 

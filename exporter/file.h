@@ -10,11 +10,11 @@
 #ifndef EXPORTER_FILE_H
 #define EXPORTER_FILE_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include "agent/own_fd.h"
 #include "exporter/arena.h"
 #include "exporter/otlp.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 struct file {
     char path[1024];

@@ -26,7 +26,7 @@ struct http {
     unsigned connect_failures; /* in a row */
     struct own_fd socket;      /* none: no connection */
     int receive_error;         /* errno of what ended the last receive, or 0 */
-    struct arena buffer; /* the answer */
+    struct arena buffer;       /* the answer */
     size_t head_bytes;
     char head[6144]; /* request line and fields that are the same each time */
 };

@@ -4,8 +4,8 @@
  *     confined allow|deny errno|kill CALL,CALL... PROGRAM [ARGUMENT...]
  *
  * `allow`: all other calls fail with EPERM, or end the process with SIGSYS; `deny`: those do. Names
- * that this kernel's headers do not know are passed over. A refused clone3 is an unknown one, as in all
- * profiles: libc then calls clone. */
+ * that this kernel's headers do not know are passed over. A refused clone3 is an unknown one, as in
+ * all profiles: libc then calls clone. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -23,9 +23,10 @@ int main(int count, char **arguments)
     for (char *name = strtok(arguments[3], ","); name; name = strtok(NULL, ",")) {
         int number = seccomp_syscall_resolve_name(name);
         if (number != __NR_SCMP_ERROR)
-            seccomp_rule_add(filter, allow                            ? SCMP_ACT_ALLOW
-                                     : strcmp(name, "clone3") == 0 ? SCMP_ACT_ERRNO(ENOSYS)
-                                                                      : harm,
+            seccomp_rule_add(filter,
+                             allow                         ? SCMP_ACT_ALLOW
+                             : strcmp(name, "clone3") == 0 ? SCMP_ACT_ERRNO(ENOSYS)
+                                                           : harm,
                              number, 0);
     }
     if (seccomp_load(filter) != 0) {

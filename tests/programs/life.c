@@ -49,7 +49,8 @@ static void send_text(int client, const char *text)
 static void answer(int client)
 {
     char text[200];
-    snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(who), who);
+    snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(who),
+             who);
     send_text(client, text);
 }
 
@@ -75,10 +76,7 @@ static const struct kind {
     const char *name;
     pid_t (*make)(void);
 } kinds[] = {
-    {"fork", fork},
-    {"_Fork", _Fork},
-    {"clone", make_raw},
-    {"forkpty", make_with_terminal},
+    {"fork", fork},          {"_Fork", _Fork}, {"clone", make_raw}, {"forkpty", make_with_terminal},
     {"daemon", make_daemon},
 };
 
@@ -227,10 +225,12 @@ static void load_and_unload(int client, const char *name)
 {
     static const struct {
         const char *file, *symbol;
-    } libraries[] = {{"libmariadb.so.3", "mysql_get_client_info"}, {"libcurl.so.4", "curl_version"}};
+    } libraries[] = {{"libmariadb.so.3", "mysql_get_client_info"},
+                     {"libcurl.so.4", "curl_version"}};
     (void)name;
     for (int i = 0; i < 6; i++) {
-        void *library = dlopen(libraries[i % 2].file, RTLD_NOW | (i < 4 ? RTLD_LOCAL : RTLD_GLOBAL));
+        void *library =
+            dlopen(libraries[i % 2].file, RTLD_NOW | (i < 4 ? RTLD_LOCAL : RTLD_GLOBAL));
         const char *(*version)(void) = NULL;
         if (library)
             *(void **)&version = dlsym(library, libraries[i % 2].symbol);
