@@ -243,6 +243,38 @@ static void a_spoilt_file_is_no_region(void **state)
     region_forget(&region);
 }
 
+static void an_open_span_is_taken_once(void **state)
+{
+    (void)state;
+    struct region region;
+    assert_true(region_init(&region, 100, &(struct region_place){0}));
+    struct region_open *open = &region.open[3];
+    atomic_store(&open->in_flight, 7);
+    assert_false(region_take_open(open, 8));
+    assert_int_equal(atomic_load(&open->ended), 0);
+    assert_true(region_take_open(open, 7));
+    assert_false(region_take_open(open, 7));
+    assert_int_equal(atomic_load(&open->in_flight), REGION_ENDING);
+    assert_int_equal(atomic_load(&open->ended), 7);
+    region_forget(&region);
+}
+
+static void memory_without_a_file_is_shared_with_children(void **state)
+{
+    (void)state;
+    struct region region;
+    int status = -1;
+    assert_true(region_init(&region, 100, &(struct region_place){0}));
+    atomic_store(&region.open[0].in_flight, 9);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(region_take_open(&region.open[0], 9) ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_false(region_take_open(&region.open[0], 9));
+    region_forget(&region);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +288,8 @@ int main(void)
         cmocka_unit_test(a_limit_on_files_is_no_signal),
         cmocka_unit_test(another_reads_what_was_written),
         cmocka_unit_test(a_spoilt_file_is_no_region),
+        cmocka_unit_test(an_open_span_is_taken_once),
+        cmocka_unit_test(memory_without_a_file_is_shared_with_children),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
