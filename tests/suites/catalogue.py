@@ -19,18 +19,20 @@ PYTHON = "/usr/bin/python3.11"
 PYTHON_MODULES = """
     test_asyncore test_asynchat test_asyncio test_atexit test_concurrent_futures test_epoll
     test_faulthandler test_fcntl test_file_eintr test_fileio test_fork1 test_ftplib test_httplib
-    test_httpservers test_imaplib test_io test_ioctl test_multiprocessing_fork
+    test_httpservers test_imaplib test_io test_multiprocessing_fork
     test_multiprocessing_forkserver test_multiprocessing_main_handling test_openpty test_os
     test_pipes test_poll test_popen test_poplib test_posix test_pty test_resource test_select
     test_selectors test_shutil test_signal test_smtplib test_socket test_socketserver test_ssl
     test_subprocess test_telnetlib test_tempfile test_thread test_threadedtempfile test_threading
     test_threadsignals test_timeout test_urllib test_urllib2 test_urllib2_localnet test_urllib_response
     test_wait3 test_wait4 test_wsgiref test_xmlrpc""".split()
+# Where the machine has VSOCK, but nobody on its other side, they wait for ever.
+PYTHON_LEFT_OUT = ["*VSOCK*"]
 RUBY_FILES = """
     test/socket/*.rb test/io/*/*.rb test/net/*/test_*.rb test/openssl/test_ssl*.rb
     test/openssl/test_pair.rb test/drb/test_*.rb test/ruby/test_io*.rb test/ruby/test_process.rb
     test/ruby/test_signal.rb test/ruby/test_thread*.rb test/ruby/test_beginendblock.rb
-    test/ruby/test_file*.rb test/ruby/test_pipe.rb test/ruby/test_system.rb test/fiber/test_*.rb
+    test/ruby/test_pipe.rb test/ruby/test_system.rb test/fiber/test_*.rb
     test/test_open3.rb test/test_pty.rb test/test_timeout.rb test/open-uri/test_*.rb
     test/resolv/test_*.rb""".split()
 PHP_FOLDERS = """
@@ -86,7 +88,8 @@ def python_command(place, part):
     results.unlink(missing_ok=True)
     work = place / "work"
     work.mkdir(exist_ok=True)
-    return [PYTHON, "-m", "test", "--junit-xml", results, "--tempdir", work, part], place
+    return [PYTHON, "-m", "test", "--junit-xml", results, "--tempdir", work,
+            *(word for pattern in PYTHON_LEFT_OUT for word in ("--ignore", pattern)), part], place
 
 
 def read_python(place, _output):
@@ -109,9 +112,10 @@ def ruby_command(place, part):
 
 
 def read_ruby(_place, output):
+    name = r"([\w:]+#\w+[?!=]?)"
     results = {name: "passed" for name in
-               re.findall(r"^\[ *\d+/\d+\] ([\w:]+#\S+)", output, re.MULTILINE)}
-    for kind, name in re.findall(r"^ *\d+\) (\w+):\n([\w:]+#\S+)", output, re.MULTILINE):
+               re.findall(rf"^\[ *\d+/\d+\] {name}", output, re.MULTILINE)}
+    for kind, name in re.findall(rf"^ *\d+\) (\w+):\n{name}", output, re.MULTILINE):
         results[name] = kind.lower()
     return results
 
