@@ -59,6 +59,7 @@ struct ring {
     uint64_t visited_ns;        /* the last visit that counted */
     uint64_t asked_ns;          /* the last question for its thread */
     uint32_t visits;
+    uint32_t orphaned; /* 1: adopted, no writer is left */
 
     _Alignas(GRANULE_BYTES) struct granule at[];
 };
@@ -315,7 +316,9 @@ static bool thread_gone(uint64_t word)
 static bool out_of_patience(struct ring *ring, uint64_t position, uint64_t word, bool *gone)
 {
     uint64_t now = RING_NOW_NS();
-    *gone = false;
+    *gone = ring->orphaned;
+    if (ring->orphaned)
+        return true;
     if (ring->watched != position + 1) {
         ring->watched = position + 1;
         ring->since_ns = ring->visited_ns = ring->asked_ns = now;
@@ -354,6 +357,17 @@ static bool retire(struct ring *ring, uint64_t position, uint64_t word, bool gon
     return true;
 }
 
+/* Headers lie end to end up to the tail, and the one there within a lap of the head. Not so in a
+ * file that somebody has spoilt, where the reader would go round and round. */
+static bool lies_right(const struct ring *ring, uint64_t position, uint64_t tail, uint32_t run)
+{
+    /* Relaxed: only the reader changes the head. */
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint64_t ahead = (position_of(tail) - position) & POSITION_MASK;
+    uint64_t used = (position - position_of(head)) & POSITION_MASK;
+    return used + run <= ring->granules && (ahead == 0 || run <= ahead);
+}
+
 uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity)
 {
     for (;;) {
@@ -365,8 +379,8 @@ uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity)
         bool at_tail = position_of(tail) == position;
         uint32_t run = run_of(word);
 
-        if (run == 0)
-            return 0; /* never written; or a file that somebody has spoilt */
+        if (run == 0 || !lies_right(ring, position, tail, run))
+            return 0; /* never written, or spoilt */
         if (is_hole(word)) {
             if (at_tail)
                 return 0;
@@ -448,6 +462,7 @@ bool ring_adopt(struct ring *ring, size_t bytes)
         return false;
     ring->cursor = head;
     ring->seen = ring->watched = 0;
+    ring->orphaned = 1;
     /* The last reader may have ended in the middle of a release: the runs it had freed lie behind
      * the head still, and all their granules say FREE. */
     while (waiting) {

@@ -54,7 +54,7 @@ void ring_release(struct ring *ring);
 
 /* Makes the caller the reader of a ring, in `bytes` of memory, whose last reader has ended,
  * wherever that was: what it had peeked at and not released is seen again. Nobody writes there any
- * more. False: this is no ring. */
+ * more: a record that is half written is retired at once. False: this is no ring. */
 bool ring_adopt(struct ring *ring, size_t bytes);
 
 /* Peeks and releases. */

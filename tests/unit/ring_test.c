@@ -244,6 +244,38 @@ static void only_a_sound_ring_is_adopted(void **state)
     expect_nothing();
 }
 
+static void what_a_dead_writer_had_half_written_holds_up_nobody(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++)
+        assert_true(put(i, 8));
+    for (size_t i = 0; i < 3; i += 2) /* by a thread that may be alive: ids are used again */
+        atomic_store(&ring->at[i].word, with_state(atomic_load(&ring->at[i].word), BUSY));
+    assert_true(adopt());
+    expect(1, 8);
+    expect(3, 8);
+    expect_nothing();
+    assert_int_equal(ring_abandoned(ring), 2);
+}
+
+static void headers_that_lead_nowhere_are_not_followed(void **state)
+{
+    (void)state;
+    static const enum state states[] = {RETIRED, RELEASED, READY, PAD, BUSY};
+    for (uint64_t words = 1; words <= 3 * PAYLOAD_WORDS; words += PAYLOAD_WORDS)
+        for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+            make(TINY);
+            for (size_t at = 0; at < TINY; at++)
+                atomic_store(&ring->at[at].word, words << LENGTH_SHIFT | states[i]);
+            atomic_store(&ring->tail, place_after(0, TINY - 1, 1));
+            atomic_store(&ring->head, place_after(0, TINY / 2, 0));
+            assert_true(adopt());
+            for (size_t records = 0; ring_peek(ring, taken, sizeof taken); records++)
+                assert_true(records < TINY);
+            ring_release(ring);
+        }
+}
+
 static void memory_has_to_suffice_and_be_aligned(void **state)
 {
     (void)state;
@@ -343,6 +375,8 @@ int main(void)
         ON_TINY(the_next_reader_sees_what_was_not_released),
         ON_TINY(a_release_cut_short_repeats_nothing_and_loses_nothing),
         ON_TINY(only_a_sound_ring_is_adopted),
+        ON_TINY(what_a_dead_writer_had_half_written_holds_up_nobody),
+        ON_TINY(headers_that_lead_nowhere_are_not_followed),
         ON_LARGE(memory_has_to_suffice_and_be_aligned),
         ON_LARGE(fresh_memory_stays_untouched),
         ON_TINY(a_writer_that_slept_through_laps_starts_again),
