@@ -309,14 +309,25 @@ static void doubt_collector(const struct recovery *dead)
         atomic_store_explicit(&exporter.stop_ns, brief, memory_order_relaxed);
 }
 
+/* Records that their writers, killed with the process, had not finished. */
+static void count_broken(uint64_t broken)
+{
+    counters_add(&counters.spans_ended, broken);
+    counters_add(&counters.spans_recovered, broken);
+    counters_add(&counters.dropped_abandoned, broken);
+}
+
 /* Sends what processes of this service left behind that were killed, or could not wait. */
 static void inherit(void)
 {
     struct recovery dead;
     for (int i = 0; i < HEIRLOOMS && !out_of_time() && recovery_begin(&dead); i++) {
         struct source source = {dead.ring, dead.resource, dead.unix_offset_ns, &dead};
+        uint64_t abandoned = ring_abandoned(dead.ring);
         doubt_collector(&dead);
-        recovery_end(&dead, send_all(&source));
+        bool all = send_all(&source);
+        count_broken(ring_abandoned(dead.ring) - abandoned);
+        recovery_end(&dead, all);
     }
 }
 
