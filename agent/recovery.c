@@ -21,6 +21,7 @@
 #define DIRECTORY_BYTES 4096
 #define STALE_NS        60000000000 /* without a sign of life of a process in another namespace */
 #define ZOMBIE_NS       10000000000
+#define SIGNAL_MOST     64
 
 /* As getdents64(2) writes it. */
 struct entry {
@@ -226,7 +227,7 @@ static struct slice reason(uint32_t signal, char text[16])
         [6] = "SIGABRT",  [7] = "SIGBUS",   [8] = "SIGFPE",   [9] = "SIGKILL",  [10] = "SIGUSR1",
         [11] = "SIGSEGV", [12] = "SIGUSR2", [13] = "SIGPIPE", [14] = "SIGALRM", [15] = "SIGTERM",
         [24] = "SIGXCPU", [25] = "SIGXFSZ", [31] = "SIGSYS"};
-    if (signal == 0)
+    if (signal == 0 || signal > SIGNAL_MOST) /* there are no such: the file was spoilt */
         return SLICE_LITERAL("process_ended");
     if (signal < sizeof names / sizeof *names && names[signal])
         return slice_of(names[signal]);
