@@ -226,7 +226,9 @@ void span_link(struct span *span, const struct span_context *to)
 
 void span_end(struct span *span, uint64_t end_ns)
 {
-    span->record->end_ns = end_ns;
+    /* The clock of a send is read before it; another thread may have begun the span since. */
+    uint64_t start_ns = span->record->start_ns;
+    span->record->end_ns = end_ns > start_ns ? end_ns : start_ns;
 }
 
 static const struct span_entry *find(const struct span_record *record, enum span_entry_kind kind,

@@ -166,8 +166,10 @@ static void response_over(struct connection *connection, uint64_t now_ns)
     if (atomic_load(&connection->requests_lost) && !pipeline_front(&connection->pipeline))
         lose(connection);
     /* What a thread does after a response still belongs to it, unless the next request is
-     * already there: it was read along with this one and will be handled without a read. */
-    if (was_current && pipeline_front(&connection->pipeline))
+     * already there: it was read along with this one and will be handled without a read. Behind a
+     * response that lasts until close nothing will be. */
+    if (was_current && sent->body.framing != HTTP1_UNTIL_CLOSE &&
+        pipeline_front(&connection->pipeline))
         make_front_current(connection);
 }
 

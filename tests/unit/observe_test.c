@@ -188,6 +188,19 @@ static void a_body_until_close_ends_when_the_shutdown_begins(void **state)
     assert_null(next_span());
 }
 
+static void behind_a_body_until_close_no_request_is_handled(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /x HTTP/1.0\r\n\r\nGET /y HTTP/1.0\r\n\r\n");
+    struct context first = *context_current();
+    answer(FD, "HTTP/1.0 200 OK\r\n\r\nsome text");
+    observe_shut_down(FD, SHUT_WR, 0, observe_shutting_down(FD));
+    assert_memory_equal(context_current()->span.span_id, first.span.span_id, 8);
+    observe_closing(FD);
+    assert_memory_equal(context_current()->span.span_id, first.span.span_id, 8);
+}
+
 static void a_close_without_an_answer_is_an_aborted_connection(void **state)
 {
     (void)state;
@@ -436,6 +449,24 @@ static void a_fork_of_another_thread_hands_nothing_over(void **state)
     assert_non_null(next_span());
 }
 
+}
+
+static void no_span_ends_before_it_began(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct sending slow = observe_sending(FD);
+    receive(FD, "GET /b HTTP/1.1\r\nHost: a\r\n\r\n"); /* by another thread, say */
+    observe_sent(&slow, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38);
+    observe_closing(FD);
+    for (int i = 0; i < 2; i++) {
+        const struct span_record *span = next_span();
+        assert_non_null(span);
+        assert_true(span->end_ns >= span->start_ns);
+    }
+}
+
 static void a_full_queue_drops_and_counts(void **state)
 {
     (void)state;
@@ -478,6 +509,7 @@ int main(void)
         TEST(a_file_that_can_not_be_read_loses_the_connection),
         TEST(a_body_until_close_ends_with_the_connection),
         TEST(a_body_until_close_ends_when_the_shutdown_begins),
+        TEST(behind_a_body_until_close_no_request_is_handled),
         TEST(a_close_without_an_answer_is_an_aborted_connection),
         TEST(a_number_that_is_accepted_again_ends_what_was_open),
         TEST(a_duplicate_keeps_the_connection_open),
@@ -493,6 +525,7 @@ int main(void)
         TEST(a_parent_that_goes_on_keeps_what_was_open),
         TEST(a_parent_keeps_what_it_did_not_work_for),
         TEST(a_fork_of_another_thread_hands_nothing_over),
+        TEST(no_span_ends_before_it_began),
         TEST(a_full_queue_drops_and_counts),
         TEST(a_head_over_the_limit_is_counted),
     };
