@@ -449,8 +449,6 @@ static void a_fork_of_another_thread_hands_nothing_over(void **state)
     assert_non_null(next_span());
 }
 
-}
-
 static void no_span_ends_before_it_began(void **state)
 {
     (void)state;
@@ -458,7 +456,7 @@ static void no_span_ends_before_it_began(void **state)
     receive(FD, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     struct sending slow = observe_sending(FD);
     receive(FD, "GET /b HTTP/1.1\r\nHost: a\r\n\r\n"); /* by another thread, say */
-    observe_sent(&slow, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38);
+    observe_sent(&slow, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38, 0);
     observe_closing(FD);
     for (int i = 0; i < 2; i++) {
         const struct span_record *span = next_span();

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/* observe_model.h - what the agent has to make of a server's calls, said a second time.
+ *
+ * The model writes requests and responses byte by byte and knows of each byte what it means, so it
+ * needs no parser: which request begins, whose body it counts to, which response is over. From
+ * that follows which spans come out, with which words and parent, and whom each thread works for.
+ * Where the program's calls leave in doubt what was said (bytes that nobody saw, threads that met
+ * in one direction) the model doubts, too, and only demands that nothing is said twice or of
+ * another request. */
+#ifndef TESTS_OBSERVE_MODEL_H
+#define TESTS_OBSERVE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/context.h"
+#include "agent/span.h"
+
+#define MODEL_REQUESTS 400
+#define MODEL_TALKS    64
+#define MODEL_FDS      8
+#define MODEL_THREADS  3
+#define MODEL_CELLS    6000
+#define MODEL_NOBODY   (-1)
+
+/* A byte of a stream and what it means. */
+struct cell {
+    char byte;
+    uint8_t marks; /* CELL_* */
+    int16_t request;
+};
+enum {
+    CELL_BEGAN = 1,    /* the last byte of its request's, or response's, head */
+    CELL_PAYLOAD = 2,  /* of its body */
+    CELL_OVER = 4,     /* the last of its response */
+    CELL_TUNNEL = 8,   /* HTTP ends here */
+    CELL_ANYTHING = 16 /* may go by unseen */
+};
+
+struct stream {
+    struct cell cells[MODEL_CELLS];
+    size_t written;
+    size_t moved;
+};
+
+enum fate {
+    FATE_UNBORN,  /* its head is not complete */
+    FATE_OPEN,    /* waits for the end of its response */
+    FATE_DONE,    /* one span, as the response says */
+    FATE_ABORTED, /* one span: the connection ended first */
+    FATE_LOST,    /* one span: lost to view */
+    FATE_MAYBE,   /* one span at most */
+    FATE_NONE     /* no span: another process's, or not counted as one */
+};
+
+enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
+
+struct request {
+    enum fate fate;
+    uint8_t method;
+    bool torn; /* bytes of something else stand in its head */
+    bool has_parent;
+    bool sampled;
+    bool carries; /* tracestate and baggage */
+    enum framing framing;
+    uint16_t declared_bytes;
+    uint16_t status;
+    bool answered;
+    enum framing answer_framing;
+    uint64_t request_bytes;
+    uint64_t response_bytes;
+    bool reported;
+    bool known; /* its span id */
+    uint8_t span_id[8];
+};
+
+enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_UNKNOWN, ROLE_LISTENER };
+
+/* A connection. */
+struct talk {
+    enum role role;
+    int references;
+    bool lost;    /* what it says is in doubt */
+    bool tunnel;  /* no HTTP any more */
+    bool ended;   /* nothing is sent after a shutdown */
+    bool stale;   /* another process moved its last byte */
+    bool guessed; /* a client by its first bytes: its owner may be unknown */
+    bool wrote;   /* a client: its first request */
+    int owner;    /* a client's: a request, or MODEL_NOBODY */
+    int sender;   /* the thread inside a send, or MODEL_NOBODY */
+    struct stream in;
+    struct stream out;
+    int16_t pending[MODEL_REQUESTS]; /* requests that began, oldest first */
+    int first;
+    int last;
+    int answered; /* of pending: those with a response in `out` */
+};
+
+struct thread_model {
+    int owner; /* whom it works for */
+    int talk;  /* that one's connection, or MODEL_NOBODY */
+    int waited;
+    int loop;
+};
+
+struct model {
+    struct request requests[MODEL_REQUESTS];
+    int request_count;
+    struct talk talks[MODEL_TALKS];
+    int talk_count;
+    int talk_of[MODEL_FDS]; /* or MODEL_NOBODY */
+    struct thread_model threads[MODEL_THREADS];
+    uint64_t chaos;      /* connections that may be counted as opaque */
+    uint64_t reported;   /* spans, since the last fork */
+    uint64_t unreported; /* that were dropped because of a full queue */
+    uint64_t overflowed; /* requests that the pipeline did not hold */
+};
+
+void model_reset(struct model *model);
+
+/* Descriptors. */
+struct talk *model_talk(struct model *model, int fd);
+bool model_open(struct model *model, int fd, enum role role, int thread);
+void model_share(struct model *model, int from, int to);
+void model_close(struct model *model, int fd);
+
+/* Texts. False where there is no room, or nothing to answer. */
+bool model_ask(struct model *model, struct talk *talk, const uint8_t choice[4]);
+bool model_answer(struct model *model, struct talk *talk, const uint8_t choice[4]);
+
+/* The next `count` bytes of a stream moved; in a client's nothing is read. */
+void model_received(struct model *model, struct talk *talk, int thread, size_t count);
+void model_sending(struct model *model, struct talk *talk, int thread);
+void model_sent(struct model *model, struct talk *talk, int thread, size_t count);
+void model_shut_down(struct model *model, struct talk *talk, int thread);
+void model_send_left(struct model *model, struct talk *talk);
+/* Nobody can tell any more what this connection says. */
+void model_lose(struct model *model, struct talk *talk);
+void model_forked(struct model *model);
+void model_waited(struct model *model, int thread, int epfd);
+
+/* What came out. NULL: as it has to be; else what is wrong. */
+const char *model_check_span(struct model *model, const struct span_record *record);
+const char *model_check_context(struct model *model, int thread, const struct context *context,
+                                int expected, bool surely);
+/* All is closed and all spans were checked: none is missing but `dropped`. */
+const char *model_check_end(const struct model *model, uint64_t dropped);
+
+#endif
