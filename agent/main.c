@@ -21,6 +21,7 @@
 #include "agent/recovery.h"
 #include "agent/sha256.h"
 #include "exporter/door.h"
+#include "exporter/endpoint.h"
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
 #include "hooks/opener.h"
@@ -73,6 +74,9 @@ static void announce(const struct config *config)
 {
     if (log_level() < LOG_INFO)
         return;
+    /* As warnings show it: the user and the query of an address may be secrets. */
+    struct endpoint endpoint;
+    bool readable = endpoint_parse(&endpoint, config_traces_endpoint(config));
     resource_detect(config); /* the service's name may come from it */
     log_write(LOG_INFO,
               "otelagent " OTELAGENT_VERSION
@@ -80,7 +84,7 @@ static void announce(const struct config *config)
               resource_find("service.name"), sampler_name(config), config->sampler_ratio,
               config->sampler_by_environment ? " (by environment)" : "",
               config->exporters & EXPORTER_OTLP ? " otlp " : "",
-              config->exporters & EXPORTER_OTLP ? config_traces_endpoint(config) : "",
+              config->exporters & EXPORTER_OTLP && readable ? endpoint.shown : "",
               config->exporters & EXPORTER_CONSOLE ? " console" : "",
               config->exporters & EXPORTER_FILE ? " file " : "",
               config->exporters & EXPORTER_FILE ? config->export_file : "");
