@@ -63,11 +63,12 @@ static bool is_mine(int fd, size_t *bytes)
     return true;
 }
 
+/* Without a sign, because a file may say anything, and a sum with one must not overflow. */
 static bool is_silent(const struct region_header *header, int64_t for_ns)
 {
-    int64_t last = (int64_t)atomic_load_explicit(&header->alive_ns, memory_order_relaxed) +
-                   atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed);
-    return (int64_t)clock_unix_ns() - last > for_ns;
+    uint64_t last = atomic_load_explicit(&header->alive_ns, memory_order_relaxed) +
+                    (uint64_t)atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed);
+    return (int64_t)(clock_unix_ns() - last) > for_ns;
 }
 
 static bool is_abandoned(const struct region_name *name, const struct region_header *header)

@@ -29,7 +29,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char directory[] = "/tmp/fuzz_region.XXXXXX";
+static char directory[] = "/dev/shm/fuzz_region.XXXXXX";
 static char path[128];
 static unsigned char *whole; /* a region as a killed process leaves it */
 static size_t whole_bytes;
