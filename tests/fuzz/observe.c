@@ -159,8 +159,9 @@ static void listen_one(const struct step *step)
 /* Its first bytes say what it is. The other end is never heard of. */
 static void make_pair(const struct step *step)
 {
+    int pair[2] = {FIRST_FD + step->fd, OTHER_END};
     if (model_open(&model, step->fd, ROLE_UNKNOWN, step->thread))
-        observe_paired((const int[]){FIRST_FD + step->fd, OTHER_END}, 0);
+        observe_paired(pair, 0);
 }
 
 static void duplicate(const struct step *step)

@@ -139,6 +139,39 @@ static void a_select_tells_by_what_is_ready(void **state)
     assert_false(has_context());
 }
 
+static void expect_one_line(void *count, struct slice name, struct slice value)
+{
+    assert_int_equal(strcspn(name.at, "\r\n"), strlen(name.at)); /* a literal */
+    for (size_t i = 0; i < value.length; i++)
+        assert_true(value.at[i] != '\r' && value.at[i] != '\n' && value.at[i] != '\0');
+    ++*(int *)count;
+}
+
+static void what_is_passed_on_is_one_line(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {
+        "tracestate: a=1\rX-Injected: 1\r\nbaggage: b=1\rX-Injected: 1\r\n",
+        "tracestate: a=1\r\n X-Injected: 1\r\nbaggage: b=1\r\n\tX-Injected: 1\r\n",
+        "tracestate: a=1\nX-Injected: 1\r\nbaggage: b=1\n X-Injected: 1\r\n",
+        "tracestate: a=%0d%0aX-Injected: 1\r\nbaggage: b=%0d%0aX-Injected: 1\r\n",
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        char request[512];
+        int lines = 0;
+        struct span_context self, parent;
+        snprintf(request, sizeof request,
+                 "GET / HTTP/1.1\r\nHost: a\r\n"
+                 "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n%s\r\n",
+                 fields[i]);
+        accept_connection(FD);
+        receive(FD, request);
+        context_begin_span(&self, &parent);
+        context_propagate(&self, expect_one_line, &lines);
+        assert_true(lines >= 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +183,7 @@ int main(void)
         TEST(a_poll_that_holds_a_listener_is_the_loop_s),
         TEST(a_poll_that_holds_another_connection_is_the_loop_s),
         TEST(a_select_tells_by_what_is_ready),
+        TEST(what_is_passed_on_is_one_line),
     };
     return cmocka_run_group_tests(tests, open_gate, NULL);
 }
