@@ -348,7 +348,7 @@ static void response_over(struct model *model, struct talk *talk, int thread)
 {
     struct thread_model *mine = &model->threads[thread];
     bool own = mine->owner == talk->pending[talk->first] &&
-               front(model, talk)->answer_framing != FRAMING_CLOSE;
+               front(model, talk)->answer_framing != FRAMING_CLOSE && !talk->tunnel;
     end_front(model, talk, FATE_DONE);
     if (own && front(model, talk))
         set_owner(model, thread, talk);
@@ -369,10 +369,11 @@ void model_sent(struct model *model, struct talk *talk, int thread, size_t count
             request->answered = true;
         if (cell->marks & CELL_PAYLOAD)
             request->response_bytes++;
+        talk->tunnel = cell->marks & CELL_TUNNEL;
         if (cell->marks & CELL_OVER)
             response_over(model, talk, thread);
-        if (cell->marks & CELL_TUNNEL)
-            talk->tunnel = true;
+        while (talk->tunnel && front(model, talk)) /* what looked like one was the tunnel's */
+            end_front(model, talk, FATE_NONE);
     }
 }
 
