@@ -36,7 +36,8 @@ bool model_open(struct model *model, int fd, enum role role, int thread)
     model->talk_of[fd] = model->talk_count++;
     talk->role = role;
     talk->references = 1;
-    talk->lost = talk->tunnel = talk->ended = talk->stale = talk->guessed = talk->wrote = false;
+    talk->lost = talk->tunnel = talk->upgrading = talk->ended = talk->stale = talk->guessed =
+        talk->wrote = false;
     talk->owner = role == ROLE_CLIENT ? model->threads[thread].owner : MODEL_NOBODY;
     talk->sender = MODEL_NOBODY;
     talk->in.written = talk->in.moved = talk->out.written = talk->out.moved = 0;
@@ -193,7 +194,7 @@ bool model_ask(struct model *model, struct talk *talk, const uint8_t choice[4])
 {
     static const enum framing framings[] = {FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED,
                                             FRAMING_NONE};
-    if (model->request_count == MODEL_REQUESTS || talk->tunnel)
+    if (model->request_count == MODEL_REQUESTS || talk->tunnel || talk->upgrading)
         return false;
     int number = model->request_count;
     struct request *request = &model->requests[number];
@@ -269,6 +270,7 @@ bool model_answer(struct model *model, struct talk *talk, const uint8_t choice[4
     }
     if (request->answer_framing != FRAMING_CLOSE)
         mark_last(&talk->out, CELL_OVER);
+    talk->upgrading = tunnel;
     talk->answered = request->answer_framing == FRAMING_CLOSE ? MODEL_REQUESTS : talk->answered + 1;
     return true;
 }
