@@ -379,8 +379,7 @@ static void shut_down(const struct step *step)
         return;
     observe_shut_down(fd, SHUT_RD, 0, observe_shutting_down(fd));
     observe_shut_down(fd, SHUT_WR, -1, observe_shutting_down(fd));
-    observe_shut_down(fd, step->choice[2] & 1 ? SHUT_WR : SHUT_RDWR, 0,
-                      observe_shutting_down(fd));
+    observe_shut_down(fd, step->choice[2] & 1 ? SHUT_WR : SHUT_RDWR, 0, observe_shutting_down(fd));
     model_shut_down(&model, talk, step->thread);
     check_context(step, before, talk->lost, false);
 }

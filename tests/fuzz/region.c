@@ -83,7 +83,9 @@ static void fill(struct region *region)
     }
     for (unsigned i = 0; i < OPEN; i++) {
         make_record(&span, region->open[i].record, sizeof region->open[i].record, 100 + i);
-        atomic_store(&region->open[i].used, 1);
+        uint64_t id;
+        memcpy(&id, span.record->span_id, sizeof id);
+        atomic_store(&region->open[i].in_flight, id);
     }
 }
 

@@ -71,7 +71,9 @@ static void leave_in_flight(struct region *region, unsigned place, unsigned numb
 {
     struct span span;
     begin_span(region->open[place].record, sizeof region->open[place].record, number, &span);
-    atomic_store(&region->open[place].used, 1);
+    uint64_t id;
+    memcpy(&id, ((struct span_record *)region->open[place].record)->span_id, sizeof id);
+    atomic_store(&region->open[place].in_flight, id);
 }
 
 /* Spans 1 to 5 have ended; 5 was not yet taken from those in flight, of which 6 is another. */
