@@ -25,9 +25,6 @@ MATRIX_ROWS = pytest.StashKey()
 
 def pytest_addoption(parser):
     parser.addoption("--matrix", action="store_true", help="all programs of the server matrix")
-
-
-def pytest_addoption(parser):
     parser.addoption("--exits", type=int, default=80,
                      help="how many programs end while the agent posts by TLS (test_exit.py)")
 
