@@ -2,14 +2,17 @@
 #include "agent/agent.h"
 
 #include <errno.h>
-#include <sched.h>
+#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/counters.h"
@@ -23,8 +26,9 @@
 #define EXCHANGES_LEAST 16
 #define ADDRESS_SHARE   16 /* of limited address space: one in so many bytes */
 
-/* For a thread that finds another one making the region: more than that takes. */
-#define YIELDS 10000
+/* How long a thread waits that finds another one making the region, which takes a millisecond, on a
+ * slow disk some more; in all. */
+#define MAKING_NS 2000000000u
 
 enum preparation { PREPARED_NOT, PREPARED_NOW, PREPARED_DONE, PREPARED_FAILED };
 
@@ -37,6 +41,7 @@ static _Atomic bool exit_registered;
 static pid_t own_pid;   /* written in the constructor and by a forked child before it has threads */
 static bool fork_known; /* written in a forked child before it has threads */
 static __thread bool tl_own_thread;
+static __thread bool tl_making; /* this thread is making the region */
 
 bool agent_gate_open(void)
 {
@@ -168,19 +173,31 @@ static bool make_region(void)
     return region_init(&agent.region, (size_t)agent.config.max_queue_size, &place);
 }
 
+static bool await_region(void)
+{
+    uint64_t deadline_ns = clock_monotonic_ns() + MAKING_NS;
+    int state;
+    while ((state = atomic_load_explicit(&region_made, memory_order_acquire)) == PREPARED_NOW &&
+           clock_monotonic_ns() < deadline_ns) {
+        struct timespec most = {0, MAKING_NS / 20};
+        syscall(SYS_futex, &region_made, FUTEX_WAIT_PRIVATE, PREPARED_NOW, &most, NULL, 0);
+    }
+    return state == PREPARED_DONE;
+}
+
+/* Threads that come meanwhile wait: their spans would be lost else. A signal handler above the
+ * thread that makes it can't. */
 __attribute__((cold, noinline)) static bool make_region_once(int state)
 {
     if (state == PREPARED_NOT &&
         atomic_compare_exchange_strong(&region_made, &state, PREPARED_NOW)) {
+        tl_making = true;
         state = make_region() ? PREPARED_DONE : PREPARED_FAILED;
+        tl_making = false;
         atomic_store_explicit(&region_made, state, memory_order_release);
+        syscall(SYS_futex, &region_made, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
     }
-    /* Another thread is at it, or this one, below a signal handler. */
-    for (int i = 0; state == PREPARED_NOW && i < YIELDS; i++) {
-        sched_yield();
-        state = atomic_load_explicit(&region_made, memory_order_acquire);
-    }
-    return state == PREPARED_DONE;
+    return state == PREPARED_NOW && !tl_making ? await_region() : state == PREPARED_DONE;
 }
 
 bool agent_make_region(void)

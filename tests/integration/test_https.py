@@ -269,7 +269,7 @@ def test_a_collector_without_tls_is_told_apart(run, authority, directory):
                    "check OTEL_EXPORTER_OTLP_ENDPOINT: a receiver with TLS")
 
 
-def test_nobody_listens(run, authority):
+def test_nobody_listens_behind_https(run, authority):
     done = run({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOG_LEVEL": "info",
                 "OTEL_EXPORTER_OTLP_ENDPOINT": f"https://127.0.0.1:{servers.free_port()}",
                 "OTEL_EXPORTER_OTLP_CERTIFICATE": str(authority.file)})

@@ -3,6 +3,7 @@
 them, each once, and the requests they were at are reported as failed."""
 
 import collections
+import concurrent.futures
 import os
 import signal
 import socket
@@ -178,6 +179,20 @@ def test_without_a_directory_spans_are_lost_with_the_process(start, collector):
     second.stop()
     once_each(collector, 1)
     assert not list(first.state.iterdir())
+
+
+def test_no_span_is_lost_while_a_large_file_is_made(directory, library, collector):
+    tracing = servers.Tracing(library, directory, "threads", {
+        "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+        "OTEL_BSP_MAX_QUEUE_SIZE": "100000"})
+    port = servers.free_port()
+    with servers.Server("threads", [servers.program("python3"), "-m", "http.server", "--bind",
+                                    "127.0.0.1", port], directory, tracing=tracing) as server:
+        server.wait_until(lambda: socket.create_connection(("127.0.0.1", port)), "connection")
+        with concurrent.futures.ThreadPoolExecutor(16) as clients:
+            list(clients.map(lambda _: servers.answers(port, "/"), range(16)))
+        collector.wait_for_spans(16)
+    once_each(collector, 16)
 
 
 def test_a_worker_beside_sends_what_a_killed_worker_had_finished(directory, library, collector):
