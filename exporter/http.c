@@ -84,9 +84,8 @@ static bool connect_one(struct http *http, const struct sockaddr_storage *addres
     int error = connect(fd, (const struct sockaddr *)address, bytes) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
         socklen_t length = sizeof error;
-        if (!wait_for(http, POLLOUT, post))
-            error = errno;
-        else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+        if (!wait_for(http, POLLOUT, post) ||
+            getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
             error = errno;
     }
     if (error == 0)
