@@ -16,6 +16,10 @@
 #define OWN_MISSING                                                                                \
     "the collector asks for OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and "                            \
     "OTEL_EXPORTER_OTLP_CLIENT_KEY"
+#define HUNG_UP                                                                                    \
+    "check that an OTLP receiver listens there (OTEL_EXPORTER_OTLP_ENDPOINT), and whether it "     \
+    "asks "                                                                                        \
+    "for OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
 #define NAME  "check the host in OTEL_EXPORTER_OTLP_ENDPOINT: the certificate is another's"
 #define DATES "check the dates of the collector's certificate, and this machine's clock"
 
@@ -66,6 +70,15 @@ static bool may_want_ours(const struct https_failure *failure)
            strstr(failure->said, "alert handshake failure");
 }
 
+/* With TLS 1.3 a client takes the handshake for done before its certificate is missed, and the
+ * alert that says so may be lost with the connection. libcurl then stumbles over the socket. */
+static bool was_hung_up_on(const struct https_failure *failure)
+{
+    return !failure->shows_certificate &&
+           (failure->code == CURL_GOT_NOTHING || failure->code == CURL_SEND_FAILED ||
+            failure->code == CURL_RECEIVE_FAILED || strstr(failure->said, "getpeername()"));
+}
+
 /* GnuTLS gives one text for all; its bits say more (GNUTLS_CERT_NOT_ACTIVATED, _EXPIRED). */
 static bool is_out_of_date(const struct https_failure *failure)
 {
@@ -83,6 +96,8 @@ static void judge(const struct https_failure *failure, enum transport_outcome *o
             *outcome = codes[i].outcome;
             *advice = codes[i].advice;
         }
+    if (was_hung_up_on(failure))
+        *advice = HUNG_UP;
     if (may_want_ours(failure))
         *advice = OWN_MISSING;
     if (is_out_of_date(failure))

@@ -38,6 +38,8 @@ static const struct {
     {CURL_RECEIVE_FAILED,
      "OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required, errno 0",
      TRANSPORT_REFUSED, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
+    {CURL_SEND_FAILED, "getpeername() failed with errno 107: Transport endpoint is not connected",
+     TRANSPORT_FAILED, "whether it asks for OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
     {CURL_TLS_FAILED, "error:0A000410:SSL routines::sslv3 alert handshake failure",
      TRANSPORT_REFUSED, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
     {CURL_TLS_FAILED, "error:0A00010B:SSL routines::wrong version number", TRANSPORT_REFUSED,
