@@ -28,7 +28,7 @@
 
 #define STACK_BYTES       ((size_t)256 << 10)
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
-#define BUSY_WAIT_NS      50000000  /* the oldest record is being written: see ring_read() */
+#define BUSY_WAIT_NS      50000000  /* the oldest record is being written: see ring_peek() */
 #define GIVE_UP_NS        100000000 /* beyond the bound, before a stuck thread is left alone */
 #define DOUBTFUL_NS       100000000 /* for the end, where the collector is known not to answer */
 #define DOUBT_LASTS_NS    30000000000u
@@ -195,15 +195,12 @@ struct source {
     struct recovery *dead; /* NULL: they are this process's own */
 };
 
-static bool add(const struct source *source, const struct span_record *record, uint32_t length)
+static void add(const struct source *source, const struct span_record *record, uint32_t length)
 {
-    if (!otlp_add(&exporter.otlp, record, length, source->unix_offset_ns)) {
+    if (!otlp_add(&exporter.otlp, record, length, source->unix_offset_ns))
         counters_add(&counters.dropped_export, 1);
-        return false;
-    }
-    if (has(EXPORTER_CONSOLE))
+    else if (has(EXPORTER_CONSOLE))
         console_add(&exporter.console, record);
-    return true;
 }
 
 /* Those in flight come after those in the ring. */
@@ -550,7 +547,6 @@ static void count_left_behind(void)
                      ended - gone);
 }
 
-/* Ends a running thread. */
 /* How long the end of this process may wait, at most for `bound_ns`. */
 static uint64_t bound_of(uint64_t bound_ns)
 {
@@ -558,6 +554,7 @@ static uint64_t bound_of(uint64_t bound_ns)
     return doubtful && bound_ns > DOUBTFUL_NS ? DOUBTFUL_NS : bound_ns;
 }
 
+/* Ends a running thread. */
 static void stop_thread(uint64_t bound_ns)
 {
     uint64_t deadline = clock_monotonic_ns() + bound_of(bound_ns);
