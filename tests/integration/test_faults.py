@@ -12,6 +12,7 @@ import contextlib
 import functools
 import re
 import socket
+import threading
 import time
 
 import pytest
@@ -215,11 +216,18 @@ def come_back_after_20_seconds(start):
 
 def come_back_to_a_full_queue(start):
     """Then what the queue had no room for is said to be lost, too."""
-    with sink.Collector(*[faults.silent()] * WORKERS, sink.accept) as collector:
+    loaded = threading.Event()
+
+    def accept_then(connection, post):
+        step = sink.accept if loaded.is_set() else faults.silent()
+        return step(connection, post)
+
+    with sink.Collector(accept_then) as collector:
         traced = start(collector.endpoint, OTEL_BSP_MAX_QUEUE_SIZE="16",
                        OTEL_EXPORTER_OTLP_TIMEOUT="5000")
         collector.wait_for(lambda: collector.posts, "post")  # one worker is stuck from here on
         traced.load(requests())
+        loaded.set()
         collector.wait_for(lambda: any(post.stored for post in collector.posts), "success")
         time.sleep(2)
         traced.stop()
