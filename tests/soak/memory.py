@@ -15,6 +15,18 @@ def resident_kib(pid):
     return tuple(int(said[kind].split()[0]) for kind in KINDS)
 
 
+def resident_by_mapping(pid):
+    """(start, name) → KiB; what is anonymous has no name."""
+    found = {}
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        words = line.split(maxsplit=5)
+        if words[0] == "Rss:":
+            found[mapping] = int(words[1])
+        elif not words[0].endswith(":"):
+            mapping = words[0].split("-")[0], words[5] if len(words) == 6 else "anonymous"
+    return found
+
+
 def slope(points):
     """Least squares: how much y grows with x."""
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points))
@@ -26,8 +38,11 @@ class Watch:
     """Samples of some processes; pid → [(minutes, KiB of each kind)]. All also go into a file, for
     whoever has to find out when something grew."""
 
-    def __init__(self, processes, path):
+    def __init__(self, processes, path, settled):
+        """`settled`: the minutes after which growth counts."""
         self.processes = processes  # pid → name
+        self.settled = settled
+        self.mappings = {}  # pid → resident_by_mapping() once settled
         self.samples = collections.defaultdict(list)
         self.started = time.monotonic()
         self.file = open(path, "w", encoding="ascii", buffering=1)
@@ -39,12 +54,21 @@ class Watch:
             kib = resident_kib(pid)
             self.samples[pid].append((minutes, kib))
             print(f"{minutes:.2f}", name, pid, *kib, sep="\t", file=self.file)
+            if minutes >= self.settled and pid not in self.mappings:
+                self.mappings[pid] = resident_by_mapping(pid)
 
-    def slopes(self, settled):
+    def grown(self, pid):
+        """Where a process has grown or shrunk since it settled: (KiB, name, start), most first."""
+        before, now = self.mappings.get(pid, {}), resident_by_mapping(pid)
+        changes = ((now.get(mapping, 0) - before.get(mapping, 0), mapping[1], mapping[0])
+                   for mapping in before.keys() | now.keys())
+        return sorted((change for change in changes if change[0]), key=lambda one: -abs(one[0]))
+
+    def slopes(self):
         """(name, pid, first and last resident size in KiB, KiB a minute of each kind) of each
-        process, after so many minutes."""
+        process since it settled."""
         for pid, samples in self.samples.items():
-            late = [(minutes, kib) for minutes, kib in samples if minutes >= settled]
+            late = [(minutes, kib) for minutes, kib in samples if minutes >= self.settled]
             growth = [slope([(minutes, kib[kind]) for minutes, kib in late])
                       for kind in range(len(KINDS))]
             yield self.processes[pid], pid, late[0][1][0], late[-1][1][0], growth

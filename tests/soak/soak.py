@@ -34,6 +34,7 @@ KILL_SECONDS, DOWN_SECONDS = 30, 3
 SETTLED_MINUTES = 5
 JUDGED_MINUTES = 10  # of growth at least: below that, a few pages are a slope
 GROWTH_KIB = 1.0  # a minute
+MAPPINGS_SHOWN = 6
 PATHS = [  # method, path, how often
     ("GET", "/small.txt", 8), ("GET", "/page.html", 6), ("HEAD", "/page.html", 1),
     ("GET", "/absent.txt", 1), ("GET", "/app/health", 4), ("GET", "/app/items", 2),
@@ -188,15 +189,16 @@ def put_under_load(port, wanted, watch, minutes):
 def growing(watch, minutes):
     """Prints how each process grew; faults where that is too much."""
     judged = minutes >= SETTLED_MINUTES + JUDGED_MINUTES
-    settled = min(SETTLED_MINUTES, minutes / 2)
-    print(f"\nresident memory after the first {settled:g} minutes" +
+    print(f"\nresident memory after the first {watch.settled:g} minutes" +
           ("" if judged else " (too short to be judged)"))
     print(f"{'process':<16} {'pid':>7} {'first KiB':>9} {'last KiB':>9}   KiB a minute: "
           f"{'all':>7} {'anon':>7} {'file':>7} {'shmem':>7}")
     faults = []
-    for name, pid, first, last, growth in watch.slopes(settled):
+    for name, pid, first, last, growth in watch.slopes():
         print(f"{name:<16} {pid:>7} {first:>9} {last:>9}                 " +
               " ".join(f"{kind:>7.2f}" for kind in growth))
+        for kib, mapping, start in watch.grown(pid)[:MAPPINGS_SHOWN]:
+            print(f"{kib:>+34} KiB  {mapping} at {start}")
         if judged and growth[0] > GROWTH_KIB:
             faults.append(f"{name} {pid} grows by {growth[0]:.2f} KiB a minute")
     return faults
@@ -255,7 +257,7 @@ def soak(stack, directory, minutes, untraced):
     subject = Servers(stack, directory / "subject", mariadb, s3,
                       None if untraced else tracing_to(sink, directory))
     processes = subject.processes()
-    watch = memory.Watch(processes, directory / "memory.tsv")
+    watch = memory.Watch(processes, directory / "memory.tsv", min(SETTLED_MINUTES, minutes / 2))
     asked, wrong = put_under_load(subject.port, wanted, watch, minutes)
     sink.spare()
     print(f"{asked} requests over {CONNECTIONS} connections in {minutes:g} minutes, "
