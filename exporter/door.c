@@ -13,8 +13,9 @@
 
 #include "agent/clock.h"
 
-/* A fork waits no longer: the thread may be waiting for a lock that the forking thread has. */
-#define FORK_WAIT_NS 50000000u
+/* A fork waits no longer: the thread may be waiting for a lock that the forking thread has. Moments
+ * inside are milliseconds; a machine without time to spare makes tenths of a second of them. */
+#define FORK_WAIT_NS 1000000000u
 
 enum { FREE, TAKEN, SHUT };
 

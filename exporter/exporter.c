@@ -30,11 +30,15 @@
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
 #define BUSY_WAIT_NS      50000000  /* the oldest record is being written: see ring_peek() */
 #define GIVE_UP_NS        100000000 /* beyond the bound, before a stuck thread is left alone */
-#define DOUBTFUL_NS       100000000 /* for the end, where the collector is known not to answer */
-#define DOUBT_LASTS_NS    30000000000u
-#define INHERIT_NS        5000000000u /* between two looks for what killed processes left behind */
-#define LOOK_NS           1000000000u /* between two looks whether the program's threads have ended */
-#define HEIRLOOMS         64          /* taken over in one look */
+/* For a thread inside a library that the end of the process takes down: it never waits for the
+ * collector there, so only a machine without time to spare keeps it there for so long. Not for
+ * ever, because the thread that exits may hold a lock that it needs. */
+#define DOOR_NS        5000000000
+#define DOUBTFUL_NS    100000000 /* for the end, where the collector is known not to answer */
+#define DOUBT_LASTS_NS 30000000000u
+#define INHERIT_NS     5000000000u /* between two looks for what killed processes left behind */
+#define LOOK_NS        1000000000u /* between two looks whether the program's threads have ended */
+#define HEIRLOOMS      64          /* taken over in one look */
 
 _Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes what the ring has");
 
@@ -570,7 +574,7 @@ static void stop_thread(uint64_t bound_ns)
         pthread_join(exporter.thread, NULL);
         return;
     }
-    door_shut(clock_monotonic_ns() + GIVE_UP_NS);
+    door_shut(clock_monotonic_ns() + DOOR_NS);
     count_left_behind();
 }
 

@@ -135,6 +135,20 @@ int main(int count, char **given) {
 }
 """
 
+# A machine so busy that a moment inside OpenSSL lasts longer than an exit waits for the collector;
+# and an end of the process that leaves time to see what comes of it.
+SLOW_OPENSSL = r"""
+#include <dlfcn.h>
+#include <unistd.h>
+int SSL_connect(void *ssl) {
+    void *library = dlopen("libssl.so.3", RTLD_LAZY | RTLD_NOLOAD);
+    int (*real)(void *) = (int (*)(void *))dlsym(library, "SSL_connect");
+    usleep(1000000);
+    return real(ssl);
+}
+__attribute__((destructor)) static void end(void) { usleep(1500000); }
+"""
+
 NODE = """
 const http = require('http'), tls = require('tls');
 const server = http.createServer((request, response) => response.end('x'));
@@ -233,6 +247,17 @@ def test_python_ends_as_without(directory, environment, collector, exits, how):
     results = many(exits // 20, lambda seed: run(
         ["/usr/bin/python3", "program.py", how, moment(seed)], environment, directory))
     judge(f"python, {how}", results, (3, ""), collector)
+
+
+def test_who_is_slow_inside_openssl_is_waited_for(directory, environment, collector):
+    (directory / "program.py").write_text(PYTHON)
+    (directory / "slow.c").write_text(SLOW_OPENSSL)
+    subprocess.run([servers.program("cc"), "-shared", "-fPIC", "-o", "slow.so", "slow.c"],
+                   cwd=directory, check=True)
+    environment["LD_PRELOAD"] += f":{directory}/slow.so"
+    results = many(4, lambda seed: run(
+        ["/usr/bin/python3", "program.py", "tls", 0.1 + seed / 5], environment, directory))
+    judge("python, tls, slow", results, (3, ""), collector)
 
 
 @pytest.mark.parametrize("how", ["thread", "signal"])
