@@ -245,7 +245,7 @@ def tracing_to(sink, directory):
     return lambda service: servers.Tracing(pathlib.Path(library), directory, service, {
         "OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOG_LEVEL": "info",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{sink.port}",
-        "OTEL_BSP_SCHEDULE_DELAY": "1000"})
+        "OTEL_BSP_SCHEDULE_DELAY": "1000", "OTEL_BSP_MAX_QUEUE_SIZE": "2048"})  # as by default
 
 
 def soak(stack, directory, minutes, untraced):
