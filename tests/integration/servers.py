@@ -281,10 +281,12 @@ class Shop(Server):
 class Gunicorn(Server):
     def __init__(self, directory, mariadb, s3, tracing=None, workers=2, threads=4,
                  name="gunicorn"):
+        """`threads`: of a worker; with one it answers a request on a connection and closes it."""
         self.port = free_port()
         super().__init__(name, [
-            program("gunicorn"), "--worker-class", "gthread", "--workers", workers, "--threads",
-            threads, "--keep-alive", 30, "--bind", f"127.0.0.1:{self.port}", "--chdir", PROGRAMS,
+            program("gunicorn"), "--worker-class", "gthread" if threads > 1 else "sync",
+            "--workers", workers, "--threads", threads, "--keep-alive", 30,
+            "--bind", f"127.0.0.1:{self.port}", "--chdir", PROGRAMS,
             "gunicorn_app:application"], directory, {
                 "APP_DB_SOCKET": str(mariadb.socket), "APP_DB_USER": "shop",
                 "APP_DB_PASSWORD": DB_PASSWORD, "APP_DB_NAME": "shop",

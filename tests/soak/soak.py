@@ -28,6 +28,7 @@ import collector  # noqa: E402
 import memory  # noqa: E402
 
 CONNECTIONS = 32
+GUNICORN_WORKERS = 2
 BATCH = 4000  # requests between two looks at the clock
 SAMPLE_SECONDS = 5
 KILL_SECONDS, DOWN_SECONDS = 30, 3
@@ -56,17 +57,26 @@ def parse_arguments():
 
 
 class Servers:
-    """nginx and gunicorn; their logs and what else they write in a directory of their own."""
+    """nginx and gunicorn; their logs and what else they write in a directory of their own.
+
+    So that they do not grow by themselves: one nginx worker has all connections at once from the
+    first minute on, while of two each would meet its busiest moment at some time; and gunicorn's
+    workers have one thread each, because a heap for every thread frays for hours (2 to 5 KiB a
+    minute, untraced)."""
 
     def __init__(self, stack, directory, mariadb, s3, traced=None):
         directory.mkdir()
         directory.chmod(0o755)
         self.directory = directory
         self.gunicorn = stack.enter_context(
-            servers.Gunicorn(directory, mariadb, s3, traced and traced("gunicorn"), workers=2))
+            servers.Gunicorn(directory, mariadb, s3, traced and traced("gunicorn"),
+                             workers=GUNICORN_WORKERS, threads=1))
         self.nginx = stack.enter_context(
             servers.Nginx(directory, {"app": self.gunicorn.port}, traced and traced("nginx"),
-                          workers=2))
+                          workers=1))
+        for server, workers in ((self.nginx, 1), (self.gunicorn, GUNICORN_WORKERS)):
+            server.wait_until(lambda: len(servers.children(server.process.pid)) == workers,
+                              "have its workers")
 
     @property
     def port(self):
