@@ -3,7 +3,10 @@
 #include "agent/connection.h"
 #include "agent/connection_private.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "agent/counters.h"
 
@@ -85,15 +88,42 @@ void connection_count_loss(struct connection *connection)
 
 bool connection_take(struct direction *direction)
 {
-    uintptr_t nobody = 0;
+    uint64_t nobody = 0;
     /* Acquire pairs with the release in give_up(): the last owner's work is seen. Sequential
      * consistency orders it against `due`, see settle(). */
-    return atomic_compare_exchange_strong(&direction->owner, &nobody, context_thread_token());
+    return atomic_compare_exchange_strong(&direction->owner, &nobody, context_claim());
+}
+
+/* Also where it is another process's: a forked child inherits the claims of threads that it has
+ * not. */
+static bool thread_has_ended(int32_t id)
+{
+    return syscall(SYS_tgkill, getpid(), id, 0) != 0 && errno == ESRCH;
+}
+
+/* From an owner that left and will not come back. Above a call that this thread is still in, in a
+ * signal handler, it does not matter: two sends that overlap are not understood anyway. */
+__attribute__((cold)) static bool take_over(struct direction *direction)
+{
+    uint64_t claim = atomic_load(&direction->owner);
+    int32_t id = (int32_t)(claim >> 32);
+    return claim & CONNECTION_AWAY && (id == context_thread_id() || thread_has_ended(id)) &&
+           atomic_compare_exchange_strong(&direction->owner, &claim, context_claim());
 }
 
 static void give_up(struct direction *direction)
 {
     atomic_store(&direction->owner, 0);
+}
+
+static bool take_for_good(struct connection *connection, struct direction *direction)
+{
+    if (connection_take(direction))
+        return true;
+    if (!take_over(direction))
+        return false;
+    connection_make_opaque(connection, connection_role(connection) == CONNECTION_SERVER);
+    return true;
 }
 
 /* Whoever owns both directions does what is due. A thread that finds one taken leaves it to that
@@ -103,9 +133,9 @@ static void give_up(struct direction *direction)
 __attribute__((cold)) static void settle(struct connection *connection)
 {
     while (atomic_load(&connection->due)) {
-        if (!connection_take(&connection->received))
+        if (!take_for_good(connection, &connection->received))
             return;
-        if (!connection_take(&connection->sent)) {
+        if (!take_for_good(connection, &connection->sent)) {
             give_up(&connection->received);
             if (atomic_load(&connection->sent.owner))
                 return;

@@ -10,6 +10,11 @@
  * that meet in one direction make the connection opaque: the order of their bytes is unknown. An
  * opaque connection costs one load and is not looked at again until its descriptor is reused.
  *
+ * Who sends owns the direction also while the kernel waits for the peer, and need not come back from
+ * there: a signal handler jumps away, the thread is cancelled. So what is owned across a call can be
+ * taken away: by the thread itself, which is here because it left that call, and by anybody once
+ * the thread has ended. How many bytes went is unknown then, so the connection is opaque.
+ *
  * What was open when the connection became opaque ends there and then, by whoever owns both
  * directions: its spans say what was known and that the rest was not seen. Where only requests are
  * lost, the answers to those read before are still followed. */
@@ -46,14 +51,16 @@ enum direction_state {
     DIRECTION_TUNNEL /* not HTTP/1 any more: after 101 or CONNECT */
 };
 
+#define CONNECTION_AWAY 1u /* in `owner`: the thread is in a system call, not at work */
+
 struct direction {
-    _Atomic uintptr_t owner; /* the thread at work, as context_thread_token() names it; 0: none */
-    uint8_t state;           /* enum direction_state */
-    bool collecting;         /* the beginning of a head lies in a buffer */
-    uint32_t buffer;         /* its index, when collecting */
-    uint32_t collected;      /* bytes in it */
-    size_t scanned;          /* of them, by http1_find_head() */
-    uint64_t head_ns;        /* when the first byte of the head came */
+    _Atomic uint64_t owner; /* the claim of the thread at work; 0: none */
+    uint8_t state;          /* enum direction_state */
+    bool collecting;        /* the beginning of a head lies in a buffer */
+    uint32_t buffer;        /* its index, when collecting */
+    uint32_t collected;     /* bytes in it */
+    size_t scanned;         /* of them, by http1_find_head() */
+    uint64_t head_ns;       /* when the first byte of the head came */
     struct http1_body body;
 };
 
@@ -118,6 +125,24 @@ void connection_release_range(unsigned first, unsigned last);
  * `fd` is the number it was found by. */
 bool connection_claim(struct connection *connection, struct direction *direction, int fd);
 void connection_unclaim(struct connection *connection, struct direction *direction);
+
+/* The owner leaves for a call that may take long, or never return; for connection_come_back(),
+ * which is false where the direction was taken away meanwhile. */
+static inline uint64_t connection_leave(struct direction *direction)
+{
+    uint64_t claim = atomic_load_explicit(&direction->owner, memory_order_relaxed);
+    /* Release pairs with the acquire of who takes the direction over. */
+    atomic_store_explicit(&direction->owner, claim | CONNECTION_AWAY, memory_order_release);
+    return claim;
+}
+
+static inline bool connection_come_back(struct direction *direction, uint64_t claim)
+{
+    uint64_t left = claim | CONNECTION_AWAY;
+    /* Relaxed: what is read next this thread wrote itself. */
+    return atomic_compare_exchange_strong_explicit(&direction->owner, &left, claim,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
 
 /* stream.c: bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
  * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */

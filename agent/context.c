@@ -18,6 +18,7 @@ static __thread struct {
     int loop_epfd;     /* + 1: the one it had waited on when it read a request */
     bool handing_over; /* it forked, and has not waited or read since */
     int32_t id;        /* kernel id; 0: not asked yet */
+    uint32_t claims;   /* twice as many as it made */
     char name[THREAD_NAME_BYTES];
 } tl_thread;
 
@@ -109,16 +110,17 @@ void context_propagate(const struct span_context *self,
     }
 }
 
-uintptr_t context_thread_token(void)
-{
-    return (uintptr_t)&tl_thread;
-}
-
 int32_t context_thread_id(void)
 {
     if (!tl_thread.id)
         tl_thread.id = (int32_t)syscall(SYS_gettid);
     return tl_thread.id;
+}
+
+uint64_t context_claim(void)
+{
+    tl_thread.claims += 2;
+    return (uint64_t)context_thread_id() << 32 | tl_thread.claims;
 }
 
 struct slice context_thread_name(void)

@@ -53,8 +53,9 @@ void context_propagate(const struct span_context *self,
                        void (*line)(void *context, struct slice name, struct slice value),
                        void *context);
 
-/* A number that no other living thread of this process has. */
-uintptr_t context_thread_token(void);
+/* A number for what this thread holds: its kernel id in the upper half, in the lower an even number
+ * that it has not used for long. Never 0. */
+uint64_t context_claim(void);
 
 /* This thread's kernel id and name, cached: a system call each for a thread's first time. */
 int32_t context_thread_id(void);

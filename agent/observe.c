@@ -272,7 +272,7 @@ static void client_writes(struct connection *connection, int fd)
 
 struct sending observe_sending(int fd)
 {
-    struct sending sending = {NULL, 0};
+    struct sending sending = {NULL, 0, 0};
     struct connection *connection = connection_of(fd);
     if (!connection)
         return sending;
@@ -282,9 +282,18 @@ struct sending observe_sending(int fd)
             client_writes(connection, fd);
         sending.connection = connection;
         sending.time_ns = clock_monotonic_ns();
+        sending.claim = connection_leave(&connection->sent);
     }
     errno = saved;
     return sending;
+}
+
+/* The connection, where the direction is still this thread's after the call. */
+static struct connection *sent_on(const struct sending *sending)
+{
+    struct connection *connection = sending->connection;
+    return connection && connection_come_back(&connection->sent, sending->claim) ? connection
+                                                                                 : NULL;
 }
 
 /* Shorter sends do not wait for the peer. */
@@ -316,13 +325,13 @@ static uint64_t sent_ns(const struct sending *sending, ssize_t sent)
 void observe_sent_vector(struct sending *sending, const struct iovec *parts, size_t count,
                          ssize_t sent)
 {
-    if (!sending->connection)
+    struct connection *connection = sent_on(sending);
+    if (!connection)
         return;
     int saved = errno;
     if (sent > 0)
-        feed_vector(stream_sent, sending->connection, parts, count, (size_t)sent,
-                    sent_ns(sending, sent));
-    connection_unclaim(sending->connection, &sending->connection->sent);
+        feed_vector(stream_sent, connection, parts, count, (size_t)sent, sent_ns(sending, sent));
+    connection_unclaim(connection, &connection->sent);
     errno = saved;
 }
 
@@ -373,12 +382,13 @@ void observe_sent_message(struct sending *sending, int fd, const struct msghdr *
 
 void observe_sent_unseen(struct sending *sending, ssize_t sent)
 {
-    if (!sending->connection)
+    struct connection *connection = sent_on(sending);
+    if (!connection)
         return;
     int saved = errno;
     if (sent > 0)
-        stream_sent(sending->connection, NULL, (size_t)sent, sent_ns(sending, sent));
-    connection_unclaim(sending->connection, &sending->connection->sent);
+        stream_sent(connection, NULL, (size_t)sent, sent_ns(sending, sent));
+    connection_unclaim(connection, &connection->sent);
     errno = saved;
 }
 
@@ -388,10 +398,13 @@ void observe_sent_file(struct sending *sending, int file, const off_t *end, ssiz
         observe_received_unseen(file, sent); /* into a pipe, it may come from a connection */
         return;
     }
+    struct connection *connection = sent_on(sending);
+    if (!connection)
+        return;
     int saved = errno;
     if (sent > 0)
-        stream_sent_file(sending->connection, file, end, (size_t)sent, sent_ns(sending, sent));
-    connection_unclaim(sending->connection, &sending->connection->sent);
+        stream_sent_file(connection, file, end, (size_t)sent, sent_ns(sending, sent));
+    connection_unclaim(connection, &connection->sent);
     errno = saved;
 }
 
@@ -399,16 +412,17 @@ void observe_sent_messages(struct sending *sending, const struct mmsghdr *messag
                            int flags)
 {
     int saved = errno;
+    struct connection *connection = sent_on(sending);
     for (int i = 0; i < sent; i++) {
         const struct msghdr *message = &messages[i].msg_hdr;
-        if (sending->connection)
-            feed_vector(stream_sent, sending->connection, message->msg_iov, message->msg_iovlen,
+        if (connection)
+            feed_vector(stream_sent, connection, message->msg_iov, message->msg_iovlen,
                         (size_t)in_stream((ssize_t)messages[i].msg_len, flags), sending->time_ns);
         if (message->msg_controllen && agent_enter())
             for_each_descriptor(message, hand_on);
     }
-    if (sending->connection)
-        connection_unclaim(sending->connection, &sending->connection->sent);
+    if (connection)
+        connection_unclaim(connection, &connection->sent);
     errno = saved;
 }
 

@@ -70,6 +70,7 @@ void observe_received_unseen(int fd, ssize_t received);
 /* Bytes that go. */
 struct sending {
     struct connection *connection; /* NULL: nothing to do at the end */
+    uint64_t claim;                /* of the direction that is owned meanwhile */
     uint64_t time_ns;
 };
 struct sending observe_sending(int fd);

@@ -640,6 +640,8 @@ static void play(const uint8_t *data, size_t size)
     for (played_bytes = STEP_BYTES; played_bytes <= size; played_bytes += STEP_BYTES) {
         const uint8_t *choice = data + played_bytes - STEP_BYTES;
         struct step step = step_of(choice);
+        if (kinds[kind_of(choice)].act != begin_send)
+            on_thread(end_sends, &step); /* inside a send a thread can do nothing else */
         on_thread(kinds[kind_of(choice)].act, &step);
     }
     played_bytes = size;

@@ -52,20 +52,164 @@ static bool has_context(void)
     return span_context_present(&context_current()->span);
 }
 
+/* ---- senders that meet, and senders that do not come back ---- */
+
+static void *begin_to_send(void *sending)
+{
+    *(struct sending *)sending = observe_sending(FD);
+    return NULL;
+}
+
+static void *send_when_told(void *gates)
+{
+    int *gate = gates;
+    char byte = 0;
+    struct sending sending = observe_sending(FD);
+    if (write(gate[0], &byte, 1) == 1 && read(gate[0], &byte, 1) == 1)
+        observe_sent(&sending, ok, sizeof ok - 1, 0);
+    return sending.connection;
+}
+
+/* Another thread is inside a send of the whole answer when that is done here. */
+static void during_a_send(void (*act)(void))
+{
+    int gate[2];
+    char byte;
+    pthread_t thread;
+    void *sent_on;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, gate), 0);
+    assert_int_equal(pthread_create(&thread, NULL, send_when_told, gate), 0);
+    assert_int_equal(read(gate[1], &byte, 1), 1);
+    act();
+    assert_int_equal(write(gate[1], &byte, 1), 1);
+    assert_int_equal(pthread_join(thread, &sent_on), 0);
+    assert_non_null(sent_on);
+    close(gate[0]);
+    close(gate[1]);
+}
+
+static void collide(void)
+{
+    assert_null(observe_sending(FD).connection);
+    assert_null(next_span()); /* the first is still at it */
+}
+
 static void threads_that_collide_in_sending_leave_an_incomplete_span(void **state)
 {
     (void)state;
     accept_connection(FD);
     receive(FD, get);
-    struct sending first = observe_sending(FD);
-    struct sending second = observe_sending(FD);
-    assert_non_null(first.connection);
-    assert_null(second.connection);
-    assert_null(next_span()); /* the first is still at it */
-    observe_sent(&first, ok, sizeof ok - 1, 0);
+    during_a_send(collide);
+    assert_incomplete(-1);
+    assert_lost(1);
+}
+
+static void close_beside(void)
+{
+    observe_closing(FD);
+    assert_null(next_span());
+}
+
+static void who_closes_waits_for_a_thread_that_sends(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    during_a_send(close_beside);
+    assert_complete(200);
+    assert_null(next_span());
+}
+
+static void a_thread_that_jumped_out_of_a_send_does_not_send_unseen(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    assert_non_null(observe_sending(FD).connection);
+    answer(FD, ok);
     assert_incomplete(-1);
     assert_false(has_context());
     assert_lost(1);
+}
+
+static void a_send_that_a_handler_sends_above_comes_back_to_nothing(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    struct sending below = observe_sending(FD);
+    assert_null(observe_sending(FD).connection);
+    assert_incomplete(-1);
+    observe_sent(&below, ok, sizeof ok - 1, 0);
+    assert_lost(1);
+}
+
+/* The number and the slot are another connection's by then. */
+static void a_send_that_comes_back_too_late_leaves_the_next_connection_alone(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    struct sending late = observe_sending(FD);
+    observe_closing(FD);
+    assert_incomplete(-1);
+    accept_connection(FD);
+    assert_ptr_equal(connection_of(FD), late.connection);
+    receive(FD, get);
+    observe_sent(&late, ok, sizeof ok - 1, 0);
+    struct sending sending = observe_sending(FD);
+    observe_sent(&late, ok, sizeof ok - 1, 0);
+    assert_null(next_span());
+    observe_sent(&sending, ok, sizeof ok - 1, 0);
+    assert_complete(200);
+    assert_lost(1);
+}
+
+static void a_thread_that_ended_in_a_send_leaves_an_incomplete_span(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    pthread_t thread;
+    struct sending cancelled;
+    assert_int_equal(pthread_create(&thread, NULL, begin_to_send, &cancelled), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_non_null(cancelled.connection);
+    assert_null(next_span());
+    observe_closing(FD);
+    assert_incomplete(-1);
+    assert_null(next_span());
+}
+
+/* A client's bytes are not read, so none of them can be missed. */
+static void a_client_that_jumped_out_of_a_send_is_no_loss(void **state)
+{
+    (void)state;
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(80)};
+    observe_connected(FD, (struct sockaddr *)&server, sizeof server, 0);
+    assert_non_null(observe_sending(FD).connection);
+    observe_closing(FD);
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+}
+
+/* Of the slots, there are 4,096 for requests and 262,144 for connections. */
+static void connections_that_were_jumped_away_from_are_given_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300000; i++) {
+        accept_connection(FD);
+        if (i < 5000)
+            receive(FD, get);
+        assert_non_null(observe_sending(FD).connection);
+        observe_closing(FD);
+        if (i < 5000)
+            assert_incomplete(-1);
+    }
+    assert_int_equal(counters_get(&counters.dropped_exchanges), 0);
+    accept_connection(FD);
+    receive(FD, get);
+    answer(FD, ok);
+    assert_complete(200);
 }
 
 static void threads_that_collide_in_reading_leave_an_incomplete_span(void **state)
@@ -89,9 +233,8 @@ static void a_response_that_was_begun_keeps_its_status(void **state)
     receive(FD, get);
     receive(FD, get);
     answer(FD, "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nhalf");
-    struct sending jumped_into = observe_sending(FD);
+    assert_non_null(observe_sending(FD).connection);
     assert_null(observe_sending(FD).connection);
-    observe_sent(&jumped_into, "more", 4, 0);
     assert_incomplete(404);
     assert_incomplete(-1);
     assert_lost(2);
@@ -285,6 +428,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(threads_that_collide_in_sending_leave_an_incomplete_span),
+        TEST(who_closes_waits_for_a_thread_that_sends),
+        TEST(a_thread_that_jumped_out_of_a_send_does_not_send_unseen),
+        TEST(a_send_that_a_handler_sends_above_comes_back_to_nothing),
+        TEST(a_send_that_comes_back_too_late_leaves_the_next_connection_alone),
+        TEST(a_thread_that_ended_in_a_send_leaves_an_incomplete_span),
+        TEST(a_client_that_jumped_out_of_a_send_is_no_loss),
+        TEST(connections_that_were_jumped_away_from_are_given_back),
         TEST(threads_that_collide_in_reading_leave_an_incomplete_span),
         TEST(a_response_that_was_begun_keeps_its_status),
         TEST(a_server_error_stays_one),

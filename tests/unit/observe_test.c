@@ -318,18 +318,6 @@ static void a_connection_may_move_between_threads(void **state)
     assert_non_null(next_span());
 }
 
-static void bytes_missed_in_the_middle_of_a_send_make_it_opaque(void **state)
-{
-    (void)state;
-    accept_connection(FD);
-    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
-    struct sending jumped_away = observe_sending(FD);
-    assert_non_null(jumped_away.connection);
-    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    assert_null(next_span());
-    assert_int_equal(counters_get(&counters.connections_opaque), 1);
-}
-
 static void a_child_answers_what_its_parent_read(void **state)
 {
     (void)state;
@@ -517,7 +505,6 @@ int main(void)
         TEST(an_upgrade_ends_the_span),
         TEST(a_password_in_the_host_field_stays_inside),
         TEST(a_connection_may_move_between_threads),
-        TEST(bytes_missed_in_the_middle_of_a_send_make_it_opaque),
         TEST(a_child_answers_what_its_parent_read),
         TEST(a_child_that_closes_what_its_parent_read_ends_nothing),
         TEST(a_parent_that_goes_on_keeps_what_was_open),
