@@ -10,10 +10,10 @@
  * that meet in one direction make the connection opaque: the order of their bytes is unknown. An
  * opaque connection costs one load and is not looked at again until its descriptor is reused.
  *
- * Who sends owns the direction also while the kernel waits for the peer, and need not come back from
- * there: a signal handler jumps away, the thread is cancelled. So what is owned across a call can be
- * taken away: by the thread itself, which is here because it left that call, and by anybody once
- * the thread has ended. How many bytes went is unknown then, so the connection is opaque.
+ * Who sends owns the direction also while the kernel waits for the peer, and need not come back
+ * from there: a signal handler jumps away, the thread is cancelled. So what is owned across a call
+ * can be taken away: by the thread itself, which is here because it left that call, and by anybody
+ * once the thread has ended. How many bytes went is unknown then, so the connection is opaque.
  *
  * What was open when the connection became opaque ends there and then, by whoever owns both
  * directions: its spans say what was known and that the rest was not seen. Where only requests are

@@ -16,10 +16,19 @@ CLONE_NEWNET = 0x40000000
 HEIRS = 3
 
 
-def compile_program(output, *options, source="life.c"):
-    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2",
-                    "-pthread", "-o", output, servers.PROGRAMS / source, *options], check=True)
+LIFE = ["life.c", "life_jumps.c", "life_libraries.c", "life_signals.c"]
+
+
+def compile_program(output, *options, sources=LIFE, compiler="cc"):
+    subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2",
+                    "-pthread", "-o", output, *(servers.PROGRAMS / source for source in sources),
+                    *options], check=True)
     return output
+
+
+def world(change):
+    """Runs what follows after a change to its mounts."""
+    return ["unshare", "--mount", "sh", "-ec", f'{change}; exec "$@"', "sh"]
 
 
 @dataclasses.dataclass
@@ -92,6 +101,15 @@ class Keep:
 
 
 @dataclasses.dataclass
+class Often:
+    """A request during which the program asks itself, so often, for another path."""
+
+    path: str
+    own: str
+    times: int
+
+
+@dataclasses.dataclass
 class Do:
     """Something in between, where the program is traced."""
 
@@ -101,6 +119,8 @@ class Do:
 def converse(port, step, traced):
     if isinstance(step, Do):
         return step.what() if traced else None
+    if isinstance(step, Often):
+        step = step.path
     if isinstance(step, str):
         return ask(port, step)[:200]
     with socket.create_connection(("127.0.0.1", port), 20) as connection:
@@ -118,6 +138,8 @@ def converse(port, step, traced):
 def names(step):
     if isinstance(step, Do):
         return []
+    if isinstance(step, Often):
+        return [step.path, *[step.own] * step.times]
     return step.paths if isinstance(step, Keep) else [step] if isinstance(step, str) else step
 
 

@@ -50,7 +50,7 @@ def program(run_directory):
 
 @pytest.fixture(scope="module")
 def confined(run_directory):
-    return life.compile_program(run_directory / "confined", "-lseccomp", source="confined.c")
+    return life.compile_program(run_directory / "confined", "-lseccomp", sources=["confined.c"])
 
 
 @pytest.fixture
@@ -104,14 +104,6 @@ def test_under_the_usual_profiles(directory, library, program, confined, collect
 
 # --- Users, limits and worlds ---
 
-IN_A_WORLD = ["unshare", "--mount", "sh", "-ec"]
-
-
-def world(change):
-    """Runs what follows after a change to its mounts."""
-    return [*IN_A_WORLD, f'{change}; exec "$@"', "sh"]
-
-
 WRAPS = {
     "another-user": ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"],
     "no-capability": ["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
@@ -123,9 +115,9 @@ WRAPS = {
     "few-descriptors": ["prlimit", "--nofile=12"],
     "no-core-no-file": ["prlimit", "--fsize=0"],
     "little-stack": ["prlimit", "--stack=131072"],
-    "no-proc": world("mount -t tmpfs none /proc"),
-    "no-shared-memory": world("mount -t tmpfs -o ro none /dev/shm"),
-    "read-only-root": world("mount -o remount,ro,bind /"),
+    "no-proc": life.world("mount -t tmpfs none /proc"),
+    "no-shared-memory": life.world("mount -t tmpfs -o ro none /dev/shm"),
+    "read-only-root": life.world("mount -o remount,ro,bind /"),
     "another-time": ["unshare", "--time", "--monotonic", "1000000", "--boottime", "1000000",
                      "--fork"],
 }
@@ -150,7 +142,7 @@ def test_spans_arrive_where_no_file_is_to_be_had(directory, library, program, co
     change = (f"mount -t tmpfs -o size=1m none {shlex.quote(str(full))}; "
               f"head -c 1m /dev/zero > {shlex.quote(str(full))}/zeros; "
               "mount -t tmpfs -o ro none /dev/shm")
-    life.check(program, library, directory, collector, STEPS, wrap=world(change),
+    life.check(program, library, directory, collector, STEPS, wrap=life.world(change),
                OTEL_AGENT_STATE_DIR=str(full) if place == "full" else place)
 
 
@@ -182,8 +174,8 @@ def test_a_full_disk_stops_nothing(directory, library, program, exporter):
                                OTEL_AGENT_EXPORT_FILE=str(full / "spans"), OTEL_LOG_LEVEL="none",
                                OTEL_AGENT_STATE_DIR=str(full), OTEL_BSP_SCHEDULE_DELAY="1")
         steps = [*(f"many/{number}" for number in range(200)), *STEPS]
-        traced = life.run([program], steps, directory, tracing, world(change))
-        assert traced == life.run([program], steps, directory, wrap=world(change))
+        traced = life.run([program], steps, directory, tracing, life.world(change))
+        assert traced == life.run([program], steps, directory, wrap=life.world(change))
         assert set(collector.stored().values()) <= {1}
 
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* life.c - a small HTTP server that does to itself what processes do in their lives.
+/* life.c - a small HTTP server that does to itself what processes do in their lives; with
+ * life_jumps.c, life_libraries.c and life_signals.c.
  *
  *     life [CHILD]
  *
@@ -16,10 +17,8 @@
 #include <pthread.h>
 #include <pty.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,26 +26,24 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIFE_SECONDS 50
-#define LARGE_BYTES  (32u << 20) /* more than a client that does not read lets through */
+#include "life.h"
 
 extern char **environ;
 
-static int listener;
+int listener;
 static const char *self;
 static const char *who = "parent";
 
-static void send_text(int client, const char *text)
+void send_text(int client, const char *text)
 {
     if (send(client, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
         perror("send");
 }
 
-static void answer(int client)
+void answer(int client)
 {
     char text[200];
     snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(who),
@@ -220,26 +217,6 @@ static void spawn(int client, const char *name)
     await_child(child);
 }
 
-/* A library that the agent has wrappers for comes and goes. */
-static void load_and_unload(int client, const char *name)
-{
-    static const struct {
-        const char *file, *symbol;
-    } libraries[] = {{"libmariadb.so.3", "mysql_get_client_info"},
-                     {"libcurl.so.4", "curl_version"}};
-    (void)name;
-    for (int i = 0; i < 6; i++) {
-        void *library =
-            dlopen(libraries[i % 2].file, RTLD_NOW | (i < 4 ? RTLD_LOCAL : RTLD_GLOBAL));
-        const char *(*version)(void) = NULL;
-        if (library)
-            *(void **)&version = dlsym(library, libraries[i % 2].symbol);
-        if (!version || !version() || dlclose(library) != 0)
-            printf("%s: %s\n", libraries[i % 2].file, dlerror());
-    }
-    answer(client);
-}
-
 /* ---- threads ---- */
 
 static void *send_head(void *client)
@@ -254,7 +231,7 @@ static void *send_body(void *client)
     return NULL;
 }
 
-static void *answer_large(void *client)
+void *answer_large(void *client)
 {
     static char piece[65536];
     char head[100];
@@ -349,113 +326,6 @@ static void end_first_thread(int client, const char *name)
     pthread_exit(NULL);
 }
 
-/* ---- signals ---- */
-
-static sigjmp_buf jump;
-static _Atomic unsigned long handled;
-
-static void jump_out(int signal)
-{
-    (void)signal;
-    siglongjmp(jump, 1);
-}
-
-static void exit_5(int signal)
-{
-    (void)signal;
-    exit(5);
-}
-
-/* Calls that the agent sees, on descriptors of its own. */
-static void call_everything(int signal)
-{
-    (void)signal;
-    int saved = errno, pair[2];
-    char bytes[8];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0) {
-        if (send(pair[0], "signal", 6, 0) != 6 || recv(pair[1], bytes, 6, 0) != 6)
-            abort();
-        int copy = dup(pair[0]);
-        if (write(copy, "signal", 6) != 6 || read(pair[1], bytes, 6) != 6)
-            abort();
-        close(copy);
-        close(pair[0]);
-        close(pair[1]);
-    }
-    handled++;
-    errno = saved;
-}
-
-static void handle(int number, void (*handler)(int), int flags)
-{
-    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
-    sigaction(number, &action, NULL);
-}
-
-static void tick(long microseconds)
-{
-    struct itimerval timer = {{0, microseconds}, {0, microseconds}};
-    setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-static void jump_out_of_receiving(int client, const char *name)
-{
-    (void)name;
-    char byte;
-    for (volatile int i = 0; i < 20; i++) {
-        handle(SIGALRM, jump_out, SA_NODEFER);
-        tick(2000);
-        if (sigsetjmp(jump, 1) == 0)
-            recv(client, &byte, 1, 0);
-        tick(0);
-    }
-    handle(SIGALRM, SIG_DFL, 0);
-    alarm(LIFE_SECONDS);
-    answer(client);
-}
-
-static void jump_out_of_sending(int client, const char *name)
-{
-    (void)name;
-    handle(SIGALRM, jump_out, SA_NODEFER);
-    tick(100000);
-    if (sigsetjmp(jump, 1) == 0)
-        answer_large((void *)(intptr_t)client);
-    tick(0);
-    handle(SIGALRM, SIG_DFL, 0);
-    alarm(LIFE_SECONDS);
-}
-
-static void begin_storm(int client, const char *name)
-{
-    (void)name;
-    handle(SIGALRM, call_everything, SA_RESTART);
-    tick(300);
-    answer(client);
-}
-
-static void begin_storm_on_own_stack(int client, const char *name)
-{
-    static char memory[65536];
-    stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
-    (void)name;
-    sigaltstack(&stack, NULL);
-    handle(SIGALRM, call_everything, SA_RESTART | SA_ONSTACK);
-    tick(300);
-    answer(client);
-}
-
-static void end_storm(int client, const char *name)
-{
-    (void)name;
-    while (handled < 10)
-        sched_yield();
-    tick(0);
-    handle(SIGALRM, SIG_DFL, 0);
-    alarm(LIFE_SECONDS);
-    answer(client);
-}
-
 /* ---- descriptors ---- */
 
 #define BEYOND 1200 /* no descriptor is higher */
@@ -488,6 +358,12 @@ static void end(int client, const char *name)
     answer(client);
     if (strcmp(name, "end") == 0)
         exit(0);
+}
+
+static void exit_5(int signal)
+{
+    (void)signal;
+    exit(5);
 }
 
 static void exit_in_handler(int client, const char *name)
@@ -528,10 +404,7 @@ static void confine_strictly(int client, const char *name)
 
 /* ---- the server ---- */
 
-static const struct row {
-    const char *path;
-    void (*handler)(int client, const char *name);
-} rows[] = {
+static const struct row rows[] = {
     {"fork", in_child},
     {"_Fork", in_child},
     {"clone", in_child},
@@ -550,18 +423,12 @@ static const struct row {
     {"vfork-exec", vfork_and_exec},
     {"vfork-exit", vfork_and_exit},
     {"posix_spawn", spawn},
-    {"libraries", load_and_unload},
     {"thread-ends", end_in_the_middle},
     {"small-stack", on_small_stacks},
     {"cancel", cancel},
     {"first-thread-ends", end_first_thread},
     {"all-threads-end", end_all_threads},
     {"bare-exit", end_by_bare_call},
-    {"jump-receiving", jump_out_of_receiving},
-    {"jump-sending", jump_out_of_sending},
-    {"storm", begin_storm},
-    {"storm-own-stack", begin_storm_on_own_stack},
-    {"calm", end_storm},
     {"closefrom", take_descriptors},
     {"close_range", take_descriptors},
     {"close", take_descriptors},
@@ -575,7 +442,10 @@ static const struct row {
     {"SIGTERM", end_at_once},
     {"SIGKILL", end_at_once},
     {"end", end},
+    {0},
 };
+
+static const struct row *const tables[] = {rows, jump_rows, library_rows, signal_rows};
 
 static void deal_with(int client)
 {
@@ -583,11 +453,12 @@ static void deal_with(int client)
     ssize_t got = recv(client, head, sizeof head - 1, 0);
     head[got > 0 ? got : 0] = '\0';
     sscanf(head, "GET /%99s", path);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (strcmp(rows[i].path, path) == 0) {
-            rows[i].handler(client, path);
-            return;
-        }
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const struct row *row = tables[i]; row->path; row++)
+            if (strcmp(row->path, path) == 0) {
+                row->handler(client, path);
+                return;
+            }
     answer(client);
 }
 
