@@ -11,6 +11,7 @@ import pytest
 
 import life
 import load
+import profiles
 import servers
 import sink
 from test_places import allocator
@@ -25,22 +26,12 @@ NGINX_CALLS = """accept4 access arch_prctl bind brk chown clone close connect du
     rt_sigsuspend sendfile sendmsg set_robust_list set_tid_address setgid setgroups setitimer
     setsockopt setuid socket socketpair sysinfo uname unlink wait4 write writev""".split()
 
-# What Docker's documentation says its default profile refuses, without capabilities.
-DOCKER_REFUSES = """acct add_key bpf clock_adjtime clock_settime create_module delete_module
-    finit_module get_kernel_syms get_mempolicy init_module io_uring_setup io_uring_enter
-    io_uring_register ioperm iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind mount
-    move_pages nfsservctl open_by_handle_at perf_event_open personality pivot_root process_vm_readv
-    process_vm_writev ptrace query_module quotactl reboot request_key set_mempolicy setns
-    settimeofday stime swapon swapoff sysfs _sysctl umount umount2 unshare uselib userfaultfd
-    ustat vm86 vm86old clone3""".split()
+# A service's unit that systemd itself would call well confined.
+HARDENED = ("@system-service", "@privileged", "@resources")
 
-# systemd's groups that hardened units forbid: @clock @cpu-emulation @debug @keyring @module @mount
-# @obsolete @privileged @raw-io @reboot @resources @swap.
-SYSTEMD_REFUSES = [*DOCKER_REFUSES, *"""chown fchown fchownat lchown capset chroot setuid setgid
-    setreuid setregid setresuid setresgid setgroups setfsuid setfsgid fanotify_init vhangup
-    ioprio_set migrate_pages sched_setaffinity sched_setattr sched_setparam sched_setscheduler
-    setpriority setrlimit fsopen fsconfig fsmount move_mount open_tree pidfd_getfd
-    remap_file_pages afs_syscall break ftime getpmsg putpmsg tuxcall security""".split()]
+PROFILES = {"docker": lambda: profiles.container("docker"),
+            "containers": lambda: profiles.container("containers"),
+            "systemd": lambda: profiles.systemd(*HARDENED)}
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +62,13 @@ def published():
 def test_where_all_but_nginxs_calls_and_the_published_ones_kill(directory, library, confined,
                                                                 collector, monkeypatch):
     tracing = life.tracing(library, directory, collector)
-    allowed = ",".join([*NGINX_CALLS, *published()])
+    rules = profiles.save(profiles.only([*NGINX_CALLS, *published()]), directory / "rules")
     nginx = servers.program("nginx")
     monkeypatch.setattr(servers, "program", lambda name: nginx)
     start = servers.Server.__init__
 
     def start_confined(self, name, arguments, *more):
-        start(self, name, [confined, "allow", "kill", allowed, *arguments], *more)
+        start(self, name, [confined, rules, *arguments], *more)
 
     monkeypatch.setattr(servers.Server, "__init__", start_confined)
     plan = load.Plan("c", seed=9)
@@ -95,11 +86,11 @@ def test_where_all_but_nginxs_calls_and_the_published_ones_kill(directory, libra
     assert not list(tracing.state.iterdir())
 
 
-@pytest.mark.parametrize("refused", [DOCKER_REFUSES, SYSTEMD_REFUSES], ids=["docker", "systemd"])
-@pytest.mark.parametrize("how", ["errno", "kill"])
-def test_under_the_usual_profiles(directory, library, program, confined, collector, refused, how):
-    life.check(program, library, directory, collector, STEPS,
-               wrap=[confined, "deny", how, ",".join(refused)])
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("harm", [list, profiles.killing], ids=["as-published", "killing"])
+def test_under_the_usual_profiles(directory, library, program, confined, collector, profile, harm):
+    rules = profiles.save(harm(PROFILES[profile]()), directory / "rules")
+    life.check(program, library, directory, collector, STEPS, wrap=[confined, rules])
 
 
 # --- Users, limits and worlds ---

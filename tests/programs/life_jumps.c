@@ -94,8 +94,8 @@ static const struct blocking {
     long microseconds;
     int times;
 } blocking[] = {
-    {"jump-receiving", receive, 2000, 20},      {"jump-polling", wait_by_poll, 2000, 20},
-    {"jump-waiting", wait_by_epoll, 2000, 20},  {"jump-accepting", accept_nobody, 2000, 20},
+    {"jump-receiving", receive, 2000, 20},          {"jump-polling", wait_by_poll, 2000, 20},
+    {"jump-waiting", wait_by_epoll, 2000, 20},      {"jump-accepting", accept_nobody, 2000, 20},
     {"jump-connecting", connect_in_vain, 2000, 20}, {"jump-resolving", resolve, 50000, 5},
 };
 
@@ -172,7 +172,8 @@ static int sleeps(pid_t thread)
     return state && state[2] == 'S';
 }
 
-static _Atomic int sending; /* the kernel's id of a thread that is about to send too much; 0: none */
+static _Atomic int
+    sending; /* the kernel's id of a thread that is about to send too much; 0: none */
 
 static void *send_too_much(void *client)
 {
@@ -236,14 +237,9 @@ static void jump_often(int client, const char *name)
 }
 
 const struct row jump_rows[] = {
-    {"jump-receiving", jump_out_of},
-    {"jump-polling", jump_out_of},
-    {"jump-waiting", jump_out_of},
-    {"jump-accepting", jump_out_of},
-    {"jump-connecting", jump_out_of},
-    {"jump-resolving", jump_out_of},
-    {"jump-sending", jump_out_of_sending},
-    {"jump-often", jump_often},
-    {"cancel-often", cancel_often},
-    {0},
+    {"jump-receiving", jump_out_of},       {"jump-polling", jump_out_of},
+    {"jump-waiting", jump_out_of},         {"jump-accepting", jump_out_of},
+    {"jump-connecting", jump_out_of},      {"jump-resolving", jump_out_of},
+    {"jump-sending", jump_out_of_sending}, {"jump-often", jump_often},
+    {"cancel-often", cancel_often},        {0},
 };
