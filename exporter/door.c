@@ -29,27 +29,25 @@ static pid_t opener;
 static __thread bool tl_took_it;   /* for a fork */
 static __thread bool tl_may_child; /* the child that is being made may open libraries */
 
-static void wait_until(uint64_t deadline_ns)
+static void wait_for(uint64_t left)
 {
-    uint64_t now = clock_monotonic_ns();
-    if (now >= deadline_ns)
-        return;
-    uint64_t left = deadline_ns - now;
     struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
     syscall(SYS_futex, &door, FUTEX_WAIT_PRIVATE, TAKEN, &wait, NULL, 0);
 }
 
 /* From FREE to `state`; false where it is shut, or not free in time. */
-static bool move_to(uint32_t state, uint64_t deadline_ns)
+static bool move_to(uint32_t state, uint64_t most_ns)
 {
+    uint64_t begun = clock_monotonic_ns();
     for (;;) {
         uint32_t seen = FREE;
         if (atomic_compare_exchange_strong_explicit(&door, &seen, state, memory_order_acquire,
                                                     memory_order_relaxed))
             return true;
-        if (seen == SHUT || clock_monotonic_ns() >= deadline_ns)
+        uint64_t gone = clock_monotonic_ns() - begun;
+        if (seen == SHUT || gone >= most_ns)
             return false;
-        wait_until(deadline_ns);
+        wait_for(most_ns - gone);
     }
 }
 
@@ -66,9 +64,9 @@ void door_leave(void)
     syscall(SYS_futex, &door, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-void door_shut(uint64_t deadline_ns)
+void door_shut(uint64_t most_ns)
 {
-    if (!move_to(SHUT, deadline_ns))
+    if (!move_to(SHUT, most_ns))
         atomic_store_explicit(&door, SHUT, memory_order_relaxed);
 }
 
@@ -83,7 +81,7 @@ static void before_fork(void)
 {
     int saved = errno;
     tl_may_child = door_may_open() && has_one_thread();
-    tl_took_it = move_to(TAKEN, clock_monotonic_ns() + FORK_WAIT_NS);
+    tl_took_it = move_to(TAKEN, FORK_WAIT_NS);
     errno = saved;
 }
 

@@ -20,8 +20,8 @@ void door_init(void);
 bool door_enter(void);
 void door_leave(void);
 
-/* Nobody goes in any more. Waits until `deadline_ns` (CLOCK_MONOTONIC) for who is inside. */
-void door_shut(uint64_t deadline_ns);
+/* Nobody goes in any more. Waits at most so long for who is inside. */
+void door_shut(uint64_t most_ns);
 
 /* In a forked child, before anything else here. Made by a raw system call while the parent's
  * thread was inside, a child finds the door shut: what lies behind it may be locked for ever. */

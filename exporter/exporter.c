@@ -69,7 +69,7 @@ static struct {
 
     /* The thread's own. */
     uint64_t abandoned; /* of the ring, counted so far */
-    uint64_t look_ns;   /* when to look again whether the program's threads have ended */
+    uint64_t looked_ns; /* when it was last asked whether the program's threads have ended */
     bool deserted;      /* they have */
     int status;         /* of the first of them */
     struct arena record;
@@ -89,13 +89,16 @@ static void futex_wake(_Atomic uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-/* Waits while the word is 0, at most until `deadline_ns` (CLOCK_MONOTONIC). */
-static void futex_wait_until(_Atomic uint32_t *word, uint64_t deadline_ns)
+/* Waits while the word is 0, at most for so long. A monotonic clock that goes back, which a preload
+ * like libfaketime brings about, makes for an immense time that has gone by: the wait is over
+ * early, here and wherever times are compared like this, where a deadline would be far off. */
+static void futex_wait(_Atomic uint32_t *word, uint64_t most_ns)
 {
-    uint64_t now;
+    uint64_t begun = clock_monotonic_ns();
+    uint64_t gone;
     while (atomic_load_explicit(word, memory_order_acquire) == 0 &&
-           (now = clock_monotonic_ns()) < deadline_ns) {
-        uint64_t left = deadline_ns - now;
+           (gone = clock_monotonic_ns() - begun) < most_ns) {
+        uint64_t left = most_ns - gone;
         struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
         syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, &wait, NULL, 0);
     }
@@ -118,11 +121,11 @@ static void pause_between_attempts(int64_t wait_ms)
 {
     static _Atomic uint32_t never;
     uint64_t stop = stop_deadline();
-    uint64_t deadline = clock_monotonic_ns() + (uint64_t)wait_ms * 1000000u;
-    if (stop)
-        futex_wait_until(&never, stop < deadline ? stop : deadline);
-    else
-        futex_wait_until(&exporter.stopping, deadline);
+    uint64_t now = clock_monotonic_ns();
+    uint64_t wait_ns = (uint64_t)wait_ms * 1000000u;
+    if (stop && stop < now + wait_ns)
+        wait_ns = stop > now ? stop - now : 0;
+    futex_wait(stop ? &never : &exporter.stopping, wait_ns);
 }
 
 static bool has(enum config_exporters which)
@@ -181,7 +184,7 @@ static void await_lookup(void)
     exporter_prepare();
     while (has(EXPORTER_OTLP) && !out_of_time() &&
            atomic_load_explicit(&exporter.lookup, memory_order_acquire) != LOOKUP_DONE)
-        futex_wait_until(&never, clock_monotonic_ns() + BUSY_WAIT_NS);
+        futex_wait(&never, BUSY_WAIT_NS);
 }
 
 static void count_abandoned(void)
@@ -365,9 +368,9 @@ static bool take_memory(void)
 static void look_for_threads(void)
 {
     uint64_t now = clock_monotonic_ns();
-    if (!exporter.environment.deserted || now < exporter.look_ns)
+    if (!exporter.environment.deserted || now - exporter.looked_ns < LOOK_NS)
         return;
-    exporter.look_ns = now + LOOK_NS;
+    exporter.looked_ns = now;
     exporter.status = exporter.environment.deserted();
     exporter.deserted = exporter.status >= 0;
     if (exporter.deserted)
@@ -377,11 +380,12 @@ static void look_for_threads(void)
 /* Until there is some, or the time is over; looks around meanwhile. */
 static void wait_for_work(uint64_t wait_ns)
 {
-    uint64_t deadline = clock_monotonic_ns() + wait_ns;
+    uint64_t begun = clock_monotonic_ns();
+    uint64_t gone;
     while (atomic_load_explicit(&exporter.woken, memory_order_acquire) == 0 &&
-           clock_monotonic_ns() < deadline && !stop_deadline()) {
-        uint64_t look = clock_monotonic_ns() + LOOK_NS;
-        futex_wait_until(&exporter.woken, look < deadline ? look : deadline);
+           (gone = clock_monotonic_ns() - begun) < wait_ns && !stop_deadline()) {
+        uint64_t left = wait_ns - gone;
+        futex_wait(&exporter.woken, left < LOOK_NS ? left : LOOK_NS);
         look_for_threads();
     }
 }
@@ -389,12 +393,12 @@ static void wait_for_work(uint64_t wait_ns)
 static void run_until_stopped(void)
 {
     uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
-    uint64_t inherit_ns = 0;
+    uint64_t inherited_ns = 0;
     ask_the_dead();
     while (!stop_deadline()) {
-        if (clock_monotonic_ns() >= inherit_ns) {
+        if (!inherited_ns || clock_monotonic_ns() - inherited_ns >= INHERIT_NS) {
             inherit();
-            inherit_ns = clock_monotonic_ns() + INHERIT_NS;
+            inherited_ns = clock_monotonic_ns();
         }
         uint64_t wait_ns = delay_ns;
         if (ring_pending(ring()) && wait_ns > BUSY_WAIT_NS)
@@ -409,7 +413,7 @@ static void run_until_stopped(void)
         }
     }
     drain();
-    if (!inherit_ns && ring_pending(ring()) == 0)
+    if (!inherited_ns && ring_pending(ring()) == 0)
         inherit();
 }
 
@@ -561,12 +565,12 @@ static uint64_t bound_of(uint64_t bound_ns)
 /* Ends a running thread. */
 static void stop_thread(uint64_t bound_ns)
 {
-    uint64_t deadline = clock_monotonic_ns() + bound_of(bound_ns);
-    atomic_store_explicit(&exporter.stop_ns, deadline, memory_order_relaxed);
+    bound_ns = bound_of(bound_ns);
+    atomic_store_explicit(&exporter.stop_ns, clock_monotonic_ns() + bound_ns, memory_order_relaxed);
     atomic_store_explicit(&exporter.stopping, 1, memory_order_release);
     futex_wake(&exporter.stopping);
     exporter_wake();
-    futex_wait_until(&exporter.finished, deadline + GIVE_UP_NS);
+    futex_wait(&exporter.finished, bound_ns + GIVE_UP_NS);
     /* Not finished: it hangs in a resolver, say. The process must not wait for that, and it must
      * not come back into libraries that the process is about to take down. */
     uint32_t not_yet = END_NOT;
@@ -574,7 +578,7 @@ static void stop_thread(uint64_t bound_ns)
         pthread_join(exporter.thread, NULL);
         return;
     }
-    door_shut(clock_monotonic_ns() + DOOR_NS);
+    door_shut(DOOR_NS);
     count_left_behind();
 }
 
@@ -605,7 +609,7 @@ void exporter_flush(uint64_t bound_ns)
     atomic_store_explicit(&exporter.flushed, 0, memory_order_relaxed);
     atomic_store_explicit(&exporter.unflushed, 1, memory_order_release);
     exporter_wake();
-    futex_wait_until(&exporter.flushed, clock_monotonic_ns() + bound_of(bound_ns));
+    futex_wait(&exporter.flushed, bound_of(bound_ns));
     errno = saved;
 }
 

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import socket
 import subprocess
+import time
 
 import servers
 
@@ -110,6 +111,14 @@ class Often:
 
 
 @dataclasses.dataclass
+class Split:
+    """A request, and what happens when half of its head has arrived."""
+
+    path: str
+    between: callable
+
+
+@dataclasses.dataclass
 class Do:
     """Something in between, where the program is traced."""
 
@@ -124,6 +133,13 @@ def converse(port, step, traced):
     if isinstance(step, str):
         return ask(port, step)[:200]
     with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        if isinstance(step, Split):
+            text = request(step.path)
+            connection.sendall(text[:10])
+            time.sleep(0.1)  # nothing tells when the program has read it
+            step.between()
+            connection.sendall(text[10:])
+            return receive(connection)[:200]
         if isinstance(step, tuple):  # the first one's answer comes when the others have theirs
             connection.sendall(request(step[0]))
             others = [ask(port, other) for other in step[1:]]
@@ -138,6 +154,8 @@ def converse(port, step, traced):
 def names(step):
     if isinstance(step, Do):
         return []
+    if isinstance(step, Split):
+        return [step.path]
     if isinstance(step, Often):
         return [step.path, *[step.own] * step.times]
     return step.paths if isinstance(step, Keep) else [step] if isinstance(step, str) else step

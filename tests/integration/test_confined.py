@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that may not do everything: under filters of system calls, with little memory, few
-descriptors, other users and namespaces, in worlds where something is missing or time jumps, and
-beside other preloads. Which case is where is said in test_life.py."""
+descriptors, other users and namespaces, and in worlds where something is missing. Which case is
+where is said in test_life.py."""
 
-import pathlib
 import re
 import shlex
 
@@ -14,7 +13,6 @@ import load
 import profiles
 import servers
 import sink
-from test_places import allocator
 
 STEPS = ["one", "fork", "posix_spawn", "small-stack", "two", "end"]
 
@@ -168,48 +166,3 @@ def test_a_full_disk_stops_nothing(directory, library, program, exporter):
         traced = life.run([program], steps, directory, tracing, life.world(change))
         assert traced == life.run([program], steps, directory, wrap=life.world(change))
         assert set(collector.stored().values()) <= {1}
-
-
-# --- Other preloads ---
-
-
-def preloaded(name):
-    for path in pathlib.Path("/usr/lib").rglob(name):
-        return str(path)
-    return allocator(name)
-
-
-@pytest.mark.parametrize("order", ["{}:AGENT", "AGENT:{}"], ids=["before", "after"])
-@pytest.mark.parametrize("other", ["libjemalloc.so.2", "libtcmalloc_minimal.so.4",
-                                   "libfaketimeMT.so.1"])
-def test_another_preload(directory, library, program, collector, other, order):
-    life.check(program, library, directory, collector,
-               ["one", "fork", "clone", "libraries", "posix_spawn", "storm", "two", "calm", "end"],
-               preload=order.format(preloaded(other)))
-
-
-@pytest.mark.parametrize("offset", ["-10y", "+10y", "-10y x5"])
-def test_a_clock_that_is_wrong_or_runs_away(directory, library, program, collector, offset,
-                                            monkeypatch):
-    monkeypatch.setenv("FAKETIME", offset)
-    life.check(program, library, directory, collector, STEPS,
-               preload="{}:AGENT".format(preloaded("libfaketimeMT.so.1")), heir=False)
-
-
-def test_the_address_sanitizers_runtime_before_ours(directory, library, collector):
-    program = life.compile_program(directory / "sanitized", "-fsanitize=address")
-    runtime = preloaded("libasan.so.8")
-    life.check(program, library, directory, collector, STEPS, preload=f"{runtime}:AGENT",
-               heir=life.compile_program(directory / "heir"))
-
-
-def test_two_copies_of_ours(directory, library, program, collector):
-    """The first one's wrappers call the second one's."""
-    copy = directory / "libotelagent-copy.so"
-    copy.write_bytes(pathlib.Path(library).read_bytes())
-    plain = life.run([program], STEPS, directory)
-    traced = life.run([program], STEPS, directory, life.tracing(
-        library, directory, collector, LD_PRELOAD=f"{library}:{copy}"))
-    assert traced == plain
-    assert set(life.flat(STEPS)) <= set(life.spans_of(collector))
-    assert set(collector.stored().values()) == {1}

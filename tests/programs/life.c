@@ -449,9 +449,13 @@ static const struct row *const tables[] = {rows, jump_rows, library_rows, signal
 
 static void deal_with(int client)
 {
-    char head[1024], path[100] = "";
-    ssize_t got = recv(client, head, sizeof head - 1, 0);
-    head[got > 0 ? got : 0] = '\0';
+    char head[1024] = "", path[100] = "";
+    ssize_t length = 0, got = 1;
+    while (got > 0 && !strstr(head, "\r\n\r\n")) {
+        got = recv(client, head + length, sizeof head - 1 - (size_t)length, 0);
+        length += got > 0 ? got : 0;
+        head[length] = '\0';
+    }
     sscanf(head, "GET /%99s", path);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct row *row = tables[i]; row->path; row++)
