@@ -14,6 +14,8 @@ import tempfile
 
 import pytest
 
+pytest.register_assert_rewrite("life")  # before it is imported: its failures say more
+
 import servers
 import spans
 from matrix import run as matrix_run

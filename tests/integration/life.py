@@ -192,6 +192,8 @@ def check(program, library, directory, collector, paths, *arguments, wrap=(), pr
 
 
 def tracing(library, directory, collector, **variables):
+    if collector.authority:
+        variables["OTEL_EXPORTER_OTLP_CERTIFICATE"] = str(collector.authority.file)
     return servers.Tracing(library, directory, "life", {
         "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
         **variables})

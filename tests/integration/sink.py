@@ -135,6 +135,7 @@ class Collector:
         self.steps = collections.deque(steps or [accept])
         self.path = path
         self.tls = tls
+        self.authority = None  # the certificates.Authority that programs are to believe
         self.refused = []  # what went wrong in handshakes
         self.port = 0
         self.posts = []

@@ -21,12 +21,14 @@ and a span of each request, once, whoever ends.
 | clocks that jump, two copies of ours, jemalloc, tcmalloc, libfaketime, ASan's runtime | test_confined.py, test_places.py |
 """
 
+import pathlib
 import shlex
 import socket
 import time
 
 import pytest
 
+import certificates
 import life
 import servers
 import sink
@@ -136,17 +138,43 @@ def test_a_storm_of_signals(directory, library, program, collector, how):
           [how, *(f"in-storm/{i}" for i in range(100)), "calm", "end"])
 
 
-def idle(collector):
-    """What is taken in the middle of a post would be sent again."""
-    collector.wait_for_spans(1)
-    time.sleep(0.2)
+@pytest.fixture(params=["http", "https"])
+def any_collector(request, run_directory):
+    if request.param == "http":
+        authority = None
+    else:
+        authority = certificates.Authority(run_directory / "life-authority")
+    with sink.Collector(tls=authority.serve() if authority else None) as running:
+        running.authority = authority
+        yield running
 
 
-@pytest.mark.parametrize("how", ["closefrom", "close_range", "close", "dup2"])
-def test_a_program_takes_all_descriptors(directory, library, program, collector, how):
-    exported = life.Do(lambda: idle(collector))
-    life.check(program, library, directory, collector, ["one", exported, how, "two", "three", "end"],
-          OTEL_BSP_SCHEDULE_DELAY="10")
+FUTEX = "202"
+
+
+def idle(collector, count):
+    """What is taken in the middle of a post would be sent again: wait until the agent's thread has
+    read the answer and has nothing to do."""
+    collector.wait_for_spans(count)
+    [*_, resource] = [resource for post in collector.posts
+                      for resource in post.request.resource_spans]
+    [pid] = [each.value.int_value for each in resource.resource.attributes
+             if each.key == "process.pid"]
+    [thread] = [task for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+                if (task / "comm").read_text() == "otelagent\n"]
+    deadline = time.monotonic() + 20
+    while (thread / "syscall").read_text().split()[0] != FUTEX and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", [["closefrom"], ["close_range"], ["close"], ["dup2"],
+                                 ["daemon", "closefrom"]], ids="-".join)
+def test_a_program_takes_all_descriptors(directory, library, program, any_collector, how):
+    """Those of the connection to the collector, and what libcurl has besides, become a file's."""
+    exported = [life.Do(lambda count=count: idle(any_collector, count)) for count in range(1, 6)]
+    before = [step for pair in zip(["one", *how], exported) for step in pair]
+    life.check(program, library, directory, any_collector, [*before, "two", "three", "end"],
+               OTEL_BSP_SCHEDULE_DELAY="10")
     assert (directory / "own-file").read_text() == "own\n"
 
 
