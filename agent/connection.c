@@ -44,6 +44,7 @@ static void reset_direction(struct direction *direction)
     direction->state = DIRECTION_HEAD;
     direction->collecting = false;
     direction->head_ns = 0;
+    direction->body.framing = HTTP1_NONE; /* an earlier connection may have been a tunnel */
     /* Release pairs with connection_take() by a thread that is still after the slot's last
      * connection. */
     atomic_store_explicit(&direction->owner, 0, memory_order_release);

@@ -59,6 +59,7 @@ struct direction {
     bool collecting;        /* the beginning of a head lies in a buffer */
     uint32_t buffer;        /* its index, when collecting */
     uint32_t collected;     /* bytes in it */
+    uint32_t reads_from;    /* place in the pipeline of the first request this call reads of */
     size_t scanned;         /* of them, by http1_find_head() */
     uint64_t head_ns;       /* when the first byte of the head came */
     struct http1_body body;
@@ -68,7 +69,7 @@ struct direction {
  * taken by the side that writes responses. An entry is a slot + 1, or CONNECTION_UNTRACED; the
  * method's influence on framing goes along. */
 #define CONNECTION_PIPELINE 64
-#define CONNECTION_UNTRACED 0x3fffffffu
+#define CONNECTION_UNTRACED 0x1fffffffu
 
 struct pipeline {
     _Atomic uint32_t entries[CONNECTION_PIPELINE];
@@ -144,7 +145,9 @@ static inline bool connection_come_back(struct direction *direction, uint64_t cl
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
-/* stream.c: bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
+/* stream.c: a call's bytes are about to be fed, which came in. */
+void stream_receiving(struct connection *connection);
+/* Bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
  * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns);

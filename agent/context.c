@@ -52,6 +52,11 @@ void context_waited(int epfd)
         context_clear();
 }
 
+bool context_waits_for_events(void)
+{
+    return tl_thread.waited_epfd != 0;
+}
+
 void context_handing_over(void)
 {
     tl_thread.handing_over = span_context_present(&tl_thread.context.span);

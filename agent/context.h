@@ -32,6 +32,8 @@ void context_clear(void);
  * descriptor (a handler's private one) changes nothing. */
 void context_request_read(void);
 void context_waited(int epfd);
+/* Has this thread ever waited on an epoll descriptor? Then it may handle requests together. */
+bool context_waits_for_events(void);
 
 /* This thread forked, and may be about to leave the connection it works for to the child; as soon
  * as it waits or reads again, it is not. */

@@ -151,8 +151,10 @@ static struct connection *receiving(int fd)
     struct connection *connection = connection_of(fd);
     if (!connection || !agent_enter())
         return NULL;
-    if (connection_claim(connection, &connection->received, fd))
+    if (connection_claim(connection, &connection->received, fd)) {
+        stream_receiving(connection);
         return connection;
+    }
     /* What was read is not known, so neither is whom the thread works for from now on. */
     if (connection_role(connection) == CONNECTION_SERVER)
         context_clear();

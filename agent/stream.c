@@ -25,8 +25,9 @@ static struct slab head_buffers =
     SLAB_INIT((sizeof(struct head_buffer) + 63) / 64 * 64, 64, 64 * SLAB_CHUNKS);
 
 /* What the pipeline remembers of a request besides its slot. */
-#define ENTRY_SLOT   0x3fffffffu
-#define ENTRY_METHOD 30 /* the shift of enum http1_method */
+#define ENTRY_SLOT   0x1fffffffu
+#define ENTRY_ALONG  0x20000000u /* its head came in one call with bytes of the one before it */
+#define ENTRY_METHOD 30          /* the shift of enum http1_method */
 
 static bool pipeline_place(struct pipeline *pipeline, uint32_t entry)
 {
@@ -68,13 +69,27 @@ static struct exchange *entry_exchange(uint32_t entry)
     return slot && slot != CONNECTION_UNTRACED ? exchange_at(slot - 1) : NULL;
 }
 
-/* The thread works for the oldest request that waits for its answer. Another thread may be about to
- * finish it: then there is no saying. */
-static void make_front_current(struct connection *connection)
+/* Does this thread work for that exchange? */
+static bool is_current(const struct exchange *exchange)
 {
-    uint32_t slot = pipeline_front(&connection->pipeline) & ENTRY_SLOT;
+    const struct context *current = context_current();
+    return exchange && current->exchange == exchange->slot + 1 &&
+           current->generation == atomic_load_explicit(&exchange->generation, memory_order_relaxed);
+}
+
+/* The thread works for the request at `place` of the pipeline, if that still waits for its answer.
+ */
+static void make_current(struct connection *connection, uint32_t place)
+{
+    struct pipeline *pipeline = &connection->pipeline;
+    uint32_t slot =
+        ENTRY_SLOT &
+        atomic_load_explicit(&pipeline->entries[place % CONNECTION_PIPELINE], memory_order_relaxed);
     struct context context;
-    if (!slot || slot == CONNECTION_UNTRACED || !exchange_context(slot - 1, &context)) {
+    /* An entry is taken before its slot is given back: where it has not been, what was copied out
+     * of the slot was its. */
+    if (slot == CONNECTION_UNTRACED || !exchange_context(slot - 1, &context) ||
+        atomic_load_explicit(&pipeline->taken, memory_order_acquire) != place) {
         context_clear();
         return;
     }
@@ -129,6 +144,9 @@ static void request_began(struct connection *connection, const struct http1_requ
     struct exchange *exchange = exchange_begin(request, &connection->peer, received->head_ns);
     uint32_t entry = exchange ? exchange->slot + 1 : CONNECTION_UNTRACED;
     entry |= (uint32_t)http1_method(request->method) << ENTRY_METHOD;
+    if (atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) !=
+        received->reads_from)
+        entry |= ENTRY_ALONG;
 
     http1_body_of_request(&received->body, request);
     if (exchange && received->body.framing == HTTP1_LENGTH)
@@ -148,40 +166,36 @@ static void request_began(struct connection *connection, const struct http1_requ
         received->state = DIRECTION_BODY;
 }
 
-static void response_over(struct connection *connection, uint64_t now_ns)
+/* `answering`: this thread sent the end of it. Who answers another request than the one it was
+ * known to work for works for several. */
+static void response_over(struct connection *connection, bool answering, uint64_t now_ns)
 {
     struct direction *sent = &connection->sent;
-    uint32_t entry = pipeline_front(&connection->pipeline);
-    struct exchange *exchange = entry_exchange(entry);
+    struct exchange *exchange = entry_exchange(pipeline_front(&connection->pipeline));
+    bool was_current = is_current(exchange);
+    if (answering && !was_current)
+        context_clear();
     sent->state = DIRECTION_HEAD;
-    bool was_current = false;
-    if (exchange) {
-        const struct context *current = context_current();
-        was_current = current->exchange == exchange->slot + 1 &&
-                      current->generation ==
-                          atomic_load_explicit(&exchange->generation, memory_order_relaxed);
+    pipeline_take(&connection->pipeline); /* before its slot is given back: see make_current() */
+    if (exchange)
         exchange_end(exchange, sent->body.seen_bytes, now_ns);
-    }
-    pipeline_take(&connection->pipeline);
-    if (atomic_load(&connection->requests_lost) && !pipeline_front(&connection->pipeline))
+    uint32_t next = pipeline_front(&connection->pipeline);
+    if (atomic_load(&connection->requests_lost) && !next)
         lose(connection);
     /* What a thread does after a response still belongs to it, unless the next request is
      * already there: it was read along with this one and will be handled without a read. Behind a
-     * response that lasts until close nothing will be. */
-    if (was_current && sent->body.framing != HTTP1_UNTIL_CLOSE &&
-        pipeline_front(&connection->pipeline))
-        make_front_current(connection);
+     * response that lasts until close, or a tunnel's beginning, nothing will be. */
+    if (was_current && next & ENTRY_ALONG && sent->body.framing != HTTP1_UNTIL_CLOSE &&
+        sent->body.framing != HTTP1_TUNNEL)
+        make_current(connection,
+                     atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));
 }
 
-__attribute__((cold)) static void forget_open(struct connection *connection)
+static void response_goes_on(struct direction *sent, const struct exchange *exchange)
 {
-    uint32_t entry;
-    while ((entry = pipeline_front(&connection->pipeline)) != 0) {
-        struct exchange *exchange = entry_exchange(entry);
-        if (exchange)
-            exchange_forget(exchange);
-        pipeline_take(&connection->pipeline);
-    }
+    sent->state = DIRECTION_BODY;
+    if (!is_current(exchange)) /* as in response_over() */
+        context_clear();
 }
 
 /* A complete response head. */
@@ -207,16 +221,17 @@ static void response_began(struct connection *connection, const struct http1_res
 
     http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> ENTRY_METHOD));
     bool tunnel = sent->body.framing == HTTP1_TUNNEL;
+    /* From here on bytes of both sides are the tunnel's, those that were read before the answer
+     * included (RFC 9110, 7.8 and 9.3.6): what looked like a request among them was none. Said
+     * before the answer is over, so that no reader takes it for what it works for. */
+    if (tunnel)
+        connection_make_opaque(connection, false);
     if (sent->body.state == HTTP1_BODY_BAD)
         lose(connection);
-    else if (sent->body.state == HTTP1_BODY_MORE && !tunnel)
-        sent->state = DIRECTION_BODY;
+    else if (sent->body.state == HTTP1_BODY_DONE || tunnel)
+        response_over(connection, true, now_ns);
     else
-        response_over(connection, now_ns);
-    if (tunnel) {
-        forget_open(connection); /* what looked like a request behind it was the tunnel's */
-        connection_make_opaque(connection, false);
-    }
+        response_goes_on(sent, exchange);
 }
 
 /* Parses a head at the beginning of `bytes`. OK: *length is its size and it was acted on. */
@@ -312,10 +327,11 @@ static size_t feed_head(struct connection *connection, struct direction *directi
 
 static void body_over(struct connection *connection, struct direction *direction, uint64_t now_ns)
 {
-    if (direction == &connection->sent)
-        response_over(connection, now_ns);
-    else
+    if (direction == &connection->received) {
         direction->state = DIRECTION_HEAD;
+        return;
+    }
+    response_over(connection, true, now_ns);
 }
 
 /* A request's body has no length but what was counted: tell its exchange. The body of the newest
@@ -431,6 +447,35 @@ static bool client_received(struct connection *connection, struct slice bytes)
     return connection_role(connection) == CONNECTION_SERVER;
 }
 
+void stream_receiving(struct connection *connection)
+{
+    struct direction *received = &connection->received;
+    received->reads_from =
+        atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) -
+        (received->state == DIRECTION_BODY);
+}
+
+/* Whom the thread works for now that it has read: the oldest request that waits for its answer, if
+ * this call read of it. Of several that came at once a thread that blocks handles the first first;
+ * an event loop may handle them together, and who reads while an older one waits, which it did not
+ * read just now, handles either. The beginning of a head alone says nothing new. */
+static void work_for_what_was_read(struct connection *connection)
+{
+    struct pipeline *pipeline = &connection->pipeline;
+    uint32_t reads_from = connection->received.reads_from;
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
+    uint32_t oldest = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
+    bool known = false;
+    if (oldest != placed && (int32_t)(oldest - reads_from) >= 0)
+        known = placed - oldest == 1 || !context_waits_for_events();
+    else if (oldest != placed && placed == reads_from)
+        known = is_current(entry_exchange(pipeline_front(pipeline)));
+    if (known)
+        make_current(connection, oldest);
+    else
+        context_clear();
+}
+
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns)
 {
@@ -439,11 +484,11 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
         !client_received(connection, (struct slice){bytes, length}))
         return;
     feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
+    work_for_what_was_read(connection);
+    /* Asked last: who took the entry before what is a tunnel's has made it opaque before. */
     if (connection->received.state == DIRECTION_TUNNEL ||
         atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         context_clear();
-    else
-        make_front_current(connection);
 }
 
 /* Does a server write here? A client's context was taken when the sending began. */
@@ -467,7 +512,7 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns)
     struct direction *sent = &connection->sent;
     if (connection_role(connection) == CONNECTION_SERVER && sent->state == DIRECTION_BODY &&
         sent->body.framing == HTTP1_UNTIL_CLOSE)
-        response_over(connection, now_ns);
+        response_over(connection, false, now_ns);
 }
 
 /* What is counted of a body that goes on is not its size. */
@@ -482,7 +527,8 @@ static void forget_partial_body(struct connection *connection)
 
 __attribute__((cold)) void stream_lost(struct connection *connection)
 {
-    bool ours = connection_is_ours(connection); /* before the context goes, which it depends on */
+    /* Before the context goes, on which it depends. What a tunnel swallowed was no request. */
+    bool ours = connection_is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
     leave_context(connection);
     forget_partial_body(connection);
     uint64_t now_ns = clock_monotonic_ns();

@@ -118,7 +118,17 @@ static bool is_of(int number, const struct context *context)
            memcmp(model.requests[number].span_id, context->span.span_id, 8) == 0;
 }
 
-/* The model says what a thread works for; where it is in doubt, what it was before will do, too. */
+/* Whose the context is, as far as that was told. */
+static int owner_of(const struct context *context)
+{
+    for (int i = 0; i < model.request_count; i++)
+        if (is_of(i, context))
+            return i;
+    return MODEL_NOBODY;
+}
+
+/* The model says what a thread works for. Where it is in doubt, what it was before will do, too, or
+ * another request of the same connection. */
 static void check_context(const struct step *step, int before, bool doubt, bool surely)
 {
     const struct context *context = context_current();
@@ -126,6 +136,9 @@ static void check_context(const struct step *step, int before, bool doubt, bool 
     if (doubt && is_of(before, context))
         expected = before;
     else if (doubt && span_context_present(&context->span) && !is_of(expected, context)) {
+        int owner = owner_of(context);
+        if (owner != MODEL_NOBODY && model.requests[owner].talk != model.talk_of[step->fd])
+            demand("a thread that works for another connection's request");
         context_clear();
         expected = MODEL_NOBODY;
     }
@@ -228,7 +241,8 @@ static void split(struct iovec parts[4], const struct step *step, size_t count)
     parts[3] = (struct iovec){bytes + first + parts[2].iov_len, count - first - parts[2].iov_len};
 }
 
-static void hand_in(const struct step *step, size_t count, bool anything)
+/* Returns how many of the bytes came in a call, or message, of their own before the others. */
+static size_t hand_in(const struct step *step, size_t count, bool anything)
 {
     int fd = FIRST_FD + step->fd;
     struct iovec parts[4];
@@ -238,16 +252,16 @@ static void hand_in(const struct step *step, size_t count, bool anything)
     switch (step->choice[5] % 6) {
     case 0:
         observe_received_vector(fd, parts, 4, (ssize_t)count);
-        return;
+        return 0;
     case 1:
         observe_received_message(fd, &(struct msghdr){.msg_iov = parts, .msg_iovlen = 4},
                                  (ssize_t)count, 0);
-        return;
+        return 0;
     case 2:
         messages[0].msg_len = (unsigned)(count - parts[3].iov_len);
         messages[1].msg_len = (unsigned)parts[3].iov_len;
         observe_received_messages(fd, messages, 2, 0);
-        return;
+        return messages[0].msg_len;
     case 3:
         observe_received(fd, bytes, (ssize_t)count, MSG_PEEK);
         observe_received(fd, "A", 1, MSG_OOB);
@@ -256,19 +270,14 @@ static void hand_in(const struct step *step, size_t count, bool anything)
     case 4:
         if (anything) {
             observe_received_unseen(fd, (ssize_t)count);
-            return;
+            return 0;
         }
         break;
     default:
         break;
     }
     observe_received(fd, bytes, (ssize_t)count, 0);
-}
-
-/* The front request is not what is being read where another thread sends its answer. */
-static bool meets_a_sender(const struct step *step, const struct talk *talk)
-{
-    return talk->sender != MODEL_NOBODY && talk->sender != step->thread;
+    return 0;
 }
 
 static void receive(const struct step *step)
@@ -284,11 +293,15 @@ static void receive(const struct step *step)
     if (!count)
         return;
     bool anything = client || anything_will_do(&talk->in, count);
-    bool doubt = talk->lost || talk->tunnel || talk->guessed || meets_a_sender(step, talk);
+    bool doubt = talk->lost || talk->guessed;
     if (!client)
         copy_cells(&talk->in, count);
-    hand_in(step, count, anything);
-    model_received(&model, talk, step->thread, client ? 0 : count);
+    size_t before_others = hand_in(step, count, anything);
+    if (before_others && before_others < count)
+        model_received(&model, talk, step->thread, client ? 0 : before_others);
+    else
+        before_others = 0;
+    model_received(&model, talk, step->thread, client ? 0 : count - before_others);
     check_context(step, before, doubt || talk->lost, true);
 }
 
@@ -350,7 +363,7 @@ static void end_send_of(const struct step *step, struct talk *talk)
     hand_out(step, &sendings[number], count, client || anything_will_do(&talk->out, count));
     model_sent(&model, talk, step->thread, count);
     model_send_left(&model, talk);
-    check_context(step, before, talk->lost || talk->tunnel, false);
+    check_context(step, before, talk->lost, false);
 }
 
 static void end_sends(const struct step *step)
@@ -590,8 +603,8 @@ static void open_agent(void)
 static void forget_thread(const struct step *step)
 {
     (void)step;
-    observe_waited(99);
-    context_request_read(); /* as if it had just read one */
+    observe_waited(-1); /* as if it never had */
+    context_request_read();
     context_clear();
 }
 

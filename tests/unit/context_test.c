@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Whose work a thread does: contexts by thread, by connection, and when there is none. */
+#include <semaphore.h>
+
 #include "tests/unit/seam.h"
 
 static void an_incoming_traceparent_is_the_parent(void **state)
@@ -133,9 +135,205 @@ static void a_select_tells_by_what_is_ready(void **state)
     FD_SET(FD + 1, &ready);
     observe_selected(FD + 2, &ready, 2);
     assert_false(has_context());
+    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(has_context());
     observe_selected(FD + 2, &ready, 0); /* timed out: for whom, is not known */
+    assert_false(has_context());
+}
+
+static const char get_a[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+static const char get_b[] = "GET /b HTTP/1.1\r\nHost: a\r\n\r\n";
+static const char both[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+                           "GET /b HTTP/1.1\r\nHost: a\r\n\r\n";
+static const char nothing[] = "HTTP/1.1 204 No Content\r\n\r\n";
+
+/* The thread works for the request whose span comes out next, which has that path. */
+static void assert_worked_for(const struct context *context, const char *path)
+{
+    const struct span_record *span = next_span();
+    assert_non_null(span);
+    assert_text(span_find_string(span, ATTRIBUTE_URL_PATH), path);
+    assert_memory_equal(context->span.span_id, span->span_id, 8);
+}
+
+/* As if this thread had never waited on an epoll descriptor. */
+static void waits_for_nothing(void)
+{
+    observe_waited(-1);
+}
+
+static sem_t begun;
+static sem_t read_on;
+
+static void *answer_while_the_next_is_read(void *kept_context)
+{
+    static const struct context nobody;
+    struct sending sending = observe_sending(FD);
+    sem_post(&begun);
+    sem_wait(&read_on);
+    observe_sent(&sending, nothing, sizeof nothing - 1, 0);
+    *(bool *)kept_context = memcmp(context_current(), &nobody, sizeof nobody) == 0;
+    return NULL;
+}
+
+static void what_is_read_while_another_thread_answers_is_not_taken_for_that(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    bool other_has_none = false;
+    waits_for_nothing();
+    sem_init(&begun, 0, 0);
+    sem_init(&read_on, 0, 0);
+    accept_connection(FD);
+    receive(FD, get_a);
+    assert_int_equal(pthread_create(&thread, NULL, answer_while_the_next_is_read, &other_has_none),
+                     0);
+    sem_wait(&begun);
+    receive(FD, get_b);
+    assert_false(has_context());
+    sem_post(&read_on);
+    pthread_join(thread, NULL);
+    assert_true(other_has_none); /* nor does it work for what this one read */
+    assert_false(has_context());
+    answer(FD, nothing);
+    assert_text(span_find_string(next_span(), ATTRIBUTE_URL_PATH), "/a");
+    assert_text(span_find_string(next_span(), ATTRIBUTE_URL_PATH), "/b");
+}
+
+static void *read_a(void *context)
+{
+    receive(FD, get_a);
+    sem_post(&begun);
+    sem_wait(&read_on);
+    answer(FD, nothing);
+    *(struct context *)context = *context_current();
+    return NULL;
+}
+
+static void who_answers_does_not_go_on_with_what_another_thread_has_read(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct context answerer;
+    sem_init(&begun, 0, 0);
+    sem_init(&read_on, 0, 0);
+    accept_connection(FD);
+    assert_int_equal(pthread_create(&thread, NULL, read_a, &answerer), 0);
+    sem_wait(&begun);
+    receive(FD, get_b);
+    assert_false(has_context());
+    sem_post(&read_on);
+    pthread_join(thread, NULL);
+    assert_worked_for(&answerer, "/a");
+}
+
+static void a_request_read_while_an_older_one_waits_is_taken_for_neither(void **state)
+{
+    (void)state;
+    waits_for_nothing();
+    accept_connection(FD);
+    receive(FD, get_a);
+    receive(FD, "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nno");
+    assert_false(has_context());
+    receive(FD, "t");
+    assert_false(has_context());
+    answer(FD, nothing);
+    receive(FD, "e"); /* the only one now */
+    struct context context = *context_current();
+    assert_text(span_find_string(next_span(), ATTRIBUTE_URL_PATH), "/a");
+    answer(FD, nothing);
+    assert_worked_for(&context, "/b");
+}
+
+static void requests_read_together_are_handled_in_order_where_a_thread_blocks(void **state)
+{
+    (void)state;
+    waits_for_nothing();
+    accept_connection(FD);
+    receive(FD, both);
+    struct context context = *context_current();
+    answer(FD, nothing);
+    assert_worked_for(&context, "/a");
+    context = *context_current();
+    answer(FD, nothing);
+    assert_worked_for(&context, "/b");
+}
+
+/* As parts of one readv(), too. */
+static void parts_of_one_read_are_read_together(void **state)
+{
+    (void)state;
+    waits_for_nothing();
+    for (size_t first = 1; first < sizeof both - 1; first++) {
+        struct iovec parts[2] = {{(void *)both, first},
+                                 {(void *)(both + first), sizeof both - 1 - first}};
+        accept_connection(FD);
+        observe_received_vector(FD, parts, 2, sizeof both - 1);
+        struct context context = *context_current();
+        answer(FD, nothing);
+        assert_worked_for(&context, "/a");
+        context = *context_current();
+        answer(FD, nothing);
+        assert_worked_for(&context, "/b");
+    }
+}
+
+static void an_event_loop_may_handle_requests_read_together_in_any_order(void **state)
+{
+    (void)state;
+    observe_waited(7);
+    accept_connection(FD);
+    receive(FD, both);
+    assert_false(has_context());
+    answer(FD, nothing);
+    assert_false(has_context());
+    answer(FD, nothing);
+    receive(FD, get_a);
+    assert_true(has_context()); /* alone */
+    waits_for_nothing();
+}
+
+static void a_body_read_on_brings_its_request_back(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nno");
+    context_clear();
+    receive(FD, "te");
+    struct context context = *context_current();
+    answer(FD, nothing);
+    assert_worked_for(&context, "/a");
+}
+
+static void the_beginning_of_a_head_says_nothing_new(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD, get_a);
+    receive(FD, "GET /half");
+    assert_true(has_context());
+    receive(FD + 1, get_b);
+    receive(FD, " HTTP/1.1\r\n");
+    assert_false(has_context());
+}
+
+static void who_answers_another_request_works_for_several(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD, get_a);
+    receive(FD + 1, get_b);
+    answer(FD, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
+    assert_true(has_context());
+    answer(FD, "Content-Length: 2\r\n\r\n");
+    assert_false(has_context());
+    answer(FD + 1, nothing);
+    receive(FD + 1, get_b);
+    assert_true(has_context());
+    answer(FD, "ok");
     assert_false(has_context());
 }
 
@@ -183,6 +381,15 @@ int main(void)
         TEST(a_poll_that_holds_a_listener_is_the_loop_s),
         TEST(a_poll_that_holds_another_connection_is_the_loop_s),
         TEST(a_select_tells_by_what_is_ready),
+        TEST(what_is_read_while_another_thread_answers_is_not_taken_for_that),
+        TEST(who_answers_does_not_go_on_with_what_another_thread_has_read),
+        TEST(a_request_read_while_an_older_one_waits_is_taken_for_neither),
+        TEST(requests_read_together_are_handled_in_order_where_a_thread_blocks),
+        TEST(parts_of_one_read_are_read_together),
+        TEST(an_event_loop_may_handle_requests_read_together_in_any_order),
+        TEST(a_body_read_on_brings_its_request_back),
+        TEST(the_beginning_of_a_head_says_nothing_new),
+        TEST(who_answers_another_request_works_for_several),
         TEST(what_is_passed_on_is_one_line),
     };
     return cmocka_run_group_tests(tests, open_gate, NULL);

@@ -359,18 +359,76 @@ static void a_close_before_those_answers_is_the_applications(void **state)
     assert_lost(0);
 }
 
+static const struct {
+    const char *request;
+    const char *accepted;
+    const char *refused;
+} tunnels[] = {
+    {"CONNECT b:80 HTTP/1.1\r\nHost: b\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+     "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"},
+    {"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", ok},
+};
+#define TUNNELS (sizeof tunnels / sizeof *tunnels)
+
+/* However much of it was read before the answer that makes it the tunnel's, and whether along with
+ * the request or after it (RFC 9110, 7.8 and 9.3.6). */
 static void what_looks_like_a_request_in_a_tunnel_is_none(void **state)
 {
     (void)state;
-    accept_connection(FD);
-    receive(FD, "CONNECT b:80 HTTP/1.1\r\nHost: b\r\n\r\n");
-    receive(FD, get);
-    answer(FD, "HTTP/1.1 200 OK\r\n\r\n");
-    assert_complete(200);
-    observe_closing(FD);
-    assert_null(next_span());
+    for (size_t i = 0; i < 2 * TUNNELS * sizeof get; i++) {
+        const char *request = tunnels[i % TUNNELS].request;
+        size_t before = i / TUNNELS % sizeof get;
+        bool along = i / TUNNELS / sizeof get;
+        char first[256] = "";
+        snprintf(first, sizeof first, "%s%.*s", request, along ? (int)before : 0, get);
+        accept_connection(FD);
+        receive(FD, first);
+        observe_received(FD, get, along ? 0 : (ssize_t)before, 0);
+        struct context context = *context_current();
+        answer(FD, tunnels[i % TUNNELS].accepted);
+        assert_true(!has_context() || memcmp(&context, context_current(), sizeof context) == 0);
+        assert_complete(i % TUNNELS ? 101 : 200);
+        receive(FD, get + before);
+        assert_false(has_context());
+        answer(FD, ok);
+        observe_closing(FD);
+        assert_null(next_span());
+    }
     assert_int_equal(counters_get(&counters.connections_opaque), 0);
     assert_int_equal(counters_get(&counters.spans_incomplete), 0);
+}
+
+static void behind_a_tunnel_that_is_refused_requests_go_on(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TUNNELS; i++) {
+        accept_connection(FD);
+        receive(FD, tunnels[i].request);
+        receive(FD, get);
+        answer(FD, tunnels[i].refused);
+        assert_complete(i ? 200 : 403);
+        answer(FD, ok);
+        assert_complete(200);
+        receive(FD, get);
+        answer(FD, ok);
+        assert_complete(200);
+    }
+}
+
+/* Connections are used again. */
+static void a_tunnel_leaves_nothing_to_the_connection_after_it(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, tunnels[0].request);
+    answer(FD, tunnels[0].accepted);
+    assert_complete(200);
+    accept_connection(FD);
+    receive(FD, get);
+    answer(FD, "no");
+    assert_incomplete(-1);
+    assert_lost(1);
 }
 
 /* The number is a file's by now, and the request that was open on it is nobody's work. */
@@ -446,6 +504,8 @@ int main(void)
         TEST(the_answer_before_requests_that_are_none_is_seen),
         TEST(a_close_before_those_answers_is_the_applications),
         TEST(what_looks_like_a_request_in_a_tunnel_is_none),
+        TEST(behind_a_tunnel_that_is_refused_requests_go_on),
+        TEST(a_tunnel_leaves_nothing_to_the_connection_after_it),
         TEST(a_file_on_a_number_that_was_closed_unseen_brings_no_context_back),
         TEST(reading_what_is_not_looked_at_leaves_the_request_before),
         TEST(what_another_process_answers_is_not_ours_to_tell),

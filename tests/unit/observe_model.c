@@ -36,8 +36,8 @@ bool model_open(struct model *model, int fd, enum role role, int thread)
     model->talk_of[fd] = model->talk_count++;
     talk->role = role;
     talk->references = 1;
-    talk->lost = talk->tunnel = talk->upgrading = talk->ended = talk->stale = talk->guessed =
-        talk->wrote = false;
+    talk->lost = talk->tunnel = talk->ended = talk->stale = talk->guessed = talk->wrote =
+        talk->perhaps_tunnel = false;
     talk->owner = role == ROLE_CLIENT ? model->threads[thread].owner : MODEL_NOBODY;
     talk->sender = MODEL_NOBODY;
     talk->in.written = talk->in.moved = talk->out.written = talk->out.moved = 0;
@@ -83,7 +83,7 @@ static void over(struct model *model, struct talk *talk)
         end_front(model, talk, FATE_DONE);
     while (front(model, talk))
         end_front(model, talk,
-                  talk->lost ? (talk->stale ? FATE_MAYBE : FATE_LOST)
+                  talk->lost ? (talk->stale || talk->perhaps_tunnel ? FATE_MAYBE : FATE_LOST)
                              : (talk->stale ? FATE_NONE : FATE_ABORTED));
 }
 
@@ -194,7 +194,7 @@ bool model_ask(struct model *model, struct talk *talk, const uint8_t choice[4])
 {
     static const enum framing framings[] = {FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED,
                                             FRAMING_NONE};
-    if (model->request_count == MODEL_REQUESTS || talk->tunnel || talk->upgrading)
+    if (model->request_count == MODEL_REQUESTS || talk->tunnel)
         return false;
     int number = model->request_count;
     struct request *request = &model->requests[number];
@@ -205,6 +205,7 @@ bool model_ask(struct model *model, struct talk *talk, const uint8_t choice[4])
         .carries = choice[1] & 8,
         .sampled = (choice[1] & 0x70) != 0x70 || !(choice[1] & 4),
         .declared_bytes = choice[2] * (choice[3] & 3),
+        .talk = (int)(talk - model->talks),
     };
     if (request->method == METHOD_CONNECT || request->declared_bytes == 0)
         request->framing = FRAMING_NONE;
@@ -240,10 +241,7 @@ bool model_answer(struct model *model, struct talk *talk, const uint8_t choice[4
         return false;
     int number = talk->pending[talk->answered];
     struct request *request = &model->requests[number];
-    bool alone = talk->answered + 1 == talk->last && talk->in.moved == talk->in.written;
     request->status = statuses[choice[0] % (sizeof statuses / sizeof *statuses)];
-    if ((request->status == 101 || request->method == METHOD_CONNECT) && !alone)
-        request->status = 404; /* what was sent behind it would be the tunnel's */
     bool tunnel =
         request->status == 101 || (request->method == METHOD_CONNECT && request->status / 100 == 2);
     request->answer_framing = framings[choice[1] & 3];
@@ -270,7 +268,6 @@ bool model_answer(struct model *model, struct talk *talk, const uint8_t choice[4
     }
     if (request->answer_framing != FRAMING_CLOSE)
         mark_last(&talk->out, CELL_OVER);
-    talk->upgrading = tunnel;
     talk->answered = request->answer_framing == FRAMING_CLOSE ? MODEL_REQUESTS : talk->answered + 1;
     return true;
 }
@@ -285,10 +282,15 @@ static void set_owner(struct model *model, int thread, struct talk *talk)
     mine->talk = (int)(talk - model->talks);
 }
 
-static void request_began(struct model *model, struct talk *talk, int thread, int number)
+static void request_began(struct model *model, struct talk *talk, int thread, int number,
+                          int reads_from)
 {
     struct request *request = &model->requests[number];
     struct thread_model *mine = &model->threads[thread];
+    if (talk->tunnel) { /* it only looks like one */
+        request->fate = FATE_NONE;
+        return;
+    }
     if (talk->last - talk->first >= CONNECTION_PIPELINE && !talk->lost) {
         model_lose(model, talk);
         model->overflowed++;
@@ -300,8 +302,25 @@ static void request_began(struct model *model, struct talk *talk, int thread, in
         return;
     if (request->framing == FRAMING_LENGTH)
         request->request_bytes = request->declared_bytes;
+    request->along = talk->last > reads_from;
     talk->pending[talk->last++] = (int16_t)number;
     mine->loop = mine->waited;
+}
+
+/* Whom a thread works for that has read on from the request at `reads_from` of those pending. */
+static void read_on(struct model *model, struct talk *talk, int thread, int reads_from)
+{
+    struct thread_model *mine = &model->threads[thread];
+    bool loops = mine->waited != -1;
+    bool only = talk->last - talk->first == 1;
+    bool half_a_head = talk->last == reads_from;
+    if (talk->first == talk->last || talk->tunnel)
+        mine->owner = MODEL_NOBODY;
+    else if (talk->first >= reads_from ? only || !loops
+                                       : half_a_head && mine->owner == talk->pending[talk->first])
+        set_owner(model, thread, talk);
+    else
+        mine->owner = MODEL_NOBODY;
 }
 
 static void touch(struct talk *talk)
@@ -320,17 +339,19 @@ void model_received(struct model *model, struct talk *talk, int thread, size_t c
         model->threads[thread].talk = MODEL_NOBODY;
         return;
     }
+    const struct cell *first = &talk->in.cells[talk->in.moved];
+    bool in_body = count && model->requests[first->request].fate != FATE_UNBORN;
+    int reads_from = talk->last - in_body;
     for (size_t i = 0; i < count; i++) {
         const struct cell *cell = &talk->in.cells[talk->in.moved++];
         struct request *request = &model->requests[cell->request];
         if (cell->marks & CELL_BEGAN)
-            request_began(model, talk, thread, cell->request);
+            request_began(model, talk, thread, cell->request, reads_from);
         if (cell->marks & CELL_PAYLOAD && request->framing == FRAMING_CHUNKED &&
             request->fate == FATE_OPEN)
             request->request_bytes++;
     }
-    if (!talk->tunnel)
-        set_owner(model, thread, talk);
+    read_on(model, talk, thread, reads_from);
 }
 
 void model_sending(struct model *model, struct talk *talk, int thread)
@@ -352,8 +373,16 @@ static void response_over(struct model *model, struct talk *talk, int thread)
     bool own = mine->owner == talk->pending[talk->first] &&
                front(model, talk)->answer_framing != FRAMING_CLOSE && !talk->tunnel;
     end_front(model, talk, FATE_DONE);
-    if (own && front(model, talk))
+    if (own && front(model, talk) && front(model, talk)->along)
         set_owner(model, thread, talk);
+}
+
+/* Who answers another request than its own works for nobody known. */
+static void note_answerer(struct model *model, const struct talk *talk, int thread)
+{
+    struct thread_model *mine = &model->threads[thread];
+    if (mine->owner != talk->pending[talk->first])
+        mine->owner = MODEL_NOBODY;
 }
 
 void model_sent(struct model *model, struct talk *talk, int thread, size_t count)
@@ -365,10 +394,13 @@ void model_sent(struct model *model, struct talk *talk, int thread, size_t count
     for (size_t i = 0; i < count; i++) {
         const struct cell *cell = &talk->out.cells[talk->out.moved++];
         struct request *request = &model->requests[cell->request];
+        talk->perhaps_tunnel |= talk->lost && cell->marks & CELL_TUNNEL;
         if (talk->lost || talk->tunnel)
             continue;
         if (cell->marks & CELL_BEGAN)
             request->answered = true;
+        if (cell->marks & (CELL_BEGAN | CELL_OVER))
+            note_answerer(model, talk, thread);
         if (cell->marks & CELL_PAYLOAD)
             request->response_bytes++;
         talk->tunnel = cell->marks & CELL_TUNNEL;

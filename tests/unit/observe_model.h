@@ -59,7 +59,9 @@ enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
 struct request {
     enum fate fate;
     uint8_t method;
-    bool torn; /* bytes of something else stand in its head */
+    bool torn;  /* bytes of something else stand in its head */
+    bool along; /* read in one call with bytes of the one before it */
+    int talk;
     bool has_parent;
     bool sampled;
     bool carries; /* tracestate and baggage */
@@ -81,15 +83,15 @@ enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_UNKNOWN, ROLE_LISTENER };
 struct talk {
     enum role role;
     int references;
-    bool lost;      /* what it says is in doubt */
-    bool tunnel;    /* no HTTP any more */
-    bool upgrading; /* its answer that says so is written: nothing more is asked */
-    bool ended;     /* nothing is sent after a shutdown */
-    bool stale;     /* another process moved its last byte */
-    bool guessed;   /* a client by its first bytes: its owner may be unknown */
-    bool wrote;     /* a client: its first request */
-    int owner;      /* a client's: a request, or MODEL_NOBODY */
-    int sender;     /* the thread inside a send, or MODEL_NOBODY */
+    bool lost;           /* what it says is in doubt */
+    bool tunnel;         /* no HTTP any more */
+    bool perhaps_tunnel; /* or not: it was lost before */
+    bool ended;          /* nothing is sent after a shutdown */
+    bool stale;          /* another process moved its last byte */
+    bool guessed;        /* a client by its first bytes: its owner may be unknown */
+    bool wrote;          /* a client: its first request */
+    int owner;           /* a client's: a request, or MODEL_NOBODY */
+    int sender;          /* the thread inside a send, or MODEL_NOBODY */
     struct stream in;
     struct stream out;
     int16_t pending[MODEL_REQUESTS]; /* requests that began, oldest first */
