@@ -128,7 +128,9 @@ bool model_open(struct model *model, int fd, enum role role, int thread);
 void model_share(struct model *model, int from, int to);
 void model_close(struct model *model, int fd);
 
-/* Texts. False where there is no room, or nothing to answer. */
+extern const char *const model_methods[];
+
+/* Texts (observe_model_text.c). False where there is no room, or nothing to answer. */
 bool model_ask(struct model *model, struct talk *talk, const uint8_t choice[4]);
 bool model_answer(struct model *model, struct talk *talk, const uint8_t choice[4]);
 
@@ -143,7 +145,7 @@ void model_lose(struct model *model, struct talk *talk);
 void model_forked(struct model *model);
 void model_waited(struct model *model, int thread, int epfd);
 
-/* What came out. NULL: as it has to be; else what is wrong. */
+/* What came out (observe_model_check.c). NULL: as it has to be; else what is wrong. */
 const char *model_check_span(struct model *model, const struct span_record *record);
 const char *model_check_context(struct model *model, int thread, const struct context *context,
                                 int expected, bool surely);
