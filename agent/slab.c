@@ -1,42 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/slab.h"
 
+#include <stdbool.h>
 #include <sys/mman.h>
 
-static unsigned char *chunk_of(struct slab *slab, uint32_t index)
+/* Is there memory for it? */
+static bool map_chunk(struct slab *slab, uint32_t index)
 {
-    _Atomic(unsigned char *) *place = &slab->chunks[index / slab->chunk_count];
+    _Atomic(unsigned char *) *place = &slab->chunks[index >> slab->chunk_shift];
     unsigned char *chunk = atomic_load_explicit(place, memory_order_acquire);
     if (chunk)
-        return chunk;
+        return true;
 
-    size_t bytes = slab->object_bytes * slab->chunk_count;
+    size_t bytes = slab->object_bytes << slab->chunk_shift;
     void *fresh = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (fresh == MAP_FAILED)
-        return NULL;
-    /* Release pairs with the acquire above; a thread that lost the race uses the winner's. */
-    if (atomic_compare_exchange_strong_explicit(place, &chunk, fresh, memory_order_acq_rel,
-                                                memory_order_acquire))
-        return fresh;
-    munmap(fresh, bytes);
-    return chunk;
+        return false;
+    /* Release pairs with the acquire in slab_at(); a thread that lost the race uses the winner's.
+     */
+    if (!atomic_compare_exchange_strong_explicit(place, &chunk, fresh, memory_order_acq_rel,
+                                                 memory_order_acquire))
+        munmap(fresh, bytes);
+    return true;
 }
 
 void slab_adopt(struct slab *slab, void *memory, size_t object_bytes, uint32_t count)
 {
     slab->object_bytes = object_bytes;
-    slab->chunk_count = count;
+    slab->chunk_shift = 31; /* all in the first chunk */
     slab->limit = count;
     atomic_store_explicit(&slab->free_list, 0, memory_order_relaxed);
     atomic_store_explicit(&slab->fresh, 0, memory_order_relaxed);
     atomic_store_explicit(&slab->chunks[0], memory, memory_order_release);
-}
-
-void *slab_at(struct slab *slab, uint32_t index)
-{
-    unsigned char *chunk = chunk_of(slab, index);
-    return chunk ? chunk + (size_t)(index % slab->chunk_count) * slab->object_bytes : NULL;
 }
 
 /* The word that links a free object to the next. A taker that lost the race may read it when the
@@ -62,7 +58,7 @@ void *slab_take(struct slab *slab, uint32_t *index)
     }
     uint32_t fresh = atomic_load_explicit(&slab->fresh, memory_order_relaxed);
     do {
-        if (fresh >= slab->limit || !slab_at(slab, fresh))
+        if (fresh >= slab->limit || !map_chunk(slab, fresh))
             return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&slab->fresh, &fresh, fresh + 1,
                                                     memory_order_relaxed, memory_order_relaxed));

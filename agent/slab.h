@@ -16,8 +16,8 @@
 
 struct slab {
     size_t object_bytes;  /* a multiple of 64, at least 64 */
-    uint32_t chunk_count; /* objects in a chunk */
-    uint32_t limit;       /* objects in all, at most SLAB_CHUNKS * chunk_count */
+    uint32_t chunk_shift; /* a chunk has 1 << chunk_shift objects */
+    uint32_t limit;       /* objects in all, at most SLAB_CHUNKS chunks of them */
     /* Index + 1 of the first free object in the low half, a tag against ABA in the high half.
      * Acquire on pop pairs with release on push: the next-free word is seen. */
     _Atomic uint64_t free_list;
@@ -25,9 +25,10 @@ struct slab {
     _Atomic(unsigned char *) chunks[SLAB_CHUNKS];
 };
 
+/* `per_chunk`: a power of 2. */
 #define SLAB_INIT(bytes, per_chunk, most)                                                          \
     {                                                                                              \
-        .object_bytes = (bytes), .chunk_count = (per_chunk), .limit = (most)                       \
+        .object_bytes = (bytes), .chunk_shift = __builtin_ctz(per_chunk), .limit = (most)          \
     }
 
 /* Uses `count` objects of zeroed memory that belongs to somebody else instead of mapping any.
@@ -39,6 +40,15 @@ void slab_adopt(struct slab *slab, void *memory, size_t object_bytes, uint32_t c
  * while it is taken: a thread that lost a race still looks at them. */
 void *slab_take(struct slab *slab, uint32_t *index);
 void slab_give(struct slab *slab, uint32_t index);
-void *slab_at(struct slab *slab, uint32_t index);
+
+/* An object that has been taken before. */
+static inline void *slab_at(struct slab *slab, uint32_t index)
+{
+    /* Acquire pairs with the release by who mapped it. */
+    unsigned char *chunk =
+        atomic_load_explicit(&slab->chunks[index >> slab->chunk_shift], memory_order_acquire);
+    uint32_t place = index & ((UINT32_C(1) << slab->chunk_shift) - 1);
+    return chunk + place * slab->object_bytes;
+}
 
 #endif
