@@ -129,7 +129,7 @@ def converse(port, step, traced):
     if isinstance(step, Do):
         return step.what() if traced else None
     if isinstance(step, Often):
-        step = step.path
+        return ask(port, step.path, patience=20 + step.times / 100)[:200]
     if isinstance(step, str):
         return ask(port, step)[:200]
     with socket.create_connection(("127.0.0.1", port), 20) as connection:
