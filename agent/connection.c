@@ -26,12 +26,10 @@ void connection_forked_child(void)
     atomic_store_explicit(&birth_epoch, epoch, memory_order_relaxed);
 }
 
-bool connection_is_ours(const struct connection *connection)
+bool connection_is_inherited(const struct connection *connection)
 {
     uint32_t epoch = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed);
-    if ((int32_t)(epoch - atomic_load_explicit(&birth_epoch, memory_order_relaxed)) < 0)
-        return false;
-    return epoch == connection_fork_epoch() || !context_hands_over(connection->index);
+    return (int32_t)(epoch - atomic_load_explicit(&birth_epoch, memory_order_relaxed)) < 0;
 }
 
 uint32_t connection_fork_epoch(void)

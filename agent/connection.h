@@ -166,7 +166,7 @@ void connection_forked(void);
 void connection_forked_child(void);
 uint32_t connection_fork_epoch(void);
 
-/* Is it this process that ends what is open? */
-bool connection_is_ours(const struct connection *connection);
+/* Was its last byte moved before this process was forked? */
+bool connection_is_inherited(const struct connection *connection);
 
 #endif

@@ -62,9 +62,9 @@ void context_handing_over(void)
     tl_thread.handing_over = span_context_present(&tl_thread.context.span);
 }
 
-bool context_hands_over(uint32_t connection)
+bool context_hands_over(void)
 {
-    return tl_thread.handing_over && tl_thread.context.connection == connection;
+    return tl_thread.handing_over;
 }
 
 void context_goes_on(void)

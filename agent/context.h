@@ -38,7 +38,7 @@ bool context_waits_for_events(void);
 /* This thread forked, and may be about to leave the connection it works for to the child; as soon
  * as it waits or reads again, it is not. */
 void context_handing_over(void);
-bool context_hands_over(uint32_t connection);
+bool context_hands_over(void);
 void context_goes_on(void);
 
 /* Ids and flags of a new span: a child of `parent`, or, where that is empty, the root of a new

@@ -515,6 +515,26 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns)
         response_over(connection, false, now_ns);
 }
 
+/* Is it this process that ends what is open? Not where this thread forked while it worked for a
+ * request that is open here, and leaves the connection to the child. */
+static bool is_ours(struct connection *connection)
+{
+    if (connection_is_inherited(connection))
+        return false;
+    if (!context_hands_over() ||
+        atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
+            connection_fork_epoch())
+        return true;
+    struct pipeline *pipeline = &connection->pipeline;
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
+    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
+    for (; taken != placed; taken++)
+        if (is_current(entry_exchange(atomic_load_explicit(
+                &pipeline->entries[taken % CONNECTION_PIPELINE], memory_order_relaxed))))
+            return false;
+    return true;
+}
+
 /* What is counted of a body that goes on is not its size. */
 static void forget_partial_body(struct connection *connection)
 {
@@ -528,7 +548,7 @@ static void forget_partial_body(struct connection *connection)
 __attribute__((cold)) void stream_lost(struct connection *connection)
 {
     /* Before the context goes, on which it depends. What a tunnel swallowed was no request. */
-    bool ours = connection_is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
+    bool ours = is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
     leave_context(connection);
     forget_partial_body(connection);
     uint64_t now_ns = clock_monotonic_ns();
@@ -550,7 +570,7 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
 void stream_close(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
-    bool ours = connection_is_ours(connection);
+    bool ours = is_ours(connection);
     if (ours)
         stream_sending_ended(connection, end_ns);
 
@@ -559,13 +579,13 @@ void stream_close(struct connection *connection)
         struct exchange *exchange = entry_exchange(entry);
         bool began = connection->sent.state == DIRECTION_BODY;
         connection->sent.state = DIRECTION_HEAD;
-        if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))
+        if (exchange && !ours)
+            exchange_forget(exchange);
+        else if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))
             exchange_lost(exchange, end_ns);
-        else if (exchange && ours)
+        else if (exchange)
             exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
                            SLICE_LITERAL("connection_aborted"));
-        else if (exchange)
-            exchange_forget(exchange);
         pipeline_take(&connection->pipeline);
     }
     stop_collecting(&connection->received);

@@ -251,6 +251,25 @@ static void a_request_handed_on_is_not_aborted_by_our_close(void **state)
     assert_text(span_find_string(span, ATTRIBUTE_ERROR_TYPE), "connection_aborted");
 }
 
+static void a_request_handed_on_is_not_told_by_a_child_that_closes_it(void **state)
+{
+    (void)state;
+    accept_connection(server);
+    receive(server, get);
+    send_away(server, 1);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        observe_closing(server);
+        _exit(counters_get(&counters.spans_ended) ? 1 : 0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    observe_closing(server);
+    assert_non_null(next_span());
+}
+
 static void standard_streams_that_are_one_connection_are_taken_as_one(void **state)
 {
     (void)state;
@@ -340,6 +359,7 @@ int main(void)
         SOCKETS_TEST(a_wake_up_changes_no_context),
         SOCKETS_TEST(who_accepts_listens),
         SOCKETS_TEST(a_request_handed_on_is_not_aborted_by_our_close),
+        SOCKETS_TEST(a_request_handed_on_is_not_told_by_a_child_that_closes_it),
         SOCKETS_TEST(standard_streams_that_are_one_connection_are_taken_as_one),
         SOCKETS_TEST(a_unix_socket_as_standard_input_is_no_client),
         TEST(peers_are_named_in_their_plainest_form),

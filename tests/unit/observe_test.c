@@ -419,6 +419,22 @@ static void a_parent_keeps_what_it_did_not_work_for(void **state)
     assert_null(next_span());
 }
 
+/* Connections are used again, and what this thread worked for was on the one before. */
+static void a_parent_keeps_what_came_after_its_work(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /t HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct context context = *context_current();
+    accept_connection(FD);
+    receive(FD, "GET /u HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_non_null(next_span());
+    context_set(&context); /* the other request was read by another thread */
+    connection_forked();
+    observe_closing(FD);
+    assert_text(span_find_string(next_span(), ATTRIBUTE_URL_PATH), "/u");
+}
+
 static void *fork_on_another_thread(void *unused)
 {
     connection_forked();
@@ -509,6 +525,7 @@ int main(void)
         TEST(a_child_that_closes_what_its_parent_read_ends_nothing),
         TEST(a_parent_that_goes_on_keeps_what_was_open),
         TEST(a_parent_keeps_what_it_did_not_work_for),
+        TEST(a_parent_keeps_what_came_after_its_work),
         TEST(a_fork_of_another_thread_hands_nothing_over),
         TEST(no_span_ends_before_it_began),
         TEST(a_full_queue_drops_and_counts),
