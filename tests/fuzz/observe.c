@@ -87,6 +87,7 @@ static void open_agent(void)
     agent_open();
     if (!agent_prepare())
         abort();
+    steps_prepare();
     for (intptr_t i = 1; i < MODEL_THREADS; i++) {
         pthread_t thread;
         sem_init(&workers[i].turn, 0, 0);

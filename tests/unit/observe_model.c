@@ -5,14 +5,17 @@
 
 #include "agent/connection.h"
 
+unsigned long happened[HAPPENING_COUNT];
+
 void model_reset(struct model *model)
 {
+    model->forks = 0;
     model->request_count = model->talk_count = 0;
     model->chaos = model->reported = model->unreported = model->overflowed = 0;
     for (int i = 0; i < MODEL_FDS; i++)
         model->talk_of[i] = MODEL_NOBODY;
     for (int i = 0; i < MODEL_THREADS; i++)
-        model->threads[i] = (struct thread_model){MODEL_NOBODY, MODEL_NOBODY, -1, -1};
+        model->threads[i] = (struct thread_model){MODEL_NOBODY, -1, -1, false};
 }
 
 /* ---- descriptors ---- */
@@ -26,13 +29,18 @@ bool model_open(struct model *model, int fd, enum role role, int thread)
 {
     if (model->talk_count == MODEL_TALKS)
         return false;
-    model_close(model, fd);
+    const struct talk *before = model_talk(model, fd);
+    bool doubt = before && before->lost; /* the thread may stop working for it, when it closes */
+    happened[HAPPENED_opened_over_an_open_one] += before != NULL;
+    model_close(model, fd, thread);
     struct talk *talk = &model->talks[model->talk_count];
     model->talk_of[fd] = model->talk_count++;
     talk->role = role;
     talk->references = 1;
     talk->lost = talk->tunnel = talk->ended = talk->stale = talk->guessed = talk->wrote =
-        talk->perhaps_tunnel = false;
+        talk->perhaps_tunnel = talk->handed_on = false;
+    talk->guessed = doubt;
+    talk->epoch = model->forks;
     talk->owner = role == ROLE_CLIENT ? model->threads[thread].owner : MODEL_NOBODY;
     talk->sender = MODEL_NOBODY;
     talk->in.written = talk->in.moved = talk->out.written = talk->out.moved = 0;
@@ -40,14 +48,17 @@ bool model_open(struct model *model, int fd, enum role role, int thread)
     return true;
 }
 
-void model_share(struct model *model, int from, int to)
+void model_share(struct model *model, int from, int to, int thread)
 {
     int talk = model->talk_of[from];
     if (from == to)
         return;
+    happened[HAPPENED_duplicated] += talk != MODEL_NOBODY;
+    happened[HAPPENED_duplicated_over_an_open_one] +=
+        talk != MODEL_NOBODY && model->talk_of[to] != MODEL_NOBODY;
     if (talk != MODEL_NOBODY)
         model->talks[talk].references++;
-    model_close(model, to);
+    model_close(model, to, thread);
     model->talk_of[to] = talk;
 }
 
@@ -71,29 +82,69 @@ static bool lasts_until_close(struct model *model, struct talk *talk)
     return request && request->answered && request->answer_framing == FRAMING_CLOSE;
 }
 
-/* The last descriptor has gone and nobody sends. */
-static void over(struct model *model, struct talk *talk)
+/* The thread forked while it worked for this connection, which it leaves to the child. */
+static bool hands_over(const struct model *model, const struct talk *talk, int thread)
 {
-    if (!talk->lost && !talk->stale && lasts_until_close(model, talk))
-        end_front(model, talk, FATE_DONE);
-    while (front(model, talk))
-        end_front(model, talk,
-                  talk->lost ? (talk->stale || talk->perhaps_tunnel ? FATE_MAYBE : FATE_LOST)
-                             : (talk->stale ? FATE_NONE : FATE_ABORTED));
+    const struct thread_model *mine = &model->threads[thread];
+    return talk->epoch != model->forks && mine->handing_over && mine->owner != MODEL_NOBODY &&
+           model->requests[mine->owner].fate == FATE_OPEN &&
+           model->requests[mine->owner].talk == (int)(talk - model->talks);
 }
 
-void model_close(struct model *model, int fd)
+static enum fate fate_at_close(const struct model *model, const struct talk *talk, bool theirs)
+{
+    if (talk->lost)
+        return theirs || model->forks || talk->perhaps_tunnel ? FATE_MAYBE : FATE_LOST;
+    if (theirs)
+        return FATE_NONE;
+    return talk->handed_on ? FATE_LOST : FATE_ABORTED;
+}
+
+/* The last descriptor has gone and nobody sends. */
+static void over(struct model *model, struct talk *talk, int thread)
+{
+    bool left = hands_over(model, talk, thread);
+    bool theirs = talk->stale || left;
+    bool open = front(model, talk) && !talk->lost;
+    happened[HAPPENED_closed_with_requests_open] += open;
+    happened[HAPPENED_handed_over_at_a_fork] += open && left;
+    happened[HAPPENED_kept_at_a_fork] += open && talk->epoch != model->forks && !theirs;
+    if (!talk->lost && !theirs && lasts_until_close(model, talk))
+        end_front(model, talk, FATE_DONE);
+    while (front(model, talk))
+        end_front(model, talk, fate_at_close(model, talk, theirs));
+}
+
+void model_close(struct model *model, int fd, int thread)
 {
     struct talk *talk = model_talk(model, fd);
     model->talk_of[fd] = MODEL_NOBODY;
-    if (talk && --talk->references == 0 && talk->sender == MODEL_NOBODY)
-        over(model, talk);
+    if (!talk || --talk->references > 0)
+        return;
+    happened[HAPPENED_closed_while_another_thread_sends] += talk->sender != MODEL_NOBODY;
+    if (talk->sender == MODEL_NOBODY)
+        over(model, talk, thread);
+}
+
+void model_goes_on(struct model *model, int thread)
+{
+    model->threads[thread].handing_over = false;
+}
+
+void model_forked_parent(struct model *model, int thread)
+{
+    struct thread_model *mine = &model->threads[thread];
+    model->forks++;
+    mine->handing_over = mine->owner != MODEL_NOBODY;
+    happened[HAPPENED_forked_as_a_parent] += mine->handing_over;
 }
 
 void model_forked(struct model *model)
 {
     model->reported = model->unreported = model->chaos = model->overflowed = 0;
+    model_goes_on(model, 0); /* the thread that forks, the only one in the child */
     for (int i = 0; i < model->talk_count; i++) {
+        happened[HAPPENED_forked_with_requests_open] += front(model, &model->talks[i]) != NULL;
         model->talks[i].stale = true;
         model->chaos += model->talks[i].lost; /* the agent may only notice now */
     }
@@ -118,12 +169,11 @@ void model_lose(struct model *model, struct talk *talk)
 
 /* ---- bytes ---- */
 
-static void set_owner(struct model *model, int thread, struct talk *talk)
+static void work_for(struct model *model, int thread, int owner)
 {
     struct thread_model *mine = &model->threads[thread];
-    const struct request *request = front(model, talk);
-    mine->owner = request ? talk->pending[talk->first] : MODEL_NOBODY;
-    mine->talk = (int)(talk - model->talks);
+    mine->owner = owner;
+    mine->handing_over = false;
 }
 
 static void request_began(struct model *model, struct talk *talk, int thread, int number,
@@ -132,12 +182,14 @@ static void request_began(struct model *model, struct talk *talk, int thread, in
     struct request *request = &model->requests[number];
     struct thread_model *mine = &model->threads[thread];
     if (talk->tunnel) { /* it only looks like one */
+        happened[HAPPENED_asked_behind_a_tunnel]++;
         request->fate = FATE_NONE;
         return;
     }
     if (talk->last - talk->first >= CONNECTION_PIPELINE && !talk->lost) {
         model_lose(model, talk);
         model->overflowed++;
+        happened[HAPPENED_pipeline_full]++;
         request->fate = FATE_MAYBE;
         return;
     }
@@ -147,45 +199,52 @@ static void request_began(struct model *model, struct talk *talk, int thread, in
     if (request->framing == FRAMING_LENGTH)
         request->request_bytes = request->declared_bytes;
     request->along = talk->last > reads_from;
+    request->reader = thread;
+    happened[HAPPENED_asked_together] += request->along;
+    happened[HAPPENED_asked_while_one_waits] += talk->first < reads_from;
     talk->pending[talk->last++] = (int16_t)number;
     mine->loop = mine->waited;
 }
 
 /* Whom a thread works for that has read on from the request at `reads_from` of those pending. */
-static void read_on(struct model *model, struct talk *talk, int thread, int reads_from)
+static int worked_for(const struct model *model, const struct talk *talk, int thread,
+                      int reads_from)
 {
-    struct thread_model *mine = &model->threads[thread];
+    const struct thread_model *mine = &model->threads[thread];
+    if (talk->first == talk->last || talk->tunnel)
+        return MODEL_NOBODY;
+    int oldest = talk->pending[talk->first];
     bool loops = mine->waited != -1;
     bool only = talk->last - talk->first == 1;
+    if (talk->first >= reads_from)
+        return only || !loops ? oldest : MODEL_NOBODY;
     bool half_a_head = talk->last == reads_from;
-    if (talk->first == talk->last || talk->tunnel)
-        mine->owner = MODEL_NOBODY;
-    else if (talk->first >= reads_from ? only || !loops
-                                       : half_a_head && mine->owner == talk->pending[talk->first])
-        set_owner(model, thread, talk);
-    else
-        mine->owner = MODEL_NOBODY;
+    return half_a_head && mine->owner == oldest ? oldest : MODEL_NOBODY;
 }
 
-static void touch(struct talk *talk)
+static void touch(const struct model *model, struct talk *talk)
 {
-    if (!talk->lost && !talk->tunnel)
-        talk->stale = false;
+    if (talk->lost || talk->tunnel)
+        return;
+    talk->stale = false;
+    talk->epoch = model->forks;
 }
 
 void model_received(struct model *model, struct talk *talk, int thread, size_t count)
 {
     if (talk->role == ROLE_UNKNOWN)
         talk->role = ROLE_SERVER;
-    touch(talk);
+    touch(model, talk);
     if (talk->role == ROLE_CLIENT) {
-        model->threads[thread].owner = talk->owner;
-        model->threads[thread].talk = MODEL_NOBODY;
+        work_for(model, thread, talk->owner);
+        happened[HAPPENED_client_read]++;
         return;
     }
     const struct cell *first = &talk->in.cells[talk->in.moved];
     bool in_body = count && model->requests[first->request].fate != FATE_UNBORN;
     int reads_from = talk->last - in_body;
+    happened[HAPPENED_read_by_another_thread] +=
+        in_body && model->requests[first->request].reader != thread;
     for (size_t i = 0; i < count; i++) {
         const struct cell *cell = &talk->in.cells[talk->in.moved++];
         struct request *request = &model->requests[cell->request];
@@ -195,7 +254,9 @@ void model_received(struct model *model, struct talk *talk, int thread, size_t c
             request->fate == FATE_OPEN)
             request->request_bytes++;
     }
-    read_on(model, talk, thread, reads_from);
+    work_for(model, thread, worked_for(model, talk, thread, reads_from));
+    happened[HAPPENED_read_while_another_thread_sends] +=
+        talk->sender != MODEL_NOBODY && talk->sender != thread;
 }
 
 void model_sending(struct model *model, struct talk *talk, int thread)
@@ -203,12 +264,14 @@ void model_sending(struct model *model, struct talk *talk, int thread)
     if (talk->role == ROLE_UNKNOWN) {
         talk->role = ROLE_CLIENT;
         talk->guessed = true;
+        happened[HAPPENED_client_guessed]++;
     }
     if (talk->role != ROLE_CLIENT)
         return;
     if (talk->wrote || talk->owner == MODEL_NOBODY)
         talk->owner = model->threads[thread].owner;
     talk->wrote = true;
+    happened[HAPPENED_client_wrote]++;
 }
 
 static void response_over(struct model *model, struct talk *talk, int thread)
@@ -218,21 +281,24 @@ static void response_over(struct model *model, struct talk *talk, int thread)
                front(model, talk)->answer_framing != FRAMING_CLOSE && !talk->tunnel;
     end_front(model, talk, FATE_DONE);
     if (own && front(model, talk) && front(model, talk)->along)
-        set_owner(model, thread, talk);
+        work_for(model, thread, talk->pending[talk->first]);
 }
 
 /* Who answers another request than its own works for nobody known. */
 static void note_answerer(struct model *model, const struct talk *talk, int thread)
 {
-    struct thread_model *mine = &model->threads[thread];
-    if (mine->owner != talk->pending[talk->first])
-        mine->owner = MODEL_NOBODY;
+    int answered = talk->pending[talk->first];
+    int owner = model->threads[thread].owner;
+    happened[HAPPENED_answered_by_another_thread] += model->requests[answered].reader != thread;
+    happened[HAPPENED_answered_without_a_context] += owner == MODEL_NOBODY;
+    if (owner != answered)
+        work_for(model, thread, MODEL_NOBODY);
 }
 
 void model_sent(struct model *model, struct talk *talk, int thread, size_t count)
 {
     if (count)
-        touch(talk);
+        touch(model, talk);
     if (talk->role == ROLE_CLIENT)
         return;
     for (size_t i = 0; i < count; i++) {
@@ -255,24 +321,30 @@ void model_sent(struct model *model, struct talk *talk, int thread, size_t count
     }
 }
 
-void model_send_left(struct model *model, struct talk *talk)
+void model_send_left(struct model *model, struct talk *talk, int thread)
 {
     talk->sender = MODEL_NOBODY;
     if (talk->references == 0)
-        over(model, talk);
+        over(model, talk, thread);
 }
 
 void model_shut_down(struct model *model, struct talk *talk, int thread)
 {
     talk->ended = true;
-    if (talk->role == ROLE_SERVER && !talk->lost && !talk->tunnel && lasts_until_close(model, talk))
+    if (talk->role == ROLE_SERVER && !talk->lost && !talk->tunnel &&
+        lasts_until_close(model, talk)) {
+        happened[HAPPENED_shut_down_ended_a_response]++;
         response_over(model, talk, thread);
+    }
 }
 
 void model_waited(struct model *model, int thread, int epfd)
 {
     struct thread_model *mine = &model->threads[thread];
     mine->waited = epfd;
+    mine->handing_over = false;
+    happened[HAPPENED_waited]++;
+    happened[HAPPENED_waited_as_a_loop] += mine->loop == epfd && mine->owner != MODEL_NOBODY;
     if (mine->loop == epfd)
-        mine->owner = MODEL_NOBODY;
+        work_for(model, thread, MODEL_NOBODY);
 }

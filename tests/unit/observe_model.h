@@ -31,11 +31,12 @@ struct cell {
     int16_t request;
 };
 enum {
-    CELL_BEGAN = 1,    /* the last byte of its request's, or response's, head */
-    CELL_PAYLOAD = 2,  /* of its body */
-    CELL_OVER = 4,     /* the last of its response */
-    CELL_TUNNEL = 8,   /* HTTP ends here */
-    CELL_ANYTHING = 16 /* may go by unseen */
+    CELL_BEGAN = 1,     /* the last byte of its request's, or response's, head */
+    CELL_PAYLOAD = 2,   /* of its body */
+    CELL_OVER = 4,      /* the last of its response */
+    CELL_TUNNEL = 8,    /* HTTP ends here */
+    CELL_ANYTHING = 16, /* may go by unseen */
+    CELL_BODY = 32      /* payload and what frames it */
 };
 
 struct stream {
@@ -62,6 +63,7 @@ struct request {
     bool torn;  /* bytes of something else stand in its head */
     bool along; /* read in one call with bytes of the one before it */
     int talk;
+    int reader; /* the thread */
     bool has_parent;
     bool sampled;
     bool carries; /* tracestate and baggage */
@@ -79,6 +81,44 @@ struct request {
 
 enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_UNKNOWN, ROLE_LISTENER };
 
+/* What has to happen in a test, each many times: else it tests less than it says. */
+#define HAPPENINGS(X)                                                                              \
+    X(accepted)                                                                                    \
+    X(connected)                                                                                   \
+    X(listened)                                                                                    \
+    X(paired) X(came_from_elsewhere) X(handed_on) X(duplicated) X(duplicated_over_an_open_one) X(  \
+        closed) X(closed_with_requests_open) X(closed_while_another_thread_sends)                  \
+        X(closed_in_a_range) X(made_over_an_open_one) X(opened_over_an_open_one) X(                \
+            strange_descriptor) X(asked_over_many_reads) X(asked_with_a_length) X(asked_in_chunks) \
+            X(asked_with_a_parent) X(asked_unsampled) X(asked_together) X(asked_while_one_waits)   \
+                X(pipeline_full) X(asked_behind_a_tunnel) X(read_while_another_thread_sends) X(    \
+                    read_by_another_thread) X(answered_by_another_thread)                          \
+                    X(answered_over_many_writes) X(answered_without_a_context) X(answered_head) X( \
+                        answered_204) X(answered_304) X(answered_100) X(answered_in_chunks)        \
+                        X(answered_until_close) X(answered_404) X(answered_5xx) X(upgraded) X(     \
+                            connect_accepted) X(connect_refused) X(read_at_once) X(read_vector)    \
+                            X(read_message) X(read_messages) X(read_peeked) X(read_unseen) X(      \
+                                read_failed) X(read_end) X(sent_at_once) X(sent_vector)            \
+                                X(sent_short) X(sent_message) X(sent_messages) X(sent_unseen) X(   \
+                                    sent_file) X(sent_file_in_chunks) X(sent_failed) X(shut_down)  \
+                                    X(shut_down_ended_a_response) X(client_read) X(client_wrote)   \
+                                        X(client_guessed) X(client_span_with_a_parent) X(          \
+                                            client_span_without) X(waited) X(waited_as_a_loop)     \
+                                            X(polled) X(selected) X(forked_as_a_child)             \
+                                                X(forked_with_requests_open) X(forked_as_a_parent) \
+                                                    X(handed_over_at_a_fork) X(kept_at_a_fork)     \
+                                                        X(leaving_failed) X(garbage)               \
+                                                            X(head_too_long) X(unseen_bytes)       \
+                                                                X(garbage_answered) X(threads_met) \
+                                                                    X(queue_full)
+enum happening {
+#define HAPPENING(name) HAPPENED_##name,
+    HAPPENINGS(HAPPENING)
+#undef HAPPENING
+        HAPPENING_COUNT
+};
+extern unsigned long happened[HAPPENING_COUNT];
+
 /* A connection. */
 struct talk {
     enum role role;
@@ -89,6 +129,8 @@ struct talk {
     bool ended;          /* nothing is sent after a shutdown */
     bool stale;          /* another process moved its last byte */
     bool guessed;        /* a client by its first bytes: its owner may be unknown */
+    bool handed_on;      /* another process has it, too */
+    int epoch;           /* forks before its last byte */
     bool wrote;          /* a client: its first request */
     int owner;           /* a client's: a request, or MODEL_NOBODY */
     int sender;          /* the thread inside a send, or MODEL_NOBODY */
@@ -102,9 +144,9 @@ struct talk {
 
 struct thread_model {
     int owner; /* whom it works for */
-    int talk;  /* that one's connection, or MODEL_NOBODY */
     int waited;
     int loop;
+    bool handing_over; /* it forked, and has not waited or read since */
 };
 
 struct model {
@@ -118,6 +160,7 @@ struct model {
     uint64_t reported;   /* spans, since the last fork */
     uint64_t unreported; /* that were dropped because of a full queue */
     uint64_t overflowed; /* requests that the pipeline did not hold */
+    int forks;           /* after which this process is the parent */
 };
 
 void model_reset(struct model *model);
@@ -125,8 +168,8 @@ void model_reset(struct model *model);
 /* Descriptors. */
 struct talk *model_talk(struct model *model, int fd);
 bool model_open(struct model *model, int fd, enum role role, int thread);
-void model_share(struct model *model, int from, int to);
-void model_close(struct model *model, int fd);
+void model_share(struct model *model, int from, int to, int thread);
+void model_close(struct model *model, int fd, int thread);
 
 extern const char *const model_methods[];
 
@@ -139,10 +182,14 @@ void model_received(struct model *model, struct talk *talk, int thread, size_t c
 void model_sending(struct model *model, struct talk *talk, int thread);
 void model_sent(struct model *model, struct talk *talk, int thread, size_t count);
 void model_shut_down(struct model *model, struct talk *talk, int thread);
-void model_send_left(struct model *model, struct talk *talk);
+void model_send_left(struct model *model, struct talk *talk, int thread);
 /* Nobody can tell any more what this connection says. */
 void model_lose(struct model *model, struct talk *talk);
+/* This process is the child from now on; or the parent, by that thread. */
 void model_forked(struct model *model);
+void model_forked_parent(struct model *model, int thread);
+/* The thread did something that shows that it does not hand its request over. */
+void model_goes_on(struct model *model, int thread);
 void model_waited(struct model *model, int thread, int epfd);
 
 /* What came out (observe_model_check.c). NULL: as it has to be; else what is wrong. */

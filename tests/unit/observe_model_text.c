@@ -34,18 +34,20 @@ static bool write_body(struct stream *stream, enum framing framing, unsigned len
     if (framing == FRAMING_NONE)
         return true;
     if (framing != FRAMING_CHUNKED)
-        return write_bytes(stream, filler, length, CELL_PAYLOAD | CELL_ANYTHING, request);
+        return write_bytes(stream, filler, length, CELL_PAYLOAD | CELL_ANYTHING | CELL_BODY,
+                           request);
     bool written = true;
     for (unsigned left = length; left && written;) {
         char size[16];
         unsigned chunk = left < 100 ? left : 100;
         snprintf(size, sizeof size, left & 1 ? "%x\r\n" : "%X;a=b\r\n", chunk);
-        written = write_text(stream, size, request) &&
-                  write_bytes(stream, filler, chunk, CELL_PAYLOAD, request) &&
-                  write_text(stream, "\r\n", request);
+        written = write_bytes(stream, size, strlen(size), CELL_BODY, request) &&
+                  write_bytes(stream, filler, chunk, CELL_PAYLOAD | CELL_BODY, request) &&
+                  write_bytes(stream, "\r\n", 2, CELL_BODY, request);
         left -= chunk;
     }
-    return written && write_text(stream, length & 2 ? "0\r\nT: x\r\n\r\n" : "0\r\n\r\n", request);
+    const char *last = length & 2 ? "0\r\nT: x\r\n\r\n" : "0\r\n\r\n";
+    return written && write_bytes(stream, last, strlen(last), CELL_BODY, request);
 }
 
 static size_t format_fields(const struct request *request, int number, char *into, size_t room)
@@ -102,12 +104,32 @@ bool model_ask(struct model *model, struct talk *talk, const uint8_t choice[4])
         return false;
     }
     model->request_count++;
+    happened[HAPPENED_asked_with_a_length] += request->framing == FRAMING_LENGTH;
+    happened[HAPPENED_asked_in_chunks] += request->framing == FRAMING_CHUNKED;
+    happened[HAPPENED_asked_with_a_parent] += request->has_parent;
+    happened[HAPPENED_asked_unsampled] += !request->sampled;
     return true;
 }
 
 static bool has_no_body(const struct request *request)
 {
     return request->method == METHOD_HEAD || request->status == 204 || request->status == 304;
+}
+
+static void note_answer(const struct request *request, bool tunnel, bool continued)
+{
+    bool connect = request->method == METHOD_CONNECT;
+    happened[HAPPENED_answered_head] += request->method == METHOD_HEAD;
+    happened[HAPPENED_answered_204] += request->status == 204;
+    happened[HAPPENED_answered_304] += request->status == 304;
+    happened[HAPPENED_answered_404] += request->status == 404;
+    happened[HAPPENED_answered_5xx] += request->status >= 500;
+    happened[HAPPENED_answered_100] += continued;
+    happened[HAPPENED_answered_in_chunks] += request->answer_framing == FRAMING_CHUNKED;
+    happened[HAPPENED_answered_until_close] += request->answer_framing == FRAMING_CLOSE;
+    happened[HAPPENED_upgraded] += tunnel && !connect;
+    happened[HAPPENED_connect_accepted] += tunnel && connect;
+    happened[HAPPENED_connect_refused] += !tunnel && connect;
 }
 
 bool model_answer(struct model *model, struct talk *talk, const uint8_t choice[4])
@@ -146,6 +168,7 @@ bool model_answer(struct model *model, struct talk *talk, const uint8_t choice[4
     }
     if (request->answer_framing != FRAMING_CLOSE)
         mark_last(&talk->out, CELL_OVER);
+    note_answer(request, tunnel, choice[1] & 4);
     talk->answered = request->answer_framing == FRAMING_CLOSE ? MODEL_REQUESTS : talk->answered + 1;
     return true;
 }

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -39,6 +39,7 @@ void steps_settle_accounts(void)
 {
     read_spans();
     uint64_t dropped = counters_get(&counters.dropped_queue_full);
+    happened[HAPPENED_queue_full] += dropped != 0;
     if (counters_get(&counters.spans_ended) != model.reported + dropped)
         demand("spans that are not accounted for");
     if (counters_get(&counters.connections_opaque) > model.chaos)
@@ -85,8 +86,11 @@ void steps_check_context(const struct step *step, int before, bool doubt, bool s
 static void accept_one(const struct step *step)
 {
     struct accepting accepting;
-    if (!model_open(&model, step->fd, ROLE_SERVER, step->thread))
+    if (model.talk_count == MODEL_TALKS)
         return;
+    model_goes_on(&model, step->thread);
+    model_open(&model, step->fd, ROLE_SERVER, step->thread);
+    happened[HAPPENED_accepted]++;
     observe_accepting(&accepting, NULL, NULL);
     accepting.own_length = 0;
     observe_accepted(&accepting, LISTENER, FIRST_FD + step->fd);
@@ -94,48 +98,151 @@ static void accept_one(const struct step *step)
 
 static void connect_one(const struct step *step)
 {
-    if (model_open(&model, step->fd, ROLE_CLIENT, step->thread))
-        observe_connected(FIRST_FD + step->fd, NULL, 0, 0);
+    if (!model_open(&model, step->fd, ROLE_CLIENT, step->thread))
+        return;
+    happened[HAPPENED_connected]++;
+    errno = step->choice[2] & 2 ? EINPROGRESS : EINTR;
+    observe_connected(FIRST_FD + step->fd, NULL, 0, step->choice[2] & 1 ? 0 : -1);
 }
 
 static void listen_one(const struct step *step)
 {
-    if (model_open(&model, step->fd, ROLE_LISTENER, step->thread))
-        observe_listened(FIRST_FD + step->fd, 0);
+    if (!model_open(&model, step->fd, ROLE_LISTENER, step->thread))
+        return;
+    happened[HAPPENED_listened]++;
+    observe_listened(FIRST_FD + step->fd, 0);
 }
 
 /* Its first bytes say what it is. The other end is never heard of. */
 static void make_pair(const struct step *step)
 {
     int pair[2] = {FIRST_FD + step->fd, OTHER_END};
-    if (model_open(&model, step->fd, ROLE_UNKNOWN, step->thread))
-        observe_paired(pair, 0);
+    if (!model_open(&model, step->fd, ROLE_UNKNOWN, step->thread))
+        return;
+    happened[HAPPENED_paired]++;
+    observe_paired(pair, 0);
 }
+
+/* ---- descriptors that pass between processes ---- */
+
+static int passing[2]; /* one end of a connection over the network, and of one within the host */
+
+static struct msghdr message_with(int fd, char control[CMSG_SPACE(sizeof(int))])
+{
+    static char byte = 'x';
+    static struct iovec one_byte = {&byte, 1};
+    struct msghdr message = {.msg_iov = &one_byte, .msg_iovlen = 1};
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(sizeof fd);
+    memset(control, 0, CMSG_SPACE(sizeof fd));
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    return message;
+}
+
+/* It is a real one while the agent asks what it is. */
+static void take_one(const struct step *step)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    int fd = FIRST_FD + step->fd;
+    if (!model_open(&model, step->fd, ROLE_UNKNOWN, step->thread))
+        return;
+    happened[HAPPENED_came_from_elsewhere]++;
+    if (dup2(passing[step->choice[2] & 1], fd) != fd)
+        abort();
+    struct msghdr message = message_with(fd, control);
+    observe_received_message(OTHER_END, &message, 1, 0);
+    close(fd);
+}
+
+static void hand_on(const struct step *step)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct talk *talk = model_talk(&model, step->fd);
+    struct msghdr message = message_with(FIRST_FD + step->fd, control);
+    struct sending sending = observe_sending(OTHER_END);
+    if (step->choice[2] & 1) { /* refused */
+        errno = EAGAIN;
+        observe_sent_message(&sending, OTHER_END, &message, -1, 0);
+        return;
+    }
+    observe_sent_message(&sending, OTHER_END, &message, 1, 0);
+    if (!talk)
+        return;
+    talk->handed_on = true;
+    happened[HAPPENED_handed_on]++;
+}
+
+/* Made by a call that nobody saw. */
+static void use_a_strange_one(const struct step *step)
+{
+    static const char text[] = "GET /~ HTTP/1.1\r\n\r\n";
+    int fd = FIRST_FD + step->fd;
+    if (model_talk(&model, step->fd))
+        return;
+    happened[HAPPENED_strange_descriptor]++;
+    observe_received(fd, text, sizeof text - 1, 0);
+    struct sending sending = observe_sending(fd);
+    observe_sent(&sending, text, sizeof text - 1, 0);
+    steps_check_context(step, MODEL_NOBODY, false, false);
+}
+
+static int connect_to_itself(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 1) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) != 0 ||
+        connect(made, (struct sockaddr *)&address, length) != 0)
+        abort();
+    return made;
+}
+
+void steps_prepare(void)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        abort();
+    passing[0] = pair[0];
+    passing[1] = connect_to_itself();
+}
+
+/* ---- descriptors that end ---- */
 
 static void duplicate(const struct step *step)
 {
     int to = step->choice[2] % MODEL_FDS;
-    model_share(&model, step->fd, to);
+    model_share(&model, step->fd, to, step->thread);
     observe_duplicated(FIRST_FD + step->fd, FIRST_FD + to);
 }
 
 static void close_one(const struct step *step)
 {
-    model_close(&model, step->fd);
+    happened[HAPPENED_closed] += model_talk(&model, step->fd) != NULL;
+    model_close(&model, step->fd, step->thread);
     observe_closing(FIRST_FD + step->fd);
 }
 
 static void close_range_of(const struct step *step)
 {
     int last = step->fd + step->choice[2] % 3;
-    for (int fd = step->fd; fd <= last && fd < MODEL_FDS; fd++)
-        model_close(&model, fd);
+    for (int fd = step->fd; fd <= last && fd < MODEL_FDS; fd++) {
+        happened[HAPPENED_closed_in_a_range] += model_talk(&model, fd) != NULL;
+        model_close(&model, fd, step->thread);
+    }
     observe_closing_range((unsigned)(FIRST_FD + step->fd), (unsigned)(FIRST_FD + last));
 }
 
 static void make_one(const struct step *step)
 {
-    model_close(&model, step->fd);
+    happened[HAPPENED_made_over_an_open_one] += model_talk(&model, step->fd) != NULL;
+    model_close(&model, step->fd, step->thread);
     observe_created(FIRST_FD + step->fd);
 }
 
@@ -185,12 +292,16 @@ static void make_trouble(const struct step *step)
     struct talk *talk = model_talk(&model, step->fd);
     int fd = FIRST_FD + step->fd;
     int before = model.threads[step->thread].owner;
+    unsigned trouble = step->choice[2] % 5;
     if (!talk || talk->role != ROLE_SERVER || talk->tunnel || talk->ended)
+        return;
+    if (trouble == 4 && (talk->sender == MODEL_NOBODY || talk->lost))
         return;
     size_t left = talk->in.written - talk->in.moved;
     struct sending sending;
     model_lose(&model, talk);
-    switch (step->choice[2] % 4) {
+    happened[HAPPENED_garbage + trouble]++;
+    switch (trouble) {
     case 0:
         observe_received(fd, garbage, sizeof garbage - 1, 0);
         break;
@@ -201,6 +312,11 @@ static void make_trouble(const struct step *step)
         break;
     case 2:
         observe_received_unseen(fd, (ssize_t)(left ? left : 1));
+        break;
+    case 4:
+        sending = observe_sending(fd);
+        if (sending.connection)
+            demand("two threads in one direction");
         break;
     default:
         sending = observe_sending(fd);
@@ -223,7 +339,22 @@ static void fork_now(const struct step *step)
     atomic_store(life_mark, LIFE_WIPED);
     (void)agent_enter();
     model_forked(&model);
+    happened[HAPPENED_forked_as_a_child]++;
     model.unreported = lost;
+}
+
+static void fork_as_a_parent(const struct step *step)
+{
+    connection_forked();
+    model_forked_parent(&model, step->thread);
+}
+
+/* exec() fails. */
+static void fail_to_leave(const struct step *step)
+{
+    (void)step;
+    observe_leaving();
+    happened[HAPPENED_leaving_failed]++;
 }
 
 /* ---- asking ---- */
@@ -251,6 +382,8 @@ static void make_client_span(const struct step *step)
     demand(model_check_context(&model, step->thread, &context, owner, false));
     if (span_context_present(&parent) && memcmp(self.trace_id, parent.trace_id, 16) != 0)
         demand("a child in another trace");
+    happened[HAPPENED_client_span_with_a_parent] += span_context_present(&parent);
+    happened[HAPPENED_client_span_without] += !span_context_present(&parent);
     context_propagate(&self, check_line, &owner);
 }
 
@@ -272,11 +405,24 @@ static void poll_some(const struct step *step)
 {
     int other = step->choice[2] % MODEL_FDS;
     struct pollfd waits[2] = {{.fd = FIRST_FD + step->fd}, {.fd = FIRST_FD + other}};
-    int before = model.threads[step->thread].owner;
+    happened[HAPPENED_polled]++;
+    model_goes_on(&model, step->thread);
     observe_polled(waits, 2, 1);
     if (listens(step->fd) || listens(other))
-        before = model.threads[step->thread].owner = MODEL_NOBODY;
-    steps_check_context(step, before, false, false);
+        model.threads[step->thread].owner = MODEL_NOBODY;
+    steps_check_context(step, MODEL_NOBODY, false, false);
+}
+
+/* select() knows fewer numbers than these: nothing is ready, so it is a loop's. */
+static void select_none(const struct step *step)
+{
+    fd_set reads;
+    FD_ZERO(&reads);
+    happened[HAPPENED_selected]++;
+    model_goes_on(&model, step->thread);
+    observe_selected(FD_SETSIZE, &reads, 0);
+    model.threads[step->thread].owner = MODEL_NOBODY;
+    steps_check_context(step, MODEL_NOBODY, false, false);
 }
 
 static void read_now(const struct step *step)
@@ -313,6 +459,12 @@ const struct step_kind step_kinds[] = {
     {"fork", fork_now},
     {"trouble", make_trouble},
     {"ask often", ask_often},
+    {"take one", take_one},
+    {"hand on", hand_on},
+    {"strange one", use_a_strange_one},
+    {"fork as a parent", fork_as_a_parent},
+    {"fail to leave", fail_to_leave},
+    {"select", select_none},
 };
 
 unsigned step_kind(const uint8_t *choice)
