@@ -69,12 +69,14 @@ static struct exchange *entry_exchange(uint32_t entry)
     return slot && slot != CONNECTION_UNTRACED ? exchange_at(slot - 1) : NULL;
 }
 
-/* Does this thread work for that exchange? */
-static bool is_current(const struct exchange *exchange)
+/* Does this thread work for that entry's exchange? The entry may be over by now. */
+static bool is_current(uint32_t entry)
 {
     const struct context *current = context_current();
-    return exchange && current->exchange == exchange->slot + 1 &&
-           current->generation == atomic_load_explicit(&exchange->generation, memory_order_relaxed);
+    return current->exchange && current->exchange == (entry & ENTRY_SLOT) &&
+           current->generation ==
+               atomic_load_explicit(&exchange_at(current->exchange - 1)->generation,
+                                    memory_order_relaxed);
 }
 
 /* The thread works for the request at `place` of the pipeline, if that still waits for its answer.
@@ -171,8 +173,9 @@ static void request_began(struct connection *connection, const struct http1_requ
 static void response_over(struct connection *connection, bool answering, uint64_t now_ns)
 {
     struct direction *sent = &connection->sent;
-    struct exchange *exchange = entry_exchange(pipeline_front(&connection->pipeline));
-    bool was_current = is_current(exchange);
+    uint32_t entry = pipeline_front(&connection->pipeline);
+    struct exchange *exchange = entry_exchange(entry);
+    bool was_current = is_current(entry);
     if (answering && !was_current)
         context_clear();
     sent->state = DIRECTION_HEAD;
@@ -191,10 +194,10 @@ static void response_over(struct connection *connection, bool answering, uint64_
                      atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));
 }
 
-static void response_goes_on(struct direction *sent, const struct exchange *exchange)
+static void response_goes_on(struct direction *sent, uint32_t entry)
 {
     sent->state = DIRECTION_BODY;
-    if (!is_current(exchange)) /* as in response_over() */
+    if (!is_current(entry)) /* as in response_over() */
         context_clear();
 }
 
@@ -231,7 +234,7 @@ static void response_began(struct connection *connection, const struct http1_res
     else if (sent->body.state == HTTP1_BODY_DONE || tunnel)
         response_over(connection, true, now_ns);
     else
-        response_goes_on(sent, exchange);
+        response_goes_on(sent, entry);
 }
 
 /* Parses a head at the beginning of `bytes`. OK: *length is its size and it was acted on. */
@@ -469,7 +472,7 @@ static void work_for_what_was_read(struct connection *connection)
     if (oldest != placed && (int32_t)(oldest - reads_from) >= 0)
         known = placed - oldest == 1 || !context_waits_for_events();
     else if (oldest != placed && placed == reads_from)
-        known = is_current(entry_exchange(pipeline_front(pipeline)));
+        known = is_current(pipeline_front(pipeline));
     if (known)
         make_current(connection, oldest);
     else
@@ -529,8 +532,8 @@ static bool is_ours(struct connection *connection)
     uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
     uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
     for (; taken != placed; taken++)
-        if (is_current(entry_exchange(atomic_load_explicit(
-                &pipeline->entries[taken % CONNECTION_PIPELINE], memory_order_relaxed))))
+        if (is_current(atomic_load_explicit(&pipeline->entries[taken % CONNECTION_PIPELINE],
+                                            memory_order_relaxed)))
             return false;
     return true;
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Threads that share descriptors: accept, read, answer, duplicate and close the same few numbers
  * at random. Programs do not do that on purpose, but they do close under a reader, and the
- * agent's state must stay whole: no crash, no report of a sanitizer, every span accounted for. */
+ * agent's state must stay whole: no crash, no report of a sanitizer, every span accounted for.
+ *
+ * `whose`: without client connections, through which a thread may work for what another has read.
+ * Then whom a thread works for it has read itself, or it is nobody. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +13,7 @@
 
 #include "agent/agent.h"
 #include "agent/connection.h"
+#include "agent/context.h"
 #include "agent/counters.h"
 #include "agent/observe.h"
 
@@ -21,6 +25,7 @@
 
 static _Atomic bool over;
 static _Atomic uint64_t taken;
+static bool whose;
 
 static unsigned next(unsigned *seed)
 {
@@ -40,10 +45,35 @@ static void send_text(int fd, const char *text, size_t length)
     observe_sent(&sending, text, (ssize_t)length, 0);
 }
 
-static void step(int fd, unsigned choice)
+/* Its requests are told by their trace. */
+struct worker {
+    unsigned seed;
+    uint8_t number;
+    char requests[2 * 128]; /* twice the same */
+    size_t length;          /* of one */
+};
+
+static void prepare(struct worker *worker, unsigned number)
 {
-    static const char request[] = "GET /a/17 HTTP/1.1\r\nHost: a\r\n\r\n";
+    worker->seed = number;
+    worker->number = (uint8_t)number;
+    for (int i = 0; i < 2; i++)
+        worker->length = (size_t)snprintf(worker->requests + (size_t)i * worker->length, 128,
+                                          "GET /a/17 HTTP/1.1\r\nHost: a\r\ntraceparent: 00-"
+                                          "0af7651916cd43dd8448eb211c8031%02x-b7ad6b7169203331-01"
+                                          "\r\n\r\n",
+                                          number);
+}
+
+static void receive(const struct worker *worker, int fd, size_t length)
+{
+    observe_received(fd, worker->requests, (ssize_t)length, 0);
+}
+
+static void step(const struct worker *worker, int fd, unsigned choice)
+{
     static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    static const char upgrade[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n";
     switch (choice % 16) {
     case 0:
         observe_closing(fd);
@@ -56,26 +86,50 @@ static void step(int fd, unsigned choice)
         accept_one(fd);
         break;
     case 4:
-        observe_received(fd, request, 10, 0);
+        receive(worker, fd, 10);
         break;
     case 5:
         observe_shut_down(fd, SHUT_WR, 0, observe_shutting_down(fd));
         break;
     case 6:
-        observe_connected(fd, NULL, 0, 0);
+        if (!whose)
+            observe_connected(fd, NULL, 0, 0);
+        break;
+    case 7:
+        receive(worker, fd, 2 * worker->length);
+        send_text(fd, response, sizeof response - 1);
+        break;
+    case 8:
+        if (choice / 16 % 8 == 0)
+            send_text(fd, upgrade, sizeof upgrade - 1);
+        break;
+    case 9:
+        receive(worker, fd, worker->length);
         break;
     default:
-        observe_received(fd, request, sizeof request - 1, 0);
+        receive(worker, fd, worker->length);
         send_text(fd, response, 20);
         send_text(fd, response + 20, sizeof response - 21);
     }
 }
 
+static bool works_for_another(const struct worker *worker)
+{
+    const struct span_context *span = &context_current()->span;
+    return whose && span_context_present(span) && span->trace_id[15] != worker->number;
+}
+
 static void *work(void *number)
 {
-    unsigned seed = (unsigned)(uintptr_t)number;
-    while (!over)
-        step(FIRST_FD + (int)(next(&seed) % FDS), next(&seed));
+    struct worker worker;
+    prepare(&worker, (unsigned)(uintptr_t)number);
+    while (!over) {
+        step(&worker, FIRST_FD + (int)(next(&worker.seed) % FDS), next(&worker.seed));
+        if (works_for_another(&worker)) {
+            (void)fprintf(stderr, "a thread works for what another thread has read\n");
+            abort();
+        }
+    }
     return NULL;
 }
 
@@ -119,6 +173,7 @@ static bool exchanges_are_all_free(void)
 int main(int count, char **arguments)
 {
     unsigned seconds = count > 1 ? (unsigned)atoi(arguments[1]) : 2;
+    whose = count > 2 && strcmp(arguments[2], "whose") == 0;
     if (!config_parse(&agent.config, nothing_set, NULL, NULL))
         return 1;
     agent_open();
