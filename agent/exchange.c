@@ -111,9 +111,12 @@ static size_t lines_of(const struct http1_fields *fields, enum http1_field field
     }
     size_t count = 0;
     struct slice rest = fields->lines;
-    while (http1_next_value(&rest, field, &lines[count]))
-        if (++count == LINES_MOST)
+    struct slice line;
+    while (http1_next_value(&rest, field, &line)) {
+        if (count == LINES_MOST)
             return 0; /* nobody sends so many; half of them would be wrong */
+        lines[count++] = line;
+    }
     return count;
 }
 

@@ -25,6 +25,22 @@ static void an_incoming_traceparent_is_the_parent(void **state)
     assert_int_equal(span->parent_remote, 1);
 }
 
+static void eight_lines_of_a_list_are_joined_and_more_are_none(void **state)
+{
+    (void)state;
+    for (int lines = 7; lines <= 9; lines++) {
+        char request[1024] = "GET / HTTP/1.1\r\nHost: a\r\n";
+        char carried[EXCHANGE_BAGGAGE_BYTES];
+        for (int i = 0; i < lines; i++)
+            strcat(request, "baggage: a=1\r\n");
+        strcat(request, "\r\n");
+        accept_connection(FD);
+        receive(FD, request);
+        assert_int_equal(exchange_copy_baggage(context_current(), carried),
+                         lines == 9 ? 0 : lines * 4 - 1);
+    }
+}
+
 static void an_unsampled_parent_leaves_no_span_but_a_context(void **state)
 {
     (void)state;
@@ -374,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_incoming_traceparent_is_the_parent),
+        TEST(eight_lines_of_a_list_are_joined_and_more_are_none),
         TEST(an_unsampled_parent_leaves_no_span_but_a_context),
         TEST(work_of_a_request_is_its_child),
         TEST(a_client_connection_brings_its_context_back),
