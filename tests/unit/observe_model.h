@@ -81,41 +81,11 @@ struct request {
 
 enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_UNKNOWN, ROLE_LISTENER };
 
-/* What has to happen in a test, each many times: else it tests less than it says. */
-#define HAPPENINGS(X)                                                                              \
-    X(accepted)                                                                                    \
-    X(connected)                                                                                   \
-    X(listened)                                                                                    \
-    X(paired) X(came_from_elsewhere) X(handed_on) X(duplicated) X(duplicated_over_an_open_one) X(  \
-        closed) X(closed_with_requests_open) X(closed_while_another_thread_sends)                  \
-        X(closed_in_a_range) X(made_over_an_open_one) X(opened_over_an_open_one) X(                \
-            strange_descriptor) X(asked_over_many_reads) X(asked_with_a_length) X(asked_in_chunks) \
-            X(asked_with_a_parent) X(asked_unsampled) X(asked_together) X(asked_while_one_waits)   \
-                X(pipeline_full) X(asked_behind_a_tunnel) X(read_while_another_thread_sends) X(    \
-                    read_by_another_thread) X(answered_by_another_thread)                          \
-                    X(answered_over_many_writes) X(answered_without_a_context) X(answered_head) X( \
-                        answered_204) X(answered_304) X(answered_100) X(answered_in_chunks)        \
-                        X(answered_until_close) X(answered_404) X(answered_5xx) X(upgraded) X(     \
-                            connect_accepted) X(connect_refused) X(read_at_once) X(read_vector)    \
-                            X(read_message) X(read_messages) X(read_peeked) X(read_unseen) X(      \
-                                read_failed) X(read_end) X(sent_at_once) X(sent_vector)            \
-                                X(sent_short) X(sent_message) X(sent_messages) X(sent_unseen) X(   \
-                                    sent_file) X(sent_file_in_chunks) X(sent_failed) X(shut_down)  \
-                                    X(shut_down_ended_a_response) X(client_read) X(client_wrote)   \
-                                        X(client_guessed) X(client_span_with_a_parent) X(          \
-                                            client_span_without) X(waited) X(waited_as_a_loop)     \
-                                            X(polled) X(selected) X(forked_as_a_child)             \
-                                                X(forked_with_requests_open) X(forked_as_a_parent) \
-                                                    X(handed_over_at_a_fork) X(kept_at_a_fork)     \
-                                                        X(leaving_failed) X(garbage)               \
-                                                            X(head_too_long) X(unseen_bytes)       \
-                                                                X(garbage_answered) X(threads_met) \
-                                                                    X(queue_full)
 enum happening {
 #define HAPPENING(name) HAPPENED_##name,
-    HAPPENINGS(HAPPENING)
+#include "tests/unit/observe_happenings.def"
 #undef HAPPENING
-        HAPPENING_COUNT
+    HAPPENING_COUNT
 };
 extern unsigned long happened[HAPPENING_COUNT];
 

@@ -157,7 +157,7 @@ static void everything_that_the_model_knows_has_happened(void **state)
     (void)state;
     static const char *const names[] = {
 #define HAPPENING(name) #name,
-        HAPPENINGS(HAPPENING)
+#include "tests/unit/observe_happenings.def"
 #undef HAPPENING
     };
     size_t seldom = 0;
