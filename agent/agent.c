@@ -125,6 +125,11 @@ bool agent_enter(void)
     return !life_settling();
 }
 
+bool agent_enter_own_process(void)
+{
+    return agent_enter() && agent_in_own_process();
+}
+
 static bool make_route_set(void)
 {
     int64_t most = agent.config.http_routes_max;

@@ -58,6 +58,9 @@ void agent_open(void);
 /* May this call be observed: gate open, not the exporter's thread. After a fork, the first
  * caller in the child puts the process in order; while it does, others find this false. */
 bool agent_enter(void);
+/* The same for what changes what is known of descriptors: in the child of a vfork() that would be
+ * changed in its parent's memory, whose descriptors are others. */
+bool agent_enter_own_process(void);
 
 /* The process has its first connection or span: settings are compiled, memory is taken, the
  * exporter looks around. Once; a load and a compare afterwards. False where memory can't be had

@@ -30,6 +30,7 @@
 #include "agent/context.h"
 #include "agent/http1.h"
 #include "agent/http1_body.h"
+#include "agent/pipeline.h"
 
 enum connection_role {
     CONNECTION_SERVER,  /* accepted */
@@ -63,18 +64,6 @@ struct direction {
     size_t scanned;         /* of them, by http1_find_head() */
     uint64_t head_ns;       /* when the first byte of the head came */
     struct http1_body body;
-};
-
-/* Exchanges waiting for their response, oldest first: written by the side that reads requests,
- * taken by the side that writes responses. An entry is a slot + 1, or CONNECTION_UNTRACED; the
- * method's influence on framing goes along. */
-#define CONNECTION_PIPELINE 64
-#define CONNECTION_UNTRACED 0x1fffffffu
-
-struct pipeline {
-    _Atomic uint32_t entries[CONNECTION_PIPELINE];
-    _Atomic uint32_t taken;  /* release by the response side, acquire by the request side */
-    _Atomic uint32_t placed; /* the other way round */
 };
 
 enum {

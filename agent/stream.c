@@ -9,6 +9,7 @@
 #include "agent/exchange.h"
 #include "agent/method.h"
 #include "agent/slab.h"
+#include "agent/work.h"
 
 /* Longest head that is looked at. Servers' own limits lie between 8 KiB (node, nginx) and
  * 64 KiB (tomcat's largest common setting). */
@@ -24,79 +25,10 @@ struct head_buffer {
 static struct slab head_buffers =
     SLAB_INIT((sizeof(struct head_buffer) + 63) / 64 * 64, 64, 64 * SLAB_CHUNKS);
 
-/* What the pipeline remembers of a request besides its slot. */
-#define ENTRY_SLOT   0x1fffffffu
-#define ENTRY_ALONG  0x20000000u /* its head came in one call with bytes of the one before it */
-#define ENTRY_METHOD 30          /* the shift of enum http1_method */
-
-static bool pipeline_place(struct pipeline *pipeline, uint32_t entry)
-{
-    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
-    if (placed - atomic_load_explicit(&pipeline->taken, memory_order_acquire) ==
-        CONNECTION_PIPELINE)
-        return false;
-    atomic_store_explicit(&pipeline->entries[placed % CONNECTION_PIPELINE], entry,
-                          memory_order_relaxed);
-    atomic_store_explicit(&pipeline->placed, placed + 1, memory_order_release);
-    return true;
-}
-
-/* The oldest entry, 0 when there is none. */
-static uint32_t pipeline_front(struct pipeline *pipeline)
-{
-    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_relaxed);
-    if (taken == atomic_load_explicit(&pipeline->placed, memory_order_acquire))
-        return 0;
-    return atomic_load_explicit(&pipeline->entries[taken % CONNECTION_PIPELINE],
-                                memory_order_relaxed);
-}
-
-/* For the side that reads requests: is none waiting for its answer? */
-static bool pipeline_empty(struct pipeline *pipeline)
-{
-    return atomic_load_explicit(&pipeline->placed, memory_order_relaxed) ==
-           atomic_load(&pipeline->taken);
-}
-
-static void pipeline_take(struct pipeline *pipeline)
-{
-    atomic_fetch_add(&pipeline->taken, 1);
-}
-
 static struct exchange *entry_exchange(uint32_t entry)
 {
-    uint32_t slot = entry & ENTRY_SLOT;
-    return slot && slot != CONNECTION_UNTRACED ? exchange_at(slot - 1) : NULL;
-}
-
-/* Does this thread work for that entry's exchange? The entry may be over by now. */
-static bool is_current(uint32_t entry)
-{
-    const struct context *current = context_current();
-    return current->exchange && current->exchange == (entry & ENTRY_SLOT) &&
-           current->generation ==
-               atomic_load_explicit(&exchange_at(current->exchange - 1)->generation,
-                                    memory_order_relaxed);
-}
-
-/* The thread works for the request at `place` of the pipeline, if that still waits for its answer.
- */
-static void make_current(struct connection *connection, uint32_t place)
-{
-    struct pipeline *pipeline = &connection->pipeline;
-    uint32_t slot =
-        ENTRY_SLOT &
-        atomic_load_explicit(&pipeline->entries[place % CONNECTION_PIPELINE], memory_order_relaxed);
-    struct context context;
-    /* An entry is taken before its slot is given back: where it has not been, what was copied out
-     * of the slot was its. */
-    if (slot == CONNECTION_UNTRACED || !exchange_context(slot - 1, &context) ||
-        atomic_load_explicit(&pipeline->taken, memory_order_acquire) != place) {
-        context_clear();
-        return;
-    }
-    context.connection = connection->index;
-    context_set(&context);
+    uint32_t slot = entry & PIPELINE_SLOT;
+    return slot && slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
 }
 
 static void stop_collecting(struct direction *direction)
@@ -106,17 +38,10 @@ static void stop_collecting(struct direction *direction)
     direction->collecting = false;
 }
 
-/* What this thread does next may be for a request that was not seen. */
-static void leave_context(const struct connection *connection)
-{
-    if (context_current()->connection == connection->index)
-        context_clear();
-}
-
 __attribute__((cold)) static void lose(struct connection *connection)
 {
     connection_make_opaque(connection, true);
-    leave_context(connection);
+    work_leave(connection);
 }
 
 /* What comes is not understood any more. The answers to what was are still followed; with the last
@@ -144,11 +69,11 @@ static void request_began(struct connection *connection, const struct http1_requ
 {
     struct direction *received = &connection->received;
     struct exchange *exchange = exchange_begin(request, &connection->peer, received->head_ns);
-    uint32_t entry = exchange ? exchange->slot + 1 : CONNECTION_UNTRACED;
-    entry |= (uint32_t)http1_method(request->method) << ENTRY_METHOD;
+    uint32_t entry = exchange ? exchange->slot + 1 : PIPELINE_UNTRACED;
+    entry |= (uint32_t)http1_method(request->method) << PIPELINE_METHOD;
     if (atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) !=
         received->reads_from)
-        entry |= ENTRY_ALONG;
+        entry |= PIPELINE_ALONG;
 
     http1_body_of_request(&received->body, request);
     if (exchange && received->body.framing == HTTP1_LENGTH)
@@ -175,11 +100,11 @@ static void response_over(struct connection *connection, bool answering, uint64_
     struct direction *sent = &connection->sent;
     uint32_t entry = pipeline_front(&connection->pipeline);
     struct exchange *exchange = entry_exchange(entry);
-    bool was_current = is_current(entry);
+    bool was_current = work_is_for(entry);
     if (answering && !was_current)
         context_clear();
     sent->state = DIRECTION_HEAD;
-    pipeline_take(&connection->pipeline); /* before its slot is given back: see make_current() */
+    pipeline_take(&connection->pipeline); /* before its slot is given back: see work_for() */
     if (exchange)
         exchange_end(exchange, sent->body.seen_bytes, now_ns);
     uint32_t next = pipeline_front(&connection->pipeline);
@@ -188,16 +113,16 @@ static void response_over(struct connection *connection, bool answering, uint64_
     /* What a thread does after a response still belongs to it, unless the next request is
      * already there: it was read along with this one and will be handled without a read. Behind a
      * response that lasts until close, or a tunnel's beginning, nothing will be. */
-    if (was_current && next & ENTRY_ALONG && sent->body.framing != HTTP1_UNTIL_CLOSE &&
+    if (was_current && next & PIPELINE_ALONG && sent->body.framing != HTTP1_UNTIL_CLOSE &&
         sent->body.framing != HTTP1_TUNNEL)
-        make_current(connection,
-                     atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));
+        work_for(connection,
+                 atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));
 }
 
 static void response_goes_on(struct direction *sent, uint32_t entry)
 {
     sent->state = DIRECTION_BODY;
-    if (!is_current(entry)) /* as in response_over() */
+    if (!work_is_for(entry)) /* as in response_over() */
         context_clear();
 }
 
@@ -222,7 +147,7 @@ static void response_began(struct connection *connection, const struct http1_res
     if (exchange)
         exchange_answered(exchange, response);
 
-    http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> ENTRY_METHOD));
+    http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> PIPELINE_METHOD));
     bool tunnel = sent->body.framing == HTTP1_TUNNEL;
     /* From here on bytes of both sides are the tunnel's, those that were read before the answer
      * included (RFC 9110, 7.8 and 9.3.6): what looked like a request among them was none. Said
@@ -346,7 +271,7 @@ static void note_request_body(struct connection *connection)
     if (placed == taken)
         return; /* answered before its body was through */
     uint32_t entry = atomic_load_explicit(
-        &connection->pipeline.entries[(placed - 1) % CONNECTION_PIPELINE], memory_order_relaxed);
+        &connection->pipeline.entries[(placed - 1) % PIPELINE_LENGTH], memory_order_relaxed);
     struct exchange *exchange = entry_exchange(entry);
     if (exchange)
         atomic_store_explicit(&exchange->request_body_bytes, connection->received.body.seen_bytes,
@@ -398,7 +323,7 @@ __attribute__((cold, noinline)) static void take_over(struct connection *connect
     uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
     for (; taken != placed; taken++) {
         struct exchange *exchange = entry_exchange(atomic_load_explicit(
-            &connection->pipeline.entries[taken % CONNECTION_PIPELINE], memory_order_relaxed));
+            &connection->pipeline.entries[taken % PIPELINE_LENGTH], memory_order_relaxed));
         if (exchange)
             exchange_take_over(exchange);
     }
@@ -458,27 +383,6 @@ void stream_receiving(struct connection *connection)
         (received->state == DIRECTION_BODY);
 }
 
-/* Whom the thread works for now that it has read: the oldest request that waits for its answer, if
- * this call read of it. Of several that came at once a thread that blocks handles the first first;
- * an event loop may handle them together, and who reads while an older one waits, which it did not
- * read just now, handles either. The beginning of a head alone says nothing new. */
-static void work_for_what_was_read(struct connection *connection)
-{
-    struct pipeline *pipeline = &connection->pipeline;
-    uint32_t reads_from = connection->received.reads_from;
-    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
-    uint32_t oldest = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
-    bool known = false;
-    if (oldest != placed && (int32_t)(oldest - reads_from) >= 0)
-        known = placed - oldest == 1 || !context_waits_for_events();
-    else if (oldest != placed && placed == reads_from)
-        known = is_current(pipeline_front(pipeline));
-    if (known)
-        make_current(connection, oldest);
-    else
-        context_clear();
-}
-
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns)
 {
@@ -518,26 +422,6 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns)
         response_over(connection, false, now_ns);
 }
 
-/* Is it this process that ends what is open? Not where this thread forked while it worked for a
- * request that is open here, and leaves the connection to the child. */
-static bool is_ours(struct connection *connection)
-{
-    if (connection_is_inherited(connection))
-        return false;
-    if (!context_hands_over() ||
-        atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
-            connection_fork_epoch())
-        return true;
-    struct pipeline *pipeline = &connection->pipeline;
-    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
-    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
-    for (; taken != placed; taken++)
-        if (is_current(atomic_load_explicit(&pipeline->entries[taken % CONNECTION_PIPELINE],
-                                            memory_order_relaxed)))
-            return false;
-    return true;
-}
-
 /* What is counted of a body that goes on is not its size. */
 static void forget_partial_body(struct connection *connection)
 {
@@ -551,8 +435,8 @@ static void forget_partial_body(struct connection *connection)
 __attribute__((cold)) void stream_lost(struct connection *connection)
 {
     /* Before the context goes, on which it depends. What a tunnel swallowed was no request. */
-    bool ours = is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
-    leave_context(connection);
+    bool ours = work_is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
+    work_leave(connection);
     forget_partial_body(connection);
     uint64_t now_ns = clock_monotonic_ns();
     uint32_t entry;
@@ -573,7 +457,7 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
 void stream_close(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
-    bool ours = is_ours(connection);
+    bool ours = work_is_ours(connection);
     if (ours)
         stream_sending_ended(connection, end_ns);
 

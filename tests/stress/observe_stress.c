@@ -160,8 +160,8 @@ static bool exchanges_are_all_free(void)
     static const char request[] = "GET / HTTP/1.1\r\n\r\n";
     uint64_t dropped = counters_get(&counters.dropped_exchanges);
     for (uint32_t i = 0; i < EXCHANGES; i++) {
-        int fd = FIRST_FD + (int)(i / CONNECTION_PIPELINE);
-        if (i % CONNECTION_PIPELINE == 0)
+        int fd = FIRST_FD + (int)(i / PIPELINE_LENGTH);
+        if (i % PIPELINE_LENGTH == 0)
             accept_one(fd);
         observe_received(fd, request, sizeof request - 1, 0);
     }

@@ -308,12 +308,12 @@ static void requests_over_the_pipeline_leave_the_others_whole(void **state)
 {
     (void)state;
     accept_connection(FD);
-    char all[(CONNECTION_PIPELINE + 3) * sizeof get] = "";
-    for (int i = 0; i < CONNECTION_PIPELINE + 3; i++)
+    char all[(PIPELINE_LENGTH + 3) * sizeof get] = "";
+    for (int i = 0; i < PIPELINE_LENGTH + 3; i++)
         memcpy(all + (size_t)i * (sizeof get - 1), get, sizeof get);
     receive(FD, all);
     assert_int_equal(counters_get(&counters.dropped_exchanges), 1);
-    for (int i = 0; i < CONNECTION_PIPELINE; i++) {
+    for (int i = 0; i < PIPELINE_LENGTH; i++) {
         assert_false(has_context());
         answer(FD, ok);
         assert_complete(200);

@@ -186,7 +186,7 @@ static void request_began(struct model *model, struct talk *talk, int thread, in
         request->fate = FATE_NONE;
         return;
     }
-    if (talk->last - talk->first >= CONNECTION_PIPELINE && !talk->lost) {
+    if (talk->last - talk->first >= PIPELINE_LENGTH && !talk->lost) {
         model_lose(model, talk);
         model->overflowed++;
         happened[HAPPENED_pipeline_full]++;

@@ -91,7 +91,7 @@ static void more_requests_than_the_pipeline_holds_are_counted(void **state)
 {
     (void)state;
     accept_connection(FD);
-    for (int i = 0; i < CONNECTION_PIPELINE + 1; i++)
+    for (int i = 0; i < PIPELINE_LENGTH + 1; i++)
         receive(FD, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(counters_get(&counters.dropped_exchanges), 1);
     assert_int_equal(counters_get(&counters.connections_opaque), 1);

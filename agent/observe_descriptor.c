@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Descriptors that come and go. */
+#include "agent/observe.h"
+
+#include <errno.h>
+
+#include "agent/agent.h"
+#include "agent/clock.h"
+#include "agent/connection.h"
+#include "agent/context.h"
+#include "agent/own_fd.h"
+
+void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length)
+{
+    accepting->address = address;
+    accepting->length = length;
+    if (address || !agent_gate_open())
+        return;
+    accepting->own_length = sizeof accepting->own;
+    accepting->address = (struct sockaddr *)&accepting->own;
+    accepting->length = &accepting->own_length;
+}
+
+/* A listening socket that another process made is first met here. */
+static void know_listener(int fd)
+{
+    const struct connection *connection = connection_of(fd);
+    if (connection && connection_role(connection) == CONNECTION_LISTENER)
+        return;
+    connection_open(fd, CONNECTION_LISTENER, NULL, 0);
+}
+
+void observe_accepted(const struct accepting *accepting, int listener, int made)
+{
+    context_goes_on();
+    if (made < 0)
+        return;
+    int saved = errno;
+    if (agent_enter_own_process() && agent_prepare()) {
+        know_listener(listener);
+        connection_open(made, CONNECTION_SERVER, accepting->address,
+                        accepting->length ? *accepting->length : 0);
+    }
+    errno = saved;
+}
+
+void observe_connected(int fd, const struct sockaddr *address, socklen_t length, int result)
+{
+    if (result < 0 && errno != EINPROGRESS && errno != EINTR)
+        return;
+    int saved = errno;
+    /* Whose bytes a client connection carries matters only where there are requests. */
+    if (agent_is_prepared() && agent_enter_own_process())
+        connection_open(fd, CONNECTION_CLIENT, address, length);
+    errno = saved;
+}
+
+void observe_listened(int fd, int result)
+{
+    int saved = errno;
+    if (result == 0 && agent_enter_own_process()) {
+        agent_listen();
+        connection_open(fd, CONNECTION_LISTENER, NULL, 0);
+    }
+    errno = saved;
+}
+
+void observe_created(int fd)
+{
+    if (fd < 0 || !connection_of(fd))
+        return;
+    int saved = errno;
+    if (agent_enter_own_process())
+        connection_release(fd);
+    errno = saved;
+}
+
+void observe_paired(int pair[2], int result)
+{
+    if (result != 0)
+        return;
+    int saved = errno;
+    /* Whether one of them speaks HTTP matters only where there are requests; that most do not shows
+     * with their first byte. */
+    for (int i = 0; i < 2; i++)
+        if (agent_own_thread())
+            pair[i] = own_fd_take(pair[i]).fd;
+        else if (agent_is_prepared() && agent_enter_own_process())
+            connection_open(pair[i], CONNECTION_UNKNOWN, NULL, 0);
+        else
+            observe_created(pair[i]);
+    errno = saved;
+}
+
+void observe_duplicated(int from, int to)
+{
+    if (to < 0 || (!connection_of(from) && !connection_of(to)))
+        return;
+    int saved = errno;
+    if (agent_enter_own_process())
+        connection_share(from, to);
+    errno = saved;
+}
+
+static void close_seen(struct connection *connection)
+{
+    atomic_store_explicit(&connection->last_ns, clock_monotonic_ns(), memory_order_relaxed);
+}
+
+void observe_closing(int fd)
+{
+    struct connection *connection = connection_of(fd);
+    if (!connection)
+        return;
+    int saved = errno;
+    if (agent_enter_own_process()) {
+        close_seen(connection);
+        connection_release(fd);
+    }
+    errno = saved;
+}
+
+void observe_closing_range(unsigned first, unsigned last)
+{
+    int saved = errno;
+    if (agent_enter_own_process())
+        connection_release_range(first, last);
+    errno = saved;
+}
