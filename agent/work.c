@@ -37,21 +37,25 @@ void work_leave(const struct connection *connection)
         context_clear();
 }
 
-/* Whom the thread works for now that it has read: the oldest request that waits for its answer, if
- * this call read of it. Of several that came at once a thread that blocks handles the first first;
- * an event loop may handle them together, and who reads while an older one waits, which it did not
- * read just now, handles either. The beginning of a head alone says nothing new. */
+/* Of several that wait. Who has read the oldest just now, and blocks, handles it first; an event
+ * loop may handle them together; and who reads while an older one waits, which it did not read just
+ * now, handles either. */
+__attribute__((cold)) static bool works_for_oldest(uint32_t oldest, uint32_t reads_from)
+{
+    return (int32_t)(oldest - reads_from) >= 0 && !context_waits_for_events();
+}
+
 void work_for_what_was_read(struct connection *connection)
 {
     struct pipeline *pipeline = &connection->pipeline;
     uint32_t reads_from = connection->received.reads_from;
     uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
     uint32_t oldest = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
-    bool known = false;
-    if (oldest != placed && (int32_t)(oldest - reads_from) >= 0)
-        known = placed - oldest == 1 || !context_waits_for_events();
-    else if (oldest != placed && placed == reads_from)
-        known = work_is_for(pipeline_front(pipeline));
+    bool known = placed - oldest == 1 && (int32_t)(oldest - reads_from) >= 0;
+    if (!known && oldest != placed)
+        /* The beginning of a head alone says nothing new. */
+        known = placed == reads_from ? work_is_for(pipeline_front(pipeline))
+                                     : works_for_oldest(oldest, reads_from);
     if (known)
         work_for(connection, oldest);
     else
