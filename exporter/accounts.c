@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/accounts.h"
+
+#include "agent/counters.h"
+#include "agent/log.h"
+
+static unsigned long long count(_Atomic uint64_t *counter)
+{
+    return (unsigned long long)counters_get(counter);
+}
+
+/* The second line only where there is something to say: most processes have nothing. */
+void accounts_say(void)
+{
+    log_write(LOG_INFO,
+              "spans ended %llu, exported %llu; dropped: queue full %llu, export failed %llu, "
+              "refused %llu, abandoned %llu, no memory %llu; left for the next process %llu",
+              count(&counters.spans_ended), count(&counters.spans_exported),
+              count(&counters.dropped_queue_full), count(&counters.dropped_export),
+              count(&counters.dropped_partial), count(&counters.dropped_abandoned),
+              count(&counters.dropped_calls), count(&counters.spans_left));
+    if (count(&counters.dropped_exchanges) || count(&counters.connections_opaque) ||
+        count(&counters.heads_too_long) || count(&counters.spans_incomplete) ||
+        count(&counters.injections_left_out))
+        log_write(
+            LOG_INFO,
+            "not traced: requests over the limit %llu, connections that are not HTTP/1 or were "
+            "lost from view %llu, heads too long %llu; incomplete: spans of requests lost from "
+            "view %llu; without traceparent: calls with too many headers %llu",
+            count(&counters.dropped_exchanges), count(&counters.connections_opaque),
+            count(&counters.heads_too_long), count(&counters.spans_incomplete),
+            count(&counters.injections_left_out));
+}
+
+uint64_t accounts_unsettled(void)
+{
+    uint64_t ended = counters_get(&counters.spans_ended);
+    uint64_t gone =
+        counters_get(&counters.spans_exported) + counters_get(&counters.dropped_queue_full) +
+        counters_get(&counters.dropped_export) + counters_get(&counters.dropped_partial) +
+        counters_get(&counters.dropped_abandoned) + counters_get(&counters.dropped_calls) +
+        counters_get(&counters.spans_left);
+    return ended > gone ? ended - gone : 0;
+}

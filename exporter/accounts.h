@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+/* accounts.h - the counters as people are told them when a process ends. */
+#ifndef EXPORTER_ACCOUNTS_H
+#define EXPORTER_ACCOUNTS_H
+
+#include <stdint.h>
+
+/* At level info. */
+void accounts_say(void);
+
+/* Spans that have ended and of which nobody knows yet what became. */
+uint64_t accounts_unsettled(void);
+
+#endif

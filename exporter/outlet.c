@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/outlet.h"
+
+#include <unistd.h>
+
+#include "agent/clock.h"
+#include "agent/counters.h"
+#include "agent/span.h"
+
+#define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
+
+_Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes what the ring has");
+
+bool outlet_has(const struct outlet *outlet, enum config_exporters which)
+{
+    return (outlet->config->exporters & which) != 0;
+}
+
+void outlet_init(struct outlet *outlet, const char *endpoint, void (*pause)(int64_t wait_ms))
+{
+    const struct config *config = outlet->config;
+    if (outlet_has(outlet, EXPORTER_OTLP))
+        collector_init(&outlet->collector, config, endpoint ? endpoint : "", &outlet->stop_ns,
+                       pause);
+    if (outlet_has(outlet, EXPORTER_FILE))
+        file_init(&outlet->file, config->export_file);
+    if (outlet_has(outlet, EXPORTER_CONSOLE))
+        console_init(&outlet->console, config, STDERR_FILENO);
+}
+
+bool outlet_take_memory(struct outlet *outlet)
+{
+    return arena_map(&outlet->record, RECORD_BYTES_MOST) &&
+           otlp_init(&outlet->otlp, outlet->config);
+}
+
+bool outlet_out_of_time(const struct outlet *outlet)
+{
+    uint64_t stop = atomic_load_explicit(&outlet->stop_ns, memory_order_relaxed);
+    return stop && clock_monotonic_ns() >= stop;
+}
+
+static void add(struct outlet *outlet, const struct source *source,
+                const struct span_record *record, uint32_t length)
+{
+    if (!otlp_add(&outlet->otlp, record, length, source->unix_offset_ns))
+        counters_add(&counters.dropped_export, 1);
+    else if (outlet_has(outlet, EXPORTER_CONSOLE))
+        console_add(&outlet->console, record);
+}
+
+/* Those in flight come after those in the ring. */
+static uint32_t next_record(const struct source *source, struct span_record *record)
+{
+    uint32_t length = ring_peek(source->ring, record, RECORD_BYTES_MOST);
+    if (!source->dead)
+        return length;
+    if (length)
+        recovery_saw(source->dead, record);
+    else
+        length = recovery_next_open(source->dead, record);
+    counters_add(&counters.spans_ended, length != 0);
+    counters_add(&counters.spans_recovered, length != 0);
+    return length;
+}
+
+/* Copies records into a batch; false once there are no more for now. They stay in the ring until
+ * the batch has been accepted or given up, so that they outlive a process that is killed while it
+ * sends them. */
+static bool fill_batch(struct outlet *outlet, const struct source *source)
+{
+    int64_t most = outlet->config->max_export_batch_size;
+    struct span_record *record = (struct span_record *)outlet->record.base;
+    while (outlet->otlp.spans < most && otlp_room(&outlet->otlp)) {
+        uint32_t length = next_record(source, record);
+        if (length == 0)
+            return false;
+        add(outlet, source, record, length);
+    }
+    return true;
+}
+
+/* Not where spans were written to a file as well: they would be there twice. */
+bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead)
+{
+    return outlet_out_of_time(outlet) && !outlet_has(outlet, EXPORTER_FILE) &&
+           (dead || (outlet->outlives && outlet->outlives()));
+}
+
+static void export_batch(struct outlet *outlet, const struct source *source)
+{
+    struct otlp_body body;
+    uint64_t spans = outlet->otlp.spans;
+    struct collector_verdict verdict = {true, 0};
+    if (spans == 0) {
+        ring_release(source->ring); /* what was seen was no span, or a writer's that is gone */
+        return;
+    }
+    otlp_finish(&outlet->otlp, source->resource, &body);
+    bool kept = !outlet_has(outlet, EXPORTER_FILE) || file_write(&outlet->file, &body);
+    if (outlet_has(outlet, EXPORTER_OTLP))
+        verdict = collector_export(&outlet->collector, &body, (unsigned)spans);
+    otlp_clear(&outlet->otlp);
+    if (!verdict.accepted && outlet_others_will_send(outlet, source->dead)) {
+        counters_add(&counters.spans_left, source->dead ? spans : 0);
+        return;
+    }
+
+    ring_release(source->ring);
+    if (!kept || !verdict.accepted) {
+        counters_add(&counters.dropped_export, spans);
+        return;
+    }
+    atomic_store_explicit(&outlet->doubtful, false, memory_order_relaxed);
+    counters_add(&counters.dropped_partial, verdict.rejected);
+    counters_add(&counters.spans_exported, spans - verdict.rejected);
+}
+
+bool outlet_send(struct outlet *outlet, const struct source *source)
+{
+    bool more = true;
+    while (more && !outlet_out_of_time(outlet)) {
+        more = fill_batch(outlet, source);
+        export_batch(outlet, source);
+    }
+    return !more && !outlet_out_of_time(outlet);
+}
+
+void outlet_close(struct outlet *outlet)
+{
+    if (outlet_has(outlet, EXPORTER_OTLP))
+        collector_close(&outlet->collector);
+    if (outlet_has(outlet, EXPORTER_FILE))
+        file_close(&outlet->file);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/* outlet.h - where spans leave the process: batches for every configured exporter.
+ *
+ * Takes records out of a ring, this process's or that of one that was killed, encodes them once,
+ * and hands each batch to collector, file and console. A batch's records stay in the ring until it
+ * was accepted or given up. Each record is counted once.
+ *
+ * The exporter's thread's own, but for what is atomic. */
+#ifndef EXPORTER_OUTLET_H
+#define EXPORTER_OUTLET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/recovery.h"
+#include "agent/ring.h"
+#include "agent/slice.h"
+#include "config/config.h"
+#include "exporter/arena.h"
+#include "exporter/collector.h"
+#include "exporter/console.h"
+#include "exporter/file.h"
+#include "exporter/otlp.h"
+
+/* Whose spans a batch is made of. */
+struct source {
+    struct ring *ring;
+    struct slice resource;
+    int64_t unix_offset_ns;
+    struct recovery *dead; /* NULL: they are this process's own */
+};
+
+struct outlet {
+    const struct config *config;
+    bool (*outlives)(void);   /* what is left in this process's ring is not lost; may be NULL */
+    _Atomic uint64_t stop_ns; /* when sending has to end, CLOCK_MONOTONIC; 0: not yet known */
+    _Atomic bool doubtful;    /* relaxed: the collector kept another process waiting */
+    struct arena record;
+    struct otlp otlp;
+    struct collector collector;
+    struct file file;
+    struct console console;
+};
+
+/* Of the members only `config`, `outlives` and the collector's loader are set before. Opens
+ * nothing, and may be called again in a forked child. `pause` as the collector wants it. */
+void outlet_init(struct outlet *outlet, const char *endpoint, void (*pause)(int64_t wait_ms));
+bool outlet_take_memory(struct outlet *outlet);
+
+bool outlet_has(const struct outlet *outlet, enum config_exporters which);
+bool outlet_out_of_time(const struct outlet *outlet);
+
+/* Sends all there is. False: time is over, and some of it is left. */
+bool outlet_send(struct outlet *outlet, const struct source *source);
+
+/* Is what can't be sent any more not lost, because somebody else will find it? `dead`: of whom;
+ * NULL: this process. */
+bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead);
+
+/* Closes what is open; the console's traces that are not complete stay. */
+void outlet_close(struct outlet *outlet);
+
+#endif
