@@ -282,8 +282,12 @@ void agent_leave(bool for_good)
     void (*leave)(uint64_t bound_ns) = for_good ? agent.exporter.stop : agent.exporter.flush;
     if (leave)
         leave(AGENT_LEAVING_NS);
-    if (atomic_load_explicit(&region_made, memory_order_acquire) == PREPARED_DONE)
+    if (atomic_load_explicit(&region_made, memory_order_acquire) != PREPARED_DONE)
+        return;
+    if (for_good)
         region_leave(&agent.region);
+    else
+        region_replace(&agent.region, connection_outliving());
 }
 
 void agent_mark_own_thread(void)

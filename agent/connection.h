@@ -110,6 +110,10 @@ void connection_share(int from, int to);
 /* Releases the tracked ones of first..last. */
 void connection_release_range(unsigned first, unsigned last);
 
+/* The process is about to become another program: a bit for each of the first 64 exchanges' slots
+ * whose connection goes on there, because a descriptor of it is not close-on-exec. */
+uint64_t connection_outliving(void);
+
 /* One direction belongs to the calling thread until it is given up. False: the connection is
  * opaque, is another one by now, or another thread is in that direction (then it is made opaque).
  * `fd` is the number it was found by. */

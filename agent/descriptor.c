@@ -3,6 +3,7 @@
 #include "agent/connection.h"
 #include "agent/connection_private.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -154,4 +155,33 @@ void connection_release_range(unsigned first, unsigned last)
     uint32_t most = atomic_load_explicit(&highest, memory_order_relaxed);
     for (unsigned fd = first; fd <= last && fd <= most; fd++)
         connection_release((int)fd);
+}
+
+static uint64_t waiting_slots(struct pipeline *pipeline)
+{
+    uint64_t slots = 0;
+    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_relaxed);
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
+    for (uint32_t i = taken; i != placed && i - taken < PIPELINE_LENGTH; i++) {
+        uint32_t entry =
+            atomic_load_explicit(&pipeline->entries[i % PIPELINE_LENGTH], memory_order_relaxed);
+        uint32_t slot = entry & PIPELINE_SLOT; /* + 1 */
+        slots |= slot >= 1 && slot <= 64 ? UINT64_C(1) << (slot - 1) : 0;
+    }
+    return slots;
+}
+
+uint64_t connection_outliving(void)
+{
+    uint64_t slots = 0;
+    uint32_t most = atomic_load_explicit(&highest, memory_order_relaxed);
+    for (int fd = 0; fd <= (int)most; fd++) {
+        struct connection *connection = connection_of(fd);
+        if (!connection || connection_role(connection) != CONNECTION_SERVER)
+            continue;
+        int flags = fcntl(fd, F_GETFD);
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            slots |= waiting_slots(&connection->pipeline);
+    }
+    return slots;
 }

@@ -17,6 +17,9 @@ uint64_t process_namespace(void);
  * no such process, or no /proc. */
 uint64_t process_started_ticks(uint32_t pid);
 
+/* A number of the program that this process runs, another one after each exec; 0: unknown. */
+uint32_t process_image(void);
+
 enum process_state {
     PROCESS_RUNS,   /* or nobody can say */
     PROCESS_ZOMBIE, /* ended, and its parent has not asked how */

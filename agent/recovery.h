@@ -40,6 +40,10 @@ void recovery_saw(struct recovery *recovery, const struct span_record *record);
 /* `all`: everything has been passed on, the file goes. Else the next one finds it again. */
 void recovery_end(struct recovery *recovery, bool all);
 
+/* Removes what this user's killed processes of other services left where that is nothing, or spans
+ * for which nobody has come in a day: how many that were is said as a warning. */
+void recovery_sweep(void);
+
 /* A child of this process, of whatever service, was ended by that signal: written into what it
  * left, for those who take it over. Any thread. Only a parent knows. */
 void recovery_note_signal(uint32_t pid, uint32_t signal);

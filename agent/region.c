@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -13,13 +12,13 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/log.h"
 #include "agent/process.h"
-#include "agent/random.h"
 
 #define RECORD_BYTES   1024u  /* of ring per record: spans of web requests take 600 to 900 */
 #define RING_BYTES_MIN 65536u /* or a small queue could not hold one large span */
 #define PAGE_BYTES     4096u
-#define NAME_FORMAT    "%016llx-%llx-%ld-%08x"
+#define REPLACING_NS   5000000000u /* longer than an exec takes that does not fail */
 
 _Static_assert(sizeof(struct region_header) <= REGION_RESOURCE, "the header fits its page");
 _Static_assert(sizeof(struct region_open) == REGION_OPEN_BYTES, "open spans lie close");
@@ -82,14 +81,19 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
 /* A file that is longer than the process may write is a SIGXFSZ. One that takes more than half of
  * what is left would rob those whom the file system was made for: /dev/shm has 64 MB in a
  * container. */
-static bool may_take(const char *directory, size_t bytes)
+static const char *obstacle(const char *directory, size_t bytes)
 {
     struct rlimit limit;
     struct statfs system;
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < bytes)
-        return false;
-    return statfs(directory, &system) == 0 &&
-           (uint64_t)system.f_bavail * (uint64_t)system.f_bsize / 2 >= bytes;
+        return "files may not be as large here";
+    if (statfs(directory, &system) != 0)
+        return strerror(errno);
+    if ((uint64_t)system.f_bavail * (uint64_t)system.f_bsize / 2 < bytes)
+        return "it would take more than half of the room that is left";
+    if (region_files_left(directory) >= REGION_FILES_LEFT)
+        return "killed processes left too many there that nobody has come for";
+    return NULL;
 }
 
 /* Not fallocate(), which some file systems and sandboxes do not know. */
@@ -106,22 +110,22 @@ static bool fill_with_zeros(int fd, size_t bytes)
     return true;
 }
 
-/* Allocated in full, by name. -1: not to be had; then there is no file. */
-static int make_file(struct region *region, const struct region_place *place)
+/* Allocated in full, by name. -1: not to be had; then there is no file, and *why says so. */
+static int make_file(struct region *region, const struct region_place *place, const char **why)
 {
-    int length = snprintf(region->path, sizeof region->path, "%s/" REGION_PREFIX NAME_FORMAT,
-                          place->directory, (unsigned long long)place->key,
-                          (unsigned long long)process_namespace(), syscall(SYS_getpid),
-                          (unsigned)random_next());
-    if (length < 0 || (size_t)length >= sizeof region->path ||
-        !may_take(place->directory, region->bytes))
+    *why = "the path is too long";
+    if (!region_name_new(region->path, place->directory, place->key))
+        return -1;
+    *why = obstacle(place->directory, region->bytes);
+    if (*why)
         return -1;
     int fd =
         open(region->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+    if (fd >= 0 && fill_with_zeros(fd, region->bytes))
+        return fd;
+    *why = strerror(errno);
     if (fd < 0)
         return -1;
-    if (fill_with_zeros(fd, region->bytes))
-        return fd;
     unlink(region->path);
     close(fd);
     return -1;
@@ -129,11 +133,16 @@ static int make_file(struct region *region, const struct region_place *place)
 
 static void *map_file(struct region *region, const struct region_place *place)
 {
+    const char *why;
     if (!place->directory || !place->directory[0])
         return MAP_FAILED;
-    int fd = make_file(region, place);
-    if (fd < 0)
+    int fd = make_file(region, place, &why);
+    if (fd < 0) {
+        log_write(LOG_INFO,
+                  "spans wait in memory, and are lost if this process is killed: no file in %s: %s",
+                  place->directory, why);
         return MAP_FAILED;
+    }
     void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         unlink(region->path);
@@ -177,21 +186,6 @@ bool region_init(struct region *region, size_t ring_records, const struct region
 }
 
 /* ---- for those who come after ---- */
-
-bool region_name_parse(struct region_name *name, const char *text)
-{
-    char *at;
-    if (strncmp(text, REGION_PREFIX, strlen(REGION_PREFIX)) != 0)
-        return false;
-    name->key = strtoull(text + strlen(REGION_PREFIX), &at, 16);
-    if (*at++ != '-')
-        return false;
-    name->pid_namespace = strtoull(at, &at, 16);
-    if (*at++ != '-')
-        return false;
-    name->pid = (uint32_t)strtoul(at, &at, 10);
-    return *at == '-' && name->pid != 0;
-}
 
 static bool is_whole(const struct region_header *header, size_t bytes)
 {
@@ -240,26 +234,64 @@ bool region_has_something(const struct region *region)
     return something;
 }
 
+/* Relaxed, here and below: read after the process's end. */
+static void set(_Atomic uint64_t *word, uint64_t value)
+{
+    atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+static uint64_t get(const _Atomic uint64_t *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
 void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns)
 {
-    /* Relaxed: read after the process's end. */
-    atomic_store_explicit(&region->header->alive_ns, now_ns, memory_order_relaxed);
-    atomic_store_explicit(&region->header->unix_offset_ns, unix_offset_ns, memory_order_relaxed);
+    struct region_header *header = region->header;
+    set(&header->alive_ns, now_ns);
+    atomic_store_explicit(&header->unix_offset_ns, unix_offset_ns, memory_order_relaxed);
+    if (get(&header->replaced_ns) && now_ns - get(&header->replaced_ns) > REPLACING_NS)
+        set(&header->replaced_ns, 0); /* exec failed */
+}
+
+/* Without a sign, because a file may say anything, and a sum with one must not overflow. */
+bool region_is_silent(const struct region_header *header, int64_t for_ns)
+{
+    uint64_t last = get(&header->alive_ns) +
+                    (uint64_t)atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed);
+    return (int64_t)(clock_unix_ns() - last) > for_ns;
 }
 
 void region_leave(struct region *region)
 {
-    if (region_has_something(region))
-        atomic_store_explicit(&region->header->given_up_ns, clock_unix_ns(), memory_order_relaxed);
-    else
+    if (!region_has_something(region))
         region_unlink(region);
+    else if (ring_pending(region->ring))
+        set(&region->header->given_up_ns, clock_unix_ns());
+}
+
+void region_replace(struct region *region, uint64_t handed_on)
+{
+    char path[sizeof region->path + sizeof REGION_REPLACED];
+    region_leave(region);
+    if (!region->path[0])
+        return;
+    uint64_t now_ns = clock_monotonic_ns();
+    set(&region->header->alive_ns, now_ns);
+    set(&region->header->handed_on, handed_on);
+    set(&region->header->replaced_ns, now_ns);
+    /* So that others, to whom the process seems to live on, look into it. */
+    int length = snprintf(path, sizeof path, "%s" REGION_REPLACED, region->path);
+    if (length > 0 && (size_t)length < sizeof region->path &&
+        !strstr(region->path, REGION_REPLACED) && rename(region->path, path) == 0)
+        memcpy(region->path, path, (size_t)length + 1);
 }
 
 void region_unlink(struct region *region)
 {
     int saved = errno;
-    if (region->path[0])
-        unlink(region->path);
+    if (region->path[0] && unlink(region->path) != 0)
+        region->header->magic = REGION_VOID;
     region->path[0] = '\0';
     errno = saved;
 }

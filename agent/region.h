@@ -17,13 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/region_files.h"
 #include "agent/ring.h"
 #include "agent/slice.h"
 
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
-#define REGION_VERSION        2u
-#define REGION_PREFIX         "otelagent-" /* of the file's name (region_name) */
-#define REGION_PATH_BYTES     512
+#define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */
+#define REGION_VERSION        3u
+#define REGION_REPLACED       ".replaced" /* at the end of the file's name (region_replace) */
+#define REGION_STALE_NS       60000000000 /* without a sign of life, where nothing else tells */
 #define REGION_RESOURCE_BYTES 16384
 #define REGION_OPEN           64 /* requests in flight that outlive the process */
 #define REGION_OPEN_BYTES     7168
@@ -53,6 +55,10 @@ struct region_header {
     _Atomic uint64_t alive_ns;      /* CLOCK_MONOTONIC: the process was seen at work */
     _Atomic uint64_t given_up_ns; /* Unix time: ended in good order, but not all was sent; else 0 */
     _Atomic uint32_t signal;      /* that ended the process, where somebody knows; else 0 */
+    /* CLOCK_MONOTONIC: the process was about to become another program (exec); else 0. Then a bit
+     * for each open span whose connection goes on there. */
+    _Atomic uint64_t replaced_ns;
+    _Atomic uint64_t handed_on;
 };
 
 #define REGION_RESOURCE 4096u
@@ -73,15 +79,6 @@ struct region_place {
     struct slice resource; /* at most REGION_RESOURCE_BYTES, or it is left out */
 };
 
-/* A file's name without the random number at its end: prefix, key, namespace, process id. Of
- * interest to those who look for it. */
-struct region_name {
-    uint64_t key;
-    uint64_t pid_namespace;
-    uint32_t pid;
-};
-bool region_name_parse(struct region_name *name, const char *text);
-
 /* Makes a region whose ring holds at most `ring_records` records (1..RING_RECORDS_MAX, else brought
  * inside) and has 1 KiB of memory for each, at least 64 KiB, rounded up to a power of two. False:
  * no memory; then `region` is all zero. Keeps errno. */
@@ -101,10 +98,19 @@ bool region_has_something(const struct region *region);
 /* The process is in good health at that moment; the offset as clock_unix_offset_ns() gives it. */
 void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns);
 
+/* Was that longer ago? The header may be anybody's. */
+bool region_is_silent(const struct region_header *header, int64_t for_ns);
+
 /* The process ends: the file goes, if there is nothing in it, or tells that it was left. */
 void region_leave(struct region *region);
 
-/* Removes the file: from now on nobody takes the region over. */
+/* Likewise where the process is about to become another program, which may fail: then all goes on,
+ * but where the file has gone, nothing outlives the process any more. `handed_on` as in the header.
+ */
+void region_replace(struct region *region, uint64_t handed_on);
+
+/* Removes the file: from now on nobody takes the region over. Where the process may not, because it
+ * is another user by now, it says in the file that it is void. */
 void region_unlink(struct region *region);
 
 /* Unmaps it. In a forked child: the file is the parent's and stays. */

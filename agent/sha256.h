@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sha256.h - SHA-256 of a slice (FIPS 180-4).
  *
- * Only for the hash mode of redaction: the agent must not depend on the program's OpenSSL. It
- * hides values from readers; nothing is authenticated with it. */
+ * For the hash mode of redaction, and to tell services and program images apart: the agent must not
+ * depend on the program's OpenSSL. It hides values from readers; nothing is authenticated with it.
+ */
 #ifndef AGENT_SHA256_H
 #define AGENT_SHA256_H
 

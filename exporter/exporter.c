@@ -30,8 +30,9 @@
  * collector there, so only a machine without time to spare keeps it there for so long. Not for
  * ever, because the thread that exits may hold a lock that it needs. */
 #define DOOR_NS    5000000000
-#define INHERIT_NS 5000000000u /* between two looks for what killed processes left behind */
-#define LOOK_NS    1000000000u /* between two looks whether the program's threads have ended */
+#define INHERIT_NS 5000000000u    /* between two looks for what killed processes left behind */
+#define SWEEP_NS   3600000000000u /* between two sweeps for what nobody comes for */
+#define LOOK_NS    1000000000u    /* between two looks whether the program's threads have ended */
 
 enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_ENDED };
 enum lookup { LOOKUP_NONE, LOOKUP_UNDER_WAY, LOOKUP_DONE };
@@ -93,6 +94,13 @@ static uint64_t stop_deadline(void)
     return atomic_load_explicit(&exporter.out.stop_ns, memory_order_relaxed);
 }
 
+/* To be said more often than anybody waits for it: also while the collector does not answer. */
+static void say_alive(void)
+{
+    if (exporter.environment.alive)
+        exporter.environment.alive(clock_monotonic_ns(), clock_unix_offset_ns());
+}
+
 /* Between two attempts. The beginning of the end cuts a wait short, so that a last attempt is
  * made; a wait begun after that lasts, or the last second would be spent on attempts. */
 static void pause_between_attempts(int64_t wait_ms)
@@ -103,6 +111,7 @@ static void pause_between_attempts(int64_t wait_ms)
     uint64_t wait_ns = (uint64_t)wait_ms * 1000000u;
     if (stop && stop < now + wait_ns)
         wait_ns = stop > now ? stop - now : 0;
+    say_alive();
     futex_wait(stop ? &never : &exporter.stopping, wait_ns);
 }
 
@@ -168,10 +177,8 @@ static void count_abandoned(void)
 
 static void drain(void)
 {
-    int64_t unix_offset_ns = clock_unix_offset_ns();
-    if (exporter.environment.alive)
-        exporter.environment.alive(clock_monotonic_ns(), unix_offset_ns);
-    struct source own = {ring(), resource_encoded(), unix_offset_ns, NULL};
+    struct source own = {ring(), resource_encoded(), clock_unix_offset_ns(), NULL};
+    say_alive();
     outlet_send(&exporter.out, &own);
     count_abandoned();
     if (has(EXPORTER_CONSOLE))
@@ -213,6 +220,7 @@ static void wait_for_work(uint64_t wait_ns)
            (gone = clock_monotonic_ns() - begun) < wait_ns && !stop_deadline()) {
         uint64_t left = wait_ns - gone;
         futex_wait(&exporter.woken, left < LOOK_NS ? left : LOOK_NS);
+        say_alive();
         look_for_threads();
     }
 }
@@ -221,11 +229,16 @@ static void run_until_stopped(void)
 {
     uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
     uint64_t inherited_ns = 0;
+    uint64_t swept_ns = 0;
     heir_ask(&exporter.out);
     while (!stop_deadline()) {
         if (!inherited_ns || clock_monotonic_ns() - inherited_ns >= INHERIT_NS) {
             heir_inherit(&exporter.out);
             inherited_ns = clock_monotonic_ns();
+        }
+        if (!swept_ns || clock_monotonic_ns() - swept_ns >= SWEEP_NS) {
+            recovery_sweep();
+            swept_ns = clock_monotonic_ns();
         }
         uint64_t wait_ns = delay_ns;
         if (ring_pending(ring()) && wait_ns > BUSY_WAIT_NS)

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/process.h"
 #include "agent/region.h"
 
 static _Alignas(8) unsigned char taken[RING_RECORD_BYTES_MAX];
@@ -121,6 +122,9 @@ static void a_file_says_whose_it_is(void **state)
     assert_int_equal(name.key, 0xfeed);
     assert_int_equal(name.pid, getpid());
     assert_int_equal(name.pid_namespace, region.header->pid_namespace);
+    assert_true(name.image != 0);
+    assert_int_equal(name.image, process_image());
+    assert_false(name.replaced);
     assert_true(region.header->started_ticks > 0);
     assert_memory_equal((char *)region.header + REGION_RESOURCE, "res", 3);
 
@@ -140,6 +144,7 @@ static void names_of_others_are_not_ours(void **state)
                                         "otelagent-12",
                                         "otelagent-12-34",
                                         "otelagent-12-34-56",
+                                        "otelagent-12-34-56.x",
                                         "otelagent-12-34-0-7",
                                         "otelagent-xy-34-56-78",
                                         "sem.otelagent-12-34-56-78"};
@@ -150,6 +155,10 @@ static void names_of_others_are_not_ours(void **state)
     assert_int_equal(name.key, 255);
     assert_int_equal(name.pid_namespace, 26);
     assert_int_equal(name.pid, 56);
+    assert_int_equal(name.image, 0); /* an older agent's */
+    assert_true(region_name_parse(&name, "otelagent-ff-1a-56-0000000b-00000007.replaced"));
+    assert_int_equal(name.image, 11);
+    assert_true(name.replaced);
 }
 
 static void where_no_file_can_be_memory_does(void **state)
@@ -186,6 +195,162 @@ static void a_limit_on_files_is_no_signal(void **state)
     int status = -1;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
+}
+
+/* ---- the end ---- */
+
+static void make_file_region(struct region *region)
+{
+    struct region_place place = in_directory(directory);
+    assert_true(region_init(region, 10, &place) && region->path[0]);
+}
+
+static bool exists(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0;
+}
+
+static void who_execs_leaves_a_file_only_if_there_is_something_in_it(void **state)
+{
+    (void)state;
+    struct region region;
+    char before[REGION_PATH_BYTES];
+    make_file_region(&region);
+    strcpy(before, region.path);
+    region_replace(&region, 0);
+    assert_false(exists(before));
+    assert_int_equal(region.path[0], '\0');
+    region_forget(&region);
+
+    make_file_region(&region);
+    strcpy(before, region.path);
+    atomic_store(&region.open[3].in_flight, 1);
+    region_replace(&region, 8);
+    assert_false(exists(before));
+    assert_true(exists(region.path));
+    assert_true(atomic_load(&region.header->replaced_ns) != 0);
+    assert_int_equal(atomic_load(&region.header->handed_on), 8);
+    assert_int_equal(atomic_load(&region.header->given_up_ns),
+                     0); /* the collector is not to blame */
+    strcpy(before, region.path);
+    region_replace(&region, 0); /* again, because the first one failed */
+    assert_string_equal(region.path, before);
+    region_unlink(&region);
+    assert_false(exists(before));
+    region_forget(&region);
+}
+
+static void an_exec_that_failed_is_forgotten(void **state)
+{
+    (void)state;
+    struct region region;
+    make_file_region(&region);
+    atomic_store(&region.open[3].in_flight, 1);
+    region_replace(&region, 0);
+    uint64_t now_ns = atomic_load(&region.header->replaced_ns);
+    region_alive(&region, now_ns + 1000000, 0); /* the kernel may be at it still */
+    assert_true(atomic_load(&region.header->replaced_ns) != 0);
+    region_alive(&region, now_ns + 6000000000u, 0);
+    assert_int_equal(atomic_load(&region.header->replaced_ns), 0);
+    region_unlink(&region);
+    region_forget(&region);
+}
+
+/* A child that has ended has left so many. */
+static void leave_files(unsigned count)
+{
+    pid_t child = fork();
+    for (unsigned i = 0; child == 0 && i < count; i++) {
+        struct region region;
+        make_file_region(&region);
+        region_forget(&region);
+    }
+    if (child == 0)
+        _exit(0);
+    waitpid(child, NULL, 0);
+}
+
+static bool remove_one(const struct region_name *name, const char *path, void *unused)
+{
+    (void)name;
+    (void)unused;
+    return unlink(path) != 0;
+}
+
+static void who_finds_too_many_files_adds_none(void **state)
+{
+    (void)state;
+    struct region region;
+    struct region_place place = in_directory(directory);
+    assert_int_equal(region_files_left(directory), 0);
+    leave_files(REGION_FILES_LEFT - 1);
+    assert_int_equal(region_files_left(directory), REGION_FILES_LEFT - 1);
+    make_file_region(&region); /* this process lives: its file is none of those */
+    assert_int_equal(region_files_left(directory), REGION_FILES_LEFT - 1);
+    leave_files(1);
+    struct region more;
+    assert_true(region_init(&more, 10, &place));
+    assert_int_equal(more.path[0], '\0');
+    assert_true(ring_write(more.ring, taken, 8));
+    region_forget(&more);
+    region_unlink(&region);
+    region_forget(&region);
+    assert_false(region_files_visit(directory, remove_one, NULL));
+    make_file_region(&region);
+    region_unlink(&region);
+    region_forget(&region);
+}
+
+static bool is_there(const struct region_name *name, const char *path, void *unused)
+{
+    (void)name;
+    (void)path;
+    (void)unused;
+    return true;
+}
+
+static bool give_away(const struct region_name *name, const char *path, void *unused)
+{
+    (void)name;
+    (void)unused;
+    return chown(path, 65534, (gid_t)-1) != 0;
+}
+
+static void other_users_files_do_not_count(void **state)
+{
+    (void)state;
+    leave_files(3);
+    if (geteuid() == 0) {
+        assert_false(region_files_visit(directory, give_away, NULL));
+        assert_int_equal(region_files_left(directory), 0);
+    }
+    assert_false(region_files_visit(directory, remove_one, NULL));
+}
+
+/* As root it makes a file that it may not remove as somebody else: the next one does. */
+static void who_may_not_remove_a_file_makes_it_void(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        return; /* nobody else could become somebody else */
+    assert_int_equal(chmod(directory, 01777), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct region region;
+        make_file_region(&region);
+        char path[REGION_PATH_BYTES];
+        strcpy(path, region.path);
+        bool left = setuid(65534) == 0 && access(path, R_OK) != 0;
+        region_leave(&region);
+        _exit(left && exists(path) && ring_write(region.ring, taken, 8) ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_true(region_files_visit(directory, is_there, NULL));
+    assert_int_equal(region_files_left(directory), 0);
+    assert_false(region_files_visit(directory, is_there, NULL));
 }
 
 /* ---- read by another ---- */
@@ -286,6 +451,11 @@ int main(void)
         cmocka_unit_test(names_of_others_are_not_ours),
         cmocka_unit_test(where_no_file_can_be_memory_does),
         cmocka_unit_test(a_limit_on_files_is_no_signal),
+        cmocka_unit_test(who_execs_leaves_a_file_only_if_there_is_something_in_it),
+        cmocka_unit_test(an_exec_that_failed_is_forgotten),
+        cmocka_unit_test(who_finds_too_many_files_adds_none),
+        cmocka_unit_test(other_users_files_do_not_count),
+        cmocka_unit_test(who_may_not_remove_a_file_makes_it_void),
         cmocka_unit_test(another_reads_what_was_written),
         cmocka_unit_test(a_spoilt_file_is_no_region),
         cmocka_unit_test(an_open_span_is_taken_once),
