@@ -167,9 +167,13 @@ static char **image_arguments(int client, bool listens)
     return arguments;
 }
 
+/* The connection goes along, unless told otherwise; so does the agent. */
 static void become_other(int client, const char *name)
 {
-    (void)name;
+    if (strcmp(name, "exec-closes") == 0)
+        fcntl(client, F_SETFD, FD_CLOEXEC);
+    if (strcmp(name, "exec-untraced") == 0)
+        unsetenv("LD_PRELOAD");
     execv(self, image_arguments(client, true));
     perror("execv");
 }
@@ -419,6 +423,8 @@ static const struct row rows[] = {
     {"later-clone", later},
     {"now", now},
     {"exec", become_other},
+    {"exec-closes", become_other},
+    {"exec-untraced", become_other},
     {"exec-fails", fail_to_become_other},
     {"vfork-exec", vfork_and_exec},
     {"vfork-exit", vfork_and_exit},

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files in which spans wait: how many there may be, whose they are, what becomes of them when
+their process is another program or another user by then, or when their file system is full. Who
+sends what killed processes left is in test_survival.py."""
+
+import os
+import pathlib
+import pwd
+import shlex
+import signal
+import struct
+import subprocess
+
+import pytest
+
+import life
+import load
+import servers
+import sink
+import small
+
+FILES_LEFT = 64  # REGION_FILES_LEFT
+ALIVE_NS = 64  # offset of region_header.alive_ns in a file
+DAY_NS = 24 * 3600 * 10**9
+NOBODY = pwd.getpwnam("nobody").pw_uid
+NOWHERE = "http://127.0.0.1:1"
+IN_MEMORY = "spans wait in memory, and are lost if this process is killed"
+
+
+@pytest.fixture
+def collector():
+    with sink.Collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def program(run_directory):
+    return small.compile_server(run_directory / "filed-server")
+
+
+@pytest.fixture(scope="module")
+def life_program(run_directory):
+    return life.compile_program(run_directory / "filed-life")
+
+
+class Service:
+    """Starts programs of one service, which say what they do."""
+
+    def __init__(self, library, directory, collector, name="filed", **variables):
+        self.directory = directory
+        self.tracing = servers.Tracing(library, directory, name, {
+            "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+            "OTEL_LOG_LEVEL": "info", **variables})
+        self.started = []
+
+    @property
+    def files(self):
+        return sorted(self.tracing.state.iterdir())
+
+    def start(self, command):
+        name = f"{self.tracing.service}-{len(self.started)}"
+        self.started.append(small.Small(self.directory, command, self.tracing, name))
+        return self.started[-1]
+
+    def stop(self):
+        for server in self.started:
+            server.stop(check=False)
+
+
+@pytest.fixture
+def service(library, directory, collector):
+    begun = []
+
+    def begin(name="filed", **variables):
+        begun.append(Service(library, directory, collector, name, **variables))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.stop()
+
+
+def ask(server, times=1):
+    connection = server.connect()
+    for number in range(times):
+        small.ask(connection, path=f"/number/{number}")
+    connection.close()
+
+
+def kill(server):
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait(10)
+
+
+def says(server, text):
+    return [line for line in server.said if text in line]
+
+
+def once_each(collector, count):
+    collector.wait_for_spans(count)
+    assert len(collector.stored()) == count
+    assert set(collector.stored().values()) == {1}
+
+
+# --- How many ---
+
+
+def multiply(file, count):
+    """As if so many processes of other services had been killed."""
+    prefix, _key, *rest = file.name.split("-")
+    for number in range(count):
+        copy = file.with_name("-".join([prefix, f"{number:016x}", *rest]))
+        subprocess.run(["cp", "--sparse=always", "--preserve=mode", file, copy], check=True)
+
+
+def test_where_killed_processes_left_many_files_a_new_one_does_without(service, program, collector):
+    shop = service(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE)
+    first = shop.start(str(program))
+    ask(first)
+    kill(first)
+    [file] = shop.files
+    multiply(file, FILES_LEFT - 2)
+    with_file = service("other").start(str(program))
+    ask(with_file)
+    collector.wait_for_spans(1)
+    assert not says(with_file, IN_MEMORY)
+    assert len(shop.files) == FILES_LEFT
+    multiply(file, FILES_LEFT - 1)
+    without = service("third").start(str(program))
+    ask(without, 10)
+    collector.wait_for_spans(11)
+    assert len(shop.files) == FILES_LEFT + 1  # a living one's does not count
+    [line] = says(without, IN_MEMORY)
+    assert line.endswith("killed processes left too many there that nobody has come for")
+    without.stop()
+    once_each(collector, 11)
+
+
+def test_what_holds_nothing_goes_with_the_next_process_that_exports(service, program, collector):
+    """Whatever its service is."""
+    shop = service()
+    first = shop.start(str(program))
+    ask(first)
+    collector.wait_for_spans(1)
+    first.wait_until(lambda: pending_of(shop.files[0]) == 0, "release")
+    kill(first)
+    multiply(shop.files[0], 5)
+    other = service("other").start(str(program))
+    ask(other)
+    other.wait_until(lambda: len(shop.files) == 1, "sweep")
+    other.stop()
+    assert not shop.files
+
+
+def pending_of(file):
+    """Records between the ring's head and tail: their low 20 bits count them."""
+    ring = file.read_bytes()[4096 + 16384:][:256]
+    tail, = struct.unpack_from("Q", ring, 64)
+    head, = struct.unpack_from("Q", ring, 128)
+    return (tail - head) & 0xfffff
+
+
+def test_spans_that_nobody_comes_for_in_a_day_are_lost_with_a_warning(service, program, collector):
+    shop = service(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE)
+    first = shop.start(str(program))
+    ask(first, 5)
+    kill(first)
+    [file] = shop.files
+    other = service("other", OTEL_LOG_LEVEL="warn")
+    young = other.start(str(program))
+    ask(young)
+    collector.wait_for_spans(1)
+    young.stop()
+    assert file.exists()
+    assert not young.said
+    with open(file, "r+b") as region:
+        region.seek(ALIVE_NS)
+        alive, = struct.unpack("Q", region.read(8))
+        region.seek(ALIVE_NS)
+        region.write(struct.pack("Q", (alive - DAY_NS) % 2**64))
+    old = other.start(str(program))
+    ask(old)
+    old.wait_until(lambda: not file.exists(), "sweep")
+    old.stop()
+    [line] = old.said
+    assert line.endswith(f"warn: 5 spans of service filed are lost: process {first.process.pid} was "
+                         "killed, and for a day no other of that service has sent them")
+    once_each(collector, 2)
+
+
+# --- Another program ---
+
+
+@pytest.mark.parametrize("how, error_type", [("exec", None), ("exec-closes", "connection_aborted")])
+def test_who_execs_sends_at_once_what_was_left(library, directory, collector, life_program, how,
+                                               error_type):
+    """What had ended, and the request in flight: that has failed where its connection was closed,
+    else another program answers it."""
+    state = directory / "state"
+    seen = []
+
+    def look():
+        collector.wait_for(lambda: how in life.spans_of(collector), "span of the request in flight")
+        collector.wait_for_spans(4)
+        seen.extend(state.iterdir())
+
+    life.check(life_program, library, directory, collector,
+               [life.Do(collector.stop), "one", "two", how, life.Do(collector.start), "three",
+                life.Do(look), "end"], heir=False, OTEL_LOG_LEVEL="none")
+    [attributes] = life.spans_of(collector)[how]
+    assert len(seen) == 1  # its own
+    assert "replaced" not in seen[0].name
+    assert ("error.type" in attributes) == (error_type is not None)
+    if error_type:
+        assert attributes["error.type"].string_value == error_type
+    else:
+        assert attributes["otelagent.incomplete"].bool_value
+        assert "error" not in attributes
+
+
+def test_who_becomes_a_program_without_the_agent_leaves_it_to_the_next(library, directory, collector,
+                                                                       life_program):
+    life.check(life_program, library, directory, collector,
+               ["one", "exec-untraced", life.Keep([], ["end"])])
+    [attributes] = life.spans_of(collector)["exec-untraced"]
+    assert attributes["otelagent.incomplete"].bool_value
+
+
+# --- Another user ---
+
+DROPPING = """
+import os, signal, socket, sys
+
+def serve(listener, until):
+    while True:
+        connection, _ = listener.accept()
+        head = connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        connection.close()
+        if until in head:
+            return
+
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+serve(listener, b"/drop")
+os.setgroups([])
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[1]))
+serve(listener, b"/end")
+"""
+
+
+@pytest.fixture
+def dropping(directory):
+    """Serves as root until it is asked for /drop, then as nobody until /end."""
+    script = directory / "dropping.py"
+    script.write_text(DROPPING)
+    return [servers.program("python3"), script, NOBODY]
+
+
+def visit(server, *paths):
+    for path in paths:
+        life.ask(server.port, path)
+
+
+def test_a_file_that_its_process_may_not_remove_goes_with_the_next(service, dropping, collector):
+    shop = service()
+    first = shop.start(dropping)
+    visit(first, "one", "drop", "two")
+    [file] = shop.files
+    assert file.stat().st_uid == 0
+    visit(first, "end")
+    first.process.wait(10)
+    once_each(collector, 4)
+    assert file.exists()  # the directory is sticky, as /dev/shm
+    second = shop.start(dropping)
+    visit(second, "drop", "end")
+    second.process.wait(10)
+    once_each(collector, 6)
+    assert not file.exists()
+    assert len(shop.files) == 1  # there is never more than the last one's
+
+
+def test_what_root_made_is_sent_by_the_next_root(service, dropping, collector):
+    collector.stop()
+    shop = service()
+    first = shop.start(dropping)
+    visit(first, "one", "drop", "two")
+    kill(first)
+    assert len(shop.files) == 1
+    collector.start()
+    second = shop.start(dropping)
+    visit(second, "three")
+    collector.wait_for_spans(4)
+    assert len(shop.files) == 1
+    visit(second, "drop", "end")
+    second.process.wait(10)
+    once_each(collector, 6)
+
+
+def test_nginxs_workers_make_their_files_as_their_own_user(library, directory, collector):
+    tracing = servers.Tracing(library, directory, "nginx", {
+        "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+    with servers.Nginx(directory, tracing=tracing, workers=2) as nginx:
+        plan = load.Plan("w", seed=3)
+        for _ in range(100):
+            plan.add("GET", "/small.txt")
+        load.run(nginx.port, plan.requests, connections=8)
+        owners = {file.stat().st_uid for file in tracing.state.iterdir()}
+        assert owners == {pwd.getpwnam("www-data").pw_uid if os.geteuid() == 0 else os.geteuid()}
+    assert not list(tracing.state.iterdir())
+
+
+# --- A full file system ---
+
+
+def test_a_file_system_that_fills_up_later_takes_nothing_away(service, program, collector):
+    """Every page of the file is there already; to touch one that is not would be SIGBUS."""
+    hanging = sink.Hang()
+    collector.steps.appendleft(hanging)
+    shop = service(OTEL_BSP_MAX_QUEUE_SIZE="2048", OTEL_BSP_SCHEDULE_DELAY="10")
+    state = shop.tracing.state
+    world = ["unshare", "--mount", "sh", "-ec",
+             f'mount -t tmpfs -o size=8m,mode=1777 none {shlex.quote(str(state))}; exec "$@"', "sh"]
+    first = shop.start([*world, program])
+    ask(first)
+    inside = pathlib.Path(f"/proc/{first.process.pid}/root{state}")
+    [file] = inside.iterdir()
+    subprocess.run(["dd", "if=/dev/zero", f"of={inside}/zeros", "bs=4k"], capture_output=True,
+                   check=False)
+    room = os.statvfs(inside)
+    assert room.f_bavail == 0
+    ask(first, 2040)
+    assert file.exists()
+    entered = ["nsenter", f"--target={first.process.pid}", "--mount", f"--wdns={shop.directory}"]
+    second = shop.start([*entered, program])
+    ask(second, 10)
+    assert says(second, IN_MEMORY)
+    hanging.over.set()
+    second.stop()
+    collector.wait_for_spans(2051)
+    first.stop()
+    assert not says(first, IN_MEMORY)
+    assert len(collector.stored()) == 2051
