@@ -55,6 +55,9 @@ class Ways:
                                servers.TREE / "build/release/libotelagent.so")
         self.library = pathlib.Path(shutil.copy(library, directory / "libotelagent.so"))
         self.library.chmod(0o755)  # some tests run as somebody else
+        self.state = directory / "state"  # many are killed, and nobody of their service follows
+        self.state.mkdir()
+        self.state.chmod(0o1777)
         self.spans = 0
         self.sink = stack.enter_context(sink.Collector(self.count))
 
@@ -69,6 +72,7 @@ class Ways:
         return {**inherited, "LC_ALL": "C.UTF-8", **({
             "LD_PRELOAD": str(self.library), "OTEL_SERVICE_NAME": "suite",
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.sink.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "OTEL_AGENT_STATE_DIR": str(self.state),
         } if traced else {})}
 
 
