@@ -4,8 +4,13 @@
 Run `/usr/bin/python3 -m pytest tests/integration` after `scripts/bootstrap --test` and a build.
 OTELAGENT_BUILD names another build than build/release, OTELAGENT_LIBRARY another agent. Logs and
 spans lie in a directory that the header line names; it is removed when all tests passed, unless
-OTELAGENT_KEEP is set."""
+OTELAGENT_KEEP is set.
 
+A test whose programs are killed gives them a state directory of its own: the session fails where
+anything of the agent's is left in /dev/shm. As root it has a /dev/shm for itself, so that nobody
+else's programs are to blame."""
+
+import ctypes
 import os
 import pathlib
 import shutil
@@ -23,6 +28,9 @@ from matrix import run as matrix_run
 BUILD = servers.BUILD
 RUN = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-"))
 MATRIX_ROWS = pytest.StashKey()
+SHARED_MEMORY = pathlib.Path("/dev/shm")
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
+left_behind = {}  # what lies in /dev/shm: name → where it was first seen
 
 
 def pytest_addoption(parser):
@@ -31,20 +39,47 @@ def pytest_addoption(parser):
                      help="how many programs end while the agent posts by TLS (test_exit.py)")
 
 
+def take_shared_memory():
+    """A /dev/shm of this session's own, where that is allowed."""
+    libc = ctypes.CDLL(None)
+    if os.geteuid() == 0 and libc.unshare(CLONE_NEWNS) == 0:
+        libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
+        libc.mount(b"none", os.fsencode(SHARED_MEMORY), b"tmpfs", 0, b"mode=1777")
+
+
+def look_into_shared_memory(where):
+    for file in SHARED_MEMORY.glob("otelagent-*"):
+        left_behind.setdefault(file.name, where)
+
+
 def pytest_sessionstart():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped
+    take_shared_memory()
+    look_into_shared_memory(None)
+
+
+def pytest_runtest_logfinish(nodeid):
+    look_into_shared_memory(nodeid)
 
 
 def pytest_report_header():
     return f"build: {BUILD}, logs: {RUN}"
 
 
-def pytest_sessionfinish(exitstatus):
+@pytest.hookimpl(trylast=True)  # when the servers of the session have ended
+def pytest_sessionfinish(session, exitstatus):
+    for name, where in [*left_behind.items()]:
+        if where is None or not (SHARED_MEMORY / name).exists():
+            del left_behind[name]
+    if left_behind and exitstatus == 0:
+        session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
     if exitstatus in (0, 5) and not os.environ.get("OTELAGENT_KEEP"):
         shutil.rmtree(RUN, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    for name, where in left_behind.items():
+        terminalreporter.write_line(f"left in {SHARED_MEMORY}: {name}, since {where}", red=True)
     rows = config.stash.get(MATRIX_ROWS, [])
     if rows:
         terminalreporter.section("server matrix")
