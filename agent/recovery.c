@@ -159,7 +159,7 @@ static bool note_signal(const struct region_name *name, const char *path, void *
         (void)!pwrite(fd, &death->signal, sizeof death->signal,
                       offsetof(struct region_header, signal));
     close(fd);
-    return true;
+    return false; /* there is another one if it exec'd */
 }
 
 void recovery_note_signal(uint32_t pid, uint32_t signal)
