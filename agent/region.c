@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,6 +79,19 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
 
 /* ---- the file ---- */
 
+/* Does a page that was once written have its place for ever? Not where each change goes to a new
+ * place, as in btrfs, or to another machine: there a full disk, or a lost one, is a SIGBUS in
+ * whichever thread of the program touches the page. */
+static bool keeps_places(const struct statfs *system)
+{
+    static const uint32_t known[] = {TMPFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                     OVERLAYFS_SUPER_MAGIC};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if ((uint32_t)system->f_type == known[i])
+            return true;
+    return false;
+}
+
 /* A file that is longer than the process may write is a SIGXFSZ. One that takes more than half of
  * what is left would rob those whom the file system was made for: /dev/shm has 64 MB in a
  * container. */
@@ -89,6 +103,8 @@ static const char *obstacle(const char *directory, size_t bytes)
         return "files may not be as large here";
     if (statfs(directory, &system) != 0)
         return strerror(errno);
+    if (!keeps_places(&system))
+        return "it is neither on tmpfs nor on ext4, xfs or an overlay of them";
     if ((uint64_t)system.f_bavail * (uint64_t)system.f_bsize / 2 < bytes)
         return "it would take more than half of the room that is left";
     if (region_files_left(directory) >= REGION_FILES_LEFT)

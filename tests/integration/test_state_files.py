@@ -3,6 +3,7 @@
 their process is another program or another user by then, or when their file system is full. Who
 sends what killed processes left is in test_survival.py."""
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -314,22 +315,35 @@ def test_nginxs_workers_make_their_files_as_their_own_user(library, directory, c
 # --- A full file system ---
 
 
+def mounted(state, how):
+    """Runs what follows where `how` mounts something as the state directory."""
+    return ["unshare", "--mount", "sh", "-ec",
+            f'mount {how} {shlex.quote(str(state))}; chmod 1777 {shlex.quote(str(state))}; '
+            'exec "$@"', "sh"]
+
+
+def fill(directory):
+    with open(directory / "fill", "wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(os.urandom(size))
+        with contextlib.suppress(OSError):
+            os.fsync(file.fileno())
+    assert os.statvfs(directory).f_bavail == 0
+
+
 def test_a_file_system_that_fills_up_later_takes_nothing_away(service, program, collector):
     """Every page of the file is there already; to touch one that is not would be SIGBUS."""
     hanging = sink.Hang()
     collector.steps.appendleft(hanging)
     shop = service(OTEL_BSP_MAX_QUEUE_SIZE="2048", OTEL_BSP_SCHEDULE_DELAY="10")
     state = shop.tracing.state
-    world = ["unshare", "--mount", "sh", "-ec",
-             f'mount -t tmpfs -o size=8m,mode=1777 none {shlex.quote(str(state))}; exec "$@"', "sh"]
-    first = shop.start([*world, program])
+    first = shop.start([*mounted(state, "-t tmpfs -o size=8m none"), program])
     ask(first)
     inside = pathlib.Path(f"/proc/{first.process.pid}/root{state}")
     [file] = inside.iterdir()
-    subprocess.run(["dd", "if=/dev/zero", f"of={inside}/zeros", "bs=4k"], capture_output=True,
-                   check=False)
-    room = os.statvfs(inside)
-    assert room.f_bavail == 0
+    fill(inside)
     ask(first, 2040)
     assert file.exists()
     entered = ["nsenter", f"--target={first.process.pid}", "--mount", f"--wdns={shop.directory}"]
@@ -342,3 +356,34 @@ def test_a_file_system_that_fills_up_later_takes_nothing_away(service, program, 
     first.stop()
     assert not says(first, IN_MEMORY)
     assert len(collector.stored()) == 2051
+
+
+def make_image(directory, kind):
+    """A file with a file system in it."""
+    image = directory / "image"
+    with open(image, "wb") as file:
+        file.truncate(120 << 20)
+    subprocess.run([servers.program(f"mkfs.{kind}"), "-q", image], check=True)
+    return image
+
+
+@pytest.mark.parametrize("kind, has_file", [("ext4", True), ("btrfs", False)])
+def test_a_disk_that_fills_up_later_stops_nothing(service, program, collector, directory, kind,
+                                                  has_file):
+    """btrfs writes each changed page to a new place, and may have none: SIGBUS. Nothing waits
+    there."""
+    hanging = sink.Hang()
+    collector.steps.appendleft(hanging)
+    shop = service(OTEL_BSP_SCHEDULE_DELAY="10")
+    image = make_image(directory, kind)
+    server = shop.start([*mounted(shop.tracing.state, f"-o loop {image}"), program])
+    ask(server)
+    inside = pathlib.Path(f"/proc/{server.process.pid}/root{shop.tracing.state}")
+    assert bool(list(inside.glob("otelagent-*"))) == has_file
+    assert bool(says(server, IN_MEMORY)) != has_file
+    fill(inside)
+    for _ in range(4):  # every page of the ring, also such as were written back
+        ask(server, 500)
+        subprocess.run(["sync", "-f", inside], check=True)
+    hanging.over.set()
+    server.stop()
