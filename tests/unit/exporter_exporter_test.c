@@ -33,10 +33,18 @@ static void *ring_memory;
 static size_t ring_size;
 static struct ring *ring;
 static _Atomic int thread_marks;
+static _Atomic int signs_of_life;
 
 static void mark_thread(void)
 {
     thread_marks++;
+}
+
+static void note_life(uint64_t now_ns, int64_t unix_offset_ns)
+{
+    (void)now_ns;
+    (void)unix_offset_ns;
+    signs_of_life++;
 }
 
 static int set_up(void **state)
@@ -65,8 +73,11 @@ static int tear_down(void **state)
 
 static void open_exporter(const char *url)
 {
-    struct exporter_environment environment = {
-        .config = &config, .ring = &ring, .endpoint = url, .thread_begin = mark_thread};
+    struct exporter_environment environment = {.config = &config,
+                                               .ring = &ring,
+                                               .endpoint = url,
+                                               .thread_begin = mark_thread,
+                                               .alive = note_life};
     exporter_init(&environment);
     exporter_child(); /* a process of its own, as far as the module is concerned */
 }
@@ -165,6 +176,26 @@ static void the_accounts_are_exact_under_every_failure(void **state)
     assert_int_equal(counters_get(&counters.dropped_partial), 5);
     assert_int_equal(counters_get(&counters.spans_exported), 64 + 59 + 64 + 7);
     assert_int_equal(count_received(), 64 + 64 + 64 + 7);
+    server_stop(&server);
+}
+
+/* Others would take it for dead after a minute of silence. */
+static void it_says_that_it_lives_while_it_has_nothing_to_do_or_nobody_answers(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {STEP_ANSWER, "HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", 0}};
+    config.schedule_delay_ms = 3600000;
+    start(steps, 1);
+    exporter_start();
+    for (int said = signs_of_life; signs_of_life < said + 2;)
+        usleep(1000);
+    end_spans(1);
+    while (server.requests < 2)
+        usleep(1000);
+    for (int said = signs_of_life; signs_of_life < said + 2;)
+        usleep(1000);
+    exporter_stop(0);
     server_stop(&server);
 }
 
@@ -356,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_span_of_every_thread_arrives),
         TEST(the_accounts_are_exact_under_every_failure),
+        TEST(it_says_that_it_lives_while_it_has_nothing_to_do_or_nobody_answers),
         TEST(a_full_queue_drops_while_the_collector_hangs),
         TEST(the_end_wakes_a_batch_that_waits_to_be_tried_again),
         TEST(nobody_listening_loses_spans_and_says_how_many),
