@@ -14,8 +14,8 @@
  * set_robust_list, rt_sigprocmask and exit; and what getaddrinfo() needs, where a host name was not
  * looked up before it started, or its addresses have stopped answering. The program's own threads
  * make these on our behalf when it is loaded, before the first span, for sockets from elsewhere and
- * at exit: readlink, statfs, pwrite64, getrandom, gettid, clone3 (before glibc 2.34 clone),
- * mprotect, sched_yield, getsockname, getpeername and ioctl. */
+ * at exit or exec: readlink, statfs, pwrite64, rename, getrandom, gettid, clone3 (before glibc 2.34
+ * clone), mprotect, sched_yield, getsockname, getpeername and ioctl. */
 #ifndef EXPORTER_EXPORTER_H
 #define EXPORTER_EXPORTER_H
 
