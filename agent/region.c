@@ -270,12 +270,16 @@ void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns
         set(&header->replaced_ns, 0); /* exec failed */
 }
 
-/* Without a sign, because a file may say anything, and a sum with one must not overflow. */
+/* By both clocks, because the one of the world may be set; but a monotonic time that is still to
+ * come is from before the machine was started. Without a sign, because a file may say anything, and
+ * a sum with one must not overflow. */
 bool region_is_silent(const struct region_header *header, int64_t for_ns)
 {
-    uint64_t last = get(&header->alive_ns) +
-                    (uint64_t)atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed);
-    return (int64_t)(clock_unix_ns() - last) > for_ns;
+    uint64_t last = get(&header->alive_ns);
+    uint64_t offset = (uint64_t)atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed);
+    int64_t by_monotonic = (int64_t)(clock_monotonic_ns() - last);
+    return (int64_t)(clock_unix_ns() - (last + offset)) > for_ns &&
+           (by_monotonic < 0 || by_monotonic > for_ns);
 }
 
 void region_leave(struct region *region)

@@ -150,6 +150,12 @@ static void be_silent_for(uint64_t seconds)
     change_left(silence, seconds);
 }
 
+/* What the file says is as long ago, but only by the clock of the world. */
+static void set_clock(struct region *region, uint64_t seconds)
+{
+    atomic_fetch_sub(&region->header->unix_offset_ns, (int64_t)seconds * 1000000000);
+}
+
 static void empty(struct region *region, uint64_t unused)
 {
     (void)unused;
@@ -470,6 +476,16 @@ static void spans_of_the_own_service_are_never_swept(void **state)
     take_all("process_ended");
 }
 
+static void a_clock_that_is_set_is_no_silence(void **state)
+{
+    (void)state;
+    waitpid(start(KEY + 1, end_at_once), NULL, 0);
+    change_left(set_clock, 2 * DAY);
+    assert_false(swept());
+    be_silent_for(2 * DAY);
+    assert_true(swept());
+}
+
 static void who_lives_keeps_what_he_has_for_ever(void **state)
 {
     (void)state;
@@ -534,6 +550,7 @@ int main(void)
         TEST(a_request_that_is_handed_on_did_not_fail),
         TEST(spans_of_other_services_wait_for_a_day),
         TEST(spans_of_the_own_service_are_never_swept),
+        TEST(a_clock_that_is_set_is_no_silence),
         TEST(who_lives_keeps_what_he_has_for_ever),
         TEST(what_holds_nothing_is_swept_at_once),
         TEST(what_can_not_be_read_is_swept_after_a_day),
