@@ -116,7 +116,8 @@ static void export_batch(struct outlet *outlet, const struct source *source)
     counters_add(&counters.spans_exported, spans - verdict.rejected);
 }
 
-bool outlet_send(struct outlet *outlet, const struct source *source)
+static inline __attribute__((always_inline)) bool send_all(struct outlet *outlet,
+                                                           const struct source *source)
 {
     bool more = true;
     while (more && !outlet_out_of_time(outlet)) {
@@ -124,6 +125,19 @@ bool outlet_send(struct outlet *outlet, const struct source *source)
         export_batch(outlet, source);
     }
     return !more && !outlet_out_of_time(outlet);
+}
+
+static __attribute__((cold, noinline)) bool send_inherited(struct outlet *outlet,
+                                                           const struct source *source)
+{
+    return send_all(outlet, source);
+}
+
+/* The usual way is compiled by itself: nothing is asked per span that is the same for all. */
+bool outlet_send(struct outlet *outlet, const struct source *source)
+{
+    const struct source own = {source->ring, source->resource, source->unix_offset_ns, NULL};
+    return source->dead ? send_inherited(outlet, source) : send_all(outlet, &own);
 }
 
 void outlet_close(struct outlet *outlet)
