@@ -4,9 +4,8 @@
 #include "agent/connection_private.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "agent/counters.h"
 
@@ -93,11 +92,11 @@ bool connection_take(struct direction *direction)
     return atomic_compare_exchange_strong(&direction->owner, &nobody, context_claim());
 }
 
-/* Also where it is another process's: a forked child inherits the claims of threads that it has
- * not. */
+/* By a call that filters of system calls have to allow anyway. A thread of another process that has
+ * the number by now keeps what it holds; so do, in a forked child, those of the parent. */
 static bool thread_has_ended(int32_t id)
 {
-    return syscall(SYS_tgkill, getpid(), id, 0) != 0 && errno == ESRCH;
+    return kill(id, 0) != 0 && errno == ESRCH;
 }
 
 /* From an owner that left and will not come back. Above a call that this thread is still in, in a
