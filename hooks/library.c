@@ -16,9 +16,9 @@ struct search {
     const char *symbol;
     const char *version;
     const char *names;
-    unsigned position; /* of the object being looked at, in the loader's order */
-    unsigned start_count;
-    bool behind_us; /* our own object has been passed */
+    unsigned position;    /* of the object being looked at, in the loader's order */
+    unsigned start_count; /* so many objects count whatever their names */
+    bool behind_us;       /* our own object has been passed */
     void *found;
 };
 
@@ -56,14 +56,8 @@ static int look_at(struct dl_phdr_info *object, size_t size, void *data)
     return search->found != NULL;
 }
 
-void *library_find(const char *symbol, const char *version, const char *names)
+static void *find(struct search search)
 {
-    struct search search = {
-        .symbol = symbol,
-        .version = version,
-        .names = names,
-        .start_count = atomic_load_explicit(&start_count, memory_order_relaxed),
-    };
     dl_iterate_phdr(look_at, &search);
     if (search.behind_us)
         return search.found;
@@ -72,6 +66,21 @@ void *library_find(const char *symbol, const char *version, const char *names)
     search.position = 0;
     dl_iterate_phdr(look_at, &search);
     return search.found;
+}
+
+void *library_find(const char *symbol, const char *version, const char *names)
+{
+    return find((struct search){
+        .symbol = symbol,
+        .version = version,
+        .names = names,
+        .start_count = atomic_load_explicit(&start_count, memory_order_relaxed),
+    });
+}
+
+void *library_find_in(const char *symbol, const char *version, const char *names)
+{
+    return find((struct search){.symbol = symbol, .version = version, .names = names});
 }
 
 /* A search for the first definition of a symbol, our own and earlier objects included. */

@@ -38,6 +38,10 @@
 __attribute__((cold)) void *library_find(const char *symbol, const char *version,
                                          const char *names);
 
+/* The same in an object of one of these names only, past what others put before it. */
+__attribute__((cold)) void *library_find_in(const char *symbol, const char *version,
+                                            const char *names);
+
 /* Whether a library that is opened now would be given somebody else's `symbol`: the first object of
  * the program's start that defines it lies in a file whose name begins with none of `names`. */
 __attribute__((cold)) bool library_replaced(const char *symbol, const char *names);

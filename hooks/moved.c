@@ -4,8 +4,9 @@
  * Before, they are in libpthread and libdl. Importing them would stop every program there that
  * does not link those, and naming them as needed would load them into every program. So they are
  * looked up when they are first called; where nobody has loaded libpthread we do, as any plugin
- * that needs it would. What can't be found fails as the function itself would. Hidden, so
- * programs keep theirs. */
+ * that needs it would. They are the C library's own: a sanitizer's runtime that stands before it
+ * and was told of our thread would miss it in forked children, and say so. What can't be found
+ * fails as the function itself would. Hidden, so programs keep theirs. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -30,9 +31,9 @@ static void *moved(_Atomic(void *) *known, const char *symbol, const char *libra
     void *found = atomic_load_explicit(known, memory_order_relaxed);
     if (found)
         return found;
-    found = library_find(symbol, NULL, names);
+    found = library_find_in(symbol, NULL, names);
     if (!found && open_library(library))
-        found = library_find(symbol, NULL, names);
+        found = library_find_in(symbol, NULL, names);
     atomic_store_explicit(known, found, memory_order_relaxed); /* the same from every thread */
     return found;
 }

@@ -4,6 +4,7 @@ second copy of ours. Which case is where is said in test_life.py."""
 
 import os
 import pathlib
+import re
 import subprocess
 import time
 
@@ -116,11 +117,67 @@ def test_clocks_that_jump_in_the_middle_of_requests(directory, library, program,
 # --- AddressSanitizer ---
 
 
-def test_the_address_sanitizers_runtime_before_ours(directory, library, collector):
-    program = life.compile_program(directory / "sanitized", "-fsanitize=address")
-    runtime = preloaded("libasan.so.8")
-    life.check(program, library, directory, collector, STEPS, preload=f"{runtime}:AGENT",
-               heir=life.compile_program(directory / "heir"))
+# Where each compiler's runtime is. Clang's own way has none: it is part of the program.
+SANITIZED = {
+    "gcc": ("gcc", ["-fsanitize=address"], "libasan.so.8"),
+    "clang-shared": ("clang", ["-fsanitize=address", "-shared-libasan"],
+                     "libclang_rt.asan-x86_64.so"),
+    "clang-static": ("clang", ["-fsanitize=address"], None),
+}
+
+
+@pytest.fixture(scope="module")
+def sanitized(run_directory):
+    made = {}
+
+    def of(name):
+        compiler, options, runtime = SANITIZED[name]
+        runtime = preloaded(runtime) if runtime else None
+        if runtime:
+            options = [*options, f"-Wl,-rpath,{pathlib.Path(runtime).parent}"]
+        if name not in made:
+            made[name] = life.compile_program(run_directory / f"sanitized-{name}", *options,
+                                              compiler=compiler)
+        return made[name], runtime
+
+    return of
+
+
+@pytest.mark.parametrize("order", ["{}:AGENT", "AGENT:{}"], ids=["before", "after"])
+@pytest.mark.parametrize("name", ["gcc", "clang-shared"])
+def test_the_address_sanitizers_runtime(directory, library, program, collector, sanitized, name,
+                                        order, monkeypatch):
+    """It wants to be the first of all, unless it is told not to look."""
+    sanitized_program, runtime = sanitized(name)
+    if order.startswith("AGENT"):
+        monkeypatch.setenv("ASAN_OPTIONS", "verify_asan_link_order=0")
+    life.check(sanitized_program, library, directory, collector, STEPS,
+               preload=order.format(runtime), heir=program)
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang-shared"])
+def test_without_it_the_agent_is_met_as_any_other_preload_is(directory, library, collector,
+                                                             sanitized, name):
+    """By a refusal to start, in the same words."""
+    sanitized_program, runtime = sanitized(name)
+    (directory / "empty.c").write_text("")
+    subprocess.run(["cc", "-shared", "-o", directory / "empty.so", directory / "empty.c"], check=True)
+
+    def start(preload):
+        environment = life.tracing(library, directory, collector, LD_PRELOAD=preload).environment()
+        done = subprocess.run([sanitized_program], env={**os.environ, **environment}, text=True,
+                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=20)
+        return done.returncode, re.sub(r"^==\d+==", "", done.stderr)
+
+    for preload in ("{}", f"{{}}:{runtime}"):
+        refused = start(preload.format(directory / "empty.so"))
+        assert "does not come first" in refused[1]
+        assert start(preload.format(library)) == refused
+
+
+def test_interceptors_in_the_program_itself(directory, library, program, collector, sanitized):
+    sanitized_program, _ = sanitized("clang-static")
+    life.check(sanitized_program, library, directory, collector, STEPS, heir=program)
 
 
 def test_two_copies_of_ours(directory, library, program, collector):
