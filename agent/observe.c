@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/clock.h"
@@ -393,6 +395,16 @@ void observe_child_information(int result, const siginfo_t *information)
     if (result == 0 && information->si_signo == SIGCHLD && information->si_pid > 0 &&
         (information->si_code == CLD_KILLED || information->si_code == CLD_DUMPED))
         note_signal(information->si_pid, information->si_status);
+}
+
+void observe_limiting(pid_t process, int resource, const void *limit)
+{
+    if (resource != RLIMIT_NPROC || !limit || (process && process != getpid()))
+        return;
+    int saved = errno;
+    if (agent_is_prepared() && agent_enter_own_process())
+        agent_restrict(false);
+    errno = saved;
 }
 
 void observe_restricting(int prctl_option, unsigned long mode)

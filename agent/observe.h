@@ -122,4 +122,8 @@ void observe_child_information(int result, const siginfo_t *information);
 /* Before prctl(): some of them forbid what the exporter's thread needs to start. */
 void observe_restricting(int prctl_option, unsigned long mode);
 
+/* Before a limit is set; `limit` is NULL where it is only asked for, and is not looked at. One on
+ * the number of processes holds for threads, too: haproxy's workers allow none. */
+void observe_limiting(pid_t process, int resource, const void *limit);
+
 #endif

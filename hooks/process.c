@@ -78,3 +78,28 @@ EXPORT int prctl(int option, ...)
     observe_restricting(option, second);
     return real.prctl(option, second, third, fourth, fifth);
 }
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+    observe_limiting(0, (int)resource, limit);
+    return real.setrlimit(resource, limit);
+}
+
+EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+    observe_limiting(0, (int)resource, limit);
+    return real.setrlimit64(resource, limit);
+}
+
+EXPORT int prlimit(pid_t process, __rlimit_resource_t resource, const struct rlimit *limit, struct rlimit *before)
+{
+    observe_limiting(process, (int)resource, limit);
+    return real.prlimit(process, resource, limit, before);
+}
+
+EXPORT int prlimit64(pid_t process, __rlimit_resource_t resource, const struct rlimit64 *limit,
+                     struct rlimit64 *before)
+{
+    observe_limiting(process, (int)resource, limit);
+    return real.prlimit64(process, resource, limit, before);
+}

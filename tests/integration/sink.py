@@ -181,6 +181,10 @@ class Collector:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
+    def restart(self):
+        self.stop()
+        self.start()
+
     def run(self, listener):
         while True:
             try:

@@ -431,10 +431,8 @@ def test_where_libcurl_would_break_the_program_it_stays_out(directory, library, 
         assert done.accounts.failed == Run.COUNT
 
 
-# Without insecure-fork-wanted haproxy forbids itself all further processes, and so threads.
 HAPROXY = """
 global
-    insecure-fork-wanted
     chroot {root}
     {user}
 defaults
@@ -448,6 +446,7 @@ frontend all
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
 def test_after_a_change_of_root_it_goes_on(directory, library, authority):
+    """haproxy then forbids itself all further processes, and so threads: ours is there by then."""
     root = directory / "root"
     root.mkdir()
     port = servers.free_port()

@@ -179,6 +179,29 @@ def test_a_program_takes_all_descriptors(directory, library, program, any_collec
     assert (directory / "own-file").read_text() == "own\n"
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_leaves_all_files_behind(directory, library, program, any_collector, when):
+    """chroot() to an empty directory, before there is anything to export and after. What https
+    needs was opened at the first listen; what a resolver or the state of killed processes would
+    need is not asked for. So all goes on, in children, too, whose spans wait in memory then."""
+    def come_again():
+        idle(any_collector, 3 if when == "after" else 1)
+        any_collector.restart()
+
+    begin = ["one", life.Do(lambda: idle(any_collector, 1)), "two"] if when == "after" else []
+    life.check(program, library, directory, any_collector,
+               [*begin, "chroot", life.Do(come_again), "three", "fork", "beside-fork", "four", "end"],
+               OTEL_BSP_SCHEDULE_DELAY="50")
+
+
+def test_a_collectors_socket_is_not_found_from_another_root(directory, library, program):
+    """It has a name, and names mean something else there; what was connected before goes on."""
+    with sink.Collector(path=directory / "s") as collector:
+        life.check(program, library, directory, collector,
+                   ["one", life.Do(lambda: idle(collector, 1)), "chroot", "two", "three", "end"],
+                   OTEL_BSP_SCHEDULE_DELAY="50")
+
+
 @pytest.mark.parametrize("how", ["exit-in-handler", "exit", "quick_exit", "_exit", "abort",
                                  "SIGTERM", "SIGKILL"])
 def test_a_process_ends_with_a_request_in_flight(directory, library, program, collector, how):

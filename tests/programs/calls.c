@@ -415,6 +415,16 @@ static void processes(void)
     printf("    name %s\n", name);
     SHOW(prctl(PR_GET_DUMPABLE));
     SHOW(prctl(-1, 1, 2, 3, 4));
+    struct rlimit limit;
+    struct rlimit64 limit64;
+    SHOW(prlimit(0, RLIMIT_NPROC, NULL, &limit));
+    SHOW(prlimit(0, RLIMIT_NPROC, &limit, NULL));
+    SHOW(prlimit64(getpid(), RLIMIT_NPROC, NULL, &limit64));
+    SHOW(prlimit64(getpid(), RLIMIT_NPROC, &limit64, &limit64));
+    SHOW(setrlimit(RLIMIT_NPROC, &limit));
+    SHOW(setrlimit64(RLIMIT_NPROC, &limit64));
+    SHOW(setrlimit(-1, &limit));
+    SHOW(setrlimit(RLIMIT_NPROC, (const struct rlimit *)8));
     SHOW(execve("/nonexistent", none, none));
     SHOW(execv("/nonexistent", none));
     SHOW(execvp("nonexistent", none));

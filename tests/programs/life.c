@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -355,6 +356,16 @@ static void take_descriptors(int client, const char *name)
     answer(client);
 }
 
+/* From now on there is no file but those that are open. */
+static void leave_files(int client, const char *name)
+{
+    if (mkdir("empty", 0700) != 0 && errno != EEXIST)
+        perror("mkdir");
+    if (chroot("empty") != 0 || chdir("/") != 0)
+        perror(name);
+    answer(client);
+}
+
 /* ---- ends ---- */
 
 static void end(int client, const char *name)
@@ -439,6 +450,7 @@ static const struct row rows[] = {
     {"close_range", take_descriptors},
     {"close", take_descriptors},
     {"dup2", take_descriptors},
+    {"chroot", leave_files},
     {"strict", confine_strictly},
     {"exit-in-handler", exit_in_handler},
     {"exit", end_at_once},
