@@ -34,7 +34,7 @@
 #define SWEEP_NS   3600000000000u /* between two sweeps for what nobody comes for */
 #define LOOK_NS    1000000000u    /* between two looks whether the program's threads have ended */
 
-enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_ENDED };
+enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_FAILED, PHASE_ENDED };
 enum lookup { LOOKUP_NONE, LOOKUP_UNDER_WAY, LOOKUP_DONE };
 enum end { END_NOT, END_FINISHED, END_LEFT_ALONE };
 
@@ -314,8 +314,11 @@ static bool start_thread(void)
         error = pthread_create(&exporter.thread, NULL, run, NULL);
     pthread_attr_destroy(&attributes);
     if (error)
-        log_write(LOG_WARN, "can't start the exporter's thread (error %d); spans are dropped",
-                  error);
+        log_write(LOG_WARN,
+                  "can't start the exporter's thread: %s; spans are left to another process of the "
+                  "service, or dropped",
+                  error == EAGAIN ? "no further process is allowed (RLIMIT_NPROC)"
+                                  : strerror(error));
     return error == 0;
 }
 
@@ -323,7 +326,7 @@ bool exporter_start(void)
 {
     int phase = atomic_load_explicit(&exporter.phase, memory_order_relaxed);
     if (phase != PHASE_IDLE)
-        return phase != PHASE_ENDED;
+        return phase < PHASE_FAILED;
     if (!exporter.environment.config || exporter.environment.config->exporters == 0)
         return false;
     /* The mask is inherited by the thread: a handler of the application must not run on our stack.
@@ -334,12 +337,12 @@ bool exporter_start(void)
     sigprocmask(SIG_SETMASK, &all, &before);
     if (atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING)) {
         open_once();
-        phase = start_thread() ? PHASE_RUNNING : PHASE_ENDED;
+        phase = start_thread() ? PHASE_RUNNING : PHASE_FAILED;
         atomic_store_explicit(&exporter.phase, phase, memory_order_release);
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = saved;
-    return phase != PHASE_ENDED;
+    return phase < PHASE_FAILED;
 }
 
 void exporter_wake(void)
@@ -355,6 +358,14 @@ static uint64_t bound_of(uint64_t bound_ns)
 {
     bool doubtful = atomic_load_explicit(&exporter.out.doubtful, memory_order_relaxed);
     return doubtful && bound_ns > HEIR_DOUBTFUL_NS ? HEIR_DOUBTFUL_NS : bound_ns;
+}
+
+/* What a thread that is left behind, or never was, still holds, or has not read: lost, or left. */
+static void count_left_behind(void)
+{
+    counters_add(outlet_others_will_send(&exporter.out, NULL) ? &counters.spans_left
+                                                              : &counters.dropped_export,
+                 accounts_unsettled());
 }
 
 /* Ends a running thread. */
@@ -375,10 +386,7 @@ static void stop_thread(uint64_t bound_ns)
         return;
     }
     door_shut(DOOR_NS);
-    /* What it still holds, or has not read, is lost, or left. */
-    counters_add(outlet_others_will_send(&exporter.out, NULL) ? &counters.spans_left
-                                                              : &counters.dropped_export,
-                 accounts_unsettled());
+    count_left_behind();
 }
 
 void exporter_stop(uint64_t bound_ns)
@@ -395,6 +403,10 @@ void exporter_stop(uint64_t bound_ns)
         return;
     if (phase == PHASE_RUNNING)
         stop_thread(bound_ns);
+    if (phase == PHASE_FAILED) {
+        atomic_store_explicit(&exporter.out.stop_ns, clock_monotonic_ns(), memory_order_relaxed);
+        count_left_behind();
+    }
     accounts_say();
     errno = saved;
 }

@@ -91,7 +91,8 @@ EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limi
     return real.setrlimit64(resource, limit);
 }
 
-EXPORT int prlimit(pid_t process, __rlimit_resource_t resource, const struct rlimit *limit, struct rlimit *before)
+EXPORT int prlimit(pid_t process, __rlimit_resource_t resource, const struct rlimit *limit,
+                   struct rlimit *before)
 {
     observe_limiting(process, (int)resource, limit);
     return real.prlimit(process, resource, limit, before);

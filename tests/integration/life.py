@@ -71,12 +71,17 @@ def run(command, paths, directory, tracing=None, wrap=(), environment=None):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory, text=True,
         env={**inherited, **(tracing.environment() if tracing else {}), **(environment or {})})
     with process:
-        port = int(process.stdout.readline())
+        said = ""
+        while not (line := process.stdout.readline()).strip().isdigit():
+            assert line, f"no port, but {said}"
+            said += line
+        port = int(line)
+
         def work():
             return [converse(port, path, tracing) for path in paths]
 
         answers = in_network_of(process.pid, work) if "--net" in wrap else work()
-        output = process.stdout.read()
+        output = said + process.stdout.read()
         return Seen(answers, process.wait(20), output)
 
 

@@ -8,6 +8,7 @@ import shlex
 
 import pytest
 
+import accounts
 import life
 import load
 import profiles
@@ -146,6 +147,31 @@ def test_a_program_with_little_address_space_serves(directory, library, program,
                 life.run([program], paths, directory, wrap=wrap))
         assert not collector.stored() or set(collector.stored().values()) == {1}
     assert not list(tracing.state.iterdir())
+
+
+@pytest.mark.parametrize("state", ["/dev/shm", "none"], ids=["file", "memory"])
+def test_where_no_thread_may_be_made_it_is_said_once_and_counted(directory, library, program,
+                                                                 collector, state):
+    """Another process of the service sends what there is a file for."""
+    wrap = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+            "prlimit", "--nproc=0"]
+    steps = ["one", "two", "end"]
+    tracing = life.tracing(library, directory, collector, OTEL_LOG_LEVEL="info",
+                           **({"OTEL_AGENT_STATE_DIR": "none"} if state == "none" else {}))
+    plain = life.run([program], steps, directory, wrap=wrap)
+    traced = life.run([program], steps, directory, tracing, wrap)
+    assert (traced.answers, traced.status) == (plain.answers, plain.status)
+    said = [line for line in traced.output.splitlines() if ": warn: " in line]
+    assert len(said) == 1 and "RLIMIT_NPROC" in said[0]
+    total = accounts.read(traced.output)
+    accounts.balance(total, 3)
+    assert (total.left, total.failed) == ((0, 3) if state == "none" else (3, 0))
+    assert not collector.posts
+    if state != "none":
+        life.run([program], ["heir", "end"], directory, life.tracing(library, directory, collector),
+                 wrap[:4])
+        assert set(collector.stored().values()) == {1}
+        assert len(collector.stored()) == 5
 
 
 def test_with_enough_of_it_spans_arrive(directory, library, program, collector):
