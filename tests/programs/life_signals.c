@@ -44,6 +44,7 @@ void tick(long microseconds)
     setitimer(ITIMER_REAL, &timer, NULL);
     if (microseconds)
         return;
+    handle(SIGALRM, SIG_IGN, 0); /* which forgets one that is on its way */
     handle(SIGALRM, SIG_DFL, 0);
     alarm(LIFE_SECONDS);
 }
