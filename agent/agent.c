@@ -26,8 +26,8 @@
 #define EXCHANGES_LEAST 16
 #define ADDRESS_SHARE   16 /* of limited address space: one in so many bytes */
 
-/* How long a thread waits that finds another one making the region, which takes a millisecond, on a
- * slow disk some more; in all. */
+/* How long a thread waits that finds another one at what is done once, which takes a millisecond,
+ * on a slow disk some more; in all. */
 #define MAKING_NS 2000000000u
 
 enum preparation { PREPARED_NOT, PREPARED_NOW, PREPARED_DONE, PREPARED_FAILED };
@@ -41,7 +41,7 @@ static _Atomic bool exit_registered;
 static pid_t own_pid;   /* written in the constructor and by a forked child before it has threads */
 static bool fork_known; /* written in a forked child before it has threads */
 static __thread bool tl_own_thread;
-static __thread bool tl_making; /* this thread is making the region */
+static __thread bool tl_making; /* this thread is at what is done once */
 
 bool agent_gate_open(void)
 {
@@ -110,6 +110,9 @@ __attribute__((cold, noinline)) static void settle_in_child(void)
     memset(&counters, 0, sizeof counters);
     leave_region();
     atomic_store_explicit(&region_made, PREPARED_NOT, memory_order_relaxed);
+    int by_another = PREPARED_NOW; /* a thread that was at it, and is not here */
+    if (!tl_making)
+        atomic_compare_exchange_strong(&prepared, &by_another, PREPARED_NOT);
     if (agent.exporter.child)
         agent.exporter.child();
     errno = saved;
@@ -178,46 +181,42 @@ static bool make_region(void)
     return region_init(&agent.region, (size_t)agent.config.max_queue_size, &place);
 }
 
-static bool await_region(void)
+static bool await(_Atomic int *once)
 {
-    uint64_t deadline_ns = clock_monotonic_ns() + MAKING_NS;
+    uint64_t begun_ns = clock_monotonic_ns();
     int state;
-    while ((state = atomic_load_explicit(&region_made, memory_order_acquire)) == PREPARED_NOW &&
-           clock_monotonic_ns() < deadline_ns) {
+    while ((state = atomic_load_explicit(once, memory_order_acquire)) == PREPARED_NOW &&
+           clock_monotonic_ns() - begun_ns < MAKING_NS) {
         struct timespec most = {0, MAKING_NS / 20};
-        syscall(SYS_futex, &region_made, FUTEX_WAIT_PRIVATE, PREPARED_NOW, &most, NULL, 0);
+        syscall(SYS_futex, once, FUTEX_WAIT_PRIVATE, PREPARED_NOW, &most, NULL, 0);
     }
     return state == PREPARED_DONE;
 }
 
 /* Threads that come meanwhile wait: their spans would be lost else. A signal handler above the
- * thread that makes it can't. */
-__attribute__((cold, noinline)) static bool make_region_once(int state)
+ * thread that is at it can't. */
+__attribute__((cold, noinline)) static bool do_once(_Atomic int *once, int state,
+                                                    bool (*make)(void))
 {
-    if (state == PREPARED_NOT &&
-        atomic_compare_exchange_strong(&region_made, &state, PREPARED_NOW)) {
+    if (state == PREPARED_NOT && atomic_compare_exchange_strong(once, &state, PREPARED_NOW)) {
         tl_making = true;
-        state = make_region() ? PREPARED_DONE : PREPARED_FAILED;
+        state = make() ? PREPARED_DONE : PREPARED_FAILED;
         tl_making = false;
-        atomic_store_explicit(&region_made, state, memory_order_release);
-        syscall(SYS_futex, &region_made, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+        atomic_store_explicit(once, state, memory_order_release);
+        syscall(SYS_futex, once, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
     }
-    return state == PREPARED_NOW && !tl_making ? await_region() : state == PREPARED_DONE;
+    return state == PREPARED_NOW && !tl_making ? await(once) : state == PREPARED_DONE;
 }
 
 bool agent_make_region(void)
 {
     /* Acquire: pairs with the release above. */
     int state = atomic_load_explicit(&region_made, memory_order_acquire);
-    return state == PREPARED_DONE || make_region_once(state);
+    return state == PREPARED_DONE || do_once(&region_made, state, make_region);
 }
 
-bool agent_prepare(void)
+static bool prepare(void)
 {
-    int state = atomic_load_explicit(&prepared, memory_order_acquire);
-    if (state != PREPARED_NOT || !atomic_compare_exchange_strong(&prepared, &state, PREPARED_NOW))
-        return state == PREPARED_DONE; /* a thread that races with the first goes without */
-
     int saved = errno;
     compile_settings();
     bool done = make_route_set() && make_exchanges();
@@ -225,9 +224,14 @@ bool agent_prepare(void)
         log_write(LOG_ERROR, "no memory for spans: tracing is off here");
     else if (agent.exporter.init)
         agent.exporter.init();
-    atomic_store_explicit(&prepared, done ? PREPARED_DONE : PREPARED_FAILED, memory_order_release);
     errno = saved;
     return done;
+}
+
+bool agent_prepare(void)
+{
+    int state = atomic_load_explicit(&prepared, memory_order_acquire);
+    return state == PREPARED_DONE || do_once(&prepared, state, prepare);
 }
 
 void agent_listen(void)
