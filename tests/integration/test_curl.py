@@ -2,6 +2,7 @@
 """Spans of libcurl and the headers it sends: every call of tests/programs/curl_calls.c, both builds
 in one process, the curl command and pycurl, against a server that writes down what arrives."""
 
+import collections
 import http.server
 import os
 import pathlib
@@ -132,6 +133,17 @@ def test_every_call_once_and_both_builds(programs, library, directory, web):
         ("GET", "/slow", None, "cancelled"),
         ("GET", "/plugin/openssl", 200, None), ("GET", "/plugin/gnutls", 200, None)],
         key=repr)
+
+
+def test_both_builds_come_and_go(programs, library, directory, web):
+    """A hundred times each, in two threads: no call reaches one that has gone, or the other one."""
+    plugins = [programs / f"libcurl_{name}.so" for name in ("openssl", "gnutls")]
+    plain, found = both([programs / "plugins", web.port, 50, *plugins], library, directory, web)
+    assert plain.stdout == "has gone\n" * 2, plain.stdout + plain.stderr
+    headers_name_spans(found, web)
+    told = collections.Counter((path_of(span), span.attributes.get("http.response.status_code"))
+                               for span in found)
+    assert told == {("/plugin/openssl", 200): 100, ("/plugin/gnutls", 200): 100}
 
 
 def test_redirects_and_timings_are_told(library, directory, web):

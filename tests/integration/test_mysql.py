@@ -154,3 +154,17 @@ def test_a_sampled_out_program_says_nothing(program, library, directory, mariadb
                   "shop"], directory, tracing)
     assert traced.returncode == 0
     assert tracing.file.read_text() == ""
+
+
+def test_the_library_comes_and_goes(program, library, directory, mariadb, monkeypatch):
+    """A hundred times, in two threads: each call reaches the library that is there now."""
+    import spans
+    monkeypatch.setenv("PASSWORD", servers.DB_PASSWORD)
+    tracing = servers.Tracing(library, directory, "plugins")
+    arguments = [program.parent / "plugins", mariadb.port, 50,
+                 program.parent / "libmysql_plugin.so"]
+    plain, traced = run(arguments, directory), run(arguments, directory, tracing)
+    assert plain.stdout == "has gone\n", plain.stdout + plain.stderr
+    assert (traced.stdout, traced.stderr, traced.returncode) == (plain.stdout, plain.stderr, 0)
+    names = [span.name for span in spans.read(tracing.file)]
+    assert sorted(names) == ["CONNECT"] * 100 + ["SELECT"] * 100
