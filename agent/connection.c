@@ -124,6 +124,25 @@ static bool take_for_good(struct connection *connection, struct direction *direc
     return true;
 }
 
+/* Connections that are over but for a thread that had not come back from a send. If it never does,
+ * it may have been joined and yet take a moment to be gone: then the next close asks again. What
+ * has been settled meanwhile, or is another connection by now, has nothing due. Bounded: beyond
+ * that a connection waits for its thread alone. */
+#define LEFT_MOST 8
+static _Atomic(struct connection *) left[LEFT_MOST];
+static _Atomic bool any_left;
+
+static void leave_for_later(struct connection *connection)
+{
+    for (int i = 0; i < LEFT_MOST; i++) {
+        struct connection *none = NULL;
+        if (!atomic_compare_exchange_strong(&left[i], &none, connection))
+            continue;
+        atomic_store(&any_left, true);
+        return;
+    }
+}
+
 /* Whoever owns both directions does what is due. A thread that finds one taken leaves it to that
  * one, which looks at `due` after giving up its direction: one of the two sees the other, because
  * all of it is sequentially consistent. Where the first direction was in the way of that one in
@@ -135,7 +154,10 @@ __attribute__((cold)) static void settle(struct connection *connection)
             return;
         if (!take_for_good(connection, &connection->sent)) {
             give_up(&connection->received);
-            if (atomic_load(&connection->sent.owner))
+            uint64_t owner = atomic_load(&connection->sent.owner);
+            if (owner & CONNECTION_AWAY && atomic_load(&connection->due) & CONNECTION_DUE_CLOSE)
+                leave_for_later(connection);
+            if (owner)
                 return;
             continue;
         }
@@ -188,10 +210,22 @@ bool connection_add_reference(struct connection *connection)
     return false;
 }
 
+__attribute__((cold)) static void settle_left(void)
+{
+    atomic_store(&any_left, false);
+    for (int i = 0; i < LEFT_MOST; i++) {
+        struct connection *connection = atomic_exchange(&left[i], NULL);
+        if (connection)
+            settle(connection);
+    }
+}
+
 void connection_drop_reference(struct connection *connection)
 {
     if (atomic_fetch_sub_explicit(&connection->references, 1, memory_order_acq_rel) != 1)
         return;
     atomic_fetch_or(&connection->due, CONNECTION_DUE_CLOSE);
     settle(connection);
+    if (atomic_load_explicit(&any_left, memory_order_relaxed))
+        settle_left();
 }
