@@ -101,7 +101,7 @@ def test_clocks_that_jump_in_the_middle_of_requests(directory, library, program,
         time.sleep(1)
         assert processor_seconds(collector) - before < 0.5
 
-    steps = ["one"]
+    steps = ["one", life.Do(lambda: exported(1))]
     for number, seconds in enumerate(jumps):
         steps += [life.Split(f"jump-{number}", lambda seconds=seconds: set_clocks(seconds)),
                   f"then-{number}", life.Do(lambda count=2 * number + 3: exported(count))]

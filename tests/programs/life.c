@@ -335,20 +335,21 @@ static void end_first_thread(int client, const char *name)
 
 #define BEYOND 1200 /* no descriptor is higher */
 
-/* 3 and 4 are the server's own; all others are taken away, by `name`, and then given to a file that
- * holds a line of the program's. */
+/* All above the server's own are taken away, by `name`, and then given to a file that holds a line
+ * of the program's. */
 static void take_descriptors(int client, const char *name)
 {
     int file = open("own-file", O_RDWR | O_CREAT | O_TRUNC, 0600);
-    if (file < 0 || listener != 3 || client != 4)
-        printf("descriptors %d, %d, %d\n", listener, client, file);
+    int first = (client > file ? client : file) + 1;
+    if (file < 0)
+        perror("own-file");
     if (strcmp(name, "closefrom") == 0)
-        closefrom(file + 1);
+        closefrom(first);
     if (strcmp(name, "close_range") == 0)
-        close_range((unsigned)file + 1, ~0u, 0);
-    for (int fd = file + 1; fd < BEYOND && strcmp(name, "close") == 0; fd++)
+        close_range((unsigned)first, ~0u, 0);
+    for (int fd = first; fd < BEYOND && strcmp(name, "close") == 0; fd++)
         close(fd);
-    for (int fd = file + 1; fd < BEYOND; fd++)
+    for (int fd = first; fd < BEYOND; fd++)
         if (dup2(file, fd) != fd)
             perror("dup2");
     if (write(file, "own\n", 4) != 4)
