@@ -6,20 +6,23 @@ and a span of each request, once, whoever ends.
 |---|---|
 | fork, _Fork, bare clone, forkpty, daemon: before any request, in flight, answered late | here |
 | vfork and posix_spawn with exec, exec, exec that fails, `_exit` in a child of vfork | here |
-| libraries with wrappers of ours opened and closed | here; test_calls.py, test_curl.py |
+| libraries with wrappers of ours opened and closed, also with calls in two threads | here; test_calls.py, test_curl.py, test_mysql.py |
 | pthread_exit of main; threads that end, or are cancelled, mid-span; PTHREAD_STACK_MIN | here |
 | exit in a handler, quick_exit, _exit, abort, SIGTERM, SIGKILL with a request in flight | here |
 | what killed processes leave, and who sends it | test_survival.py |
 | how much of it may lie there, after an exec or a change of user, on a full disk | test_state_files.py |
 | each form of exit and exec, call by call | test_calls.py |
-| closefrom, close_range, close, dup2 over the collector's socket | here |
-| signal storms, sigaltstack, longjmp out of blocking calls, perl's alarm | here |
+| closefrom, close_range, close, dup2 over the connection to the collector, http and https | here; test_https.py |
+| chroot before and after the first export | here; test_https.py (haproxy) |
+| signal storms, sigaltstack, perl's alarm | here |
+| longjmp out of recv, poll, epoll_wait, accept, connect, send, getaddrinfo; 10,000 sends | here; out of a query: test_mysql.py |
 | strict seccomp | here |
-| filters: nginx's and the published calls, Docker's, systemd's | test_confined.py |
-| users, capabilities, namespaces, RLIMIT_NOFILE and _AS, full disks, no /proc, read-only roots | test_confined.py |
+| filters: nginx's and the published calls, Docker's, podman's, systemd's | test_confined.py |
+| users, capabilities, namespaces, RLIMIT_NOFILE, _AS and _NPROC, full disks, no /proc, read-only roots | test_confined.py |
 | setuid programs; programs that never serve | test_inert.py |
 | chroot to a root with nothing but libc; musl | test_places.py |
-| clocks that jump, two copies of ours, jemalloc, tcmalloc, libfaketime, ASan's runtime | test_confined.py, test_places.py |
+| clocks that jump, two copies of ours, jemalloc, tcmalloc, libfaketime, ASan's runtime before, after, inside | test_preloads.py, test_places.py |
+| memcheck | test_valgrind.py |
 """
 
 import pathlib
