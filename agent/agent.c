@@ -254,6 +254,8 @@ void agent_restrict(bool strictly)
 {
     if (agent.exporter.start && agent_make_region())
         agent.exporter.start();
+    if (agent.exporter.await_start)
+        agent.exporter.await_start();
     if (strictly)
         tl_own_thread = true;
 }

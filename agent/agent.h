@@ -24,6 +24,7 @@ struct agent_exporter {
     void (*init)(void);               /* with the first connection or span */
     void (*prepare)(void);            /* at the first listen(): open what is needed later */
     bool (*start)(void);              /* at the first finished span; idempotent */
+    void (*await_start)(void);        /* returns when nobody is at starting it */
     void (*wake)(void);               /* the queue is filling */
     void (*stop)(uint64_t bound_ns);  /* flush and stop within the bound */
     void (*flush)(uint64_t bound_ns); /* the same without the stop */

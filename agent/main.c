@@ -194,6 +194,7 @@ __attribute__((constructor)) static void load(void)
         .init = init_exporter,
         .prepare = exporter_prepare,
         .start = exporter_start,
+        .await_start = exporter_await_start,
         .wake = exporter_wake,
         .stop = exporter_stop,
         .flush = exporter_flush,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -16,6 +17,7 @@
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/inheritance.h"
+#include "agent/life.h"
 #include "agent/recovery.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
@@ -397,11 +399,20 @@ void observe_child_information(int result, const siginfo_t *information)
         note_signal(information->si_pid, information->si_status);
 }
 
+/* How long a thread that forbids further ones waits for another that puts a forked child in order.
+ */
+#define SETTLING_NS 100000000u
+
 void observe_limiting(pid_t process, int resource, const void *limit)
 {
     if (resource != RLIMIT_NPROC || !limit || (process && process != getpid()))
         return;
+    uint64_t begun_ns = clock_monotonic_ns();
     int saved = errno;
+    /* Each of haproxy's threads sets it. */
+    while (agent_is_prepared() && !agent_enter_own_process() && life_settling() &&
+           clock_monotonic_ns() - begun_ns < SETTLING_NS)
+        sched_yield();
     if (agent_is_prepared() && agent_enter_own_process())
         agent_restrict(false);
     errno = saved;

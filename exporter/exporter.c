@@ -345,6 +345,12 @@ bool exporter_start(void)
     return phase < PHASE_FAILED;
 }
 
+void exporter_await_start(void)
+{
+    while (atomic_load_explicit(&exporter.phase, memory_order_acquire) == PHASE_STARTING)
+        sched_yield();
+}
+
 void exporter_wake(void)
 {
     int saved = errno;

@@ -56,6 +56,9 @@ void exporter_prepare(void);
  * after the first a load and a compare. False: there is none, and won't be in this process. */
 bool exporter_start(void);
 
+/* Where another thread is at starting it, waits until it has. */
+void exporter_await_start(void);
+
 /* Has the thread look at the ring now. Safe in a signal handler. */
 void exporter_wake(void);
 
