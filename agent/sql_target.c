@@ -63,6 +63,17 @@ struct slice sql_target_written(const struct sql_summary *summary, size_t at)
     return written.length && written.at[0] == ' ' ? slice_after(written, 1) : written;
 }
 
+/* A backquote inside is doubled. More than one name, as in `a`.`b`, stays as written. */
+static struct slice without_backquotes(struct slice name)
+{
+    size_t end = 1;
+    if (name.length < 2 || name.at[0] != '`')
+        return name;
+    while (end + 1 < name.length && (name.at[end] != '`' || name.at[end + 1] == '`'))
+        end += name.at[end] == '`' ? 2 : 1;
+    return end + 1 == name.length ? (struct slice){name.at + 1, name.length - 2} : name;
+}
+
 void sql_target_end(struct sql_summary *summary, const struct sql_token *next)
 {
     bool piece_hidden = summary->name == SQL_NAME_DOT && next && next->kind == SQL_TOKEN_LITERAL;
@@ -87,8 +98,7 @@ void sql_target_end(struct sql_summary *summary, const struct sql_token *next)
             summary->several |= !slice_equal(summary->table, name);
     }
     if (summary->latest == SQL_USE)
-        summary->use_schema =
-            name.at[0] == '`' ? (struct slice){name.at + 1, name.length - 2} : name;
+        summary->use_schema = without_backquotes(name);
 }
 
 bool sql_target_continues(struct sql_summary *summary, const struct sql_token *token)
