@@ -416,6 +416,11 @@ uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity)
     }
 }
 
+bool ring_stalled(const struct ring *ring)
+{
+    return ring->watched == position_of(ring->cursor) + 1;
+}
+
 /* A hole's run may be used again as soon as nobody writes there. */
 static bool hole_is_over(uint64_t word)
 {

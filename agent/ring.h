@@ -45,9 +45,12 @@ bool ring_write(struct ring *ring, const void *record, uint32_t length);
  * bytes, at least RING_RECORD_BYTES_MAX: a record that does not fit is dropped and counted as
  * abandoned). The record stays where it is until ring_release(), so that it outlives a reader who
  * is killed before he has passed it on. Returns its length, 0 when there is none or the next one is
- * still being written. In the second case ring_pending() is not 0 after a release: look again
- * within 100 ms, because patience is measured in time and in visits. Keeps errno. */
+ * still being written. Keeps errno. */
 uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity);
+
+/* The next record was being written when the reader last looked. Look again within 100 ms, because
+ * patience is measured in time and in visits. */
+bool ring_stalled(const struct ring *ring);
 
 /* The reader is done with all it has seen: its place is given to writers. */
 void ring_release(struct ring *ring);

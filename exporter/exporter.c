@@ -24,7 +24,7 @@
 #include "exporter/resource.h"
 
 #define STACK_BYTES  ((size_t)256 << 10)
-#define BUSY_WAIT_NS 50000000  /* the oldest record is being written: see ring_peek() */
+#define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_stalled() */
 #define GIVE_UP_NS   100000000 /* beyond the bound, before a stuck thread is left alone */
 /* For a thread inside a library that the end of the process takes down: it never waits for the
  * collector there, so only a machine without time to spare keeps it there for so long. Not for
@@ -240,10 +240,8 @@ static void run_until_stopped(void)
             recovery_sweep();
             swept_ns = clock_monotonic_ns();
         }
-        uint64_t wait_ns = delay_ns;
-        if (ring_pending(ring()) && wait_ns > BUSY_WAIT_NS)
-            wait_ns = BUSY_WAIT_NS; /* left behind by the last round: somebody is writing it */
-        wait_for_work(wait_ns);
+        bool soon = ring_stalled(ring()) && delay_ns > BUSY_WAIT_NS;
+        wait_for_work(soon ? BUSY_WAIT_NS : delay_ns);
         atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
         bool asked = atomic_exchange_explicit(&exporter.unflushed, 0, memory_order_acq_rel);
         drain();
