@@ -135,6 +135,11 @@ static bool region_outlives(void)
 {
     return agent.region.path[0] != '\0';
 }
+
+static void region_disown(void)
+{
+    region_unlink(&agent.region);
+}
 static const struct loader loader = {opener_open, opener_find};
 
 /* How many sockets systemd's protocol for socket activation (sd_listen_fds(3)) hands to this very
@@ -161,6 +166,7 @@ static void init_exporter(void)
         .thread_begin = agent_mark_own_thread,
         .alive = region_is_alive,
         .outlives = region_outlives,
+        .disown = region_disown,
         .deserted = process_deserted,
         .left = region_is_left,
     });

@@ -367,9 +367,10 @@ static uint64_t bound_of(uint64_t bound_ns)
 /* What a thread that is left behind, or never was, still holds, or has not read: lost, or left. */
 static void count_left_behind(void)
 {
-    counters_add(outlet_others_will_send(&exporter.out, NULL) ? &counters.spans_left
-                                                              : &counters.dropped_export,
-                 accounts_unsettled());
+    bool left = outlet_abandon(&exporter.out);
+    if (!left && exporter.environment.disown)
+        exporter.environment.disown();
+    counters_add(left ? &counters.spans_left : &counters.dropped_export, accounts_unsettled());
 }
 
 /* Ends a running thread. */

@@ -124,6 +124,13 @@ static void say(struct file *file, bool written, int error)
     file->failing = !written;
 }
 
+/* From here on nobody can tell whether the batch is in the file. */
+static bool begin(struct file *file)
+{
+    uint32_t state = FILE_NOT_BEGUN;
+    return atomic_compare_exchange_strong(&file->state, &state, FILE_BEGUN) || state == FILE_BEGUN;
+}
+
 bool file_write(struct file *file, const struct otlp_body *body)
 {
     if (!own_fd_valid(&file->own) && !open_file(file)) {
@@ -131,6 +138,8 @@ bool file_write(struct file *file, const struct otlp_body *body)
         return false;
     }
     struct slice line = make_line(file, body);
+    if (!begin(file))
+        return false;
     errno = ENOMEM;
     bool written = line.at && append(file->own.fd, line.at, line.length);
     say(file, written, errno);

@@ -10,16 +10,22 @@
 #ifndef EXPORTER_FILE_H
 #define EXPORTER_FILE_H
 
-#include "agent/own_fd.h"
-#include "exporter/arena.h"
-#include "exporter/otlp.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/own_fd.h"
+#include "exporter/arena.h"
+#include "exporter/otlp.h"
+
+/* May a batch be in the file? */
+enum file_state { FILE_NOT_BEGUN, FILE_BEGUN, FILE_FORBIDDEN };
+
 struct file {
     char path[1024];
-    struct own_fd own; /* none: not open */
-    bool failing;      /* said so */
+    struct own_fd own;      /* none: not open */
+    _Atomic uint32_t state; /* enum file_state; from BEGUN to NOT_BEGUN by who batches spans */
+    bool failing;           /* said so */
     uint64_t lost_since;
     struct arena arena;
 };
@@ -28,7 +34,7 @@ struct file {
 void file_init(struct file *file, const char *pattern);
 
 /* Appends a batch. False: it is not in the file, or not in full. Says so once, and once when it
- * works again. */
+ * works again. Where that is forbidden it writes and says nothing. */
 bool file_write(struct file *file, const struct otlp_body *body);
 
 void file_close(struct file *file);

@@ -83,8 +83,23 @@ static bool fill_batch(struct outlet *outlet, const struct source *source)
 /* Not where spans were written to a file as well: they would be there twice. */
 bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead)
 {
-    return outlet_out_of_time(outlet) && !outlet_has(outlet, EXPORTER_FILE) &&
+    return outlet_out_of_time(outlet) &&
+           atomic_load_explicit(&outlet->file.state, memory_order_relaxed) != FILE_BEGUN &&
            (dead || (outlet->outlives && outlet->outlives()));
+}
+
+/* Nobody will see that batch again. */
+static void release(struct outlet *outlet, const struct source *source)
+{
+    ring_release(source->ring);
+    atomic_store_explicit(&outlet->file.state, FILE_NOT_BEGUN, memory_order_relaxed);
+}
+
+bool outlet_abandon(struct outlet *outlet)
+{
+    uint32_t found = FILE_NOT_BEGUN;
+    atomic_compare_exchange_strong(&outlet->file.state, &found, FILE_FORBIDDEN);
+    return outlet_others_will_send(outlet, NULL);
 }
 
 static void export_batch(struct outlet *outlet, const struct source *source)
@@ -98,6 +113,8 @@ static void export_batch(struct outlet *outlet, const struct source *source)
     }
     otlp_finish(&outlet->otlp, source->resource, &body);
     bool kept = !outlet_has(outlet, EXPORTER_FILE) || file_write(&outlet->file, &body);
+    if (atomic_load_explicit(&outlet->file.state, memory_order_relaxed) == FILE_FORBIDDEN)
+        return; /* the process ends without this thread */
     if (outlet_has(outlet, EXPORTER_OTLP))
         verdict = collector_export(&outlet->collector, &body, (unsigned)spans);
     otlp_clear(&outlet->otlp);
@@ -106,7 +123,7 @@ static void export_batch(struct outlet *outlet, const struct source *source)
         return;
     }
 
-    ring_release(source->ring);
+    release(outlet, source);
     if (!kept || !verdict.accepted) {
         counters_add(&counters.dropped_export, spans);
         return;

@@ -58,6 +58,10 @@ bool outlet_send(struct outlet *outlet, const struct source *source);
  * NULL: this process. */
 bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead);
 
+/* For another thread than the one that sends, at the end: nothing more goes into the file. Is what
+ * is left not lost, as above? */
+bool outlet_abandon(struct outlet *outlet);
+
 /* Closes what is open; the console's traces that are not complete stay. */
 void outlet_close(struct outlet *outlet);
 

@@ -11,11 +11,13 @@ import time
 
 import pytest
 
+import accounts
 import load
 import otlp
 import servers
 import sink
 import small
+import spans
 
 KILLED = [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGHUP]
 REQUESTS = 50
@@ -101,6 +103,34 @@ def test_the_next_start_sends_what_a_killed_server_had_finished(start, collector
     processes = collections.Counter(resource["process.pid"].int_value
                                     for resource, _ in spans_of(collector))
     assert processes == {first.process.pid: REQUESTS, second.process.pid: 1}
+
+
+@pytest.mark.parametrize("slow, left", [("openat", 3), ("write", 0)])
+def test_a_file_that_is_slower_than_the_end_gets_each_span_at_most_once(directory, library, program,
+                                                                        slow, left):
+    """Before it is opened the next start writes them; later nobody can tell, and they are lost."""
+    tracing = servers.Tracing(library, directory, "slow", {
+        "OTEL_TRACES_EXPORTER": "file", "OTEL_BSP_SCHEDULE_DELAY": "60000",
+        "OTEL_LOG_LEVEL": "info"})
+    strace = [servers.program("strace"), "-o", directory / "slow.strace", "-f", "-qq", "-P",
+              tracing.file, "-e", f"trace={slow}", "-e", f"inject={slow}:delay_enter=4000000"]
+    for variable, value in tracing.environment().items():
+        strace += ["-E", f"{variable}={value}"]
+    with small.Small(directory, [*strace, program], name="first") as first:
+        ask(first, 3)
+        [server] = children_of(first.process.pid)
+        os.kill(server, signal.SIGTERM)
+        first.process.wait(20)
+        said = accounts.read(first.log.read_text())
+        first.stop(check=False)
+    assert said.left == left
+    assert said.failed == 3 - left
+    with small.Small(directory, program, tracing, "second") as second:
+        ask(second, 1)
+        second.stop()
+    names = collections.Counter(span.attributes["url.path"] for span in spans.read(tracing.file))
+    assert names.total() == left + 1
+    assert not list(tracing.state.iterdir())
 
 
 def test_a_request_in_flight_is_reported_as_failed(start, collector):
