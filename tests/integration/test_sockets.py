@@ -300,7 +300,7 @@ def activated(place, *program, accept=()):
 def test_gunicorn_activated_by_its_socket(directory, library):
     place = Place(directory)
     found = compare(directory, library, place, activated(
-        place, servers.program("gunicorn"), "--workers", "2", "--threads", "4", "--chdir",
+        place, servers.program("gunicorn"), "--workers", "1", "--threads", "4", "--chdir",
         servers.PROGRAMS, "wsgi_app:application"))
     assert_peer(found, "127.0.0.1")
 
@@ -396,7 +396,7 @@ def test_nginx_on_a_unix_socket(directory, library):
 def test_gunicorn_on_a_unix_socket(directory, library):
     place = Place(directory, path=directory / "g.sock")
     found = compare(directory, library, place, starter(
-        directory, servers.program("gunicorn"), "--workers", "2", "--bind", f"unix:{place.path}",
+        directory, servers.program("gunicorn"), "--workers", "1", "--bind", f"unix:{place.path}",
         "--chdir", servers.PROGRAMS, "wsgi_app:application"))
     assert_peer(found, None)
 
