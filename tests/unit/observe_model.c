@@ -150,21 +150,28 @@ void model_forked(struct model *model)
     }
 }
 
+/* Something else stands in the next head, or before it. */
+static void tear(struct model *model, const struct talk *talk)
+{
+    for (size_t i = talk->in.moved; i < talk->in.written; i++)
+        if (talk->in.cells[i].marks & CELL_BEGAN) {
+            model->requests[talk->in.cells[i].request].torn = true;
+            return;
+        }
+}
+
 void model_lose(struct model *model, struct talk *talk)
 {
-    if (talk->lost || talk->tunnel)
+    if (talk->tunnel)
+        return;
+    tear(model, talk);
+    if (talk->lost)
         return;
     talk->lost = true;
     model->chaos++;
     for (int i = talk->first; i < talk->last; i++)
         if (talk->stale)
             model->requests[talk->pending[i]].fate = FATE_MAYBE;
-    /* A head or a body may have been cut in two. */
-    for (size_t i = talk->in.moved; i < talk->in.written; i++)
-        if (talk->in.cells[i].marks & CELL_BEGAN) {
-            model->requests[talk->in.cells[i].request].torn = true;
-            return;
-        }
 }
 
 /* ---- bytes ---- */

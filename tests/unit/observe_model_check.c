@@ -60,27 +60,48 @@ static const char *check_words(const struct request *request, const struct span_
     return NULL;
 }
 
+/* The request whose number stands in `text` behind `before`, or NULL. */
+static struct request *numbered(struct model *model, struct slice text, const char *before,
+                                int *number)
+{
+    size_t length = strlen(before);
+    char digits[16] = "";
+    if (!text.at || text.length <= length || text.length >= sizeof digits ||
+        memcmp(text.at, before, length) != 0)
+        return NULL;
+    memcpy(digits, text.at + length, text.length - length);
+    char *end;
+    *number = (int)strtol(digits, &end, 10);
+    return *end || *number >= model->request_count ? NULL : &model->requests[*number];
+}
+
+/* By its path; or, where something else may stand before its head, by its Host. */
 static struct request *find(struct model *model, const struct span_record *record, int *number)
 {
     struct slice path = span_find_string(record, ATTRIBUTE_URL_PATH);
-    char text[16] = "";
-    if (!path.at || path.length < 4 || path.length >= sizeof text || memcmp(path.at, "/r/", 3) != 0)
-        return NULL;
-    memcpy(text, path.at + 3, path.length - 3);
-    char *end;
-    *number = (int)strtol(text, &end, 10);
-    return *end || *number >= model->request_count ? NULL : &model->requests[*number];
+    struct request *request = numbered(model, path, "/r/", number);
+    if (request)
+        return request;
+    request = numbered(model, span_find_string(record, ATTRIBUTE_SERVER_ADDRESS), "h", number);
+    return request && request->fate == FATE_MAYBE ? request : NULL;
+}
+
+/* A complete head that nobody meant as one: there is garbage in its path, it has none because its
+ * target is no target, or it was a body's, whose beginning was lost. */
+static bool may_be_broken(const struct model *model, const struct span_record *record)
+{
+    struct slice path = span_find_string(record, ATTRIBUTE_URL_PATH);
+    return model->chaos && (!path.at || memchr(path.at, '~', path.length) ||
+                            slice_starts(path, SLICE_LITERAL("/x")));
 }
 
 const char *model_check_span(struct model *model, const struct span_record *record)
 {
     int number = 0;
     struct request *request = find(model, record, &number);
-    struct slice path = span_find_string(record, ATTRIBUTE_URL_PATH);
     model->reported++;
     if (!request)
-        return path.at && memchr(path.at, '~', path.length) && model->chaos ? NULL
-                                                                            : "a span of nothing";
+        return may_be_broken(model, record) ? NULL : "a span of nothing";
     if (request->reported)
         return "a request's second span";
     request->reported = true;
@@ -90,8 +111,9 @@ const char *model_check_span(struct model *model, const struct span_record *reco
         return "no server span, or ended before it began";
     if (request->torn)
         return NULL;
-    if (!text_is(span_find_string(record, ATTRIBUTE_HTTP_REQUEST_METHOD),
-                 model_methods[request->method]))
+    bool whole = request->fate != FATE_MAYBE; /* else the end of something may precede it */
+    if (whole && !text_is(span_find_string(record, ATTRIBUTE_HTTP_REQUEST_METHOD),
+                          model_methods[request->method]))
         return "another method";
     if (memmem(record, record->length, "hidden", 6))
         return "a secret";
