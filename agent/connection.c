@@ -12,6 +12,7 @@
 /* Raised at every fork that is seen, in parent and child. */
 static _Atomic uint32_t fork_epoch;
 static _Atomic uint32_t birth_epoch; /* of this process: bytes before it were the parent's */
+static _Atomic uint32_t serials;     /* given so far */
 
 void connection_forked(void)
 {
@@ -50,8 +51,10 @@ static void reset_direction(struct direction *direction)
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role)
 {
     /* Not a memset: the pipeline's entries need none, and they are most of it. */
-    if (connection->index != index) /* a slot's never changes, and others read it */
-        connection->index = index;
+    connection->index = index;
+    atomic_store_explicit(&connection->serial,
+                          atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed),
+                          memory_order_relaxed);
     atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
     connection->client_wrote = false;
     memset(&connection->peer, 0, sizeof connection->peer);

@@ -75,8 +75,9 @@ struct connection {
     uint64_t link;               /* the slab's, while free */
     _Atomic uint32_t references; /* descriptors */
     uint32_t index;
-    int fd;               /* the first of them; may be closed or another's by now */
-    _Atomic uint8_t role; /* enum connection_role */
+    _Atomic uint32_t serial; /* unlike the index, no later connection's: contexts outlive one */
+    int fd;                  /* the first of them; may be closed or another's by now */
+    _Atomic uint8_t role;    /* enum connection_role */
     _Atomic bool opaque;
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
     _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */

@@ -19,7 +19,7 @@ struct context {
     struct span_context span; /* absent: !span_context_present() */
     uint32_t exchange;        /* slot + 1 of the server exchange; 0: none */
     uint32_t generation;      /* of that slot, when the context was made */
-    uint32_t connection;      /* index of the connection it was read on; meaningless without one */
+    uint32_t connection;      /* serial of the connection it was read on; meaningless without one */
 };
 
 /* The calling thread's context. Valid until the thread's next observed call. */

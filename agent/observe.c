@@ -337,7 +337,8 @@ static bool is_loops(int fd)
     const struct connection *connection = connection_of(fd);
     return connection && (connection_role(connection) == CONNECTION_LISTENER ||
                           (connection_role(connection) == CONNECTION_SERVER &&
-                           connection->index != context_current()->connection));
+                           atomic_load_explicit(&connection->serial, memory_order_relaxed) !=
+                               context_current()->connection));
 }
 
 void observe_polled(const struct pollfd *waits, unsigned long count, int ready)

@@ -27,13 +27,14 @@ void work_for(struct connection *connection, uint32_t place)
         context_clear();
         return;
     }
-    context.connection = connection->index;
+    context.connection = atomic_load_explicit(&connection->serial, memory_order_relaxed);
     context_set(&context);
 }
 
 void work_leave(const struct connection *connection)
 {
-    if (context_current()->connection == connection->index)
+    if (context_current()->connection ==
+        atomic_load_explicit(&connection->serial, memory_order_relaxed))
         context_clear();
 }
 

@@ -158,6 +158,19 @@ static void a_select_tells_by_what_is_ready(void **state)
     assert_false(has_context());
 }
 
+static void a_connection_in_the_place_of_a_closed_one_is_another(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
+    observe_closing(FD);
+    accept_connection(FD);
+    assert_true(has_context());
+    observe_polled(&(struct pollfd){.fd = FD}, 1, 1);
+    assert_false(has_context());
+}
+
 static const char get_a[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
 static const char get_b[] = "GET /b HTTP/1.1\r\nHost: a\r\n\r\n";
 static const char both[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -397,6 +410,7 @@ int main(void)
         TEST(the_loop_s_own_wait_clears_the_context),
         TEST(a_poll_that_holds_a_listener_is_the_loop_s),
         TEST(a_poll_that_holds_another_connection_is_the_loop_s),
+        TEST(a_connection_in_the_place_of_a_closed_one_is_another),
         TEST(a_select_tells_by_what_is_ready),
         TEST(what_is_read_while_another_thread_answers_is_not_taken_for_that),
         TEST(who_answers_does_not_go_on_with_what_another_thread_has_read),
