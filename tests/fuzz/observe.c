@@ -139,6 +139,8 @@ static void play(const uint8_t *data, size_t size)
         struct step step = step_of(choice);
         on_thread(steps_end_sends, &step);
         on_thread(step_kinds[step_kind(choice)].act, &step);
+        if (steps_in_doubt(&step))
+            on_thread(steps_ask_thread, &step);
     }
     played_bytes = size;
 }

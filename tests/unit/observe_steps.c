@@ -81,6 +81,18 @@ void steps_check_context(const struct step *step, int before, bool doubt, bool s
     demand(model_check_context(&model, step->thread, context, expected, surely && !doubt));
 }
 
+bool steps_in_doubt(const struct step *step)
+{
+    int owner = model.threads[step->thread].owner;
+    return owner != MODEL_NOBODY && model.talks[model.requests[owner].talk].lost;
+}
+
+void steps_ask_thread(const struct step *step)
+{
+    if (!span_context_present(&context_current()->span))
+        model.threads[step->thread].owner = MODEL_NOBODY;
+}
+
 /* ---- descriptors ---- */
 
 static void accept_one(const struct step *step)

@@ -47,6 +47,11 @@ void steps_end_sends(const struct step *step);
  * `doubt`: that will do, too; `surely`: nobody will not. */
 void steps_check_context(const struct step *step, int before, bool doubt, bool surely);
 
+/* Does the thread work for a request of a connection that was lost? It may leave it with any step,
+ * as when the connection ends: then it is asked whether it has. */
+bool steps_in_doubt(const struct step *step);
+void steps_ask_thread(const struct step *step);
+
 /* All that is open is closed, by the first thread. */
 void steps_close_all(void);
 
