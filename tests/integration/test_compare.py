@@ -20,7 +20,8 @@ OTELAGENT = servers.TREE / "scripts" / "otelagent"
 def compare(library, *options, **variables):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
     return subprocess.run([OTELAGENT, "compare", *[str(option) for option in options]],
-                          env={**clean, "OTELAGENT_LIBRARY": str(library), **variables},
+                          env={**clean, "OTELAGENT_LIBRARY": str(library),
+                               "OTEL_BSP_MAX_QUEUE_SIZE": "20000", **variables},
                           capture_output=True, text=True, timeout=120)
 
 
