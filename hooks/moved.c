@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-/* moved.c - functions that moved into libc.so.6 with glibc 2.34, for our own use.
+/* moved.c - functions of the C library itself for our own use: those that moved into libc.so.6 with
+ * glibc 2.34, and the clock.
  *
  * Before, they are in libpthread and libdl. Importing them would stop every program there that
  * does not link those, and naming them as needed would load them into every program. So they are
  * looked up when they are first called; where nobody has loaded libpthread we do, as any plugin
  * that needs it would. They are the C library's own: a sanitizer's runtime that stands before it
  * and was told of our thread would miss it in forked children, and say so. What can't be found
- * fails as the function itself would. Hidden, so programs keep theirs. */
+ * fails as the function itself would.
+ *
+ * The clock is not another preload's, because those that fake it take a lock (libfaketime): a child
+ * forked while our thread held that would wait for ever. Spans carry the real time.
+ *
+ * Hidden, so programs keep theirs. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "hooks/library.h"
 #include "hooks/real.h"
@@ -63,6 +72,8 @@ MOVED(int, pthread_setname_np, (pthread_t thread, const char *name), (thread, na
       ENOSYS)
 MOVED(int, pthread_sigmask, (int how, const sigset_t *restrict change, sigset_t *restrict before),
       (how, change, before), THREADS, ENOSYS)
+MOVED(int, clock_gettime, (clockid_t clock, struct timespec *now), (clock, now), "librt.so.1",
+      (int)syscall(SYS_clock_gettime, clock, now))
 MOVED(void *, dlsym, (void *restrict handle, const char *restrict symbol), (handle, symbol), LOADER,
       NULL)
 MOVED(char *, dlerror, (void), (), LOADER, NULL)
