@@ -72,8 +72,32 @@ MOVED(int, pthread_setname_np, (pthread_t thread, const char *name), (thread, na
       ENOSYS)
 MOVED(int, pthread_sigmask, (int how, const sigset_t *restrict change, sigset_t *restrict before),
       (how, change, before), THREADS, ENOSYS)
-MOVED(int, clock_gettime, (clockid_t clock, struct timespec *now), (clock, now), "librt.so.1",
-      (int)syscall(SYS_clock_gettime, clock, now))
 MOVED(void *, dlsym, (void *restrict handle, const char *restrict symbol), (handle, symbol), LOADER,
       NULL)
 MOVED(char *, dlerror, (void), (), LOADER, NULL)
+
+/* Several times a request, and so without a question whether it has been found. */
+typedef int clock_reader(clockid_t clock, struct timespec *now);
+
+static clock_reader find_clock;
+static _Atomic(clock_reader *) read_clock = find_clock;
+
+static int by_system_call(clockid_t clock, struct timespec *now)
+{
+    return (int)syscall(SYS_clock_gettime, clock, now);
+}
+
+__attribute__((cold)) static int find_clock(clockid_t clock, struct timespec *now)
+{
+    clock_reader *found = (clock_reader *)library_find_in("clock_gettime", NULL, "libc.");
+    if (!found)
+        found = by_system_call;
+    atomic_store_explicit(&read_clock, found,
+                          memory_order_relaxed); /* the same from every thread */
+    return found(clock, now);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    return atomic_load_explicit(&read_clock, memory_order_relaxed)(clock, now);
+}
