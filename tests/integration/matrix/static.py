@@ -150,6 +150,7 @@ LIGHTTPD = """
 server.document-root = "{folder}"
 server.bind = "127.0.0.1"
 server.port = {port}
+server.range-requests = "disable"  # else the head says Accept-Ranges when the CGI was quick
 server.modules = ("mod_magnet", "mod_cgi")
 server.max-keep-alive-requests = 100000
 server.max-keep-alive-idle = 60
