@@ -22,6 +22,7 @@ import pytest
 pytest.register_assert_rewrite("life")  # before it is imported: its failures say more
 
 import servers
+import sink
 import spans
 from matrix import run as matrix_run
 
@@ -85,6 +86,12 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("server matrix")
         for line in matrix_run.table(rows):
             terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def collector():
+    with sink.Collector() as running:
+        yield running
 
 
 @pytest.fixture

@@ -43,12 +43,6 @@ def confined(run_directory):
     return life.compile_program(run_directory / "confined", "-lseccomp", sources=["confined.c"])
 
 
-@pytest.fixture
-def collector():
-    with sink.Collector() as running:
-        yield running
-
-
 # --- Filters of system calls ---
 
 

@@ -43,12 +43,6 @@ def program(run_directory):
     return life.compile_program(run_directory / "life")
 
 
-@pytest.fixture
-def collector():
-    with sink.Collector() as running:
-        yield running
-
-
 CHILDREN = ["fork", "_Fork", "clone", "forkpty", "daemon"]
 
 

@@ -12,7 +12,6 @@ import pytest
 
 import life
 import servers
-import sink
 from test_places import allocator
 
 STEPS = ["one", "fork", "posix_spawn", "small-stack", "two", "end"]
@@ -22,12 +21,6 @@ HOUR = 3600
 @pytest.fixture(scope="module")
 def program(run_directory):
     return life.compile_program(run_directory / "preloaded-life")
-
-
-@pytest.fixture
-def collector():
-    with sink.Collector() as running:
-        yield running
 
 
 def preloaded(name):

@@ -17,7 +17,6 @@ import time
 import pytest
 
 import servers
-import sink
 import small
 
 SECRET = "hunter2"
@@ -28,12 +27,6 @@ INJECTED = "X-Injected"
 @pytest.fixture(scope="module")
 def program(run_directory):
     return small.compile_server(run_directory / "secure-server")
-
-
-@pytest.fixture
-def collector():
-    with sink.Collector() as running:
-        yield running
 
 
 @pytest.fixture

@@ -28,12 +28,6 @@ NOWHERE = "http://127.0.0.1:1"
 IN_MEMORY = "spans wait in memory, and are lost if this process is killed"
 
 
-@pytest.fixture
-def collector():
-    with sink.Collector() as running:
-        yield running
-
-
 @pytest.fixture(scope="module")
 def program(run_directory):
     return small.compile_server(run_directory / "filed-server")

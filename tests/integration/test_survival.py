@@ -23,12 +23,6 @@ KILLED = [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGHUP]
 REQUESTS = 50
 
 
-@pytest.fixture
-def collector():
-    with sink.Collector() as running:
-        yield running
-
-
 @pytest.fixture(scope="module")
 def program(run_directory):
     return small.compile_server(run_directory / "killed-server")
