@@ -275,18 +275,24 @@ static void a_request_read_while_an_older_one_waits_is_taken_for_neither(void **
     assert_worked_for(&context, "/b");
 }
 
-static void requests_read_together_are_handled_in_order_where_a_thread_blocks(void **state)
+/* Of `both`, read by this thread. */
+static void assert_handled_in_order(void)
 {
-    (void)state;
-    waits_for_nothing();
-    accept_connection(FD);
-    receive(FD, both);
     struct context context = *context_current();
     answer(FD, nothing);
     assert_worked_for(&context, "/a");
     context = *context_current();
     answer(FD, nothing);
     assert_worked_for(&context, "/b");
+}
+
+static void requests_read_together_are_handled_in_order_where_a_thread_blocks(void **state)
+{
+    (void)state;
+    waits_for_nothing();
+    accept_connection(FD);
+    receive(FD, both);
+    assert_handled_in_order();
 }
 
 /* As parts of one readv(), too. */
@@ -299,12 +305,7 @@ static void parts_of_one_read_are_read_together(void **state)
                                  {(void *)(both + first), sizeof both - 1 - first}};
         accept_connection(FD);
         observe_received_vector(FD, parts, 2, sizeof both - 1);
-        struct context context = *context_current();
-        answer(FD, nothing);
-        assert_worked_for(&context, "/a");
-        context = *context_current();
-        answer(FD, nothing);
-        assert_worked_for(&context, "/b");
+        assert_handled_in_order();
     }
 }
 
