@@ -140,6 +140,7 @@ static void region_disown(void)
 {
     region_unlink(&agent.region);
 }
+
 static const struct loader loader = {opener_open, opener_find};
 
 /* How many sockets systemd's protocol for socket activation (sd_listen_fds(3)) hands to this very

@@ -30,11 +30,10 @@ struct exporter_environment {
     const struct config *config;
     struct ring *const *ring; /* where the ring will be found, before the first exporter_start() */
     const char *endpoint;     /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
-    /* Each may be NULL. The process is well at that moment; what is left in the ring at the end is
-     * not lost, because another process will send it; no other process shall. */
-    void (*alive)(uint64_t now_ns, int64_t unix_offset_ns);
-    bool (*outlives)(void);
-    void (*disown)(void);
+    /* Each may be NULL. */
+    void (*alive)(uint64_t now_ns, int64_t unix_offset_ns); /* the process is well at that moment */
+    bool (*outlives)(void); /* what is left in the ring will be sent by another process */
+    void (*disown)(void);   /* what is left there shall not be */
     /* Where all threads of the program have ended, but not by an exit of the process: the status of
      * its first one; else -1. Then our thread calls left() and ends, and with it the process. */
     int (*deserted)(void);
