@@ -170,12 +170,17 @@ static enum claim pass(struct ring *ring, uint64_t tail, uint64_t word)
         return CLAIM_AGAIN;
     }
     if (is_hole(word)) {
+        RING_SEAM(HOLE_SEEN);
         /* Only past holes that the reader has left behind in the previous lap, or the tail would
          * overtake it. Acquire pairs with the release in ring_release. */
         uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
         uint64_t used = (position - position_of(head)) & POSITION_MASK;
         if (used + run_of(word) <= ring->granules) {
-            advance_tail(ring, tail, run_of(word), 0);
+            /* Leaving it behind the reader may have freed it. Now that its head is known to be past
+             * it, what is seen here is what it decided, until the tail has passed. */
+            word = atomic_load_explicit(&granule_at(ring, position)->word, memory_order_relaxed);
+            if (is_hole(word))
+                advance_tail(ring, tail, run_of(word), 0);
             return CLAIM_AGAIN;
         }
     }

@@ -22,7 +22,7 @@
 
 #include "agent/clock.h"
 
-enum seam { SEAM_TAIL_READ, SEAM_CLAIMED, SEAM_COPYING, SEAM_COPIED };
+enum seam { SEAM_TAIL_READ, SEAM_HOLE_SEEN, SEAM_CLAIMED, SEAM_COPYING, SEAM_COPIED };
 static void reach(enum seam point);
 static uint64_t faster = 1;
 
@@ -101,6 +101,10 @@ static void reach(enum seam point)
         pthread_exit(NULL);
     } else if (dice < 200 && !tl_in_handler) {
         raise(SIGUSR1);
+    } else if (point == SEAM_HOLE_SEEN) {
+        /* Holes are few, and the reader shall come and go meanwhile. */
+        struct timespec moment = {0, (long)random_below(1000) * 1000};
+        nanosleep(&moment, NULL);
     } else if (dice < 2000) {
         sched_yield();
     }

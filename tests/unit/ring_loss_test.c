@@ -211,6 +211,33 @@ static void the_tail_does_not_overtake_the_reader_through_a_hole(void **state)
     expect(1, 8);
 }
 
+static void let_the_reader_release(void)
+{
+    ring_release(ring);
+}
+
+/* The ring is full up to the hole at 0 and 1, which a writer finds there just before the reader,
+ * going on, gives it back. */
+static void a_hole_that_is_given_back_as_a_writer_finds_it_is_not_passed(void **state)
+{
+    (void)state;
+    leave_busy(SEAM_COPYING, 2 * PAYLOAD_BYTES);
+    for (uint64_t i = 0; i < TINY - 2; i++)
+        assert_true(put(i, PAYLOAD_BYTES));
+    for (int i = 0; i < 20 && !ring_abandoned(ring); i++) {
+        pass_ms(100);
+        ring_peek(ring, taken, sizeof taken);
+    }
+    pass_ms(61000);
+    at_seam(SEAM_HOLE_SEEN, let_the_reader_release);
+    assert_true(put(50, 2 * PAYLOAD_BYTES));
+    for (uint64_t i = 1; i < TINY - 2; i++)
+        expect(i, PAYLOAD_BYTES);
+    expect(50, 2 * PAYLOAD_BYTES);
+    expect_nothing();
+    assert_int_equal(ring_pending(ring), 0);
+}
+
 static void an_empty_ring_of_holes_stays_usable(void **state)
 {
     (void)state;
@@ -381,6 +408,7 @@ int main(void)
         ON_TINY(a_hole_is_used_again_after_a_minute),
         ON_TINY(a_late_copy_spoils_nothing_and_gives_its_place_back),
         ON_TINY(the_tail_does_not_overtake_the_reader_through_a_hole),
+        ON_TINY(a_hole_that_is_given_back_as_a_writer_finds_it_is_not_passed),
         ON_TINY(an_empty_ring_of_holes_stays_usable),
         ON_TINY(the_record_of_a_dead_thread_is_retired_at_once),
         ON_TINY(the_record_of_a_killed_process_is_retired),

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum seam { SEAM_NOWHERE, SEAM_TAIL_READ, SEAM_CLAIMED, SEAM_COPYING, SEAM_COPIED };
+enum seam { SEAM_NOWHERE, SEAM_TAIL_READ, SEAM_HOLE_SEEN, SEAM_CLAIMED, SEAM_COPYING, SEAM_COPIED };
 static inline void reach(enum seam point);
 static uint64_t test_now_ns = 1;
 
