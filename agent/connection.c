@@ -157,8 +157,9 @@ __attribute__((cold)) static void settle(struct connection *connection)
             return;
         if (!take_for_good(connection, &connection->sent)) {
             give_up(&connection->received);
+            /* It may be about to leave for a call that it never returns from, or have left. */
             uint64_t owner = atomic_load(&connection->sent.owner);
-            if (owner & CONNECTION_AWAY && atomic_load(&connection->due) & CONNECTION_DUE_CLOSE)
+            if (owner && atomic_load(&connection->due) & CONNECTION_DUE_CLOSE)
                 leave_for_later(connection);
             if (owner)
                 return;
