@@ -77,6 +77,7 @@ struct connection {
     uint32_t index;
     _Atomic uint32_t serial; /* unlike the index, no later connection's: contexts outlive one */
     int fd;                  /* the first of them; may be closed or another's by now */
+    uint32_t newest;         /* generation of the newest request's exchange; under received.owner */
     _Atomic uint8_t role;    /* enum connection_role */
     _Atomic bool opaque;
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */

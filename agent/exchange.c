@@ -53,6 +53,24 @@ static void publish(struct exchange *exchange)
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_release);
 }
 
+#define BODY_BITS 48
+#define BODY_MASK ((UINT64_C(1) << BODY_BITS) - 1)
+
+static uint64_t body_word(uint32_t generation, uint64_t bytes)
+{
+    return (uint64_t)generation << BODY_BITS | (bytes & BODY_MASK);
+}
+
+void exchange_request_body(uint32_t slot, uint32_t generation, uint64_t bytes)
+{
+    _Atomic uint64_t *place = &exchange_at(slot)->request_body_bytes;
+    uint64_t word = atomic_load_explicit(place, memory_order_relaxed);
+    /* Once: only this request's side writes, or it is over. */
+    if (word >> BODY_BITS == (generation & UINT16_MAX))
+        atomic_compare_exchange_strong_explicit(place, &word, body_word(generation, bytes),
+                                                memory_order_relaxed, memory_order_relaxed);
+}
+
 static void open_slot(struct exchange *exchange, uint32_t slot)
 {
     exchange->slot = slot;
@@ -61,7 +79,9 @@ static void open_slot(struct exchange *exchange, uint32_t slot)
     exchange->status = 0;
     exchange->tracestate_bytes = 0;
     exchange->baggage_bytes = 0;
-    atomic_store_explicit(&exchange->request_body_bytes, 0, memory_order_relaxed);
+    uint32_t generation = atomic_load_explicit(&exchange->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&exchange->request_body_bytes, body_word(generation, 0),
+                          memory_order_relaxed);
 }
 
 /* Where the record of a request in flight survives this process, if anywhere. */
@@ -195,7 +215,7 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
     struct span *span = &exchange->span;
     server_span_name(span, exchange->status);
     uint64_t request_bytes =
-        atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed);
+        atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
     if (request_bytes)
         span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)request_bytes);
     if (exchange->answered) {

@@ -49,7 +49,8 @@ struct exchange {
     uint16_t tracestate_bytes;
     uint16_t baggage_bytes;
     /* Content-Length, or what was counted of a chunked body so far, by the requests' side while
-     * the response may be running already. */
+     * the response may be running already, or even be over: so the generation it belongs to stands
+     * above it. */
     _Atomic uint64_t request_body_bytes;
     struct span_context self;
     _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
@@ -71,6 +72,10 @@ struct exchange *exchange_at(uint32_t slot);
 /* The context that work for the exchange in that slot belongs to. Any thread; false where the
  * exchange has ended. */
 bool exchange_context(uint32_t slot, struct context *context);
+
+/* So much of its request's body is known, 0..2^48-1 bytes. Nothing where the exchange that had that
+ * slot in that generation is over. */
+void exchange_request_body(uint32_t slot, uint32_t generation, uint64_t bytes);
 
 /* The final response head was seen. */
 void exchange_answered(struct exchange *exchange, const struct http1_response *response);

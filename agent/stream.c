@@ -76,9 +76,10 @@ static void request_began(struct connection *connection, const struct http1_requ
         entry |= PIPELINE_ALONG;
 
     http1_body_of_request(&received->body, request);
+    if (exchange)
+        connection->newest = atomic_load_explicit(&exchange->generation, memory_order_relaxed);
     if (exchange && received->body.framing == HTTP1_LENGTH)
-        atomic_store_explicit(&exchange->request_body_bytes, received->body.remaining,
-                              memory_order_relaxed);
+        exchange_request_body(exchange->slot, connection->newest, received->body.remaining);
     if (!pipeline_place(&connection->pipeline, entry)) {
         if (exchange)
             exchange_forget(exchange);
@@ -272,10 +273,9 @@ static void note_request_body(struct connection *connection)
         return; /* answered before its body was through */
     uint32_t entry = atomic_load_explicit(
         &connection->pipeline.entries[(placed - 1) % PIPELINE_LENGTH], memory_order_relaxed);
-    struct exchange *exchange = entry_exchange(entry);
-    if (exchange)
-        atomic_store_explicit(&exchange->request_body_bytes, connection->received.body.seen_bytes,
-                              memory_order_relaxed);
+    uint32_t slot = entry & PIPELINE_SLOT;
+    if (slot != PIPELINE_UNTRACED)
+        exchange_request_body(slot - 1, connection->newest, connection->received.body.seen_bytes);
 }
 
 static size_t feed_body(struct connection *connection, struct direction *direction,

@@ -56,6 +56,26 @@ static void the_port_is_the_one_that_was_asked(void **state)
     assert_int_equal(integer(span, ATTRIBUTE_SERVER_PORT), -1);
 }
 
+/* Though it may be read while the answer goes out, and another request have the slot by then. */
+static void a_body_is_counted_to_its_own_request(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    struct context context = *context_current();
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(integer(next_span(), ATTRIBUTE_HTTP_REQUEST_BODY_SIZE), 3);
+    connection_release(FD);
+
+    accept_connection(FD);
+    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(context_current()->exchange, context.exchange);
+    exchange_request_body(context.exchange - 1, context.generation, 4);
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(integer(next_span(), ATTRIBUTE_HTTP_REQUEST_BODY_SIZE), -1);
+    connection_release(FD);
+}
+
 static void nothing_secret_shows_in_a_user_agent(void **state)
 {
     (void)state;
@@ -74,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_span_tells_target_server_and_client),
         TEST(the_port_is_the_one_that_was_asked),
+        TEST(a_body_is_counted_to_its_own_request),
         TEST(nothing_secret_shows_in_a_user_agent),
     };
     return cmocka_run_group_tests(tests, open_gate, NULL);
