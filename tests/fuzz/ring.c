@@ -67,8 +67,8 @@ static bool exchange_word(_Atomic uint64_t *at, uint64_t *expected, uint64_t wor
     exchange_word(at, expected, word)
 #define memcpy(to, from, bytes) (turn(), memcpy(to, from, bytes))
 #define syscall                 kernel
-#define RING_SEAM(point) turn()
-#define RING_NOW_NS()    now_ns
+#define RING_SEAM(point)        turn()
+#define RING_NOW_NS()           now_ns
 #include "agent/ring.c" // NOLINT(bugprone-suspicious-include)
 #undef memcpy
 
