@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
-#include "agent/granule.h"
+#include "agent/ring_memory.h"
 
 /* Tests include this file and define these, to stop a writer at a point and to hold the clock. */
 #ifndef RING_SEAM
@@ -38,59 +38,6 @@
 #define VISIT_NS        10000000u   /* that goes on has not used up its patience while stopped */
 #define ASK_NS          100000000u  /* between two questions whether the writer's thread lives */
 #define HOLE_SECONDS    60u
-
-struct ring {
-    /* Written by ring_init and ring_limit, before any thread. */
-    uint32_t granules; /* a power of two */
-    uint32_t shift;    /* its logarithm */
-    uint32_t limit;    /* records */
-
-    /* Writers'. On a line of its own, because each write changes it. */
-    _Alignas(GRANULE_BYTES) _Atomic uint64_t tail;
-
-    /* The reader's. Writers read the head only. */
-    _Alignas(GRANULE_BYTES) _Atomic uint64_t head;
-    _Atomic uint64_t taken;     /* relaxed: sums for the accounts, ordered with nothing */
-    _Atomic uint64_t abandoned; /* likewise */
-    uint64_t cursor;            /* place of the next record to peek at, at the head or after it */
-    uint64_t seen;              /* records between head and cursor that were handed out */
-    uint64_t watched;           /* position of a busy record + 1; 0: none */
-    uint64_t since_ns;          /* when it was first seen busy */
-    uint64_t visited_ns;        /* the last visit that counted */
-    uint64_t asked_ns;          /* the last question for its thread */
-    uint32_t visits;
-    uint32_t orphaned; /* 1: adopted, no writer is left */
-
-    _Alignas(GRANULE_BYTES) struct granule at[];
-};
-
-_Static_assert((RING_RECORD_BYTES_MAX / 8 + PAYLOAD_WORDS) <= LENGTH_MASK, "lengths fit");
-_Static_assert(RING_RECORDS_MAX >> RECORD_BITS == 0, "a full ring and an empty one differ");
-
-/* ---- positions and laps ---- */
-
-static uint64_t lap_of(const struct ring *ring, uint64_t position)
-{
-    return (position & POSITION_MASK) >> ring->shift;
-}
-
-static uint64_t free_word(const struct ring *ring, uint64_t position)
-{
-    return lap_of(ring, position) << STATE_BITS | FREE;
-}
-
-static struct granule *granule_at(struct ring *ring, uint64_t position)
-{
-    return &ring->at[position & (ring->granules - 1)];
-}
-
-/* Is it the header of something claimed at this position in its lap? */
-static bool is_claimed(const struct ring *ring, uint64_t position, uint64_t word)
-{
-    enum state state = state_of(word);
-    return (state == BUSY || state == READY || state == PAD) &&
-           (word >> STAMP_SHIFT) == (lap_of(ring, position) & STAMP_MASK);
-}
 
 /* ---- making ---- */
 
