@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "exporter/door.h"
 #include "exporter/fields.h"
@@ -86,79 +85,6 @@ static bool https_local(const struct transport *transport)
 {
     const struct https *https = (const struct https *)transport;
     return !https->config->https_proxy[0] && address_local(&https->places[0].addresses);
-}
-
-/* --- What libcurl asks of us --- */
-
-static size_t read_body(char *into, size_t size, size_t count, void *context)
-{
-    struct https *https = context;
-    size_t room = size * count;
-    size_t done = 0;
-    while (done < room && https->piece < https->post->count) {
-        const struct iovec *piece = &https->post->pieces[https->piece];
-        size_t bytes = piece->iov_len - https->piece_at;
-        if (bytes > room - done)
-            bytes = room - done;
-        memcpy(into + done, (const char *)piece->iov_base + https->piece_at, bytes);
-        done += bytes;
-        https->piece_at += bytes;
-        if (https->piece_at == piece->iov_len) {
-            https->piece++;
-            https->piece_at = 0;
-        }
-    }
-    return done;
-}
-
-/* To the beginning, on a new connection after a kept one turned out to be closed; nowhere else. */
-static int seek_body(void *context, int64_t offset, int origin)
-{
-    struct https *https = context;
-    https->piece = 0;
-    https->piece_at = 0;
-    return offset == 0 && origin == SEEK_SET ? 0 : 1;
-}
-
-static size_t write_answer(char *bytes, size_t size, size_t count, void *context)
-{
-    struct https *https = context;
-    size_t length = size * count;
-    if (length > https->body.capacity - https->body.used)
-        return 0; /* which ends the transfer */
-    memcpy(https->body.base + https->body.used, bytes, length);
-    https->body.used += length;
-    return length;
-}
-
-static void read_retry_after(struct https *https, const char *line, size_t length, size_t at)
-{
-    size_t end = length;
-    while (at < end && (line[at] == ' ' || line[at] == '\t'))
-        at++;
-    while (end > at && (unsigned char)line[end - 1] <= ' ')
-        end--;
-    if (end - at > sizeof https->retry_after)
-        return;
-    https->retry_after_length = end - at;
-    memcpy(https->retry_after, line + at, end - at);
-}
-
-/* A line of a head, the empty one at its end included. Heads of 1xx may come before. */
-static size_t read_header(char *line, size_t size, size_t count, void *context)
-{
-    static const char name[] = "Retry-After:";
-    struct https *https = context;
-    size_t length = size * count;
-    if (length >= 12 && strncmp(line, "HTTP/1.", 7) == 0) {
-        https->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-        https->retry_after_length = 0;
-    }
-    if (length <= 2 && https->status >= 200)
-        https->head_whole = true;
-    if (length >= sizeof name - 1 && strncasecmp(line, name, sizeof name - 1) == 0)
-        read_retry_after(https, line, length, sizeof name - 1);
-    return length;
 }
 
 /* --- A handle --- */
@@ -270,16 +196,16 @@ static bool set_pointers(struct https *https, const char *url)
         {CURL_SET_PROXY, https->config->https_proxy}, /* "": not even from the environment */
         {CURL_SET_NOPROXY, https->config->no_proxy},
         {CURL_SET_ERRORBUFFER, https->said},
-        {CURL_SET_READDATA, https},
-        {CURL_SET_SEEKDATA, https},
-        {CURL_SET_WRITEDATA, https},
-        {CURL_SET_HEADERDATA, https},
+        {CURL_SET_READDATA, &https->exchange},
+        {CURL_SET_SEEKDATA, &https->exchange},
+        {CURL_SET_WRITEDATA, &https->exchange},
+        {CURL_SET_HEADERDATA, &https->exchange},
         {CURL_SET_OPENSOCKETDATA, &https->sockets},
         {CURL_SET_CLOSESOCKETDATA, &https->sockets},
-        {CURL_SET_READFUNCTION, (const void *)read_body},
-        {CURL_SET_SEEKFUNCTION, (const void *)seek_body},
-        {CURL_SET_WRITEFUNCTION, (const void *)write_answer},
-        {CURL_SET_HEADERFUNCTION, (const void *)read_header},
+        {CURL_SET_READFUNCTION, (const void *)https_exchange_read},
+        {CURL_SET_SEEKFUNCTION, (const void *)https_exchange_seek},
+        {CURL_SET_WRITEFUNCTION, (const void *)https_exchange_write},
+        {CURL_SET_HEADERFUNCTION, (const void *)https_exchange_header},
         {CURL_SET_OPENSOCKETFUNCTION, (const void *)https_socket_open},
         {CURL_SET_CLOSESOCKETFUNCTION, (const void *)https_socket_close},
     };
@@ -319,12 +245,7 @@ static bool begin(struct https *https, const struct transport_post *post)
         if (!make_handles(https))
             return false;
     }
-    https->post = post;
-    https->piece = 0;
-    https->piece_at = 0;
-    https->retry_after_length = 0;
-    https->status = 0;
-    https->head_whole = false;
+    https_exchange_begin(&https->exchange, post);
     https->said[0] = '\0';
     curl->curl_easy_setopt(https->easy, CURL_SET_RESOLVE, resolved(https));
     curl->curl_easy_setopt(https->easy, CURL_SET_HTTPHEADER, &https->fields[post->gzip ? 0 : 1]);
@@ -416,15 +337,17 @@ static enum transport_outcome describe(struct https *https, int code,
 static enum transport_outcome finish(struct https *https, int code, struct transport_answer *answer)
 {
     https->connect_failures = code == CURL_NO_CONNECTION ? https->connect_failures + 1 : 0;
-    if (!https->head_whole && code == CURL_LATE)
+    if (!https->exchange.head_whole && code == CURL_LATE)
         return fail(answer, "no answer in time", "");
-    if (!https->head_whole)
+    if (!https->exchange.head_whole)
         return describe(https, code, answer);
-    answer->status = https->status;
+    answer->status = https->exchange.status;
     if (code == CURL_OK)
-        answer->body = (struct slice){(const char *)https->body.base, https->body.used};
-    if (https->retry_after_length)
-        answer->retry_after = (struct slice){https->retry_after, https->retry_after_length};
+        answer->body =
+            (struct slice){(const char *)https->exchange.body.base, https->exchange.body.used};
+    if (https->exchange.retry_after_length)
+        answer->retry_after =
+            (struct slice){https->exchange.retry_after, https->exchange.retry_after_length};
     return TRANSPORT_ANSWERED;
 }
 
@@ -471,8 +394,8 @@ static enum transport_outcome https_post(struct transport *transport,
     }
     if (unknown_host(https))
         return fail(answer, "host name not found: ", unknown_host(https));
-    arena_reset(&https->body, ANSWER_BYTES_KEPT);
-    if (!arena_map(&https->body, ANSWER_BYTES_MOST))
+    arena_reset(&https->exchange.body, ANSWER_BYTES_KEPT);
+    if (!arena_map(&https->exchange.body, ANSWER_BYTES_MOST))
         return fail(answer, "no memory", "");
     return post_known(https, post, answer);
 }

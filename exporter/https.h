@@ -18,6 +18,7 @@
 #include "exporter/arena.h"
 #include "exporter/curl_library.h"
 #include "exporter/endpoint.h"
+#include "exporter/https_exchange.h"
 #include "exporter/https_socket.h"
 #include "exporter/transport.h"
 
@@ -60,14 +61,7 @@ struct https {
     int field_count;
     size_t fields_used;
     char fields_text[HTTPS_FIELDS_BYTES];
-    const struct transport_post *post;
-    int piece; /* of the post: the one to be read next */
-    size_t piece_at;
-    struct arena body; /* of the answer */
-    int status;
-    bool head_whole; /* `status` is the answer's */
-    char retry_after[64];
-    size_t retry_after_length;
+    struct https_exchange exchange;
     char said[256]; /* CURL_ERROR_SIZE */
 };
 
