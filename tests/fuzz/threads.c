@@ -104,46 +104,73 @@ static void resume(struct thread *thread, unsigned turns)
 
 /* ---- what they do ---- */
 
-static struct {
-    int talk; /* told apart by number; 0: nobody knows which */
+/* Connections, told apart by number: those that a descriptor has been, in order. */
+enum { NO_TALK = 0, ANY_TALK = -1, TALKS_MOST = 64 };
+static struct number {
+    int talks[TALKS_MOST];
+    int count;
+    int settled; /* from there on each may be the one it is now */
     int changing;
+    bool at_once; /* by several threads: who is last? */
 } numbers[FDS];
-static int talks;
+static int talk_count;
 static int jumps;
 static bool tunnels;
 static bool cut; /* some requests came in two parts, and those of two may have been mixed */
 
+/* The ones that a call, while it lasted, may have met. */
+struct talks {
+    int list[TALKS_MOST];
+    int count;
+};
+
 static struct {
-    int talk;
+    struct talks talks;
     bool reported;
 } requests[REQUESTS_MAX];
 static int request_count;
 
-static int known_talk(int fd)
+static void change_begins(int fd, int talk)
 {
-    return numbers[fd].changing ? 0 : numbers[fd].talk;
+    struct number *number = &numbers[fd];
+    number->at_once |= number->changing++ > 0;
+    if (number->count == TALKS_MOST)
+        number->talks[TALKS_MOST - 1] = ANY_TALK;
+    else
+        number->talks[number->count++] = talk;
 }
 
-/* From here to change_ends() it may be the old or the new one. */
-static void change_begins(int fd)
+static void change_ends(int fd)
 {
-    numbers[fd].changing++;
+    struct number *number = &numbers[fd];
+    if (--number->changing)
+        return;
+    if (!number->at_once)
+        number->settled = number->count - 1;
+    number->at_once = false;
 }
 
-/* Where two change it at a time, nobody knows who was last. */
-static void change_ends(int fd, int talk)
+static void add_talks(struct talks *talks, int fd, int from)
 {
-    bool alone = numbers[fd].changing-- == 1;
-    numbers[fd].talk = alone ? talk : 0;
-    for (int i = 0; !alone && i < FDS; i++)
-        numbers[i].talk = 0;
+    for (int i = from; i < numbers[fd].count && talks->count < TALKS_MOST; i++)
+        talks->list[talks->count++] = numbers[fd].talks[i];
 }
 
+static bool may_be_one(const struct talks *some, const struct talks *others)
+{
+    for (int i = 0; i < some->count; i++)
+        for (int j = 0; j < others->count; j++)
+            if (some->list[i] == ANY_TALK || others->list[j] == ANY_TALK ||
+                (some->list[i] == others->list[j] && some->list[i] != NO_TALK))
+                return true;
+    return false;
+}
+
+/* What a client's connection brings may be anybody's. */
 static void open_one(int fd, bool client)
 {
     struct accepting accepting;
-    change_begins(fd);
-    int talk = ++talks;
+    change_begins(fd, client ? ANY_TALK : ++talk_count);
     if (client) {
         observe_connected(FIRST_FD + fd, NULL, 0, 0);
     } else {
@@ -151,15 +178,14 @@ static void open_one(int fd, bool client)
         accepting.own_length = 0;
         observe_accepted(&accepting, LISTENER, FIRST_FD + fd);
     }
-    change_ends(fd, client ? 0 : talk);
+    change_ends(fd);
 }
 
 static void duplicate(int from, int to)
 {
-    int talk = known_talk(from);
-    change_begins(to);
+    change_begins(to, ANY_TALK);
     observe_duplicated(FIRST_FD + from, FIRST_FD + to);
-    change_ends(to, known_talk(from) == talk ? talk : 0);
+    change_ends(to);
 }
 
 /* -1 where it is not of a request as receive() writes them. */
@@ -169,7 +195,11 @@ static int number_of(const uint8_t trace_id[16])
     return memcmp(trace_id, ours, sizeof ours) == 0 ? trace_id[15] - 1 : -1;
 }
 
-static void check_context(const struct context *before, int talk)
+/* Statuses from 210 and 510 on. */
+enum { TAG_FIRST = 10, TAGS = 80, TAG_ANY = TAGS };
+static bool meant_for_any[TAGS];
+
+static void check_context(const struct context *before, const struct talks *talks)
 {
     const struct span_context *span = &context_current()->span;
     if (!span_context_present(span) || memcmp(span, &before->span, sizeof *span) == 0)
@@ -179,7 +209,7 @@ static void check_context(const struct context *before, int talk)
         return;
     if (number >= request_count)
         fail("a thread that works for what nobody asked");
-    if (talk && requests[number].talk && requests[number].talk != talk)
+    if (!may_be_one(talks, &requests[number].talks))
         fail("a thread that works for another connection's request");
 }
 
@@ -209,23 +239,23 @@ static void receive(int fd, int count, size_t first)
     char text[512];
     size_t length = 0;
     struct context before = *context_current();
-    int talk = known_talk(fd);
+    struct talks talks = {.count = 0};
+    int settled = numbers[fd].settled;
     int from = request_count;
     for (int i = 0; i < count && request_count < REQUESTS_MAX; i++)
         length += write_request(text + length, sizeof text - length, request_count++);
     if (first > length)
         first = length;
     cut |= first > 0 && first < length;
-    for (int i = from; i < request_count; i++)
-        requests[i].talk = talk;
+    int to = request_count;         /* others go on counting */
+    for (int i = from; i < to; i++) /* until that is known */
+        requests[i].talks = (struct talks){{ANY_TALK}, 1};
     observe_received(FIRST_FD + fd, text, (ssize_t)first, 0);
     observe_received(FIRST_FD + fd, text + first, (ssize_t)(length - first), 0);
-    if (known_talk(fd) == talk) {
-        check_context(&before, talk);
-        return;
-    }
-    for (int i = from; i < request_count; i++)
-        requests[i].talk = 0;
+    add_talks(&talks, fd, settled);
+    for (int i = from; i < to; i++)
+        requests[i].talks = talks;
+    check_context(&before, &talks);
 }
 
 static void send_text(int fd, const char *text, size_t length)
@@ -235,17 +265,34 @@ static void send_text(int fd, const char *text, size_t length)
     observe_sent(&sending, text, (ssize_t)length, 0);
 }
 
-static void answer(int fd)
+/* Its status tells for which connection it is meant, as far as that is known. */
+static void answer(int fd, int hundreds, const char *body, size_t first)
 {
-    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    send_text(fd, text, 20);
-    send_text(fd, text + 20, sizeof text - 21);
+    char text[64];
+    const struct number *number = &numbers[fd];
+    int count = number->count;
+    bool settled = !number->changing && number->settled == count - 1;
+    int talk = settled ? number->talks[count - 1] : ANY_TALK;
+    int tag = talk > 0 ? talk % TAGS : TAG_ANY;
+    size_t length =
+        (size_t)snprintf(text, sizeof text, "HTTP/1.1 %d OK\r\nContent-Length: %zu\r\n\r\n%s",
+                         hundreds + TAG_FIRST + tag, strlen(body), body);
+    if (first)
+        send_text(fd, text, first);
+    send_text(fd, text + first, length - first);
+    if (tag != TAG_ANY && number->count != count)
+        meant_for_any[tag] = true;
 }
 
-static void answer_at_once(int fd)
+static void check_status(int status, const struct talks *talks)
 {
-    static const char text[] = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
-    send_text(fd, text, sizeof text - 1);
+    int tag = status % 100 - TAG_FIRST;
+    if (status < 0 || tag < 0 || tag == TAG_ANY || meant_for_any[tag])
+        return;
+    for (int i = 0; i < talks->count; i++)
+        if (talks->list[i] == ANY_TALK || (talks->list[i] > 0 && talks->list[i] % TAGS == tag))
+            return;
+    fail("another connection's answer");
 }
 
 /* A signal handler jumps out of the send. */
@@ -310,14 +357,14 @@ static void act(struct thread *self)
         break;
     case 15:
     case 16:
-        answer_at_once(fd);
+        answer(fd, 500, "", 0);
         break;
     case 17:
-        answer(fd);
+        answer(fd, 200, "ok", 20);
         break;
     default:
         receive(fd, 1, 0);
-        answer_at_once(fd);
+        answer(fd, 500, "", 0);
     }
 }
 
@@ -340,6 +387,9 @@ static void check_span(const struct span_record *record)
     span_find_integer(record, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, &body);
     if (body > body_bytes(number) && !cut)
         fail("another request's body");
+    int64_t status = -1;
+    span_find_integer(record, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, &status);
+    check_status((int)status, &requests[number].talks);
 }
 
 static void read_spans(void)
@@ -469,8 +519,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memset(&counters, 0, sizeof counters);
     memset(numbers, 0, sizeof numbers);
+    for (int fd = 0; fd < FDS; fd++)
+        numbers[fd].count = 1; /* NO_TALK */
     memset(requests, 0, sizeof requests);
-    talks = jumps = request_count = 0;
+    memset(meant_for_any, 0, sizeof meant_for_any);
+    talk_count = jumps = request_count = 0;
     reported = 0;
     tunnels = data[0] & 1;
     cut = false;
