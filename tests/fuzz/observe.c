@@ -19,6 +19,7 @@
 #include "agent/exchange.h"
 #include "agent/life.h"
 #include "agent/observe.h"
+#include "tests/fuzz/open_agent.h"
 #include "tests/unit/observe_steps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -74,19 +75,9 @@ void on_thread(void (*act)(const struct step *), const struct step *step)
 
 /* ---- all of it ---- */
 
-static const char *variable(void *unused, const char *name)
+static void begin(void)
 {
-    (void)unused;
-    return strcmp(name, "OTEL_TRACES_EXPORTER") == 0 ? "otlp" : NULL;
-}
-
-static void open_agent(void)
-{
-    if (!config_parse(&agent.config, variable, NULL, NULL))
-        abort();
-    agent_open();
-    if (!agent_prepare())
-        abort();
+    open_agent();
     steps_prepare();
     for (intptr_t i = 1; i < MODEL_THREADS; i++) {
         pthread_t thread;
@@ -156,7 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool opened;
     if (!opened)
-        open_agent();
+        begin();
     opened = true;
     if (size < 1)
         return 0;

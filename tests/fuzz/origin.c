@@ -16,6 +16,7 @@
 #include "agent/exchange.h"
 #include "agent/http1.h"
 #include "agent/propagation.h"
+#include "tests/fuzz/open_agent.h"
 
 #define LINES_MOST 8 /* of one field that are joined */
 
@@ -194,20 +195,11 @@ static void check(const struct http1_request *request, const struct exchange *ex
     context_clear();
 }
 
-static const char *variable(void *unused, const char *name)
-{
-    (void)unused;
-    return strcmp(name, "OTEL_TRACES_EXPORTER") == 0 ? "otlp" : NULL;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool opened;
-    if (!opened && (!config_parse(&agent.config, variable, NULL, NULL)))
-        abort();
     if (!opened)
-        agent_open();
-    demand(agent_prepare());
+        open_agent();
     opened = true;
 
     static const struct peer nobody;

@@ -25,6 +25,7 @@
 #include "agent/exchange.h"
 #include "agent/life.h"
 #include "agent/observe.h"
+#include "tests/fuzz/open_agent.h"
 #include "tests/fuzz/turns.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -458,19 +459,9 @@ static void nothing_is_left(void)
 
 /* ---- all of it ---- */
 
-static const char *variable(void *unused, const char *name)
+static void begin(void)
 {
-    (void)unused;
-    return strcmp(name, "OTEL_TRACES_EXPORTER") == 0 ? "otlp" : NULL;
-}
-
-static void open_agent(void)
-{
-    if (!config_parse(&agent.config, variable, NULL, NULL))
-        abort();
-    agent_open();
-    if (!agent_prepare())
-        abort();
+    open_agent();
     for (int i = 0; i < THREADS; i++) {
         pthread_t thread;
         sem_init(&threads[i].turn, 0, 0);
@@ -513,7 +504,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool opened;
     if (!opened)
-        open_agent();
+        begin();
     opened = true;
     if (size < 1)
         return 0;

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* open_agent.h - the agent as it is after a program's constructor, with an exporter that reads
+ * nothing. */
+#ifndef TESTS_FUZZ_OPEN_AGENT_H
+#define TESTS_FUZZ_OPEN_AGENT_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+
+static inline const char *only_otlp(void *unused, const char *name)
+{
+    (void)unused;
+    return strcmp(name, "OTEL_TRACES_EXPORTER") == 0 ? "otlp" : NULL;
+}
+
+static inline void open_agent(void)
+{
+    if (!config_parse(&agent.config, only_otlp, NULL, NULL))
+        abort();
+    agent_open();
+    if (!agent_prepare())
+        abort();
+}
+
+#endif
