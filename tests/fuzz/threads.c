@@ -23,7 +23,6 @@
 #include "agent/context.h"
 #include "agent/counters.h"
 #include "agent/exchange.h"
-#include "agent/life.h"
 #include "agent/observe.h"
 #include "tests/fuzz/open_agent.h"
 #include "tests/fuzz/turns.h"
