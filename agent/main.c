@@ -15,6 +15,7 @@
 #include "agent/agent.h"
 #include "agent/connection.h"
 #include "agent/exchange.h"
+#include "agent/footprint.h"
 #include "agent/inheritance.h"
 #include "agent/log.h"
 #include "agent/process.h"
@@ -174,10 +175,8 @@ static void init_exporter(void)
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
 }
 
-__attribute__((constructor)) static void load(void)
+static void begin(void)
 {
-    if (getauxval(AT_SECURE))
-        return; /* a privileged program is nobody's to look into */
     if (inheritance_is_client(STDERR_FILENO))
         log_silence();
     struct config *config = &agent.config;
@@ -214,6 +213,14 @@ __attribute__((constructor)) static void load(void)
     agent_open();
     inheritance_at_start(activated_sockets());
     announce(config);
+}
+
+__attribute__((constructor)) static void load(void)
+{
+    if (getauxval(AT_SECURE))
+        return; /* a privileged program is nobody's to look into */
+    begin();
+    footprint_reduce();
 }
 
 /* A program that returns from main or calls exit() has been served by the handler that

@@ -2,6 +2,7 @@
 """Programs that are none of the agent's business do not notice it: those that serve nothing, those
 it is told to leave alone, privileged ones."""
 
+import collections
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -96,6 +98,26 @@ def test_it_is_one_thread_one_object_and_no_descriptor(library):
     assert traced["environment"] == {**plain["environment"], "LD_PRELOAD": str(library)}
     for unchanged in ("signals", "limits"):
         assert traced[unchanged] == plain[unchanged]
+
+
+def test_it_keeps_little_of_itself_in_memory(library):
+    """R81 gives a program that never serves 0.3 MB; what the constructor touches would bring most
+    of the library in."""
+    with subprocess.Popen(["sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE,
+                          env=environment(library, OTEL_SERVICE_NAME="s")) as program:
+        program.stdout.read(1)
+        while pathlib.Path(f"/proc/{program.pid}/comm").read_text() != "sleep\n":
+            time.sleep(0.01)
+        time.sleep(0.5)  # until it sleeps
+        mappings = pathlib.Path(f"/proc/{program.pid}/smaps").read_text()
+        program.kill()
+    kilobytes = collections.Counter()
+    for words in map(str.split, mappings.splitlines()):
+        if not words[0].endswith(":"):
+            constant = words[-1] == str(library) and words[1] in ("r--p", "r-xp")
+        elif constant and words[0] in ("Size:", "Rss:"):
+            kilobytes[words[0]] += int(words[1])
+    assert 0 < kilobytes["Rss:"] < kilobytes["Size:"] / 2, mappings
 
 
 def test_a_shell_hands_the_agent_on(library):
