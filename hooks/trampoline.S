@@ -20,7 +20,7 @@
 #define _CET_ENDBR
 #endif
 
-    .text
+    .section .text.hot, "ax", @progbits /* beside what else most programs come through */
 
     .macro function name
     .type \name, @function
