@@ -135,15 +135,22 @@ static bool take_for_good(struct connection *connection, struct direction *direc
 static _Atomic(struct connection *) left[LEFT_MOST];
 static _Atomic bool any_left;
 
+static bool is_left(const struct connection *connection)
+{
+    for (int i = 0; i < LEFT_MOST; i++)
+        if (atomic_load(&left[i]) == connection)
+            return true;
+    return false;
+}
+
 static void leave_for_later(struct connection *connection)
 {
-    for (int i = 0; i < LEFT_MOST; i++) {
+    bool there = is_left(connection);
+    for (int i = 0; i < LEFT_MOST && !there; i++) {
         struct connection *none = NULL;
-        if (!atomic_compare_exchange_strong(&left[i], &none, connection))
-            continue;
-        atomic_store(&any_left, true);
-        return;
+        there = atomic_compare_exchange_strong(&left[i], &none, connection);
     }
+    atomic_store(&any_left, true);
 }
 
 /* Whoever owns both directions does what is due. A thread that finds one taken leaves it to that

@@ -37,7 +37,7 @@ enum {
     SPARE_FD = 1000,
     CONNECTIONS_MAX = 200, /* more are never open at a time */
     REQUESTS_MAX = 250,    /* a number fits a byte */
-    JUMPS_MAX = 8,         /* connections that wait for the thread that jumped (connection.c) */
+    JUMPS_MAX = 6,         /* connection.c remembers so many that wait for who jumped, and more */
     SLOTS = 512,           /* more requests are never open at a time */
     STEP_BYTES = 3,
     ENDLESS = 1000000, /* turns that no call takes */
