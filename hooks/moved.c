@@ -92,8 +92,8 @@ __attribute__((cold)) static int find_clock(clockid_t clock, struct timespec *no
     clock_reader *found = (clock_reader *)library_find_in("clock_gettime", NULL, "libc.");
     if (!found)
         found = by_system_call;
-    atomic_store_explicit(&read_clock, found,
-                          memory_order_relaxed); /* the same from every thread */
+    /* Relaxed: it is the same from every thread. */
+    atomic_store_explicit(&read_clock, found, memory_order_relaxed);
     return found(clock, now);
 }
 
