@@ -25,6 +25,7 @@
 #include "agent/exchange.h"
 #include "agent/observe.h"
 #include "tests/fuzz/open_agent.h"
+#include "tests/fuzz/talks.h"
 #include "tests/fuzz/turns.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -104,25 +105,11 @@ static void resume(struct thread *thread, unsigned turns)
 
 /* ---- what they do ---- */
 
-/* Connections, told apart by number: those that a descriptor has been, in order. */
-enum { NO_TALK = 0, ANY_TALK = -1, TALKS_MOST = 64 };
-static struct number {
-    int talks[TALKS_MOST];
-    int count;
-    int settled; /* from there on each may be the one it is now */
-    int changing;
-    bool at_once; /* by several threads: who is last? */
-} numbers[FDS];
+static struct history histories[FDS];
 static int talk_count;
 static int jumps;
 static bool tunnels;
 static bool cut; /* some requests came in two parts, and those of two may have been mixed */
-
-/* The ones that a call, while it lasted, may have met. */
-struct talks {
-    int list[TALKS_MOST];
-    int count;
-};
 
 static struct {
     struct talks talks;
@@ -130,47 +117,11 @@ static struct {
 } requests[REQUESTS_MAX];
 static int request_count;
 
-static void change_begins(int fd, int talk)
-{
-    struct number *number = &numbers[fd];
-    number->at_once |= number->changing++ > 0;
-    if (number->count == TALKS_MOST)
-        number->talks[TALKS_MOST - 1] = ANY_TALK;
-    else
-        number->talks[number->count++] = talk;
-}
-
-static void change_ends(int fd)
-{
-    struct number *number = &numbers[fd];
-    if (--number->changing)
-        return;
-    if (!number->at_once)
-        number->settled = number->count - 1;
-    number->at_once = false;
-}
-
-static void add_talks(struct talks *talks, int fd, int from)
-{
-    for (int i = from; i < numbers[fd].count && talks->count < TALKS_MOST; i++)
-        talks->list[talks->count++] = numbers[fd].talks[i];
-}
-
-static bool may_be_one(const struct talks *some, const struct talks *others)
-{
-    for (int i = 0; i < some->count; i++)
-        for (int j = 0; j < others->count; j++)
-            if (some->list[i] == ANY_TALK || others->list[j] == ANY_TALK ||
-                (some->list[i] == others->list[j] && some->list[i] != NO_TALK))
-                return true;
-    return false;
-}
-
 /* What a client's connection brings may be anybody's. */
 static void open_one(int fd, bool client)
 {
     struct accepting accepting;
-    change_begins(fd, client ? ANY_TALK : ++talk_count);
+    change_begins(&histories[fd], client ? ANY_TALK : ++talk_count);
     if (client) {
         observe_connected(FIRST_FD + fd, NULL, 0, 0);
     } else {
@@ -178,14 +129,14 @@ static void open_one(int fd, bool client)
         accepting.own_length = 0;
         observe_accepted(&accepting, LISTENER, FIRST_FD + fd);
     }
-    change_ends(fd);
+    change_ends(&histories[fd]);
 }
 
 static void duplicate(int from, int to)
 {
-    change_begins(to, ANY_TALK);
+    change_begins(&histories[to], ANY_TALK);
     observe_duplicated(FIRST_FD + from, FIRST_FD + to);
-    change_ends(to);
+    change_ends(&histories[to]);
 }
 
 /* -1 where it is not of a request as receive() writes them. */
@@ -209,7 +160,7 @@ static void check_context(const struct context *before, const struct talks *talk
         return;
     if (number >= request_count)
         fail("a thread that works for what nobody asked");
-    if (!may_be_one(talks, &requests[number].talks))
+    if (!talks_meet(talks, &requests[number].talks))
         fail("a thread that works for another connection's request");
 }
 
@@ -239,8 +190,7 @@ static void receive(int fd, int count, size_t first)
     char text[512];
     size_t length = 0;
     struct context before = *context_current();
-    struct talks talks = {.count = 0};
-    int settled = numbers[fd].settled;
+    int settled = histories[fd].settled;
     int from = request_count;
     for (int i = 0; i < count && request_count < REQUESTS_MAX; i++)
         length += write_request(text + length, sizeof text - length, request_count++);
@@ -252,7 +202,7 @@ static void receive(int fd, int count, size_t first)
         requests[i].talks = (struct talks){{ANY_TALK}, 1};
     observe_received(FIRST_FD + fd, text, (ssize_t)first, 0);
     observe_received(FIRST_FD + fd, text + first, (ssize_t)(length - first), 0);
-    add_talks(&talks, fd, settled);
+    struct talks talks = talks_since(&histories[fd], settled);
     for (int i = from; i < to; i++)
         requests[i].talks = talks;
     check_context(&before, &talks);
@@ -269,10 +219,8 @@ static void send_text(int fd, const char *text, size_t length)
 static void answer(int fd, int hundreds, const char *body, size_t first)
 {
     char text[64];
-    const struct number *number = &numbers[fd];
-    int count = number->count;
-    bool settled = !number->changing && number->settled == count - 1;
-    int talk = settled ? number->talks[count - 1] : ANY_TALK;
+    int count = histories[fd].count;
+    int talk = talk_now(&histories[fd]);
     int tag = talk > 0 ? talk % TAGS : TAG_ANY;
     size_t length =
         (size_t)snprintf(text, sizeof text, "HTTP/1.1 %d OK\r\nContent-Length: %zu\r\n\r\n%s",
@@ -280,7 +228,7 @@ static void answer(int fd, int hundreds, const char *body, size_t first)
     if (first)
         send_text(fd, text, first);
     send_text(fd, text + first, length - first);
-    if (tag != TAG_ANY && number->count != count)
+    if (tag != TAG_ANY && histories[fd].count != count)
         meant_for_any[tag] = true;
 }
 
@@ -509,9 +457,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     memset(&counters, 0, sizeof counters);
-    memset(numbers, 0, sizeof numbers);
     for (int fd = 0; fd < FDS; fd++)
-        numbers[fd].count = 1; /* NO_TALK */
+        history_begin(&histories[fd]);
     memset(requests, 0, sizeof requests);
     memset(meant_for_any, 0, sizeof meant_for_any);
     talk_count = jumps = request_count = 0;
