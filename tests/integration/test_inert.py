@@ -105,12 +105,17 @@ def test_it_keeps_little_of_itself_in_memory(library):
     of the library in."""
     with subprocess.Popen(["sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE,
                           env=environment(library, OTEL_SERVICE_NAME="s")) as program:
-        program.stdout.read(1)
-        while pathlib.Path(f"/proc/{program.pid}/comm").read_text() != "sleep\n":
-            time.sleep(0.01)
-        time.sleep(0.5)  # until it sleeps
-        mappings = pathlib.Path(f"/proc/{program.pid}/smaps").read_text()
-        program.kill()
+        try:
+            program.stdout.read(1)
+            name = pathlib.Path(f"/proc/{program.pid}/comm")
+            deadline = time.monotonic() + 20
+            while name.read_text() != "sleep\n" and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert name.read_text() == "sleep\n"
+            time.sleep(0.5)  # until it sleeps
+            mappings = pathlib.Path(f"/proc/{program.pid}/smaps").read_text()
+        finally:
+            program.kill()
     kilobytes = collections.Counter()
     for words in map(str.split, mappings.splitlines()):
         if not words[0].endswith(":"):
