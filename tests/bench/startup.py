@@ -66,8 +66,8 @@ def run(directory, sink):
          f"{counts[1].total - counts[0].total:+,} ({agent:,} of the agent)"),
         (f"`true`, ms ({RUNS} pairs)", report.spread(times["untraced"]),
          report.spread(times["traced"]), report.spread(added_ms, lambda ms: f"{ms:+.3f}")),
-        (f"`sleep`, MB resident (median of {SLEEPERS})", f"{memory[0][0] / 1e6:.2f}", f"{memory[1][0] / 1e6:.2f}",
-         f"{(memory[1][0] - memory[0][0]) / 1e6:+.2f}"),
+        (f"`sleep`, MB resident (median of {SLEEPERS})", f"{memory[0][0] / 1e6:.2f}",
+         f"{memory[1][0] / 1e6:.2f}", f"{(memory[1][0] - memory[0][0]) / 1e6:+.2f}"),
         ("`sleep`, MB private", f"{memory[0][1] / 1e6:.2f}", f"{memory[1][1] / 1e6:.2f}",
          f"{(memory[1][1] - memory[0][1]) / 1e6:+.2f}"),
     ]))
