@@ -112,17 +112,19 @@ struct members {
     size_t count;
 };
 
-/* Adds the members of one line. False where one is invalid or they are too many. */
+/* Adds the members of one line. False where one is invalid or they are too many. Empty ones count,
+ * because they stay in the list where it is carried as it is. */
 static bool collect(struct members *members, struct slice line)
 {
+    if (!line.length)
+        return true;
     for (;;) {
         size_t comma = slice_find(line, ',');
         struct slice member = slice_trim((struct slice){line.at, comma});
-        if (member.length) {
-            if (members->count == PROPAGATION_TRACESTATE_LIST || !valid_member(member))
-                return false;
-            members->list[members->count++] = member;
-        }
+        if (members->count == PROPAGATION_TRACESTATE_LIST ||
+            (member.length && !valid_member(member)))
+            return false;
+        members->list[members->count++] = member;
         if (comma == line.length)
             return true;
         line = slice_after(line, comma + 1);
@@ -177,7 +179,7 @@ struct slice propagation_join_tracestate(const struct slice *lines, size_t count
     for (size_t i = 0; i < count; i++)
         if (!collect(&members, lines[i]))
             return SLICE_NONE;
-    if (members.count == 0)
+    if (joined_length(members.list, members.count) == 0)
         return SLICE_NONE;
 
     size_t limit =

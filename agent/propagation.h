@@ -29,7 +29,8 @@ void propagation_format_traceparent(const struct span_context *context,
                                     char out[PROPAGATION_TRACEPARENT_BYTES]);
 
 /* Is this one line's worth of list members, 32 at most, each key=value of the allowed
- * characters? Empty members are allowed (3.3.1.1), and so are repeated keys: they are carried. */
+ * characters? Empty members are allowed and count (3.3.1.1). So are repeated keys, though nobody
+ * should send them: whoever did not write them may carry both (level 2, 3.5). */
 bool propagation_valid_tracestate(struct slice value);
 
 /* Joins `count` field lines, in order, into `out` and returns what stands there. SLICE_NONE where a
