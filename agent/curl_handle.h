@@ -19,8 +19,9 @@
 #define CURL_METHOD_BYTES 32
 #define CURL_NODES        96 /* header lines of an application that go along with ours */
 #define CURL_TEXT_BYTES   1536
-/* `traceparent: ...`, `tracestate: ...`, `baggage: ...`, each with a NUL. */
-#define CURL_LINES_BYTES (72 + EXCHANGE_TRACESTATE_BYTES + 16 + EXCHANGE_BAGGAGE_BYTES + 16)
+/* `traceparent: ...`, `tracestate: ...`, `baggage: ...`, each with a NUL; the values of the last
+ * two are no longer than this together. */
+#define CURL_LINES_BYTES (72 + 16 + 16 + EXCHANGE_BAGGAGE_BYTES)
 
 enum curl_method { CURL_METHOD_GET, CURL_METHOD_HEAD, CURL_METHOD_POST, CURL_METHOD_PUT };
 

@@ -142,29 +142,42 @@ static size_t lines_of(const struct http1_fields *fields, enum http1_field field
     return count;
 }
 
-/* What the request says of where it comes from. Two traceparent lines are none. */
-static void read_parent(struct exchange *exchange, const struct http1_fields *fields,
-                        struct span_context *parent)
+static void read_tracestate(struct exchange *exchange, const struct http1_fields *fields)
 {
-    memset(parent, 0, sizeof *parent);
     struct slice lines[LINES_MOST];
-    if (agent.config.propagators & PROPAGATOR_BAGGAGE && fields->value[HTTP1_FIELD_BAGGAGE].at) {
-        size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
-        struct slice joined =
-            propagation_join_baggage(lines, count, exchange->baggage, EXCHANGE_BAGGAGE_BYTES);
-        exchange->baggage_bytes = (uint16_t)joined.length;
-    }
-    struct slice traceparent = fields->value[HTTP1_FIELD_TRACEPARENT];
-    if (!(agent.config.propagators & PROPAGATOR_TRACECONTEXT) || !traceparent.at ||
-        fields->repeated & 1u << HTTP1_FIELD_TRACEPARENT ||
-        !propagation_parse_traceparent(traceparent, parent))
-        return;
     size_t count = lines_of(fields, HTTP1_FIELD_TRACESTATE, lines);
     if (!count)
         return;
     struct slice joined =
         propagation_join_tracestate(lines, count, exchange->tracestate, EXCHANGE_TRACESTATE_BYTES);
     exchange->tracestate_bytes = (uint16_t)joined.length;
+}
+
+/* After the tracestate, which keeps its place where there is no room for both. */
+static void read_baggage(struct exchange *exchange, const struct http1_fields *fields)
+{
+    struct slice lines[LINES_MOST];
+    size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
+    if (!count)
+        return;
+    struct slice joined = propagation_join_baggage(
+        lines, count, exchange->baggage, EXCHANGE_BAGGAGE_BYTES - exchange->tracestate_bytes);
+    exchange->baggage_bytes = (uint16_t)joined.length;
+}
+
+/* What the request says of where it comes from. Two traceparent lines are as good as none; then
+ * there is no tracestate, but there may be baggage. */
+static void read_parent(struct exchange *exchange, const struct http1_fields *fields,
+                        struct span_context *parent)
+{
+    memset(parent, 0, sizeof *parent);
+    struct slice traceparent = fields->value[HTTP1_FIELD_TRACEPARENT];
+    if (agent.config.propagators & PROPAGATOR_TRACECONTEXT && traceparent.at &&
+        !(fields->repeated & 1u << HTTP1_FIELD_TRACEPARENT) &&
+        propagation_parse_traceparent(traceparent, parent))
+        read_tracestate(exchange, fields);
+    if (agent.config.propagators & PROPAGATOR_BAGGAGE)
+        read_baggage(exchange, fields);
 }
 
 struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,

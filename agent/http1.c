@@ -237,6 +237,14 @@ enum parse http1_parse_response(struct slice bytes, struct http1_response *respo
     return fields;
 }
 
+bool http1_is_token(struct slice text)
+{
+    size_t i = 0;
+    while (i < text.length && token_byte[(unsigned char)text.at[i]])
+        i++;
+    return i > 0 && i == text.length;
+}
+
 enum http1_method http1_method(struct slice method)
 {
     if (slice_equal(method, SLICE_LITERAL("HEAD")))

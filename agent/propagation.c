@@ -189,18 +189,3 @@ struct slice propagation_join_tracestate(const struct slice *lines, size_t count
     shrink(&members, limit);
     return join(members.list, members.count, out);
 }
-
-struct slice propagation_join_baggage(const struct slice *lines, size_t count, char *out,
-                                      size_t capacity)
-{
-    size_t limit = capacity < PROPAGATION_BAGGAGE_BYTES ? capacity : PROPAGATION_BAGGAGE_BYTES;
-    if (joined_length(lines, count) > limit)
-        return SLICE_NONE;
-    for (size_t i = 0; i < count; i++)
-        for (size_t n = 0; n < lines[i].length; n++) {
-            char c = lines[i].at[n];
-            if ((c < 0x20 && c != '\t') || c > 0x7e)
-                return SLICE_NONE;
-        }
-    return join(lines, count, out);
-}

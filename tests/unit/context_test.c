@@ -41,6 +41,78 @@ static void eight_lines_of_a_list_are_joined_and_more_are_none(void **state)
     }
 }
 
+static void bad_baggage_costs_neither_traceparent_nor_tracestate(void **state)
+{
+    (void)state;
+    char carried[EXCHANGE_BAGGAGE_BYTES];
+    accept_connection(FD);
+    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\nbaggage: a=1\r\n"
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+                "tracestate: a=1\r\nbaggage: () { :;}; echo vulnerable\r\n\r\n");
+    assert_int_equal(context_current()->span.trace_id[0], 0x0a);
+    assert_int_equal(exchange_copy_tracestate(context_current(), carried), 3);
+    assert_int_equal(exchange_copy_baggage(context_current(), carried), 0);
+    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
+    assert_int_equal(next_span()->parent_id[0], 0xb7);
+}
+
+static void bad_tracestate_costs_neither_traceparent_nor_baggage(void **state)
+{
+    (void)state;
+    char carried[EXCHANGE_BAGGAGE_BYTES];
+    accept_connection(FD);
+    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\ntracestate: () { :;}; echo vulnerable\r\n"
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+                "baggage: a=1\r\n\r\n");
+    assert_int_equal(context_current()->span.trace_id[0], 0x0a);
+    assert_int_equal(exchange_copy_tracestate(context_current(), carried), 0);
+    assert_int_equal(exchange_copy_baggage(context_current(), carried), 3);
+}
+
+/* How many bytes are carried of each list of a request: of a tracestate of two members and that
+ * many bytes (259 at least), and of that many bytes of baggage. */
+static void carry(size_t tracestate_bytes, const char *traceparent, size_t baggage_bytes,
+                  size_t carried[2])
+{
+    static char request[8192], text[8192];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "a=", 2);
+    snprintf(request, sizeof request,
+             "GET / HTTP/1.1\r\nHost: a\r\nbaggage: %.*s\r\ntracestate: %.*s,b=%.*s\r\n%s\r\n",
+             (int)baggage_bytes, text, 255, text, (int)tracestate_bytes - 258, text + 2,
+             traceparent);
+    accept_connection(FD);
+    receive(FD, request);
+    carried[0] = exchange_copy_tracestate(context_current(), text);
+    carried[1] = exchange_copy_baggage(context_current(), text);
+}
+
+static void tracestate_and_baggage_are_four_kilobytes_together(void **state)
+{
+    (void)state;
+    static const char parent[] =
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
+    size_t carried[2];
+    for (size_t tracestate = 260; tracestate <= 512; tracestate += 63) {
+        carry(tracestate, parent, 4096 - tracestate, carried);
+        assert_int_equal(carried[0], tracestate);
+        assert_int_equal(carried[1], 4096 - tracestate);
+        carry(tracestate, parent, 4097 - tracestate, carried);
+        assert_int_equal(carried[0], tracestate);
+        assert_int_equal(carried[1], 0);
+    }
+    /* What is left out of a tracestate that is too long is the baggage's. */
+    carry(513, parent, 4096 - 255, carried);
+    assert_int_equal(carried[0], 255);
+    assert_int_equal(carried[1], 4096 - 255);
+    /* A tracestate that does not go out takes none. */
+    carry(512, "", 4096, carried);
+    assert_int_equal(carried[0], 0);
+    assert_int_equal(carried[1], 4096);
+    carry(512, "", 4097, carried);
+    assert_int_equal(carried[1], 0);
+}
+
 static void an_unsampled_parent_leaves_no_span_but_a_context(void **state)
 {
     (void)state;
@@ -405,6 +477,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_incoming_traceparent_is_the_parent),
         TEST(eight_lines_of_a_list_are_joined_and_more_are_none),
+        TEST(bad_baggage_costs_neither_traceparent_nor_tracestate),
+        TEST(bad_tracestate_costs_neither_traceparent_nor_baggage),
+        TEST(tracestate_and_baggage_are_four_kilobytes_together),
         TEST(an_unsampled_parent_leaves_no_span_but_a_context),
         TEST(work_of_a_request_is_its_child),
         TEST(a_client_connection_brings_its_context_back),

@@ -10,8 +10,10 @@
 #include <curl/curl.h>
 #include <errno.h>
 
+#include "agent/connection.h"
 #include "agent/curl_constants.h"
 #include "agent/curl_span.h"
+#include "agent/exchange.h"
 #include "agent/observe_curl.h"
 #include "tests/unit/curl_fake.h"
 #include "tests/unit/spans.h"
@@ -135,6 +137,43 @@ static void an_unsampled_context_travels_without_a_span(void **state)
     assert_string_equal(line->data + strlen(line->data) - 3, "-00");
     observe_curl_performed(&call, 0);
     assert_null(spans_next());
+}
+
+/* As many bytes as are carried at most. */
+static void the_longest_lists_of_a_request_go_out_whole(void **state)
+{
+    (void)state;
+    static char head[8192], tracestate[512], baggage[4096 - 512];
+    memset(tracestate, 'x', sizeof tracestate);
+    memcpy(tracestate, "a=", 2);
+    memcpy(tracestate + 255, ",b=", 3);
+    memset(baggage, 'y', sizeof baggage);
+    memcpy(baggage, "c=", 2);
+    int length = snprintf(head, sizeof head,
+                          "GET / HTTP/1.1\r\nHost: a\r\ntracestate: %.512s\r\nbaggage: %.3584s\r\n"
+                          "traceparent: 00-abababababababababababababababab-1212121212121212-01"
+                          "\r\n\r\n",
+                          tracestate, baggage);
+    static const struct peer nobody;
+    struct http1_request request;
+    struct context context;
+    assert_int_equal(http1_parse_request((struct slice){head, (size_t)length}, &request), PARSE_OK);
+    struct exchange *exchange = exchange_begin(&request, &nobody, 1);
+    assert_true(exchange_context(exchange->slot, &context));
+    context_set(&context);
+    struct curl_call call;
+    observe_curl_performing(&call, easy);
+    const struct curl_list *line =
+        line_of(library_has.headers, "traceparent: 00-abababababababababababababababab-");
+    assert_non_null(line);
+    assert_non_null(line = line_of(line, "tracestate: a="));
+    assert_int_equal(strlen(line->data), strlen("tracestate: ") + sizeof tracestate);
+    assert_non_null(line = line_of(line, "baggage: c="));
+    assert_int_equal(strlen(line->data), strlen("baggage: ") + sizeof baggage);
+    assert_null(line->next);
+    observe_curl_performed(&call, 0);
+    exchange_forget(exchange);
+    context_clear();
 }
 
 static void a_traceparent_of_the_application_stays_alone(void **state)
@@ -469,6 +508,7 @@ int main(void)
         TEST(a_transfer_makes_a_span),
         TEST(the_header_names_the_span_and_the_applications_list_stays),
         TEST(an_unsampled_context_travels_without_a_span),
+        TEST(the_longest_lists_of_a_request_go_out_whole),
         TEST(a_traceparent_of_the_application_stays_alone),
         TEST(a_list_too_long_is_left_alone_and_counted),
         TEST(headers_that_proxies_see_are_left_alone),

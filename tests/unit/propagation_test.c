@@ -46,15 +46,22 @@ static void ids_keep_their_bytes(void **state)
     assert_int_equal(read.flags, TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM);
 }
 
+/* The field lines of a case; the last one ends at the page. */
+static size_t lines_of(const struct vectors_case *one, const struct guarded *guarded,
+                       struct slice lines[VECTORS_FIELDS])
+{
+    size_t count = one->count - 1;
+    memcpy(lines, one->fields + 1, count * sizeof *lines);
+    if (count && lines[count - 1].at)
+        lines[count - 1] = guarded_copy(guarded, lines[count - 1]);
+    return count;
+}
+
 static void check_tracestate(const struct vectors_case *one, void *context)
 {
     char out[PROPAGATION_TRACESTATE_BYTES];
     struct slice lines[VECTORS_FIELDS];
-    size_t count = one->count - 1;
-    memcpy(lines, one->fields + 1, sizeof lines - sizeof *lines);
-    if (count) /* the last line ends at the page */
-        lines[count - 1] =
-            lines[count - 1].at ? guarded_copy(context, lines[count - 1]) : SLICE_NONE;
+    size_t count = lines_of(one, context, lines);
     struct slice found = propagation_join_tracestate(lines, count, out, sizeof out);
     assert_true(vectors_same(one, "tracestate", found, one->fields[0]));
     if (found.at)
@@ -127,40 +134,94 @@ static void members_over_128_characters_go_first(void **state)
     assert_true(slice_ends(found, SLICE_LITERAL(",l=1")));
 }
 
-static void baggage_lines_are_joined(void **state)
+static void check_baggage(const struct vectors_case *one, void *context)
 {
-    (void)state;
-    char out[PROPAGATION_BAGGAGE_BYTES];
-    const struct slice lines[] = {SLICE_LITERAL("a=1;p, b=%20"), SLICE_NONE, SLICE_LITERAL(""),
-                                  SLICE_LITERAL("c=\t3")};
-    struct slice found = propagation_join_baggage(lines, 4, out, sizeof out);
-    assert_true(slice_equal(found, SLICE_LITERAL("a=1;p, b=%20,c=\t3")));
-    assert_null(propagation_join_baggage(lines + 1, 2, out, sizeof out).at);
-    assert_null(propagation_join_baggage(NULL, 0, out, sizeof out).at);
+    char out[512];
+    struct slice lines[VECTORS_FIELDS];
+    size_t count = lines_of(one, context, lines);
+    struct slice found = propagation_join_baggage(lines, count, out, sizeof out);
+    assert_true(vectors_same(one, "baggage", found, one->fields[0]));
+    if (!found.at)
+        return;
+    char again[sizeof out]; /* what went out is carried as it is */
+    struct slice line = guarded_copy(context, found);
+    assert_true(slice_equal(propagation_join_baggage(&line, 1, again, sizeof again), found));
 }
 
-static void baggage_that_could_end_a_line_is_dropped(void **state)
+static void baggage_lines_are_joined_or_dropped(void **state)
 {
     (void)state;
-    char out[PROPAGATION_BAGGAGE_BYTES];
-    const struct slice bad[] = {SLICE_LITERAL("a=1\r\nX: y"), SLICE_LITERAL("a=1\n"),
-                                SLICE_LITERAL("a=\0"),        SLICE_LITERAL("a=\x7f"),
-                                SLICE_LITERAL("a=\xc3\xa9"),  SLICE_LITERAL("\r")};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_null(propagation_join_baggage(&bad[i], 1, out, sizeof out).at);
+    struct guarded guarded = guarded_make(4096);
+    assert_true(vectors_each("propagation/baggage.tsv", check_baggage, &guarded) > 70);
+}
+
+/* Each byte in the middle of a template's place, `?`. */
+static void check_bytes(const char *template, const char *allowed)
+{
+    struct guarded guarded = guarded_make(64);
+    for (int byte = 0; byte < 256; byte++) {
+        char out[64];
+        struct slice line = guarded_copy(&guarded, slice_of(template));
+        *(char *)memchr(line.at, '?', line.length) = (char)byte;
+        bool found = propagation_join_baggage(&line, 1, out, sizeof out).at != NULL;
+        assert_int_equal(found, byte && strchr(allowed, byte));
+    }
+}
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define TCHARS  "!#$%&'*+-.^_`|~" LETTERS
+
+static void each_byte_of_baggage_stands_where_the_grammar_has_it(void **state)
+{
+    (void)state;
+    /* After a key's first letter the rest is its value, after a value's its properties. */
+    check_bytes("a?b=1", TCHARS "=");
+    check_bytes("a=1?2", "!#$&'()*+-./:<=>?@[]^_`{|}~" LETTERS ";");
+    check_bytes("a=1;b?c", TCHARS "=;");
+    check_bytes("a=1;b=2?3", "!#$&'()*+-./:<=>?@[]^_`{|}~" LETTERS ";");
+    check_bytes("a=1?b=2", "!#$&'()*+-./:<=>?@[]^_`{|}~" LETTERS ";,");
+    check_bytes("a=1?;b", "!#$&'()*+-./:<=>?@[]^_`{|}~" LETTERS " \t");
+    check_bytes("a=%?5", "0123456789abcdefABCDEF");
+    check_bytes("a=%5?", "0123456789abcdefABCDEF");
+}
+
+static void sixty_four_members_are_carried_and_more_are_none(void **state)
+{
+    (void)state;
+    char text[2 * 4 * 65];
+    char out[sizeof text];
+    for (size_t i = 0; i < 65; i++) /* one in two members is empty, and does not count */
+        memcpy(text + i * 5, "a=1,,", 5);
+    struct slice line = {text, 5 * 64};
+    assert_int_equal(propagation_join_baggage(&line, 1, out, sizeof out).length, 4 * 64 - 1);
+    line.length += 3;
+    assert_null(propagation_join_baggage(&line, 1, out, sizeof out).at);
+    const struct slice lines[] = {
+        {text, 5 * 32}, {text, 5 * 32}, SLICE_LITERAL(","), SLICE_LITERAL("a=1;p")};
+    assert_int_equal(propagation_join_baggage(lines, 3, out, sizeof out).length, 4 * 64 - 1);
+    assert_null(propagation_join_baggage(lines, 4, out, sizeof out).at);
 }
 
 static void baggage_is_carried_whole_or_not_at_all(void **state)
 {
     (void)state;
-    static char text[PROPAGATION_BAGGAGE_BYTES + 1];
-    static char out[PROPAGATION_BAGGAGE_BYTES + 1];
+    struct guarded source = guarded_make(4096);
+    struct guarded target = guarded_make(4096);
+    char text[2048];
     memset(text, 'x', sizeof text);
-    struct slice line = {text, PROPAGATION_BAGGAGE_BYTES};
-    assert_int_equal(propagation_join_baggage(&line, 1, out, sizeof out).length, line.length);
-    assert_null(propagation_join_baggage(&line, 1, out, line.length - 1).at);
-    line.length++;
-    assert_null(propagation_join_baggage(&line, 1, out, sizeof out).at);
+    text[1] = '=';
+    const struct slice lines[] = {guarded_copy(&source, (struct slice){text, 2047}), {text, 2048}};
+    for (size_t room = 0; room <= target.capacity; room++) {
+        char *out = target.end - room; /* a byte too far dies */
+        struct slice found = propagation_join_baggage(lines, 2, out, room);
+        assert_int_equal(found.length, room >= 4096 ? 4096 : 0);
+        found = propagation_join_baggage(lines, 1, out, room);
+        assert_int_equal(found.length, room >= 2047 ? 2047 : 0);
+    }
+    const struct slice spaced[] = {SLICE_LITERAL("  a=1  ,, "), SLICE_LITERAL("\tb=2\t")};
+    char out[7]; /* as it goes out, not as it came */
+    assert_int_equal(propagation_join_baggage(spaced, 2, out, 7).length, 7);
+    assert_null(propagation_join_baggage(spaced, 2, out, 6).at);
 }
 
 int main(void)
@@ -171,8 +232,9 @@ int main(void)
         cmocka_unit_test(tracestate_lines_are_joined_or_dropped),
         cmocka_unit_test(five_hundred_and_twelve_characters_stay_and_more_lose_the_end),
         cmocka_unit_test(members_over_128_characters_go_first),
-        cmocka_unit_test(baggage_lines_are_joined),
-        cmocka_unit_test(baggage_that_could_end_a_line_is_dropped),
+        cmocka_unit_test(baggage_lines_are_joined_or_dropped),
+        cmocka_unit_test(each_byte_of_baggage_stands_where_the_grammar_has_it),
+        cmocka_unit_test(sixty_four_members_are_carried_and_more_are_none),
         cmocka_unit_test(baggage_is_carried_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
