@@ -16,6 +16,7 @@
 #include "agent/exchange.h"
 #include "agent/http1.h"
 #include "agent/propagation.h"
+#include "tests/fuzz/grammar.h"
 #include "tests/fuzz/open_agent.h"
 
 #define LINES_MOST 8 /* of one field that are joined */
@@ -46,11 +47,14 @@ static void add_text(const char *text)
     add(text, strlen(text));
 }
 
-static void add_list(unsigned members)
+/* Up to 65 members of one of four lengths, 125 bytes at most. */
+static void add_list(unsigned kind)
 {
-    for (unsigned i = 0; i < members; i++) {
-        char member[32];
-        add(member, (size_t)snprintf(member, sizeof member, "%sk%u=%u", i ? "," : "", i, i * i));
+    static const int widths[] = {1, 20, 60, 120};
+    for (unsigned i = 0; i < kind % 66; i++) {
+        char member[160];
+        add(member, (size_t)snprintf(member, sizeof member, "%sk%u=%0*u", i ? "," : "", i,
+                                     widths[kind / 66], i * i));
     }
 }
 
@@ -181,12 +185,16 @@ static void check(const struct http1_request *request, const struct exchange *ex
     demand(span_context_present(&context.span));
     demand(memcmp(context.span.span_id, parent.span_id, 8) != 0);
 
-    size_t length = exchange_copy_tracestate(&context, carried);
-    check_carried(&states, has_parent, propagation_join_tracestate, carried, length,
+    size_t state_length = exchange_copy_tracestate(&context, carried);
+    check_carried(&states, has_parent, propagation_join_tracestate, carried, state_length,
                   EXCHANGE_TRACESTATE_BYTES);
-    length = exchange_copy_baggage(&context, carried);
+    demand(grammar_is_tracestate((struct slice){carried, state_length}));
+    size_t length = exchange_copy_baggage(&context, carried);
     check_carried(&baggage, true, propagation_join_baggage, carried, length,
-                  EXCHANGE_BAGGAGE_BYTES);
+                  EXCHANGE_BAGGAGE_BYTES - state_length);
+    struct grammar_list list = {.valid = true};
+    grammar_add_baggage(&list, (struct slice){carried, length});
+    demand(list.valid && list.bytes == length && length + state_length <= EXCHANGE_BAGGAGE_BYTES);
 
     int passed_on = 0;
     context_set(&context);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Context that strangers send: traceparent, tracestate and baggage.
+/* Context that strangers send: traceparent, tracestate and baggage. Of the lists exactly that is
+ * carried which another reader of the grammar lets through.
  *
  * The first byte chooses; the rest is the value, for the lists split into field lines at NUL. */
 #include <stdlib.h>
 
 #include "agent/propagation.h"
+#include "tests/fuzz/grammar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,27 +46,49 @@ static size_t split(struct slice text, struct slice lines[LINES])
     return count;
 }
 
-static void harmless(struct slice value)
+static bool is_baggage(struct slice text, size_t bytes)
 {
-    for (size_t i = 0; i < value.length; i++)
-        demand((value.at[i] >= 0x20 && value.at[i] <= 0x7e) || value.at[i] == '\t');
+    struct grammar_list list = {.valid = true};
+    grammar_add_baggage(&list, text);
+    /* No byte but the members': no empty ones, and no white space around them. */
+    return list.valid && list.members <= PROPAGATION_BAGGAGE_LIST && list.bytes == text.length &&
+           text.length == bytes;
 }
 
-static void lists(struct slice text, bool is_baggage, size_t capacity)
+/* What is carried is all of what came, and what is not was not to be carried. */
+static void baggage(const struct slice *lines, size_t count, char *out, size_t capacity)
+{
+    struct grammar_list all = {.valid = true};
+    for (size_t i = 0; i < count; i++)
+        grammar_add_baggage(&all, lines[i]);
+    bool wanted = all.valid && all.members > 0 && all.members <= PROPAGATION_BAGGAGE_LIST &&
+                  all.bytes <= capacity;
+    struct slice found = propagation_join_baggage(lines, count, out, capacity);
+    demand(wanted == (found.at != NULL));
+    demand(!found.at || is_baggage(found, all.bytes));
+}
+
+static void tracestate(const struct slice *lines, size_t count, char *out, size_t capacity)
+{
+    struct slice found = propagation_join_tracestate(lines, count, out, capacity);
+    demand(found.length <= capacity && !found.at == !found.length);
+    demand(!found.at || (grammar_is_tracestate(found) && propagation_valid_tracestate(found)));
+    for (size_t i = 0; i < count; i++) /* the limit of a whole list only adds to it */
+        demand(lines[i].length > PROPAGATION_TRACESTATE_BYTES ||
+               propagation_valid_tracestate(lines[i]) == grammar_is_tracestate(lines[i]));
+}
+
+static void lists(struct slice text, bool is_tracestate, size_t capacity)
 {
     struct slice lines[LINES];
     size_t count = split(text, lines);
     char *out = malloc(capacity); /* exact, so that a byte too far is seen */
     if (!out)
         return;
-    struct slice found = is_baggage ? propagation_join_baggage(lines, count, out, capacity)
-                                    : propagation_join_tracestate(lines, count, out, capacity);
-    demand(found.length <= capacity);
-    harmless(found);
-    if (found.at && !is_baggage) {
-        demand(found.length <= PROPAGATION_TRACESTATE_BYTES);
-        demand(propagation_valid_tracestate(found));
-    }
+    if (is_tracestate)
+        tracestate(lines, count, out, capacity);
+    else
+        baggage(lines, count, out, capacity);
     free(out);
 }
 
@@ -76,6 +100,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] % 3 == 0)
         traceparent(rest);
     else
-        lists(rest, data[0] % 3 == 2, 1 + (size_t)data[1] * 4);
+        lists(rest, data[0] % 3 == 1, 1 + (size_t)data[1] * 17); /* 4,336 at most */
     return 0;
 }
