@@ -311,6 +311,19 @@ class Answering(Server):
         self.wait_until(lambda: answers(self.port, "/ready"), "answer")
 
 
+class Relay(Server):
+    """gunicorn with tests/programs/relay_app.py: asks that port of 127.0.0.1 for each path."""
+
+    def __init__(self, directory, upstream, tracing=None, name="relay"):
+        self.port = free_port()
+        super().__init__(name, [
+            program("gunicorn"), "--worker-class", "sync", "--workers", 1,
+            "--bind", f"127.0.0.1:{self.port}", "--chdir", PROGRAMS, "relay_app:application"],
+            directory, {"RELAY_TO": f"http://127.0.0.1:{upstream}", "PYTHONDONTWRITEBYTECODE": "1"},
+            tracing)
+        self.wait_until(lambda: answers(self.port, "/small.txt"), "answer")
+
+
 NGINX_CONF = """
 {user}
 worker_processes {workers};
