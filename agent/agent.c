@@ -16,10 +16,12 @@
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/counters.h"
+#include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/life.h"
 #include "agent/log.h"
 #include "agent/random.h"
+#include "agent/stack.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES       4096
@@ -51,6 +53,7 @@ bool agent_gate_open(void)
 void agent_open(void)
 {
     own_pid = getpid();
+    stack_init();
     life_init();
     atomic_store_explicit(&gate, true, memory_order_relaxed);
 }
@@ -105,6 +108,7 @@ __attribute__((cold, noinline)) static void settle_in_child(void)
     int saved = errno;
     own_pid = getpid();
     context_forked();
+    evidence_forked();
     connection_forked_child();
     ring_thread_reset();
     memset(&counters, 0, sizeof counters);

@@ -6,6 +6,7 @@
 #include "agent/context.h"
 #include "agent/counters.h"
 #include "agent/slab.h"
+#include "agent/work.h"
 
 _Static_assert(sizeof(struct client_page) % 64 == 0, "a slab's object");
 
@@ -22,6 +23,7 @@ void client_span_lost(void)
 void client_span_begin(struct client_span *client)
 {
     memset(&client->self, 0, sizeof client->self); /* no context where there is no memory */
+    work_call();
     client->recorded = agent_prepare() && context_begin_span(&client->self, &client->parent);
     client->begun = true;
     client->start_ns = clock_monotonic_ns();

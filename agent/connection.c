@@ -3,8 +3,6 @@
 #include "agent/connection.h"
 #include "agent/connection_private.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "agent/counters.h"
@@ -58,8 +56,10 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
     atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
     connection->client_wrote = false;
     memset(&connection->peer, 0, sizeof connection->peer);
-    memset(&connection->context, 0, sizeof connection->context);
-    atomic_store_explicit(&connection->opaque, role == CONNECTION_LISTENER, memory_order_relaxed);
+    connection->owner = (struct owner){0, 0};
+    bool carries_none = role == CONNECTION_LISTENER || role == CONNECTION_LOOP;
+    atomic_store_explicit(&connection->opaque, carries_none, memory_order_relaxed);
+    atomic_store_explicit(&connection->refused, false, memory_order_relaxed);
     atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
     atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->handed_on, false, memory_order_relaxed);
@@ -95,20 +95,13 @@ bool connection_take(struct direction *direction)
     return atomic_compare_exchange_strong(&direction->owner, &nobody, context_claim());
 }
 
-/* By a call that filters of system calls have to allow anyway. A thread of another process that has
- * the number by now keeps what it holds; so do, in a forked child, those of the parent. */
-static bool thread_has_ended(int32_t id)
-{
-    return kill(id, 0) != 0 && errno == ESRCH;
-}
-
 /* From an owner that left and will not come back. Above a call that this thread is still in, in a
  * signal handler, it does not matter: two sends that overlap are not understood anyway. */
 __attribute__((cold)) static bool take_over(struct direction *direction)
 {
     uint64_t claim = atomic_load(&direction->owner);
     int32_t id = (int32_t)(claim >> 32);
-    return claim & CONNECTION_AWAY && (id == context_thread_id() || thread_has_ended(id)) &&
+    return claim & CONNECTION_AWAY && (id == context_thread_id() || context_thread_has_ended(id)) &&
            atomic_compare_exchange_strong(&direction->owner, &claim, context_claim());
 }
 

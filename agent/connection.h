@@ -33,10 +33,11 @@
 #include "agent/pipeline.h"
 
 enum connection_role {
-    CONNECTION_SERVER,  /* accepted */
-    CONNECTION_CLIENT,  /* connected */
-    CONNECTION_UNKNOWN, /* somebody else's, or one of a pair; its first bytes tell */
-    CONNECTION_LISTENER /* carries no bytes, but tells whose wait a wait is */
+    CONNECTION_SERVER,   /* accepted */
+    CONNECTION_CLIENT,   /* connected */
+    CONNECTION_UNKNOWN,  /* somebody else's, or one of a pair; its first bytes tell */
+    CONNECTION_LISTENER, /* carries no bytes, but tells whose wait a wait is */
+    CONNECTION_LOOP      /* an epoll descriptor through which requests reach a thread; likewise */
 };
 
 /* The other end, as accept() or connect() gave it. */
@@ -61,6 +62,7 @@ struct direction {
     uint32_t buffer;        /* its index, when collecting */
     uint32_t collected;     /* bytes in it */
     uint32_t reads_from;    /* place in the pipeline of the first request this call reads of */
+    uint32_t reader;        /* evidence_thread() of who moved the last byte; requests only */
     size_t scanned;         /* of them, by http1_find_head() */
     uint64_t head_ns;       /* when the first byte of the head came */
     struct http1_body body;
@@ -69,6 +71,12 @@ struct direction {
 enum {
     CONNECTION_DUE_LOSS = 1, /* it became opaque: what is open is lost to view */
     CONNECTION_DUE_CLOSE = 2 /* no descriptor is left */
+};
+
+/* Whom a client connection's bytes belong to: who asked there last, as far as that was sure. */
+struct owner {
+    uint32_t exchange; /* slot + 1; 0: not known */
+    uint32_t generation;
 };
 
 struct connection {
@@ -83,14 +91,15 @@ struct connection {
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
     _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
     _Atomic bool handed_on;      /* another process has it, too: our close need not be its end */
-    bool client_wrote;           /* a client connection's first write keeps connect()'s context */
+    _Atomic bool refused;        /* an answer was tried, and the other end had gone */
+    bool client_wrote;           /* a client connection's first write keeps connect()'s owner */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
     struct peer peer;
     struct direction received;
     struct direction sent;
     struct pipeline pipeline;
-    struct context context; /* CONNECTION_CLIENT: whom its bytes belong to; under received.owner */
+    struct owner owner; /* CONNECTION_CLIENT; under received.owner */
 };
 
 /* Relaxed: whoever does not own a direction may learn of a change late, or of the slot's next
@@ -140,9 +149,7 @@ static inline bool connection_come_back(struct direction *direction, uint64_t cl
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
-/* stream.c: a call's bytes are about to be fed, which came in. */
-void stream_receiving(struct connection *connection);
-/* Bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
+/* stream.c: bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
  * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns);

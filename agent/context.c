@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/context.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,8 +16,6 @@
 
 static __thread struct {
     struct context context;
-    int waited_epfd;   /* + 1: the last descriptor this thread waited on; 0: none */
-    int loop_epfd;     /* + 1: the one it had waited on when it read a request */
     bool handing_over; /* it forked, and has not waited or read since */
     int32_t id;        /* kernel id; 0: not asked yet */
     uint32_t claims;   /* twice as many as it made */
@@ -39,22 +39,9 @@ void context_clear(void)
     tl_thread.handing_over = false;
 }
 
-void context_request_read(void)
+void context_doubt(void)
 {
-    tl_thread.loop_epfd = tl_thread.waited_epfd;
-}
-
-void context_waited(int epfd)
-{
-    tl_thread.waited_epfd = epfd + 1;
-    tl_thread.handing_over = false;
-    if (tl_thread.loop_epfd == epfd + 1)
-        context_clear();
-}
-
-bool context_waits_for_events(void)
-{
-    return tl_thread.waited_epfd != 0;
+    tl_thread.context.doubtful = true;
 }
 
 void context_handing_over(void)
@@ -88,7 +75,10 @@ bool context_identify(struct span_context *self, const struct span_context *pare
 
 bool context_begin_span(struct span_context *self, struct span_context *parent)
 {
-    *parent = tl_thread.context.span;
+    if (tl_thread.context.doubtful)
+        memset(parent, 0, sizeof *parent);
+    else
+        *parent = tl_thread.context.span;
     return context_identify(self, parent);
 }
 
@@ -120,6 +110,11 @@ int32_t context_thread_id(void)
     if (!tl_thread.id)
         tl_thread.id = (int32_t)syscall(SYS_gettid);
     return tl_thread.id;
+}
+
+bool context_thread_has_ended(int32_t id)
+{
+    return kill(id, 0) != 0 && errno == ESRCH;
 }
 
 uint64_t context_claim(void)

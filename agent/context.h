@@ -3,10 +3,9 @@
  *
  * A context is a value: the span context that new spans become children of, and the server
  * exchange it came from, by slot and generation, so that what is learnt late (tracestate,
- * baggage) can be looked up while the exchange lives. The rules by which it moves are in
- * DESIGN's order of trust; here are the two of this module: it stays with the thread that read
- * the request until that thread reads the next, and it follows connections (connection.c).
- * In doubt it is absent. */
+ * baggage) can be looked up while the exchange lives. It comes with the bytes of a request and
+ * goes with its answer (stream.c); whether it is sure enough for a call to be its child is asked
+ * when the call begins (work.c). In doubt it is absent. */
 #ifndef AGENT_CONTEXT_H
 #define AGENT_CONTEXT_H
 
@@ -20,20 +19,15 @@ struct context {
     uint32_t exchange;        /* slot + 1 of the server exchange; 0: none */
     uint32_t generation;      /* of that slot, when the context was made */
     uint32_t connection;      /* serial of the connection it was read on; meaningless without one */
+    bool doubtful;            /* no call's parent */
 };
 
 /* The calling thread's context. Valid until the thread's next observed call. */
 const struct context *context_current(void);
 void context_set(const struct context *context);
 void context_clear(void);
-
-/* An event loop: after a request was read, a further wait on the epoll descriptor this thread
- * last waited on is the loop's own, and what runs next may belong to anybody. A wait on another
- * descriptor (a handler's private one) changes nothing. */
-void context_request_read(void);
-void context_waited(int epfd);
-/* Has this thread ever waited on an epoll descriptor? Then it may handle requests together. */
-bool context_waits_for_events(void);
+/* It is not sure: whose thread this is stays known, but it is no call's parent. */
+void context_doubt(void);
 
 /* This thread forked, and may be about to leave the connection it works for to the child; as soon
  * as it waits or reads again, it is not. */
@@ -45,7 +39,8 @@ void context_goes_on(void);
  * trace, for which the sampler is asked. Returns whether the span is recorded. */
 bool context_identify(struct span_context *self, const struct span_context *parent);
 
-/* The same for a span that starts now on this thread; `parent` is set to the current context. */
+/* The same for a span that starts now on this thread, after work_call(): `parent` is set to the
+ * current context, unless that is doubtful. */
 bool context_begin_span(struct span_context *self, struct span_context *parent);
 
 /* The header lines that carry `self` to another process as the configured propagators say:
@@ -62,6 +57,10 @@ uint64_t context_claim(void);
 /* This thread's kernel id and name, cached: a system call each for a thread's first time. */
 int32_t context_thread_id(void);
 struct slice context_thread_name(void);
+/* Is there no thread of that kernel id any more? By a call that filters of system calls have to
+ * allow anyway. A thread of another process that has the number by now is taken for it; so are, in
+ * a forked child, those of the parent. */
+bool context_thread_has_ended(int32_t id);
 
 /* Everything that threads cached is stale: in a forked child. */
 void context_forked(void);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "agent/slab.h"
+#include "agent/work.h"
 
 /* Two levels, so that any number fits: 2^15 chunks of 2^16 entries. The upper level lies in
  * .bss, whose untouched pages cost nothing; a chunk is mapped when its first number is used. */
@@ -112,7 +113,7 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     connection->fd = fd;
     connection->peer = peer_of(address, length);
     if (role == CONNECTION_CLIENT)
-        connection->context = *context_current();
+        connection->owner = work_owner();
     attach(fd, connection);
 }
 

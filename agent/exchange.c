@@ -24,6 +24,12 @@ struct exchange *exchange_at(uint32_t slot)
     return slab_at(&exchanges, slot);
 }
 
+bool exchange_is_open(uint32_t slot, uint32_t generation)
+{
+    return generation % 2 == 1 &&
+           atomic_load_explicit(&exchange_at(slot)->generation, memory_order_relaxed) == generation;
+}
+
 static bool still(const struct exchange *exchange, uint32_t generation)
 {
     atomic_thread_fence(memory_order_acquire);
@@ -40,6 +46,7 @@ bool exchange_context(uint32_t slot, struct context *context)
     memcpy(&context->span, words, sizeof context->span);
     context->exchange = slot + 1;
     context->generation = generation;
+    context->doubtful = false;
     return generation % 2 == 1 && still(exchange, generation);
 }
 
@@ -117,6 +124,7 @@ static void set_in_flight(const struct exchange *exchange, uint64_t id)
 
 static void close_slot(struct exchange *exchange)
 {
+    reading_end(&exchange->reading, false);
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
     slab_give(&exchanges, exchange->slot);
 }
@@ -401,7 +409,7 @@ void exchange_take_over(struct exchange *exchange)
 __attribute__((no_sanitize("thread"))) static size_t
 copy_carried(const struct context *context, bool baggage, char *into, size_t capacity)
 {
-    if (!context->exchange)
+    if (!context->exchange || context->doubtful)
         return 0;
     const struct exchange *exchange = exchange_at(context->exchange - 1);
     if (atomic_load_explicit(&exchange->generation, memory_order_acquire) != context->generation)

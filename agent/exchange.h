@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "agent/context.h"
+#include "agent/evidence.h"
 #include "agent/http1.h"
 #include "agent/span.h"
 
@@ -55,6 +56,7 @@ struct exchange {
      * the response may be running already, or even be over: so the generation it belongs to stands
      * above it. */
     _Atomic uint64_t request_body_bytes;
+    struct reading reading;
     struct span_context self;
     _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
     struct span span;
@@ -71,6 +73,9 @@ void exchange_init(void *memory, uint32_t count);
 struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,
                                 uint64_t start_ns);
 struct exchange *exchange_at(uint32_t slot);
+
+/* Is it the exchange that had that slot in that generation, and not over? */
+bool exchange_is_open(uint32_t slot, uint32_t generation);
 
 /* The context that work for the exchange in that slot belongs to. Any thread; false where the
  * exchange has ended. */
@@ -106,7 +111,8 @@ bool exchange_forked(bool known);
  * it is this process's from now on. */
 void exchange_take_over(struct exchange *exchange);
 
-/* Copies what the exchange of that context carried along; 0 bytes when the exchange is gone. */
+/* Copies what the exchange of that context carried along; 0 bytes where the exchange is gone, or
+ * the context doubtful. */
 size_t exchange_copy_tracestate(const struct context *context,
                                 char into[EXCHANGE_TRACESTATE_BYTES]);
 size_t exchange_copy_baggage(const struct context *context, char into[EXCHANGE_BAGGAGE_BYTES]);

@@ -16,9 +16,12 @@
 #include "agent/clock.h"
 #include "agent/connection.h"
 #include "agent/context.h"
+#include "agent/evidence.h"
 #include "agent/inheritance.h"
 #include "agent/life.h"
 #include "agent/recovery.h"
+#include "agent/stack.h"
+#include "agent/work.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
 #define NOT_IN_ORDER (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)
@@ -29,7 +32,8 @@ static struct connection *receiving(int fd)
     if (!connection || !agent_enter())
         return NULL;
     if (connection_claim(connection, &connection->received, fd)) {
-        stream_receiving(connection);
+        if (connection_role(connection) == CONNECTION_SERVER)
+            work_reads(connection);
         return connection;
     }
     /* What was read is not known, so neither is whom the thread works for from now on. */
@@ -136,16 +140,16 @@ void observe_received_messages(int fd, const struct mmsghdr *messages, int recei
         observe_received_message(fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len, flags);
 }
 
-/* A client connection belongs to the context current at connect(), then to the one in which
- * each request is written. */
+/* A client connection belongs to the exchange that connected it, then to the one in which each
+ * request is written. */
 static void client_writes(struct connection *connection, int fd)
 {
     if (!connection_claim(connection, &connection->received, fd))
         return;
     bool first = !connection->client_wrote;
     connection->client_wrote = true;
-    if (!first || !span_context_present(&connection->context.span))
-        connection->context = *context_current();
+    if (!first || !connection->owner.exchange)
+        connection->owner = work_owner();
     connection_unclaim(connection, &connection->received);
 }
 
@@ -210,6 +214,8 @@ void observe_sent_vector(struct sending *sending, const struct iovec *parts, siz
     int saved = errno;
     if (sent > 0)
         feed_vector(stream_sent, connection, parts, count, (size_t)sent, sent_ns(sending, sent));
+    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        atomic_store_explicit(&connection->refused, true, memory_order_relaxed);
     connection_unclaim(connection, &connection->sent);
     errno = saved;
 }
@@ -325,44 +331,112 @@ void observe_shut_down(int fd, int how, int result, uint64_t begun_ns)
 
 void observe_waited(int epfd)
 {
-    context_waited(epfd);
+    const struct connection *connection = connection_of(epfd);
+    context_goes_on(); /* a handler's private wait, too */
+    if (connection && connection_role(connection) == CONNECTION_LOOP && agent_enter())
+        work_waited();
 }
 
 /* Longer lists than this are not searched to the end: a listener usually stands first. */
 #define WAITS_LOOKED_AT 256
 
-/* Does waiting for this descriptor show that the thread serves more than its current request? */
-static bool is_loops(int fd)
+/* What a thread waits for. */
+struct waits {
+    bool for_several; /* a place where requests of several connections reach it */
+    bool for_one;     /* a server connection */
+    uint32_t serial;  /* of that */
+};
+
+static void look_at_wait(struct waits *waits, int fd)
 {
     const struct connection *connection = connection_of(fd);
-    return connection && (connection_role(connection) == CONNECTION_LISTENER ||
-                          (connection_role(connection) == CONNECTION_SERVER &&
-                           atomic_load_explicit(&connection->serial, memory_order_relaxed) !=
-                               context_current()->connection));
+    if (!connection)
+        return;
+    uint32_t serial = atomic_load_explicit(&connection->serial, memory_order_relaxed);
+    switch (connection_role(connection)) {
+    case CONNECTION_LISTENER:
+    case CONNECTION_LOOP:
+        waits->for_several = true;
+        return;
+    case CONNECTION_SERVER:
+        waits->for_several |= waits->for_one && serial != waits->serial;
+        waits->for_one = true;
+        waits->serial = serial;
+        return;
+    default:
+        return;
+    }
 }
 
-void observe_polled(const struct pollfd *waits, unsigned long count, int ready)
+/* Is this where the thread waits for its next request, whatever it is at now? Not where it waits
+ * for the client of its own request, or for anything else. */
+static bool is_loops(const struct waits *waits)
 {
-    context_goes_on();
-    if (ready < 0 || !span_context_present(&context_current()->span))
-        return;
-    for (unsigned long i = 0; i < count && i < WAITS_LOOKED_AT; i++)
-        if (is_loops(waits[i].fd)) {
-            context_clear();
-            return;
-        }
+    const struct context *context = context_current();
+    if (!waits->for_one || waits->for_several)
+        return waits->for_several;
+    return context->exchange ? context->connection != waits->serial : evidence_is_loop();
 }
 
-void observe_selected(int count, const fd_set *reads, int ready)
+static void note_wait(bool loops, int ready)
 {
     context_goes_on();
-    if (ready < 0 || !reads || count <= 0 || !span_context_present(&context_current()->span))
-        return;
-    bool loops = ready == 0;
-    for (int fd = 0; fd < count && fd < FD_SETSIZE && !loops; fd++)
-        loops = FD_ISSET(fd, reads) && is_loops(fd);
-    if (loops)
-        context_clear();
+    int saved = errno;
+    if (loops && (ready >= 0 || saved == EINTR) && agent_enter())
+        work_waited();
+    errno = saved;
+}
+
+void observe_polled(const struct pollfd *list, unsigned long count, int ready)
+{
+    struct waits waits = {false, false, 0};
+    bool served = agent_is_prepared() && (ready >= 0 || errno == EINTR);
+    for (unsigned long i = 0; served && i < count && i < WAITS_LOOKED_AT && !waits.for_several; i++)
+        look_at_wait(&waits, list[i].fd);
+    note_wait(is_loops(&waits), ready);
+}
+
+/* A set is an array of such words; the kernel reads those that `count` reaches into. */
+#define SET_BITS ((int)(8 * sizeof(unsigned long)))
+
+bool observe_selecting(int count, const fd_set *reads)
+{
+    struct waits waits = {false, false, 0};
+    if (count > FD_SETSIZE)
+        count = FD_SETSIZE;
+    int words = (count + SET_BITS - 1) / SET_BITS;
+    if (count <= 0 || !reads || !agent_is_prepared() ||
+        !stack_can_read(reads, (size_t)words * sizeof(unsigned long)))
+        return false;
+    for (int word = 0; word < words && !waits.for_several; word++) {
+        unsigned long bits;
+        memcpy(&bits, (const unsigned long *)(const void *)reads + word, sizeof bits);
+        if (word == words - 1)
+            bits &= ~0UL >> (words * SET_BITS - count);
+        for (; bits && !waits.for_several; bits &= bits - 1)
+            look_at_wait(&waits, word * SET_BITS + __builtin_ctzl(bits));
+    }
+    return is_loops(&waits);
+}
+
+void observe_selected(bool loops, int ready)
+{
+    note_wait(loops, ready);
+}
+
+void observe_leaving_stack(void)
+{
+    context_clear();
+}
+
+bool observe_stack_lent(void)
+{
+    return stack_lend();
+}
+
+void observe_stack_returned(bool before)
+{
+    stack_return(before);
 }
 
 void observe_ending(void)

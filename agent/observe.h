@@ -42,7 +42,8 @@ void observe_connected(int fd, const struct sockaddr *address, socklen_t length,
 /* listen() succeeded or not: at the first success the agent opens what it can need later. */
 void observe_listened(int fd, int result);
 
-/* A descriptor was made by socket(): what was known of the number is forgotten. -1 is ignored. */
+/* A descriptor was made by socket() or epoll_create(): what was known of the number is forgotten.
+ * -1 is ignored. */
 void observe_created(int fd);
 
 /* socketpair() returned `result`. A library that works on the agent's own thread is given high
@@ -98,14 +99,28 @@ void observe_sent_file(struct sending *sending, int file, const off_t *end, ssiz
 uint64_t observe_shutting_down(int fd);
 void observe_shut_down(int fd, int how, int result, uint64_t begun_ns);
 
-/* An event loop's wait (epoll_wait and kin) on `epfd` returned. */
+/* epoll_ctl() had success: `epfd` waits for `fd`, too. A descriptor that waits for a listener or an
+ * accepted connection is a loop's. */
+void observe_registered(int epfd, int operation, int fd);
+/* A wait (epoll_wait() and kin) on `epfd` returned. */
 void observe_waited(int epfd);
 
-/* poll() or select() and kin returned `ready`. A wait that a listener belongs to, or another
- * connection than that of the current request, is a loop's own. select() leaves only the
- * descriptors that are ready; where it timed out there is no telling, which counts as a loop's. */
+/* poll() and kin returned `ready`. A wait for a listener, for several accepted connections, or for
+ * another one than that of the current request, is a loop's. */
 void observe_polled(const struct pollfd *waits, unsigned long count, int ready);
-void observe_selected(int count, const fd_set *reads, int ready);
+
+/* select() and kin leave only the descriptors that are ready, and so are looked at before: whether
+ * the wait is a loop's. `reads` may be a bad address, which is the kernel's to report. */
+bool observe_selecting(int count, const fd_set *reads);
+void observe_selected(bool loops, int ready);
+
+/* The thread is about to go on with another stack (swapcontext(), setcontext()). */
+void observe_leaving_stack(void);
+
+/* A library works on a stack of its own until it returns, for the caller, who gives back what the
+ * first of the two returned. */
+bool observe_stack_lent(void);
+void observe_stack_returned(bool before);
 
 /* Before the process ends without destructors: what is pending is sent, for at most
  * AGENT_LEAVING_NS. */

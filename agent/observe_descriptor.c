@@ -3,6 +3,7 @@
 #include "agent/observe.h"
 
 #include <errno.h>
+#include <sys/epoll.h>
 
 #include "agent/agent.h"
 #include "agent/clock.h"
@@ -32,10 +33,12 @@ static void know_listener(int fd)
 
 void observe_accepted(const struct accepting *accepting, int listener, int made)
 {
-    context_goes_on();
-    if (made < 0)
+    if (made < 0) {
+        context_goes_on();
         return;
+    }
     int saved = errno;
+    context_clear(); /* who takes the next connection has left the last request, or handed it on */
     if (agent_enter_own_process() && agent_prepare()) {
         know_listener(listener);
         connection_open(made, CONNECTION_SERVER, accepting->address,
@@ -52,6 +55,27 @@ void observe_connected(int fd, const struct sockaddr *address, socklen_t length,
     /* Whose bytes a client connection carries matters only where there are requests. */
     if (agent_is_prepared() && agent_enter_own_process())
         connection_open(fd, CONNECTION_CLIENT, address, length);
+    errno = saved;
+}
+
+void observe_registered(int epfd, int operation, int fd)
+{
+    const struct connection *connection = connection_of(fd);
+    if (!connection || operation == EPOLL_CTL_DEL)
+        return;
+    enum connection_role role = connection_role(connection);
+    /* One that another process made says what it is with its first byte; one of a pair within this
+     * process, by which loops wake themselves, has no address. */
+    bool brings_requests = role == CONNECTION_LISTENER || role == CONNECTION_SERVER ||
+                           role == CONNECTION_LOOP ||
+                           (role == CONNECTION_UNKNOWN && connection->peer.family != 0 &&
+                            connection->peer.family != AF_UNIX);
+    const struct connection *known = connection_of(epfd);
+    if (!brings_requests || (known && connection_role(known) == CONNECTION_LOOP))
+        return;
+    int saved = errno;
+    if (agent_enter_own_process())
+        connection_open(epfd, CONNECTION_LOOP, NULL, 0);
     errno = saved;
 }
 

@@ -76,8 +76,11 @@ static void request_began(struct connection *connection, const struct http1_requ
         entry |= PIPELINE_ALONG;
 
     http1_body_of_request(&received->body, request);
-    if (exchange)
+    if (exchange) {
         connection->newest = atomic_load_explicit(&exchange->generation, memory_order_relaxed);
+        reading_begin(&exchange->reading, received->body.state == HTTP1_BODY_DONE);
+    }
+    work_begins(connection, exchange);
     if (exchange && received->body.framing == HTTP1_LENGTH)
         exchange_request_body(exchange->slot, connection->newest, received->body.remaining);
     if (!pipeline_place(&connection->pipeline, entry)) {
@@ -87,7 +90,6 @@ static void request_began(struct connection *connection, const struct http1_requ
         lose_requests(connection);
         return;
     }
-    context_request_read();
     if (received->body.state == HTTP1_BODY_BAD)
         lose_requests(connection);
     else if (received->body.state == HTTP1_BODY_MORE)
@@ -111,13 +113,17 @@ static void response_over(struct connection *connection, bool answering, uint64_
     uint32_t next = pipeline_front(&connection->pipeline);
     if (atomic_load(&connection->requests_lost) && !next)
         lose(connection);
-    /* What a thread does after a response still belongs to it, unless the next request is
-     * already there: it was read along with this one and will be handled without a read. Behind a
-     * response that lasts until close, or a tunnel's beginning, nothing will be. */
-    if (was_current && next & PIPELINE_ALONG && sent->body.framing != HTTP1_UNTIL_CLOSE &&
+    if (!was_current)
+        return;
+    /* What a thread does after a response may be work of its own, and belongs to nobody; unless the
+     * next request is already there: it was read along with this one and will be handled without a
+     * read. Behind a response that lasts until close, or a tunnel's beginning, nothing will be. */
+    if (work_goes_on_with(next) && sent->body.framing != HTTP1_UNTIL_CLOSE &&
         sent->body.framing != HTTP1_TUNNEL)
         work_for(connection,
                  atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));
+    else
+        context_clear();
 }
 
 static void response_goes_on(struct direction *sent, uint32_t entry)
@@ -155,9 +161,12 @@ static void response_began(struct connection *connection, const struct http1_res
      * before the answer is over, so that no reader takes it for what it works for. */
     if (tunnel)
         connection_make_opaque(connection, false);
+    bool over = sent->body.state == HTTP1_BODY_DONE || tunnel;
+    if (exchange)
+        reading_answered(&exchange->reading, over);
     if (sent->body.state == HTTP1_BODY_BAD)
         lose(connection);
-    else if (sent->body.state == HTTP1_BODY_DONE || tunnel)
+    else if (over)
         response_over(connection, true, now_ns);
     else
         response_goes_on(sent, entry);
@@ -254,28 +263,37 @@ static size_t feed_head(struct connection *connection, struct direction *directi
     }
 }
 
+/* The body of the newest request is the one being read. NULL where it was answered before its body
+ * was through, or has no exchange. */
+static struct exchange *newest_exchange(struct connection *connection)
+{
+    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed);
+    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
+    if (placed == taken)
+        return NULL;
+    return entry_exchange(atomic_load_explicit(
+        &connection->pipeline.entries[(placed - 1) % PIPELINE_LENGTH], memory_order_relaxed));
+}
+
 static void body_over(struct connection *connection, struct direction *direction, uint64_t now_ns)
 {
     if (direction == &connection->received) {
         direction->state = DIRECTION_HEAD;
+        struct exchange *exchange = newest_exchange(connection);
+        if (exchange)
+            reading_whole(&exchange->reading);
         return;
     }
     response_over(connection, true, now_ns);
 }
 
-/* A request's body has no length but what was counted: tell its exchange. The body of the newest
- * request is the one being read. */
+/* A request's body has no length but what was counted: tell its exchange. */
 static void note_request_body(struct connection *connection)
 {
-    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed);
-    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
-    if (placed == taken)
-        return; /* answered before its body was through */
-    uint32_t entry = atomic_load_explicit(
-        &connection->pipeline.entries[(placed - 1) % PIPELINE_LENGTH], memory_order_relaxed);
-    uint32_t slot = entry & PIPELINE_SLOT;
-    if (slot != PIPELINE_UNTRACED)
-        exchange_request_body(slot - 1, connection->newest, connection->received.body.seen_bytes);
+    const struct exchange *exchange = newest_exchange(connection);
+    if (exchange)
+        exchange_request_body(exchange->slot, connection->newest,
+                              connection->received.body.seen_bytes);
 }
 
 static size_t feed_body(struct connection *connection, struct direction *direction,
@@ -359,7 +377,7 @@ __attribute__((cold)) static void learn_role(struct connection *connection, stru
         return;
     }
     if (role == CONNECTION_CLIENT && connection_take(&connection->received)) {
-        connection->context = *context_current();
+        connection->owner = work_owner();
         connection->client_wrote = true;
         connection_unclaim(connection, &connection->received);
     }
@@ -368,19 +386,15 @@ __attribute__((cold)) static void learn_role(struct connection *connection, stru
 /* Of what is not known to be a server's. Returns whether it is, after all. */
 static bool client_received(struct connection *connection, struct slice bytes)
 {
-    if (connection_role(connection) == CONNECTION_UNKNOWN)
-        learn_role(connection, bytes, CONNECTION_SERVER);
-    if (connection_role(connection) == CONNECTION_CLIENT)
-        context_set(&connection->context);
-    return connection_role(connection) == CONNECTION_SERVER;
-}
-
-void stream_receiving(struct connection *connection)
-{
-    struct direction *received = &connection->received;
-    received->reads_from =
-        atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) -
-        (received->state == DIRECTION_BODY);
+    if (connection_role(connection) == CONNECTION_CLIENT) {
+        work_client_read(connection);
+        return false;
+    }
+    learn_role(connection, bytes, CONNECTION_SERVER);
+    if (connection_role(connection) != CONNECTION_SERVER)
+        return false;
+    work_reads(connection);
+    return true;
 }
 
 void stream_received(struct connection *connection, const char *bytes, size_t length,
@@ -442,6 +456,8 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
     uint32_t entry;
     while ((entry = pipeline_front(&connection->pipeline)) != 0) {
         struct exchange *exchange = entry_exchange(entry);
+        if (exchange)
+            reading_end(&exchange->reading, ours);
         if (exchange && ours)
             exchange_lost(exchange, now_ns);
         else if (exchange)
@@ -458,6 +474,7 @@ void stream_close(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
     bool ours = work_is_ours(connection);
+    bool refused = atomic_load_explicit(&connection->refused, memory_order_relaxed);
     if (ours)
         stream_sending_ended(connection, end_ns);
 
@@ -466,6 +483,8 @@ void stream_close(struct connection *connection)
         struct exchange *exchange = entry_exchange(entry);
         bool began = connection->sent.state == DIRECTION_BODY;
         connection->sent.state = DIRECTION_HEAD;
+        if (exchange)
+            reading_end(&exchange->reading, ours && !refused);
         if (exchange && !ours)
             exchange_forget(exchange);
         else if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))

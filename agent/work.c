@@ -3,47 +3,129 @@
 
 #include "agent/context.h"
 #include "agent/exchange.h"
+#include "agent/stack.h"
+
+/* The request that this thread, if it is no loop, has read last. */
+static __thread struct {
+    uint32_t exchange; /* slot + 1; 0: none */
+    uint32_t generation;
+    uint32_t connection; /* its serial */
+} tl_read;
+
+/* The connection that this thread's context was read on. It may be another one's by now: its serial
+ * tells. */
+static __thread struct connection *tl_connection;
+
+static uint32_t serial_of(const struct connection *connection)
+{
+    return atomic_load_explicit(&connection->serial, memory_order_relaxed);
+}
 
 bool work_is_for(uint32_t entry)
 {
     const struct context *current = context_current();
     return current->exchange && current->exchange == (entry & PIPELINE_SLOT) &&
-           current->generation ==
-               atomic_load_explicit(&exchange_at(current->exchange - 1)->generation,
-                                    memory_order_relaxed);
+           exchange_is_open(current->exchange - 1, current->generation);
+}
+
+static struct exchange *entry_at(struct pipeline *pipeline, uint32_t place)
+{
+    uint32_t slot =
+        PIPELINE_SLOT &
+        atomic_load_explicit(&pipeline->entries[place % PIPELINE_LENGTH], memory_order_relaxed);
+    return slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
+}
+
+/* Of those that wait for their answers on this connection, how many does this loop owe one? */
+__attribute__((cold)) static uint32_t owed_here(struct connection *connection)
+{
+    struct pipeline *pipeline = &connection->pipeline;
+    uint32_t owed = 0;
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
+    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_relaxed);
+    for (; taken != placed && placed - taken <= PIPELINE_LENGTH; taken++) {
+        const struct exchange *exchange = entry_at(pipeline, taken);
+        owed += exchange && evidence_is_owed(&exchange->reading);
+    }
+    return owed;
+}
+
+/* Does this loop owe an answer on another connection, too? Then its code may be at work for that.
+ */
+static bool owes_others(const struct context *context)
+{
+    uint32_t owed = evidence_owed();
+    if (!owed || owed == evidence_is_owed(&exchange_at(context->exchange - 1)->reading))
+        return false;
+    return serial_of(tl_connection) != context->connection || owed != owed_here(tl_connection);
 }
 
 void work_for(struct connection *connection, uint32_t place)
 {
     struct pipeline *pipeline = &connection->pipeline;
-    uint32_t slot =
-        PIPELINE_SLOT &
-        atomic_load_explicit(&pipeline->entries[place % PIPELINE_LENGTH], memory_order_relaxed);
+    struct exchange *exchange = entry_at(pipeline, place);
     struct context context;
     /* An entry is taken before its slot is given back: where it has not been, what was copied out
      * of the slot was its. */
-    if (slot == PIPELINE_UNTRACED || !exchange_context(slot - 1, &context) ||
+    if (!exchange || !exchange_context(exchange->slot, &context) ||
         atomic_load_explicit(&pipeline->taken, memory_order_acquire) != place) {
         context_clear();
         return;
     }
-    context.connection = atomic_load_explicit(&connection->serial, memory_order_relaxed);
+    context.connection = serial_of(connection);
+    tl_connection = connection;
+    context.doubtful = !stack_is_own() || (evidence_is_loop() && owes_others(&context));
     context_set(&context);
 }
 
 void work_leave(const struct connection *connection)
 {
-    if (context_current()->connection ==
-        atomic_load_explicit(&connection->serial, memory_order_relaxed))
+    if (context_current()->connection == serial_of(connection))
         context_clear();
 }
 
-/* Of several that wait. Who has read the oldest just now, and blocks, handles it first; an event
- * loop may handle them together; and who reads while an older one waits, which it did not read just
- * now, handles either. */
+/* It goes on to another connection's requests, and has left one without an answer. */
+static bool left_one_unanswered(const struct connection *connection)
+{
+    return tl_read.exchange && tl_read.connection != serial_of(connection) &&
+           exchange_is_open(tl_read.exchange - 1, tl_read.generation) &&
+           !reading_is_answered(&exchange_at(tl_read.exchange - 1)->reading);
+}
+
+/* The newest request, whose body is being read. */
+static bool newest_is_answered(struct connection *connection)
+{
+    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed);
+    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
+    const struct exchange *exchange =
+        placed == taken ? NULL : entry_at(&connection->pipeline, placed - 1);
+    return !exchange || reading_is_answered(&exchange->reading);
+}
+
+void work_reads(struct connection *connection)
+{
+    struct direction *received = &connection->received;
+    bool in_body = received->state == DIRECTION_BODY;
+    received->reads_from =
+        atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) - in_body;
+    evidence_read();
+    uint32_t thread = evidence_thread();
+    if (received->reader != thread) {
+        if (received->collecting || (in_body && !newest_is_answered(connection)))
+            evidence_hands_over();
+        received->reader = thread;
+    }
+    if (!evidence_is_loop() && left_one_unanswered(connection))
+        evidence_hands_over();
+}
+
+/* Of several that wait. Who has read the oldest just now, and handles one after the other, handles
+ * it first; a loop may handle them together; and who reads while an older one waits, which it did
+ * not read just now, handles either. */
 __attribute__((cold)) static bool works_for_oldest(uint32_t oldest, uint32_t reads_from)
 {
-    return (int32_t)(oldest - reads_from) >= 0 && !context_waits_for_events();
+    return (int32_t)(oldest - reads_from) >= 0 &&
+           (!evidence_is_loop() || evidence_handles_in_order());
 }
 
 void work_for_what_was_read(struct connection *connection)
@@ -63,6 +145,24 @@ void work_for_what_was_read(struct connection *connection)
         context_clear();
 }
 
+void work_begins(const struct connection *connection, const struct exchange *exchange)
+{
+    if (!exchange) {
+        /* It is not known, so it is not counted either. */
+        if (evidence_is_loop())
+            evidence_interleaves();
+        return;
+    }
+    tl_read.exchange = exchange->slot + 1;
+    tl_read.generation = connection->newest;
+    tl_read.connection = serial_of(connection);
+}
+
+bool work_goes_on_with(uint32_t next)
+{
+    return next & PIPELINE_ALONG && (!evidence_is_loop() || evidence_handles_in_order());
+}
+
 bool work_is_ours(struct connection *connection)
 {
     if (connection_is_inherited(connection))
@@ -79,4 +179,52 @@ bool work_is_ours(struct connection *connection)
                                              memory_order_relaxed)))
             return false;
     return true;
+}
+
+static bool is_sure(const struct context *context)
+{
+    return !context->doubtful && evidence_tells() && stack_is_own() &&
+           exchange_is_open(context->exchange - 1, context->generation) && !owes_others(context);
+}
+
+/* The context of this thread, if it is sure; its exchange has a call from now on. */
+static const struct context *begin_call(void)
+{
+    const struct context *context = context_current();
+    if (!context->exchange)
+        return NULL;
+    if (!is_sure(context)) {
+        context_doubt();
+        return NULL;
+    }
+    reading_called(&exchange_at(context->exchange - 1)->reading);
+    return context;
+}
+
+void work_call(void)
+{
+    evidence_call();
+    begin_call();
+}
+
+struct owner work_owner(void)
+{
+    /* On another stack it may be a library's, which goes on with what its caller began. */
+    const struct context *context = stack_is_own() ? begin_call() : NULL;
+    return context ? (struct owner){context->exchange, context->generation} : (struct owner){0, 0};
+}
+
+void work_client_read(const struct connection *connection)
+{
+    const struct context *context = context_current();
+    if (evidence_is_loop() && context->exchange &&
+        (connection->owner.exchange != context->exchange ||
+         connection->owner.generation != context->generation))
+        context_clear();
+}
+
+void work_waited(void)
+{
+    evidence_waited();
+    context_clear();
 }

@@ -1,11 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-/* loop.c - waits of event loops: real, then observe. */
+/* loop.c - waits of event loops, and what they wait for: real, then observe. */
 #include "hooks/real.h"
 
 #include <poll.h>
 #include <sys/select.h>
 
 #include "agent/observe.h"
+
+EXPORT int epoll_create(int size)
+{
+    int made = real.epoll_create(size);
+    observe_created(made);
+    return made;
+}
+
+EXPORT int epoll_create1(int flags)
+{
+    int made = real.epoll_create1(flags);
+    observe_created(made);
+    return made;
+}
+
+EXPORT int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
+{
+    int result = real.epoll_ctl(epfd, operation, fd, event);
+    if (result == 0)
+        observe_registered(epfd, operation, fd);
+    return result;
+}
 
 EXPORT int epoll_wait(int fd, struct epoll_event *events, int count, int timeout_ms)
 {
@@ -67,15 +89,17 @@ EXPORT int __ppoll_chk(struct pollfd *waits, nfds_t count, const struct timespec
 
 EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *others, struct timeval *timeout)
 {
+    bool loops = observe_selecting(count, reads);
     int ready = real.select(count, reads, writes, others, timeout);
-    observe_selected(count, reads, ready);
+    observe_selected(loops, ready);
     return ready;
 }
 
 EXPORT int pselect(int count, fd_set *reads, fd_set *writes, fd_set *others,
                    const struct timespec *timeout, const sigset_t *mask)
 {
+    bool loops = observe_selecting(count, reads);
     int ready = real.pselect(count, reads, writes, others, timeout, mask);
-    observe_selected(count, reads, ready);
+    observe_selected(loops, ready);
     return ready;
 }

@@ -5,6 +5,7 @@
  * the prototypes. The functions have no symbol versions here, so every version's callers come. */
 #include <stdint.h>
 
+#include "agent/observe.h"
 #include "agent/observe_mysql.h"
 #include "hooks/library.h"
 #include "hooks/real.h"
@@ -31,7 +32,6 @@ typedef struct st_mysql_stmt MYSQL_STMT; // NOLINT
 // NOLINTEND(bugprone-macro-parentheses)
 #include "hooks/mysql.def"
 #undef HOOK
-#undef ASK
 
 static struct library_original known_infov = {.symbol = "mariadb_get_infov", .names = LIBRARIES};
 
@@ -229,3 +229,20 @@ char mysql_stmt_close(MYSQL_STMT *stmt)
     observe_mysql_stmt_closing(stmt);
     return original_mysql_stmt_close(stmt);
 }
+
+/* Whom the call works for is the caller's to say, whose stack is not the one that it runs on. */
+// NOLINTBEGIN(bugprone-macro-parentheses): types and lists
+#define HOOK(type, name, parameters, arguments, missing)                                           \
+    ASK(type, name, parameters, arguments, missing)                                                \
+    EXPORT type name parameters;                                                                   \
+    type name parameters                                                                           \
+    {                                                                                              \
+        bool before = observe_stack_lent();                                                        \
+        type result = original_##name arguments;                                                   \
+        observe_stack_returned(before);                                                            \
+        return result;                                                                             \
+    }
+// NOLINTEND(bugprone-macro-parentheses)
+#include "hooks/mysql_start.def"
+#undef HOOK
+#undef ASK

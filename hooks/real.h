@@ -23,6 +23,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 
 /* A definition that programs bind to; everything else is hidden. Hot, and the look-ups of image.h
  * and library.h cold, because the linker lays both beside the constructor: a program that never

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* trampoline.S - where calls are passed on with their stack as it is (x86-64, System V ABI).
  *
- * Four kinds of code have to be transparent to the caller's frame, which C can't promise:
+ * Five kinds of code have to be transparent to the caller's frame, which C can't promise:
  * the trampolines of real.h, because one body then serves every signature, variadic ones too;
  * syscall(), because what its caller does with the stack (clone, vfork) is the kernel's to see;
  * dlopen(), because the loader looks at the return address to choose the RUNPATH and the
  * namespace of the caller; execl() and kin, because their arguments lie on the stack in a number
- * only the callee knows. Argument registers are kept, %al included (the count of vector registers
+ * only the callee knows; swapcontext() and setcontext(), because what they keep is the caller's
+ * frame, to which somebody may come back more than once. Argument registers are kept, %al included (the count of vector registers
  * of a variadic call); vector registers are not, because no function of the table takes a
  * floating argument. */
 
@@ -115,19 +116,21 @@
 1:  jmp *real + place_syscall(%rip)
     end syscall
 
-/* Observe, then real: the process becomes another program. */
-    .macro leaving name
+/* Observe, then real. */
+    .macro leaving name, observe
     .globl \name
     function \name
     save_arguments
-    call observe_leaving
+    call \observe
     restore_arguments
     jmp *real + place_\name(%rip)
     end \name
     .endm
 
-    leaving execl
-    leaving execlp
-    leaving execle
+    leaving execl, observe_leaving /* the process becomes another program */
+    leaving execlp, observe_leaving
+    leaving execle, observe_leaving
+    leaving swapcontext, observe_leaving_stack
+    leaving setcontext, observe_leaving_stack
 
     .section .note.GNU-stack, "", @progbits

@@ -16,6 +16,7 @@
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/counters.h"
+#include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/life.h"
 #include "agent/observe.h"
@@ -91,8 +92,7 @@ static void begin(void)
 static void forget_thread(const struct step *step)
 {
     (void)step;
-    observe_waited(-1); /* as if it never had */
-    context_request_read();
+    evidence_reset();
     context_clear();
 }
 

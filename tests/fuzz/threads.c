@@ -2,8 +2,8 @@
 /* Threads of a server that share its descriptors take turns between any two of the agent's steps
  * (turns.h), as the input says: they accept, read, answer, duplicate, close and jump away from the
  * same few numbers. Each request whose head was read comes out as one span, with its own parent; a
- * thread that has read works for what came on that connection, or for nobody; and afterwards
- * nothing is left.
+ * thread that has read works for what came on that connection, or for nobody; a call is the child
+ * of a request that its own thread has read; and afterwards nothing is left.
  *
  * What bytes mean where one thread is at work at a time is observe.c's question. What the processor
  * may reorder is stress.observe's, under ThreadSanitizer.
@@ -17,13 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "agent/agent.h"
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/counters.h"
+#include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/observe.h"
+#include "agent/work.h"
 #include "tests/fuzz/open_agent.h"
 #include "tests/fuzz/talks.h"
 #include "tests/fuzz/turns.h"
@@ -35,6 +38,7 @@ enum {
     FDS = 4,
     FIRST_FD = 900,
     LISTENER = 890,
+    LOOP = 891,
     SPARE_FD = 1000,
     CONNECTIONS_MAX = 200, /* more are never open at a time */
     REQUESTS_MAX = 250,    /* a number fits a byte */
@@ -113,6 +117,7 @@ static bool cut; /* some requests came in two parts, and those of two may have b
 
 static struct {
     struct talks talks;
+    const struct thread *reader;
     bool reported;
 } requests[REQUESTS_MAX];
 static int request_count;
@@ -197,9 +202,11 @@ static void receive(int fd, int count, size_t first)
     if (first > length)
         first = length;
     cut |= first > 0 && first < length;
-    int to = request_count;         /* others go on counting */
-    for (int i = from; i < to; i++) /* until that is known */
+    int to = request_count;           /* others go on counting */
+    for (int i = from; i < to; i++) { /* until that is known */
         requests[i].talks = (struct talks){{ANY_TALK}, 1};
+        requests[i].reader = tl_self;
+    }
     observe_received(FIRST_FD + fd, text, (ssize_t)first, 0);
     observe_received(FIRST_FD + fd, text + first, (ssize_t)(length - first), 0);
     struct talks talks = talks_since(&histories[fd], settled);
@@ -253,16 +260,25 @@ static void jump_away(int fd)
     (void)sending;
 }
 
+static void call(void)
+{
+    struct span_context self, parent;
+    work_call();
+    context_begin_span(&self, &parent);
+    int number = span_context_present(&parent) ? number_of(parent.trace_id) : -1;
+    if (number >= 0 && number < request_count && requests[number].reader != tl_self && !cut)
+        fail("a call for what another thread has read");
+}
+
 static void act(struct thread *self)
 {
     static const char upgrade[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n";
     int fd = self->fd % FDS;
     int other = self->fd / FDS % FDS;
     size_t first = self->fd & 128 ? (size_t)self->fd & 127 : 0;
-    switch (self->what == FORGET ? FORGET : self->what % 20) {
+    switch (self->what == FORGET ? FORGET : self->what % 22) {
     case FORGET:
-        observe_waited(-1); /* as if it never had */
-        context_request_read();
+        evidence_reset();
         context_clear();
         break;
     case 0:
@@ -288,7 +304,7 @@ static void act(struct thread *self)
         observe_shut_down(FIRST_FD + fd, SHUT_WR, 0, observe_shutting_down(FIRST_FD + fd));
         break;
     case 9:
-        observe_waited(7);
+        observe_waited(LOOP);
         break;
     case 10:
         if (tunnels)
@@ -310,6 +326,10 @@ static void act(struct thread *self)
         break;
     case 17:
         answer(fd, 200, "ok", 20);
+        break;
+    case 18:
+    case 19:
+        call();
         break;
     default:
         receive(fd, 1, 0);
@@ -397,6 +417,7 @@ static void nothing_is_left(void)
         if (atomic_load(&exchange_at(slot)->generation) % 2)
             fail("a request that was not given back");
     connection_release(LISTENER);
+    connection_release(LOOP);
     /* Those that ever were are all free: as many as that are had without a new one. */
     static uint32_t had = FDS;
     for (uint32_t highest; had <= CONNECTIONS_MAX && (highest = have(had)) >= had;)
@@ -466,6 +487,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tunnels = data[0] & 1;
     cut = false;
     uint64_t begun_before = begun();
+    observe_listened(LISTENER, 0);
+    observe_registered(LOOP, EPOLL_CTL_ADD, LISTENER);
     for (int i = 0; i < THREADS; i++)
         do_at_once(&threads[i], FORGET, 0);
 

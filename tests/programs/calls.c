@@ -34,6 +34,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "calls_stacks.h"
+
 #ifdef OLD_NAMES
 extern ssize_t __read(int, void *, size_t);
 extern ssize_t __write(int, const void *, size_t);
@@ -311,12 +313,22 @@ static void loops(void)
 {
     int pair[2];
     int loop = epoll_create1(0);
+    int old = epoll_create(1);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = 5};
     struct timespec moment = {0, 1000};
     sigset_t none;
     sigemptyset(&none);
     socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
-    epoll_ctl(loop, EPOLL_CTL_ADD, pair[0], &event);
+    SHOW(epoll_create(0));
+    SHOW(epoll_create1(-1));
+    SHOW(epoll_ctl(loop, EPOLL_CTL_ADD, pair[0], &event));
+    SHOW(epoll_ctl(loop, EPOLL_CTL_ADD, pair[0], &event));
+    SHOW(epoll_ctl(loop, EPOLL_CTL_MOD, pair[0], &event));
+    SHOW(epoll_ctl(old, EPOLL_CTL_ADD, loop, &event));
+    SHOW(epoll_ctl(old, EPOLL_CTL_DEL, loop, NULL));
+    SHOW(epoll_ctl(old, EPOLL_CTL_ADD, -1, &event));
+    SHOW(epoll_ctl(-1, EPOLL_CTL_ADD, pair[0], &event));
+    SHOW(epoll_ctl(loop, EPOLL_CTL_ADD, pair[1], bad));
     SHOW(epoll_wait(loop, &event, 1, 0));
     SHOW(write(pair[1], "x", 1));
     SHOW(epoll_wait(loop, &event, 1, 1000));
@@ -326,6 +338,7 @@ static void loops(void)
     SHOW(epoll_wait(-1, &event, 1, 0));
     SHOW(epoll_pwait2(-1, &event, 1, NULL, NULL));
     close(loop);
+    close(old);
     close(pair[0]);
     close(pair[1]);
 }
@@ -355,6 +368,7 @@ static void waits(void)
     SHOW(FD_ISSET(pair[0], &reads) != 0);
     SHOW(pselect(pair[0] + 1, &reads, NULL, NULL, &moment, &none));
     SHOW(select(-1, &reads, NULL, NULL, &short_while));
+    SHOW(select(pair[0] + 1, bad, NULL, NULL, &short_while));
     close(pair[0]);
     close(pair[1]);
 }
@@ -554,6 +568,7 @@ int main(int count, char **arguments)
     files_and_pipes();
     descriptors();
     loops();
+    stacks();
     waits();
     processes();
     return 0;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Whose work a thread does: contexts by thread, by connection, and when there is none. */
 #include <semaphore.h>
+#include <sys/epoll.h>
 
 #include "tests/unit/seam.h"
+
+#define LOOP_FD (FD + 5)
 
 static void an_incoming_traceparent_is_the_parent(void **state)
 {
@@ -125,58 +128,102 @@ static void an_unsampled_parent_leaves_no_span_but_a_context(void **state)
     assert_null(next_span());
 }
 
-static void work_of_a_request_is_its_child(void **state)
+static void work_of_a_request_is_its_child_until_it_is_answered(void **state)
 {
     (void)state;
     accept_connection(FD);
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
     struct span_context self, parent;
+    work_call();
     assert_true(context_begin_span(&self, &parent));
-    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+    assert_true(has_context());
+    answer(FD, "k");
     const struct span_record *span = next_span();
     assert_memory_equal(parent.span_id, span->span_id, 8);
     assert_memory_equal(self.trace_id, span->trace_id, 16);
-    /* After the response, too, until this thread reads again. */
-    context_begin_span(&self, &parent);
-    assert_memory_equal(parent.span_id, span->span_id, 8);
+    assert_false(has_context()); /* may be a job of the thread's own */
     receive(FD, "GET /half");
-    context_begin_span(&self, &parent);
-    assert_false(span_context_present(&parent));
+    assert_false(has_context());
 }
 
-static void a_client_connection_brings_its_context_back(void **state)
+static void bytes_of_a_client_connection_bring_nobody_back(void **state)
 {
     (void)state;
     accept_connection(FD);
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    struct context request = *context_current();
     struct sockaddr_in peer = {.sin_family = AF_INET};
     observe_connected(FD + 1, (struct sockaddr *)&peer, sizeof peer, 0);
-    context_clear();
-    answer(FD + 1, "x"); /* the first write belongs to whoever connected */
+    answer(FD + 1, "x");
     receive(FD + 1, "y");
-    assert_memory_equal(context_current(), &request, sizeof request);
+    assert_true(has_context());
     context_clear();
-    answer(FD + 1, "x"); /* the second to whoever writes */
     receive(FD + 1, "y");
-    assert_false(span_context_present(&context_current()->span));
+    assert_false(has_context());
 }
 
-static void the_loop_s_own_wait_clears_the_context(void **state)
+/* An epoll descriptor that waits for a listener or an accepted connection. */
+static void make_loop(int epfd)
+{
+    observe_listened(LISTENER_FD, 0);
+    observe_registered(epfd, EPOLL_CTL_ADD, LISTENER_FD);
+}
+
+static void a_loop_goes_on_with_what_a_client_connection_belongs_to(void **state)
 {
     (void)state;
-    observe_waited(7);
+    make_loop(LOOP_FD);
+    observe_waited(LOOP_FD);
     accept_connection(FD);
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    observe_waited(8); /* a handler's private wait */
-    assert_true(span_context_present(&context_current()->span));
-    observe_waited(7);
-    assert_false(span_context_present(&context_current()->span));
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    observe_connected(FD + 2, (struct sockaddr *)&peer, sizeof peer, 0);
+    receive(FD + 2, "y"); /* its own */
+    assert_true(has_context());
+    context_clear();
+    observe_connected(FD + 2, (struct sockaddr *)&peer, sizeof peer, 0);
+    receive(FD, "GET /half"); /* and is gone */
+    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
+    receive(FD, " HTTP/1.1\r\n\r\n");
+    receive(FD + 2, "y"); /* somebody else's */
+    assert_false(has_context());
 }
 
-static bool has_context(void)
+static void the_loop_s_own_wait_ends_what_it_worked_for(void **state)
 {
-    return span_context_present(&context_current()->span);
+    (void)state;
+    make_loop(LOOP_FD);
+    observe_registered(LOOP_FD + 1, EPOLL_CTL_ADD, FD + 3); /* a handler's private loop */
+    observe_waited(LOOP_FD);
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    observe_waited(LOOP_FD + 1);
+    assert_true(has_context());
+    observe_waited(LOOP_FD);
+    assert_false(has_context());
+}
+
+static void a_loop_is_known_by_the_connections_that_it_waits_for(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    observe_registered(LOOP_FD, EPOLL_CTL_ADD, FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    observe_waited(LOOP_FD);
+    assert_false(has_context());
+    observe_created(LOOP_FD); /* the number is another's */
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    observe_waited(LOOP_FD);
+    assert_null(connection_of(LOOP_FD));
+}
+
+static void who_takes_the_next_connection_has_left_its_request(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    accept_connection(FD + 1);
+    assert_false(has_context());
 }
 
 static void a_poll_that_holds_a_listener_is_the_loop_s(void **state)
@@ -189,9 +236,12 @@ static void a_poll_that_holds_a_listener_is_the_loop_s(void **state)
     observe_polled(waits, 2, 0); /* a handler waits for its own client, or for anything else */
     assert_true(has_context());
     waits[1].fd = FD + 1;
-    observe_polled(waits, 2, -1); /* interrupted */
+    errno = EFAULT;
+    observe_polled(waits, 2, -1);
     assert_true(has_context());
-    observe_polled(waits, 2, 0);
+    errno = EINTR; /* what the loop does about a signal is its own */
+    observe_polled(waits, 2, -1);
+    assert_int_equal(errno, EINTR);
     assert_false(has_context());
 }
 
@@ -208,38 +258,35 @@ static void a_poll_that_holds_another_connection_is_the_loop_s(void **state)
     assert_false(has_context());
 }
 
-static void a_select_tells_by_what_is_ready(void **state)
+static void a_select_is_looked_at_before_it_forgets(void **state)
 {
     (void)state;
     observe_listened(FD + 1, 0);
     accept_connection(FD);
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    fd_set ready;
-    FD_ZERO(&ready);
-    observe_selected(0, NULL, 0); /* a nap */
-    FD_SET(FD, &ready);
-    observe_selected(FD + 2, &ready, 1);
+    fd_set reads;
+    FD_ZERO(&reads);
+    observe_selected(observe_selecting(0, NULL), 0); /* a nap */
+    FD_SET(FD, &reads);
+    FD_SET(FD + 2, &reads);
+    observe_selected(observe_selecting(FD + 3, &reads), 0);
     assert_true(has_context());
-    FD_SET(FD + 1, &ready);
-    observe_selected(FD + 2, &ready, 2);
-    assert_false(has_context());
-    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
-    receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    observe_selected(observe_selecting(FD + 3, (fd_set *)4096), 0); /* the kernel's to report */
     assert_true(has_context());
-    observe_selected(FD + 2, &ready, 0); /* timed out: for whom, is not known */
+    FD_SET(FD + 1, &reads);
+    observe_selected(observe_selecting(FD + 1, &reads), 0); /* not waited for */
+    assert_true(has_context());
+    observe_selected(observe_selecting(FD + 3, &reads), 0);
     assert_false(has_context());
 }
 
-static void a_connection_in_the_place_of_a_closed_one_is_another(void **state)
+static void a_request_that_was_closed_is_worked_for_by_nobody(void **state)
 {
     (void)state;
     accept_connection(FD);
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
-    answer(FD, "HTTP/1.1 204 No Content\r\n\r\n");
-    observe_closing(FD);
-    accept_connection(FD);
     assert_true(has_context());
-    observe_polled(&(struct pollfd){.fd = FD}, 1, 1);
+    observe_closing(FD);
     assert_false(has_context());
 }
 
@@ -256,12 +303,6 @@ static void assert_worked_for(const struct context *context, const char *path)
     assert_non_null(span);
     assert_text(span_find_string(span, ATTRIBUTE_URL_PATH), path);
     assert_memory_equal(context->span.span_id, span->span_id, 8);
-}
-
-/* As if this thread had never waited on an epoll descriptor. */
-static void waits_for_nothing(void)
-{
-    observe_waited(-1);
 }
 
 static sem_t begun;
@@ -283,7 +324,6 @@ static void what_is_read_while_another_thread_answers_is_not_taken_for_that(void
     (void)state;
     pthread_t thread;
     bool other_has_none = false;
-    waits_for_nothing();
     sem_init(&begun, 0, 0);
     sem_init(&read_on, 0, 0);
     accept_connection(FD);
@@ -326,13 +366,12 @@ static void who_answers_does_not_go_on_with_what_another_thread_has_read(void **
     assert_false(has_context());
     sem_post(&read_on);
     pthread_join(thread, NULL);
-    assert_worked_for(&answerer, "/a");
+    assert_false(span_context_present(&answerer.span));
 }
 
 static void a_request_read_while_an_older_one_waits_is_taken_for_neither(void **state)
 {
     (void)state;
-    waits_for_nothing();
     accept_connection(FD);
     receive(FD, get_a);
     receive(FD, "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nno");
@@ -361,7 +400,6 @@ static void assert_handled_in_order(void)
 static void requests_read_together_are_handled_in_order_where_a_thread_blocks(void **state)
 {
     (void)state;
-    waits_for_nothing();
     accept_connection(FD);
     receive(FD, both);
     assert_handled_in_order();
@@ -371,7 +409,6 @@ static void requests_read_together_are_handled_in_order_where_a_thread_blocks(vo
 static void parts_of_one_read_are_read_together(void **state)
 {
     (void)state;
-    waits_for_nothing();
     for (size_t first = 1; first < sizeof both - 1; first++) {
         struct iovec parts[2] = {{(void *)both, first},
                                  {(void *)(both + first), sizeof both - 1 - first}};
@@ -384,16 +421,39 @@ static void parts_of_one_read_are_read_together(void **state)
 static void an_event_loop_may_handle_requests_read_together_in_any_order(void **state)
 {
     (void)state;
-    observe_waited(7);
+    make_loop(LOOP_FD);
+    observe_waited(LOOP_FD);
     accept_connection(FD);
     receive(FD, both);
     assert_false(has_context());
     answer(FD, nothing);
     assert_false(has_context());
     answer(FD, nothing);
+}
+
+/* It has answered one after a call, before it waited. */
+static void a_loop_that_handles_them_in_order_is_at_the_first(void **state)
+{
+    (void)state;
+    make_loop(LOOP_FD);
+    observe_waited(LOOP_FD);
+    accept_connection(FD);
     receive(FD, get_a);
-    assert_true(has_context()); /* alone */
-    waits_for_nothing();
+    answer(FD, nothing); /* without a call: any loop can do that */
+    assert_false(evidence_handles_in_order());
+    receive(FD, get_a);
+    assert_true(has_context());
+    answer(FD, nothing);
+    while (next_span())
+        ;
+    receive(FD, both);
+    assert_true(has_context());
+    assert_handled_in_order();
+    receive(FD, get_a);
+    observe_waited(LOOP_FD); /* left for later */
+    answer(FD, nothing);
+    receive(FD, both);
+    assert_false(has_context());
 }
 
 static void a_body_read_on_brings_its_request_back(void **state)
@@ -412,29 +472,29 @@ static void the_beginning_of_a_head_says_nothing_new(void **state)
 {
     (void)state;
     accept_connection(FD);
-    accept_connection(FD + 1);
     receive(FD, get_a);
     receive(FD, "GET /half");
     assert_true(has_context());
-    receive(FD + 1, get_b);
     receive(FD, " HTTP/1.1\r\n");
-    assert_false(has_context());
+    assert_true(has_context());
 }
 
 static void who_answers_another_request_works_for_several(void **state)
 {
     (void)state;
+    make_loop(LOOP_FD);
+    observe_waited(LOOP_FD);
     accept_connection(FD);
     accept_connection(FD + 1);
     receive(FD, get_a);
     receive(FD + 1, get_b);
     answer(FD, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
-    assert_true(has_context());
+    assert_int_equal(context_current()->connection, atomic_load(&connection_of(FD + 1)->serial));
     answer(FD, "Content-Length: 2\r\n\r\n");
     assert_false(has_context());
     answer(FD + 1, nothing);
     receive(FD + 1, get_b);
-    assert_true(has_context());
+    assert_int_equal(context_current()->connection, atomic_load(&connection_of(FD + 1)->serial));
     answer(FD, "ok");
     assert_false(has_context());
 }
@@ -466,6 +526,7 @@ static void what_is_passed_on_is_one_line(void **state)
                  fields[i]);
         accept_connection(FD);
         receive(FD, request);
+        work_call();
         context_begin_span(&self, &parent);
         context_propagate(&self, expect_one_line, &lines);
         assert_true(lines >= 1);
@@ -481,19 +542,23 @@ int main(void)
         TEST(bad_tracestate_costs_neither_traceparent_nor_baggage),
         TEST(tracestate_and_baggage_are_four_kilobytes_together),
         TEST(an_unsampled_parent_leaves_no_span_but_a_context),
-        TEST(work_of_a_request_is_its_child),
-        TEST(a_client_connection_brings_its_context_back),
-        TEST(the_loop_s_own_wait_clears_the_context),
+        TEST(work_of_a_request_is_its_child_until_it_is_answered),
+        TEST(bytes_of_a_client_connection_bring_nobody_back),
+        TEST(a_loop_goes_on_with_what_a_client_connection_belongs_to),
+        TEST(the_loop_s_own_wait_ends_what_it_worked_for),
+        TEST(a_loop_is_known_by_the_connections_that_it_waits_for),
+        TEST(who_takes_the_next_connection_has_left_its_request),
         TEST(a_poll_that_holds_a_listener_is_the_loop_s),
         TEST(a_poll_that_holds_another_connection_is_the_loop_s),
-        TEST(a_connection_in_the_place_of_a_closed_one_is_another),
-        TEST(a_select_tells_by_what_is_ready),
+        TEST(a_select_is_looked_at_before_it_forgets),
+        TEST(a_request_that_was_closed_is_worked_for_by_nobody),
         TEST(what_is_read_while_another_thread_answers_is_not_taken_for_that),
         TEST(who_answers_does_not_go_on_with_what_another_thread_has_read),
         TEST(a_request_read_while_an_older_one_waits_is_taken_for_neither),
         TEST(requests_read_together_are_handled_in_order_where_a_thread_blocks),
         TEST(parts_of_one_read_are_read_together),
         TEST(an_event_loop_may_handle_requests_read_together_in_any_order),
+        TEST(a_loop_that_handles_them_in_order_is_at_the_first),
         TEST(a_body_read_on_brings_its_request_back),
         TEST(the_beginning_of_a_head_says_nothing_new),
         TEST(who_answers_another_request_works_for_several),

@@ -47,11 +47,6 @@ static void assert_lost(uint64_t spans)
     assert_null(next_span());
 }
 
-static bool has_context(void)
-{
-    return span_context_present(&context_current()->span);
-}
-
 /* ---- senders that meet, and senders that do not come back ---- */
 
 static void *begin_to_send(void *sending)

@@ -14,8 +14,9 @@ void model_reset(struct model *model)
     model->chaos = model->reported = model->unreported = model->overflowed = 0;
     for (int i = 0; i < MODEL_FDS; i++)
         model->talk_of[i] = MODEL_NOBODY;
+    model->hands_over = model->unclear = false;
     for (int i = 0; i < MODEL_THREADS; i++)
-        model->threads[i] = (struct thread_model){MODEL_NOBODY, -1, -1, false};
+        model->threads[i] = (struct thread_model){.owner = MODEL_NOBODY, .last_read = MODEL_NOBODY};
 }
 
 /* ---- descriptors ---- */
@@ -38,10 +39,11 @@ bool model_open(struct model *model, int fd, enum role role, int thread)
     talk->role = role;
     talk->references = 1;
     talk->lost = talk->tunnel = talk->ended = talk->stale = talk->guessed = talk->wrote =
-        talk->perhaps_tunnel = talk->handed_on = false;
+        talk->perhaps_tunnel = talk->handed_on = talk->refused = false;
     talk->guessed = doubt;
     talk->epoch = model->forks;
-    talk->owner = role == ROLE_CLIENT ? model->threads[thread].owner : MODEL_NOBODY;
+    talk->owner = role == ROLE_CLIENT ? model_call(model, thread, false) : MODEL_NOBODY;
+    talk->reader = MODEL_NOBODY;
     talk->sender = MODEL_NOBODY;
     talk->in.written = talk->in.moved = talk->out.written = talk->out.moved = 0;
     talk->first = talk->last = talk->answered = 0;
@@ -82,6 +84,112 @@ static bool lasts_until_close(struct model *model, struct talk *talk)
     return request && request->answered && request->answer_framing == FRAMING_CLOSE;
 }
 
+/* ---- what threads show ---- */
+
+static bool is_open(const struct model *model, int number)
+{
+    if (number == MODEL_NOBODY)
+        return false;
+    const struct talk *talk = &model->talks[model->requests[number].talk];
+    for (int i = talk->first; i < talk->last; i++)
+        if (talk->pending[i] == number)
+            return true;
+    return false;
+}
+
+static bool is_owed(const struct model *model, int number, int thread)
+{
+    const struct request *request = &model->requests[number];
+    return request->reader == thread && request->counted &&
+           (request->whole || request->called || model->threads[thread].defers) &&
+           is_open(model, number);
+}
+
+static bool owes_others(const struct model *model, int thread, int talk)
+{
+    for (int i = 0; i < model->request_count; i++)
+        if (model->requests[i].talk != talk && is_owed(model, i, thread))
+            return true;
+    return false;
+}
+
+static bool handles_in_order(const struct thread_model *mine)
+{
+    return mine->answers_at_once && !mine->defers;
+}
+
+void model_waited(struct model *model, int thread)
+{
+    struct thread_model *mine = &model->threads[thread];
+    happened[HAPPENED_waited_as_a_loop] += mine->owner != MODEL_NOBODY;
+    for (int i = 0; i < model->request_count; i++)
+        if (mine->loop && is_owed(model, i, thread) && !model->requests[i].answered &&
+            (model->requests[i].whole || model->requests[i].called))
+            mine->defers = true;
+    happened[HAPPENED_deferred] += mine->defers;
+    mine->loop = true;
+    mine->turn++;
+    mine->has_read = false;
+    mine->owner = MODEL_NOBODY;
+    mine->handing_over = false;
+}
+
+int model_call(struct model *model, int thread, bool recorded)
+{
+    struct thread_model *mine = &model->threads[thread];
+    mine->calls += recorded;
+    if (recorded && mine->loop && !mine->has_read)
+        mine->interleaves = true;
+    happened[HAPPENED_interleaved] += mine->interleaves;
+    if (mine->owner == MODEL_NOBODY)
+        return MODEL_NOBODY;
+    struct request *request = &model->requests[mine->owner];
+    bool others = owes_others(model, thread, request->talk);
+    happened[HAPPENED_owed_others] += others;
+    if (mine->doubtful || others || mine->interleaves || model->hands_over ||
+        !is_open(model, mine->owner)) {
+        mine->doubtful = true;
+        return MODEL_NOBODY;
+    }
+    request->called = true;
+    return mine->owner;
+}
+
+static void read_by(struct model *model, struct talk *talk, int thread, bool in_body)
+{
+    struct thread_model *mine = &model->threads[thread];
+    const struct cell *cell = &talk->in.cells[talk->in.moved];
+    bool in_head = !in_body && talk->in.moved && cell[-1].request == cell->request;
+    bool unanswered = in_body && talk->first < talk->last &&
+                      !model->requests[talk->pending[talk->last - 1]].answered;
+    mine->has_read = true;
+    if (talk->reader != thread && (in_head || unanswered))
+        model->hands_over = true;
+    talk->reader = thread;
+    if (!mine->loop && is_open(model, mine->last_read) &&
+        model->requests[mine->last_read].talk != talk - model->talks &&
+        !model->requests[mine->last_read].answered)
+        model->hands_over = true;
+    happened[HAPPENED_handed_over] += model->hands_over;
+}
+
+/* Closed by that thread: what handles it may go on. */
+static void note_abandoned(struct model *model, const struct talk *talk, int thread)
+{
+    for (int i = talk->first; i < talk->last && !talk->refused; i++) {
+        const struct request *request = &model->requests[talk->pending[i]];
+        bool counted = request->counted && (request->whole || request->called);
+        if (counted && !request->answered &&
+            (request->called || request->reader != thread ||
+             request->turn != model->threads[thread].turn)) {
+            model->threads[request->reader].interleaves = true;
+            happened[HAPPENED_abandoned]++;
+        }
+    }
+}
+
+/* ---- descriptors that end ---- */
+
 /* The thread forked while it worked for this connection, which it leaves to the child. */
 static bool hands_over(const struct model *model, const struct talk *talk, int thread)
 {
@@ -111,6 +219,8 @@ static void over(struct model *model, struct talk *talk, int thread)
     happened[HAPPENED_kept_at_a_fork] += open && talk->epoch != model->forks && !theirs;
     if (!talk->lost && !theirs && lasts_until_close(model, talk))
         end_front(model, talk, FATE_DONE);
+    if (!theirs)
+        note_abandoned(model, talk, thread);
     while (front(model, talk))
         end_front(model, talk, fate_at_close(model, talk, theirs));
 }
@@ -180,6 +290,8 @@ static void work_for(struct model *model, int thread, int owner)
 {
     struct thread_model *mine = &model->threads[thread];
     mine->owner = owner;
+    mine->doubtful =
+        owner != MODEL_NOBODY && owes_others(model, thread, model->requests[owner].talk);
     mine->handing_over = false;
 }
 
@@ -210,7 +322,22 @@ static void request_began(struct model *model, struct talk *talk, int thread, in
     happened[HAPPENED_asked_together] += request->along;
     happened[HAPPENED_asked_while_one_waits] += talk->first < reads_from;
     talk->pending[talk->last++] = (int16_t)number;
-    mine->loop = mine->waited;
+    request->counted = mine->loop;
+    request->whole = request->framing == FRAMING_NONE;
+    request->turn = mine->turn;
+    request->calls = mine->calls;
+    mine->last_read = number;
+}
+
+/* The last byte of its body. */
+static void body_over(struct model *model, struct request *request, int thread)
+{
+    const struct thread_model *mine = &model->threads[thread];
+    if (!mine->loop)
+        return;
+    request->whole = true;
+    request->turn = mine->turn;
+    request->calls = mine->calls;
 }
 
 /* Whom a thread works for that has read on from the request at `reads_from` of those pending. */
@@ -221,7 +348,7 @@ static int worked_for(const struct model *model, const struct talk *talk, int th
     if (talk->first == talk->last || talk->tunnel)
         return MODEL_NOBODY;
     int oldest = talk->pending[talk->first];
-    bool loops = mine->waited != -1;
+    bool loops = mine->loop && !handles_in_order(mine);
     bool only = talk->last - talk->first == 1;
     if (talk->first >= reads_from)
         return only || !loops ? oldest : MODEL_NOBODY;
@@ -243,7 +370,9 @@ void model_received(struct model *model, struct talk *talk, int thread, size_t c
         talk->role = ROLE_SERVER;
     touch(model, talk);
     if (talk->role == ROLE_CLIENT) {
-        work_for(model, thread, talk->owner);
+        struct thread_model *mine = &model->threads[thread];
+        if (mine->loop && mine->owner != talk->owner)
+            work_for(model, thread, MODEL_NOBODY);
         happened[HAPPENED_client_read]++;
         return;
     }
@@ -252,9 +381,13 @@ void model_received(struct model *model, struct talk *talk, int thread, size_t c
     int reads_from = talk->last - in_body;
     happened[HAPPENED_read_by_another_thread] +=
         in_body && model->requests[first->request].reader != thread;
+    read_by(model, talk, thread, in_body);
     for (size_t i = 0; i < count; i++) {
         const struct cell *cell = &talk->in.cells[talk->in.moved++];
         struct request *request = &model->requests[cell->request];
+        if (cell->marks & CELL_BODY && request->fate == FATE_OPEN &&
+            (talk->in.moved == talk->in.written || cell[1].request != cell->request))
+            body_over(model, request, thread);
         if (cell->marks & CELL_BEGAN)
             request_began(model, talk, thread, cell->request, reads_from);
         if (cell->marks & CELL_PAYLOAD && request->framing == FRAMING_CHUNKED &&
@@ -276,7 +409,7 @@ void model_sending(struct model *model, struct talk *talk, int thread)
     if (talk->role != ROLE_CLIENT)
         return;
     if (talk->wrote || talk->owner == MODEL_NOBODY)
-        talk->owner = model->threads[thread].owner;
+        talk->owner = model_call(model, thread, false);
     talk->wrote = true;
     happened[HAPPENED_client_wrote]++;
 }
@@ -286,9 +419,24 @@ static void response_over(struct model *model, struct talk *talk, int thread)
     struct thread_model *mine = &model->threads[thread];
     bool own = mine->owner == talk->pending[talk->first] &&
                front(model, talk)->answer_framing != FRAMING_CLOSE && !talk->tunnel;
+    bool current = mine->owner == talk->pending[talk->first];
     end_front(model, talk, FATE_DONE);
-    if (own && front(model, talk) && front(model, talk)->along)
+    if (own && front(model, talk) && front(model, talk)->along &&
+        (!mine->loop || handles_in_order(mine)))
         work_for(model, thread, talk->pending[talk->first]);
+    else if (current)
+        work_for(model, thread, MODEL_NOBODY);
+}
+
+static void note_answer_begins(struct model *model, struct request *request, int thread)
+{
+    struct thread_model *mine = &model->threads[thread];
+    request->answered = true;
+    if (request->reader != thread)
+        model->hands_over = true;
+    else if (request->counted && request->turn == mine->turn && request->calls != mine->calls)
+        mine->answers_at_once = true;
+    happened[HAPPENED_answered_at_once] += mine->answers_at_once;
 }
 
 /* Who answers another request than its own works for nobody known. */
@@ -315,7 +463,7 @@ void model_sent(struct model *model, struct talk *talk, int thread, size_t count
         if (talk->lost || talk->tunnel)
             continue;
         if (cell->marks & CELL_BEGAN)
-            request->answered = true;
+            note_answer_begins(model, request, thread);
         if (cell->marks & (CELL_BEGAN | CELL_OVER))
             note_answerer(model, talk, thread);
         if (cell->marks & CELL_PAYLOAD)
@@ -343,15 +491,4 @@ void model_shut_down(struct model *model, struct talk *talk, int thread)
         happened[HAPPENED_shut_down_ended_a_response]++;
         response_over(model, talk, thread);
     }
-}
-
-void model_waited(struct model *model, int thread, int epfd)
-{
-    struct thread_model *mine = &model->threads[thread];
-    mine->waited = epfd;
-    mine->handing_over = false;
-    happened[HAPPENED_waited]++;
-    happened[HAPPENED_waited_as_a_loop] += mine->loop == epfd && mine->owner != MODEL_NOBODY;
-    if (mine->loop == epfd)
-        work_for(model, thread, MODEL_NOBODY);
 }

@@ -64,6 +64,12 @@ struct request {
     bool along; /* read in one call with bytes of the one before it */
     int talk;
     int reader; /* the thread */
+    /* As far as that thread is a loop, which owes an answer. */
+    bool counted;
+    bool whole;  /* its last byte was read */
+    bool called; /* a call was begun under it */
+    int turn;    /* of the thread, when it was whole */
+    int calls;   /* likewise */
     bool has_parent;
     bool sampled;
     bool carries; /* tracestate and baggage */
@@ -102,7 +108,9 @@ struct talk {
     bool handed_on;      /* another process has it, too */
     int epoch;           /* forks before its last byte */
     bool wrote;          /* a client: its first request */
+    bool refused;        /* an answer was tried */
     int owner;           /* a client's: a request, or MODEL_NOBODY */
+    int reader;          /* the thread that moved the last byte of a request */
     int sender;          /* the thread inside a send, or MODEL_NOBODY */
     struct stream in;
     struct stream out;
@@ -113,10 +121,17 @@ struct talk {
 };
 
 struct thread_model {
-    int owner; /* whom it works for */
-    int waited;
-    int loop;
+    int owner;         /* whom it works for */
+    bool doubtful;     /* as far as that is not sure */
     bool handing_over; /* it forked, and has not waited or read since */
+    bool loop;
+    bool interleaves;
+    bool defers;
+    bool answers_at_once;
+    bool has_read; /* since it waited */
+    int turn;
+    int calls;
+    int last_read; /* a request */
 };
 
 struct model {
@@ -131,6 +146,8 @@ struct model {
     uint64_t unreported; /* that were dropped because of a full queue */
     uint64_t overflowed; /* requests that the pipeline did not hold */
     int forks;           /* after which this process is the parent */
+    bool hands_over;     /* its threads do each other's work */
+    bool unclear;        /* somebody's owner was guessed: what is sure is not known */
 };
 
 void model_reset(struct model *model);
@@ -160,7 +177,11 @@ void model_forked(struct model *model);
 void model_forked_parent(struct model *model, int thread);
 /* The thread did something that shows that it does not hand its request over. */
 void model_goes_on(struct model *model, int thread);
-void model_waited(struct model *model, int thread, int epfd);
+/* Where it waits for several connections. */
+void model_waited(struct model *model, int thread);
+/* A call begins: a client library's, or (`recorded` false) a request on a client connection. Whose
+ * it surely is. */
+int model_call(struct model *model, int thread, bool recorded);
 
 /* What came out (observe_model_check.c). NULL: as it has to be; else what is wrong. */
 const char *model_check_span(struct model *model, const struct span_record *record);

@@ -20,28 +20,36 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A digit is the thread that goes on; other letters are in `moves`. */
+/* A digit is the thread that goes on, a colon the second descriptor, a full stop the first; other
+ * letters are in `moves`. */
 static const char *const courses[] = {
-    "Aqr1s0Swqr",     /* a request as most are, and the next */
-    "Aqru1b0q1e0rc",  /* behind an upgrade that is on its way */
-    "AqruqhSrc",      /* half of it before, half after */
-    "Aqrs1b0qr1eqr",  /* read while another thread answers */
-    "Aqqr1sS0sSc",    /* read together */
-    "wAqqrsSwsSqr",   /* by an event loop */
-    "Aqr1qr0sS1sSc",  /* read by two threads */
-    "AmmsSsSc",       /* more than the pipeline holds */
-    "AqrSs1b2t1eqrc", /* two threads in one direction */
-    "Aqrfc",          /* handed to a forked child */
-    "AqrfwcAqr1f0c",  /* kept */
-    "AqrFsSqrsSc",    /* answered by the child */
-    "AqrFc",          /* closed by it */
-    "AqriFcAqric",    /* handed to a process that is no child */
-    "AxxxxxxxxxxxxF", /* a full queue */
-    "Aqrs1b0c1e",     /* closed while another thread sends */
-    "Aph1r0sSaHz",    /* a body read on by another thread */
-    "AqraHzqraHHzc",  /* chunks from a file */
-    "AqroSdcAqroHSc", /* until the end */
-    "wAqrwsS",        /* the loop's own wait */
+    "Aqr1s0Swqr",        /* a request as most are, and the next */
+    "Aqru1b0q1e0rc",     /* behind an upgrade that is on its way */
+    "AqruqhSrc",         /* half of it before, half after */
+    "Aqrs1b0qr1eqr",     /* read while another thread answers */
+    "Aqqr1sS0sSc",       /* read together */
+    "wAqqrsSwsSqr",      /* by an event loop */
+    "Aqr1qr0sS1sSc",     /* read by two threads */
+    "AmmsSsSc",          /* more than the pipeline holds */
+    "AqrSs1b2t1eqrc",    /* two threads in one direction */
+    "Aqrfc",             /* handed to a forked child */
+    "AqrfwcAqr1f0c",     /* kept */
+    "AqrFsSqrsSc",       /* answered by the child */
+    "AqrFc",             /* closed by it */
+    "AqriFcAqric",       /* handed to a process that is no child */
+    "AxxxxxxxxxxxxF",    /* a full queue */
+    "Aqrs1b0c1e",        /* closed while another thread sends */
+    "Aph1r0sSaHz",       /* a body read on by another thread */
+    "AqraHzqraHHzc",     /* chunks from a file */
+    "AqroSdcAqroHSc",    /* until the end */
+    "wAqrwsS",           /* the loop's own wait */
+    "AqrksSkqrkc",       /* a call under a request, and one under none */
+    "wAqrksSqrkqqrk",    /* by a loop that answers at once, and so in order */
+    "wA:A.qr:qrksS.k",   /* by one that owes two answers */
+    "wAqrwksSqrk",       /* by one that goes on after it waited */
+    "wAqrwc:AqrkS",      /* left, and then closed */
+    "wA:A.qh:qrksS.rkw", /* while a body, or half a head, is here */
+    "Aqr1sSk0qrk",       /* in a process that hands over */
 };
 
 /* What a letter of a course does, and the details that are not left to chance (-1). */
@@ -65,7 +73,8 @@ static const struct {
     {'z', "send", 0, {-1, 1, -1, 3}}, /* from a file */
     {'b', "begin send", 0, {-1, 1, -1, -1}},
     {'e', "end send", 0, {-1, -1, -1, -1}},
-    {'w', "wait", 0, {0, -1, -1, -1}},
+    {'k', "client's span", 0, {-1, -1, -1, -1}},
+    {'w', "wait", 0, {1, -1, -1, -1}},
     {'c', "close", 0, {-1, -1, -1, -1}},
     {'d', "shutdown", 0, {-1, -1, -1, -1}},
     {'f', "fork as a parent", 0, {-1, -1, -1, -1}},
@@ -100,14 +109,14 @@ static uint8_t number_of(const char *name)
     return 0;
 }
 
-static void make_move(uint8_t step[STEP_BYTES], char letter, uint8_t thread)
+static void make_move(uint8_t step[STEP_BYTES], char letter, uint8_t who)
 {
     size_t move = 0;
     while (moves[move].letter != letter)
         assert_true(++move < MOVES);
     by_chance(step);
     step[0] = (uint8_t)(number_of(moves[move].step) + moves[move].added);
-    step[1] = (uint8_t)(thread << 4);
+    step[1] = who;
     for (size_t i = 0; i < 4; i++)
         if (moves[move].details[i] >= 0)
             step[2 + i] = (uint8_t)moves[move].details[i];
@@ -117,15 +126,20 @@ static size_t follow(const char *course, uint8_t steps[BYTES])
 {
     size_t count = 0;
     uint8_t thread = 0;
+    uint8_t fd = 0;
     steps[0] = next();
     for (; *course; course++) {
+        if (*course == ':' || *course == '.') {
+            fd = *course == ':';
+            continue;
+        }
         if (*course >= '0' && *course < '0' + MODEL_THREADS) {
             thread = (uint8_t)(*course - '0');
             continue;
         }
         if (next() % 8 == 0)
             by_chance(steps + 1 + STEP_BYTES * count++);
-        make_move(steps + 1 + STEP_BYTES * count++, *course, thread);
+        make_move(steps + 1 + STEP_BYTES * count++, *course, (uint8_t)(thread << 4 | fd));
     }
     return 1 + STEP_BYTES * count;
 }

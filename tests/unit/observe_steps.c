@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,11 +18,14 @@
 #include "agent/exchange.h"
 #include "agent/life.h"
 #include "agent/observe.h"
+#include "agent/work.h"
 
-#define FIRST_FD  STEPS_FIRST_FD
-#define LISTENER  6
-#define OTHER_END 7
-#define LONG_HEAD 70000
+#define FIRST_FD   STEPS_FIRST_FD
+#define LISTENER   6
+#define OTHER_END  7
+#define LOOP       8
+#define OTHER_LOOP 9
+#define LONG_HEAD  70000
 
 struct model model;
 static char bytes[LONG_HEAD];
@@ -101,6 +105,7 @@ static void accept_one(const struct step *step)
     if (model.talk_count == MODEL_TALKS)
         return;
     model_goes_on(&model, step->thread);
+    model.threads[step->thread].owner = MODEL_NOBODY;
     model_open(&model, step->fd, ROLE_SERVER, step->thread);
     happened[HAPPENED_accepted]++;
     observe_accepting(&accepting, NULL, NULL);
@@ -223,6 +228,8 @@ void steps_prepare(void)
         abort();
     passing[0] = pair[0];
     passing[1] = connect_to_itself();
+    observe_listened(LISTENER, 0);
+    observe_registered(LOOP, EPOLL_CTL_ADD, LISTENER);
 }
 
 /* ---- descriptors that end ---- */
@@ -388,10 +395,18 @@ static void check_line(void *number, struct slice name, struct slice value)
 static void make_client_span(const struct step *step)
 {
     struct span_context self, parent;
-    int owner = model.threads[step->thread].owner;
+    work_call();
     context_begin_span(&self, &parent);
+    struct thread_model *mine = &model.threads[step->thread];
+    int before = mine->owner;
+    int owner = model_call(&model, step->thread, true);
+    bool surely = !model.chaos && !model.unclear;
     struct context context = {.span = parent};
-    demand(model_check_context(&model, step->thread, &context, owner, false));
+    demand(model_check_context(&model, step->thread, &context, surely ? owner : before, surely));
+    mine->owner = before;
+    mine->doubtful |= !span_context_present(&parent);
+    if (!span_context_present(&parent))
+        owner = MODEL_NOBODY;
     if (span_context_present(&parent) && memcmp(self.trace_id, parent.trace_id, 16) != 0)
         demand("a child in another trace");
     happened[HAPPENED_client_span_with_a_parent] += span_context_present(&parent);
@@ -399,18 +414,48 @@ static void make_client_span(const struct step *step)
     context_propagate(&self, check_line, &owner);
 }
 
+/* In the loop's place, or in one that knows no connections. */
 static void wait_for_events(const struct step *step)
 {
-    int epfd = 30 + step->choice[2] % 2;
-    observe_waited(epfd);
-    model_waited(&model, step->thread, epfd);
-    steps_check_context(step, MODEL_NOBODY, false, false);
+    bool loops = step->choice[2] % 2;
+    int before = model.threads[step->thread].owner;
+    observe_waited(loops ? LOOP : OTHER_LOOP);
+    happened[HAPPENED_waited]++;
+    model_goes_on(&model, step->thread);
+    if (loops)
+        model_waited(&model, step->thread);
+    steps_check_context(step, before, false, false);
 }
 
-static bool listens(int fd)
+static bool is_role(const struct talk *talk, enum role role)
 {
-    const struct talk *talk = model_talk(&model, fd);
-    return talk && talk->role == ROLE_LISTENER;
+    return talk && talk->role == role;
+}
+
+/* Is a wait for these two a loop's? */
+static bool loops(const struct step *step, int other)
+{
+    const struct thread_model *mine = &model.threads[step->thread];
+    const struct talk *one = model_talk(&model, step->fd);
+    const struct talk *two = model_talk(&model, other);
+    if (is_role(one, ROLE_LISTENER) || is_role(two, ROLE_LISTENER))
+        return true;
+    if (!is_role(one, ROLE_SERVER) && !is_role(two, ROLE_SERVER))
+        return false;
+    if (is_role(one, ROLE_SERVER) && is_role(two, ROLE_SERVER) && one != two)
+        return true;
+    const struct talk *only = is_role(one, ROLE_SERVER) ? one : two;
+    return mine->owner == MODEL_NOBODY
+               ? mine->loop
+               : model.requests[mine->owner].talk != (int)(only - model.talks);
+}
+
+static void end_wait(const struct step *step, bool own)
+{
+    model_goes_on(&model, step->thread);
+    if (own)
+        model_waited(&model, step->thread);
+    steps_check_context(step, MODEL_NOBODY, false, false);
 }
 
 static void poll_some(const struct step *step)
@@ -418,23 +463,24 @@ static void poll_some(const struct step *step)
     int other = step->choice[2] % MODEL_FDS;
     struct pollfd waits[2] = {{.fd = FIRST_FD + step->fd}, {.fd = FIRST_FD + other}};
     happened[HAPPENED_polled]++;
-    model_goes_on(&model, step->thread);
-    observe_polled(waits, 2, 1);
-    if (listens(step->fd) || listens(other))
-        model.threads[step->thread].owner = MODEL_NOBODY;
-    steps_check_context(step, MODEL_NOBODY, false, false);
+    bool own = loops(step, other);
+    errno = step->choice[3] & 1 ? EINTR : EINVAL;
+    int ready = (step->choice[3] & 6) == 6 ? -1 : 1;
+    observe_polled(waits, 2, ready);
+    end_wait(step, own && (ready > 0 || step->choice[3] & 1));
 }
 
-/* select() knows fewer numbers than these: nothing is ready, so it is a loop's. */
-static void select_none(const struct step *step)
+static void select_some(const struct step *step)
 {
+    int other = step->choice[2] % MODEL_FDS;
     fd_set reads;
     FD_ZERO(&reads);
+    FD_SET(FIRST_FD + step->fd, &reads);
+    FD_SET(FIRST_FD + other, &reads);
     happened[HAPPENED_selected]++;
-    model_goes_on(&model, step->thread);
-    observe_selected(FD_SETSIZE, &reads, 0);
-    model.threads[step->thread].owner = MODEL_NOBODY;
-    steps_check_context(step, MODEL_NOBODY, false, false);
+    bool own = loops(step, other);
+    observe_selected(observe_selecting(FIRST_FD + MODEL_FDS, &reads), 0);
+    end_wait(step, own);
 }
 
 static void read_now(const struct step *step)
@@ -476,7 +522,7 @@ const struct step_kind step_kinds[] = {
     {"strange one", use_a_strange_one},
     {"fork as a parent", fork_as_a_parent},
     {"fail to leave", fail_to_leave},
-    {"select", select_none},
+    {"select", select_some},
 };
 
 unsigned step_kind(const uint8_t *choice)

@@ -134,7 +134,7 @@ void steps_receive(const struct step *step)
     else
         before_others = 0;
     model_received(&model, talk, step->thread, client ? 0 : count - before_others);
-    steps_check_context(step, before, doubt || talk->lost, true);
+    steps_check_context(step, before, doubt || talk->lost, !client);
 }
 
 /* A file that holds what sendfile() takes. */
@@ -219,6 +219,7 @@ static void fail_to_send(const struct step *step)
     struct sending sending = observe_sending(FIRST_FD + step->fd);
     errno = step->choice[4] & 0x40 ? EAGAIN : EPIPE;
     observe_sent(&sending, bytes, -1, 0);
+    model_talk(&model, step->fd)->refused |= !(step->choice[4] & 0x40);
     happened[HAPPENED_sent_failed]++;
 }
 

@@ -25,8 +25,10 @@
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/counters.h"
+#include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/observe.h"
+#include "agent/work.h"
 
 #define FD          900
 #define LISTENER_FD 899
@@ -64,11 +66,11 @@ static inline const struct span_record *next_span(void)
 static inline int start_empty(void **state)
 {
     (void)state;
-    connection_release(FD);
-    connection_release(FD + 1);
+    connection_release_range(FD - 9, FD + 9);
     while (next_span())
         ;
     context_clear();
+    evidence_reset();
     memset(&counters, 0, sizeof counters);
     return 0;
 }
@@ -81,6 +83,15 @@ static inline void accept_connection(int fd)
     struct accepting accepting;
     observe_accepting(&accepting, (struct sockaddr *)&peer, &length);
     observe_accepted(&accepting, LISTENER_FD, fd);
+}
+
+/* Has a call that begins now a parent? */
+static inline bool has_context(void)
+{
+    struct span_context self, parent;
+    work_call();
+    context_begin_span(&self, &parent);
+    return span_context_present(&parent);
 }
 
 static inline void receive(int fd, const char *text)

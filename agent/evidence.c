@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/evidence.h"
+
+#include <string.h>
+
+#include "agent/context.h"
+
+#define LOOPS 255 /* counted at a time; beyond, a loop is told nothing */
+
+/* What a loop owes, three numbers in a word: one addition counts a request that came whole. */
+#define OWED_BITS 21
+#define OWED_ONE  UINT64_C(1) /* all that are not over */
+#define OWED_WHOLE                                                                                 \
+    (OWED_ONE << OWED_BITS) /* of these, those with READING_WHOLE; next, READING_ANSWERING too */
+#define OWED_ANSWERING (OWED_WHOLE << OWED_BITS)
+#define OWED_MASK      (OWED_WHOLE - 1)
+
+/* Never moved from one thread to another while anything is counted in it: readings name it. */
+static struct loop {
+    _Alignas(64) _Atomic uint64_t owed;
+    _Atomic int32_t thread; /* kernel id; 0: free */
+    _Atomic bool interleaves;
+} loops[LOOPS + 1]; /* by number, from 1; the last one is for all that are not counted */
+
+static _Atomic bool hands_over;
+static _Atomic uint32_t threads; /* numbers given so far */
+
+static __thread struct {
+    uint32_t number; /* 0: not given yet */
+    uint32_t turn;   /* waits as a loop */
+    uint32_t calls;
+    uint8_t loop; /* 0: none */
+    bool has_read; /* of a request, since the last wait */
+    bool defers;
+    bool answers_at_once; /* it has, after a call, before it waited */
+} tl_shown;
+
+__attribute__((cold, noinline)) static uint32_t number_thread(void)
+{
+    do
+        tl_shown.number = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+    while (!tl_shown.number);
+    return tl_shown.number;
+}
+
+uint32_t evidence_thread(void)
+{
+    return tl_shown.number ? tl_shown.number : number_thread();
+}
+
+static struct loop *own_loop(void)
+{
+    return &loops[tl_shown.loop];
+}
+
+static bool take_place(struct loop *loop)
+{
+    int32_t before = atomic_load_explicit(&loop->thread, memory_order_relaxed);
+    if (before && (atomic_load_explicit(&loop->owed, memory_order_relaxed) ||
+                   !context_thread_has_ended(before)))
+        return false;
+    if (!atomic_compare_exchange_strong_explicit(&loop->thread, &before, context_thread_id(),
+                                                 memory_order_relaxed, memory_order_relaxed))
+        return false;
+    atomic_store_explicit(&loop->interleaves, false, memory_order_relaxed);
+    return true;
+}
+
+__attribute__((cold, noinline)) static void become_loop(void)
+{
+    for (uint8_t i = 1; i < LOOPS && !tl_shown.loop; i++)
+        if (!atomic_load_explicit(&loops[i].thread, memory_order_relaxed) && take_place(&loops[i]))
+            tl_shown.loop = i;
+    for (uint8_t i = 1; i < LOOPS && !tl_shown.loop; i++)
+        if (take_place(&loops[i]))
+            tl_shown.loop = i;
+    if (tl_shown.loop)
+        return;
+    tl_shown.loop = LOOPS;
+    evidence_interleaves();
+}
+
+void evidence_waited(void)
+{
+    tl_shown.turn++;
+    tl_shown.has_read = false;
+    if (!tl_shown.loop) {
+        become_loop();
+        return;
+    }
+    uint64_t owed = atomic_load_explicit(&own_loop()->owed, memory_order_relaxed);
+    if ((owed >> OWED_BITS & OWED_MASK) > owed >> 2 * OWED_BITS)
+        tl_shown.defers = true;
+}
+
+bool evidence_is_loop(void)
+{
+    return tl_shown.loop != 0;
+}
+
+bool evidence_handles_in_order(void)
+{
+    return tl_shown.answers_at_once && !tl_shown.defers;
+}
+
+void evidence_interleaves(void)
+{
+    atomic_store_explicit(&own_loop()->interleaves, true, memory_order_relaxed);
+}
+
+void evidence_hands_over(void)
+{
+    if (!atomic_load_explicit(&hands_over, memory_order_relaxed))
+        atomic_store_explicit(&hands_over, true, memory_order_relaxed);
+}
+
+void evidence_read(void)
+{
+    tl_shown.has_read = true;
+}
+
+void evidence_call(void)
+{
+    tl_shown.calls++;
+    if (tl_shown.loop && !tl_shown.has_read)
+        evidence_interleaves();
+}
+
+bool evidence_tells(void)
+{
+    return !atomic_load_explicit(&hands_over, memory_order_relaxed) &&
+           !atomic_load_explicit(&own_loop()->interleaves, memory_order_relaxed);
+}
+
+uint32_t evidence_owed(void)
+{
+    if (!tl_shown.loop)
+        return 0;
+    uint64_t owed = atomic_load_explicit(&own_loop()->owed, memory_order_relaxed);
+    return (uint32_t)((tl_shown.defers ? owed : owed >> OWED_BITS) & OWED_MASK);
+}
+
+bool evidence_is_owed(const struct reading *reading)
+{
+    uint32_t state = atomic_load_explicit(&reading->state, memory_order_relaxed);
+    return state >> READING_LOOP == tl_shown.loop && (tl_shown.defers || state & READING_WHOLE);
+}
+
+static uint64_t weight(uint32_t state)
+{
+    uint64_t owed = OWED_ONE;
+    if (state & READING_WHOLE)
+        owed += OWED_WHOLE;
+    if (state & READING_ANSWERING)
+        owed += OWED_ANSWERING;
+    return owed;
+}
+
+static void count(uint32_t state, uint64_t more)
+{
+    atomic_fetch_add_explicit(&loops[state >> READING_LOOP].owed, more, memory_order_relaxed);
+}
+
+static void note_whole(struct reading *reading)
+{
+    atomic_store_explicit(&reading->turn, tl_shown.turn, memory_order_relaxed);
+    atomic_store_explicit(&reading->calls, tl_shown.calls, memory_order_relaxed);
+}
+
+void reading_begin(struct reading *reading, bool whole)
+{
+    uint32_t state = (uint32_t)tl_shown.loop << READING_LOOP;
+    reading->thread = evidence_thread();
+    if (state) {
+        state |= whole ? READING_WHOLE : 0;
+        count(state, weight(state));
+        note_whole(reading);
+    }
+    atomic_store_explicit(&reading->state, state, memory_order_relaxed);
+}
+
+/* Counted before it is said, so that who ends it meanwhile does not count it off too early; and
+ * counted back where that one was faster. */
+static void add(struct reading *reading, uint32_t bits)
+{
+    uint32_t before = atomic_load_explicit(&reading->state, memory_order_relaxed);
+    uint32_t after = before | bits;
+    if (after & READING_WHOLE && after & READING_ANSWERED)
+        after |= READING_ANSWERING;
+    if (after == before)
+        return;
+    uint64_t more = before >> READING_LOOP ? weight(after) - weight(before) : 0;
+    uint32_t loop = before >> READING_LOOP << READING_LOOP;
+    if (more)
+        count(loop, more);
+    if (!atomic_compare_exchange_strong_explicit(&reading->state, &before, after,
+                                                 memory_order_relaxed, memory_order_relaxed) &&
+        more)
+        count(loop, -more);
+}
+
+void reading_whole(struct reading *reading)
+{
+    if (!tl_shown.loop)
+        return;
+    note_whole(reading);
+    add(reading, READING_WHOLE);
+}
+
+void reading_called(struct reading *reading)
+{
+    add(reading, READING_WHOLE | READING_CALLED);
+}
+
+void reading_answered(struct reading *reading, bool over)
+{
+    uint32_t state = atomic_load_explicit(&reading->state, memory_order_relaxed);
+    if (reading->thread != evidence_thread())
+        evidence_hands_over();
+    else if (state >> READING_LOOP &&
+             atomic_load_explicit(&reading->turn, memory_order_relaxed) == tl_shown.turn &&
+             atomic_load_explicit(&reading->calls, memory_order_relaxed) != tl_shown.calls)
+        tl_shown.answers_at_once = true;
+    if (!over)
+        add(reading, READING_ANSWERED);
+}
+
+bool reading_is_answered(const struct reading *reading)
+{
+    return atomic_load_explicit(&reading->state, memory_order_relaxed) & READING_ANSWERED;
+}
+
+/* Was the request left for later, or begun to be handled? */
+static bool was_at_work(const struct reading *reading, uint32_t state)
+{
+    return state & READING_WHOLE &&
+           (state & READING_CALLED || state >> READING_LOOP != tl_shown.loop ||
+            atomic_load_explicit(&reading->turn, memory_order_relaxed) != tl_shown.turn);
+}
+
+void reading_end(struct reading *reading, bool abandoned)
+{
+    uint32_t state = atomic_load_explicit(&reading->state, memory_order_relaxed);
+    if (!(state >> READING_LOOP))
+        return;
+    state = atomic_exchange_explicit(&reading->state, 0, memory_order_relaxed);
+    count(state, -weight(state));
+    /* What handles it may not know, and go on. */
+    if (abandoned && !(state & READING_ANSWERED) && was_at_work(reading, state))
+        atomic_store_explicit(&loops[state >> READING_LOOP].interleaves, true,
+                              memory_order_relaxed);
+}
+
+void evidence_forked(void)
+{
+    /* The forked thread is the only one in the child; what other loops owe may end here, too. */
+    if (tl_shown.loop && tl_shown.loop != LOOPS)
+        atomic_store_explicit(&own_loop()->thread, context_thread_id(), memory_order_relaxed);
+}
+
+void evidence_reset(void)
+{
+    struct loop *loop = own_loop();
+    atomic_store_explicit(&loop->interleaves, false, memory_order_relaxed);
+    atomic_store_explicit(&loop->thread, 0, memory_order_relaxed);
+    atomic_store_explicit(&hands_over, false, memory_order_relaxed);
+    uint32_t number = tl_shown.number;
+    memset(&tl_shown, 0, sizeof tl_shown);
+    tl_shown.number = number;
+}

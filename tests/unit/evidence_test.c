@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What threads and a process show, and what they are told from then on. */
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "agent/life.h"
+#include "agent/stack.h"
+#include "tests/unit/seam.h"
+
+#define LOOP_FD (FD + 5)
+
+static const char get[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+static const char half[] = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab";
+static const char rest[] = "cd";
+static const char nothing[] = "HTTP/1.1 204 No Content\r\n\r\n";
+
+static void wait_as_a_loop(void)
+{
+    observe_waited(LOOP_FD);
+}
+
+static void become_a_loop(void)
+{
+    observe_listened(LISTENER_FD, 0);
+    observe_registered(LOOP_FD, EPOLL_CTL_ADD, LISTENER_FD);
+    wait_as_a_loop();
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    accept_connection(FD + 2);
+}
+
+static void on_another_thread(void *(*act)(void *))
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, act, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
+/* ---- loops ---- */
+
+static void a_loop_that_owes_two_answers_works_for_neither(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, get);
+    receive(FD + 1, get);
+    assert_false(has_context());
+    answer(FD, nothing);
+    assert_false(has_context());
+    answer(FD + 1, nothing);
+    receive(FD + 1, get);
+    assert_true(has_context());
+}
+
+static void an_unsampled_request_is_owed_an_answer_too(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n"
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n\r\n");
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void a_request_whose_body_is_coming_is_not_at_work(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, half);
+    receive(FD + 1, get);
+    assert_true(has_context());
+    answer(FD + 1, nothing);
+    wait_as_a_loop();
+    receive(FD, rest);
+    assert_true(has_context());
+}
+
+static void unless_a_call_was_begun_under_it(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, half);
+    assert_true(has_context());
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void unless_the_loop_was_seen_to_defer(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD + 2, get);
+    wait_as_a_loop();
+    answer(FD + 2, nothing);
+    receive(FD, half);
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void a_long_answer_does_not_defer(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, get);
+    assert_true(has_context());
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+    wait_as_a_loop();
+    assert_true(evidence_handles_in_order());
+    receive(FD + 1, get); /* but it may still be at work for the other */
+    assert_false(has_context());
+}
+
+static void a_loop_that_goes_on_after_a_wait_is_told_nothing_for_good(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, get);
+    assert_true(has_context());
+    wait_as_a_loop();
+    assert_false(has_context()); /* this is the call that shows it */
+    answer(FD, nothing);
+    wait_as_a_loop();
+    receive(FD, get);
+    assert_false(has_context());
+}
+
+static void a_wait_for_something_else_shows_nothing(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, get);
+    observe_waited(LOOP_FD + 1);
+    assert_true(has_context());
+    observe_polled(&(struct pollfd){.fd = FD}, 1, 1);
+    assert_true(has_context());
+    observe_polled(NULL, 0, 0);
+    assert_true(has_context());
+}
+
+static void a_request_that_was_left_and_closed_may_be_at_work_for_ever(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, get);
+    wait_as_a_loop();
+    observe_closing(FD);
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void one_that_was_closed_at_once_is_not(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, get);
+    observe_closing(FD);
+    receive(FD + 1, get);
+    assert_true(has_context());
+}
+
+static void nor_is_one_whose_client_had_gone(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, get);
+    assert_true(has_context());
+    struct sending sending = observe_sending(FD);
+    errno = EPIPE;
+    observe_sent(&sending, nothing, -1, 0);
+    observe_closing(FD);
+    receive(FD + 1, get);
+    assert_true(has_context());
+}
+
+static void a_descriptor_that_waits_for_a_loop_is_one(void **state)
+{
+    (void)state;
+    become_a_loop();
+    observe_registered(LOOP_FD + 1, EPOLL_CTL_ADD, LOOP_FD);
+    receive(FD, get);
+    observe_waited(LOOP_FD + 1);
+    assert_false(has_context());
+}
+
+/* A pair of sockets, by which a loop is woken, is no connection. */
+static void a_private_loop_that_can_be_woken_is_still_private(void **state)
+{
+    (void)state;
+    int pair[2] = {FD + 6, FD + 7};
+    become_a_loop();
+    receive(FD, get);
+    observe_paired(pair, 0);
+    observe_registered(LOOP_FD + 1, EPOLL_CTL_ADD, FD + 6);
+    observe_waited(LOOP_FD + 1);
+    assert_true(has_context());
+}
+
+/* ---- processes ---- */
+
+static bool others;
+
+static void *answer_for_another(void *unused)
+{
+    (void)unused;
+    answer(FD, nothing);
+    return NULL;
+}
+
+static void *read_on(void *unused)
+{
+    (void)unused;
+    receive(FD, rest);
+    others = has_context();
+    return NULL;
+}
+
+static void *read_for_another(void *unused)
+{
+    (void)unused;
+    receive(FD, get);
+    return NULL;
+}
+
+static void *take_some_of_the_answer(void *unused)
+{
+    (void)unused;
+    answer(FD, "rest!");
+    return NULL;
+}
+
+static void a_process_whose_threads_answer_for_each_other_hands_over(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD + 1, get);
+    assert_true(has_context());
+    on_another_thread(read_for_another);
+    answer(FD, nothing);
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void what_it_worked_for_before_is_in_doubt_too(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    assert_true(has_context());
+    on_another_thread(answer_for_another);
+    assert_false(has_context());
+}
+
+static void so_does_one_whose_threads_read_one_request(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, half);
+    assert_true(has_context());
+    others = true;
+    on_another_thread(read_on);
+    assert_false(others);
+    assert_false(has_context());
+}
+
+static void half_a_head_is_some_of_a_request(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD, "GET /a HT");
+    on_another_thread(read_on);
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void so_does_one_whose_reader_leaves_requests_behind(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD, get);
+    receive(FD + 1, get);
+    assert_false(has_context());
+    answer(FD + 1, nothing);
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void the_rest_of_an_answer_may_be_anybody_s(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD, get);
+    answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome");
+    receive(FD + 1, get);
+    assert_true(has_context());
+    on_another_thread(take_some_of_the_answer);
+    assert_true(has_context());
+}
+
+static void what_is_read_behind_an_answer_may_be_anybody_s(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD, half);
+    answer(FD, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
+    on_another_thread(read_on);
+    receive(FD + 1, get);
+    assert_true(has_context());
+}
+
+static void a_connection_that_another_thread_serves_next_is_not_handed_over(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    answer(FD, nothing);
+    on_another_thread(read_for_another);
+    assert_true(evidence_tells());
+}
+
+static void a_forked_child_that_answers_is_the_same_thread(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        atomic_store(life_mark, LIFE_WIPED); /* where the kernel can't */
+        bool told = has_context();
+        answer(FD, nothing);
+        _exit(told && evidence_tells() ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+/* ---- stacks ---- */
+
+#define COROUTINE_BYTES 65536
+
+static ucontext_t home, away;
+static bool owns, called;
+
+static void ask_in_a_coroutine(void)
+{
+    owns = stack_is_own();
+    called = has_context();
+    swapcontext(&away, &home);
+}
+
+static void visit_a_coroutine(void *stack)
+{
+    getcontext(&away);
+    away.uc_stack.ss_sp = stack;
+    away.uc_stack.ss_size = COROUTINE_BYTES;
+    away.uc_link = &home;
+    makecontext(&away, ask_in_a_coroutine, 0);
+    owns = called = true;
+    swapcontext(&home, &away);
+}
+
+static void *another_stack(void)
+{
+    return mmap(NULL, COROUTINE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void a_call_on_another_stack_is_nobody_s(void **state)
+{
+    (void)state;
+    void *stack = another_stack();
+    accept_connection(FD);
+    receive(FD, get);
+    assert_true(has_context());
+    visit_a_coroutine(stack);
+    assert_false(owns);
+    assert_false(called);
+    assert_false(has_context()); /* it may have been its own work, but that is not known */
+    munmap(stack, COROUTINE_BYTES);
+}
+
+static void *visit_from_a_thread(void *stack)
+{
+    bool before = stack_is_own();
+    visit_a_coroutine(stack);
+    bool lent = stack_lend();
+    bool own = owns;
+    visit_a_coroutine(stack);
+    stack_return(lent);
+    return before && stack_is_own() && !own && owns ? stack : NULL;
+}
+
+static void a_thread_knows_its_stack_and_one_that_was_lent(void **state)
+{
+    (void)state;
+    void *stack = another_stack();
+    for (size_t i = 0; i < 20; i++) {
+        pthread_t thread;
+        pthread_attr_t attributes;
+        void *result;
+        pthread_attr_init(&attributes);
+        pthread_attr_setstacksize(&attributes, i % 2 ? 131072 : 8388608);
+        assert_int_equal(pthread_create(&thread, &attributes, visit_from_a_thread, stack), 0);
+        pthread_join(thread, &result);
+        pthread_attr_destroy(&attributes);
+        assert_ptr_equal(result, stack);
+    }
+    munmap(stack, COROUTINE_BYTES);
+}
+
+/* Bigger than a page, so that the kernel is asked again. */
+static __attribute__((noinline)) bool is_own_deeper(int depth)
+{
+    volatile char frame[5000];
+    memset((void *)(uintptr_t)frame, depth, sizeof frame);
+    return (depth ? is_own_deeper(depth - 1) : stack_is_own()) && frame[0] == (char)depth;
+}
+
+static void *go_deep(void *result)
+{
+    *(bool *)result = is_own_deeper(1) && is_own_deeper(40) && is_own_deeper(3);
+    return NULL;
+}
+
+static void a_thread_s_stack_goes_as_deep_as_it_goes(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    bool own = false;
+    assert_int_equal(pthread_create(&thread, NULL, go_deep, &own), 0);
+    pthread_join(thread, NULL);
+    assert_true(own);
+    assert_true(is_own_deeper(40));
+}
+
+static void what_can_t_be_read_is_known(void **state)
+{
+    (void)state;
+    char here[8];
+    char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(pages + 4096, 4096, PROT_NONE);
+    errno = 42;
+    assert_true(stack_can_read(here, sizeof here));
+    assert_true(stack_can_read(pages + 4088, 8));
+    assert_false(stack_can_read(pages + 4089, 8));
+    assert_false(stack_can_read(pages + 4096, 1));
+    assert_false(stack_can_read(NULL, 128));
+    assert_false(stack_can_read((void *)-8L, 128));
+    assert_int_equal(errno, 42);
+    munmap(pages, 8192);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_loop_that_owes_two_answers_works_for_neither),
+        TEST(an_unsampled_request_is_owed_an_answer_too),
+        TEST(a_request_whose_body_is_coming_is_not_at_work),
+        TEST(unless_a_call_was_begun_under_it),
+        TEST(unless_the_loop_was_seen_to_defer),
+        TEST(a_long_answer_does_not_defer),
+        TEST(a_loop_that_goes_on_after_a_wait_is_told_nothing_for_good),
+        TEST(a_wait_for_something_else_shows_nothing),
+        TEST(a_request_that_was_left_and_closed_may_be_at_work_for_ever),
+        TEST(one_that_was_closed_at_once_is_not),
+        TEST(nor_is_one_whose_client_had_gone),
+        TEST(a_descriptor_that_waits_for_a_loop_is_one),
+        TEST(a_private_loop_that_can_be_woken_is_still_private),
+        TEST(a_process_whose_threads_answer_for_each_other_hands_over),
+        TEST(what_it_worked_for_before_is_in_doubt_too),
+        TEST(so_does_one_whose_threads_read_one_request),
+        TEST(half_a_head_is_some_of_a_request),
+        TEST(so_does_one_whose_reader_leaves_requests_behind),
+        TEST(the_rest_of_an_answer_may_be_anybody_s),
+        TEST(what_is_read_behind_an_answer_may_be_anybody_s),
+        TEST(a_connection_that_another_thread_serves_next_is_not_handed_over),
+        TEST(a_forked_child_that_answers_is_the_same_thread),
+        TEST(a_call_on_another_stack_is_nobody_s),
+        TEST(a_thread_knows_its_stack_and_one_that_was_lent),
+        TEST(a_thread_s_stack_goes_as_deep_as_it_goes),
+        TEST(what_can_t_be_read_is_known),
+    };
+    return cmocka_run_group_tests(tests, open_gate, NULL);
+}
