@@ -36,26 +36,21 @@ enum preparation { PREPARED_NOT, PREPARED_NOW, PREPARED_DONE, PREPARED_FAILED };
 
 struct agent agent;
 
-static _Atomic bool gate;
+_Atomic bool agent_gate;
+__thread bool tl_agent_own_thread;
 static _Atomic int prepared;    /* enum preparation */
 static _Atomic int region_made; /* likewise; release when agent.region is there */
 static _Atomic bool exit_registered;
 static pid_t own_pid;   /* written in the constructor and by a forked child before it has threads */
 static bool fork_known; /* written in a forked child before it has threads */
-static __thread bool tl_own_thread;
 static __thread bool tl_making; /* this thread is at what is done once */
-
-bool agent_gate_open(void)
-{
-    return atomic_load_explicit(&gate, memory_order_relaxed);
-}
 
 void agent_open(void)
 {
     own_pid = getpid();
     stack_init();
     life_init();
-    atomic_store_explicit(&gate, true, memory_order_relaxed);
+    atomic_store_explicit(&agent_gate, true, memory_order_relaxed);
 }
 
 /* Settings in the form that requests want them in. */
@@ -123,10 +118,8 @@ __attribute__((cold, noinline)) static void settle_in_child(void)
     life_acknowledge();
 }
 
-bool agent_enter(void)
+__attribute__((noinline)) bool agent_settle(void)
 {
-    if (!agent_gate_open() || tl_own_thread)
-        return false;
     if (life_forked())
         settle_in_child();
     return !life_settling();
@@ -261,7 +254,7 @@ void agent_restrict(bool strictly)
     if (agent.exporter.await_start)
         agent.exporter.await_start();
     if (strictly)
-        tl_own_thread = true;
+        tl_agent_own_thread = true;
 }
 
 void agent_hand_over(const struct span_record *record)
@@ -287,7 +280,7 @@ void agent_hand_over(const struct span_record *record)
 
 void agent_leave(bool for_good)
 {
-    if (!agent_gate_open() || tl_own_thread || !agent_in_own_process() || life_settling())
+    if (!agent_gate_open() || tl_agent_own_thread || !agent_in_own_process() || life_settling())
         return;
     void (*leave)(uint64_t bound_ns) = for_good ? agent.exporter.stop : agent.exporter.flush;
     if (leave)
@@ -302,12 +295,12 @@ void agent_leave(bool for_good)
 
 void agent_mark_own_thread(void)
 {
-    tl_own_thread = true;
+    tl_agent_own_thread = true;
 }
 
 bool agent_own_thread(void)
 {
-    return tl_own_thread;
+    return tl_agent_own_thread;
 }
 
 bool agent_in_own_process(void)

@@ -7,10 +7,12 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/capture.h"
+#include "agent/life.h"
 #include "agent/redact.h"
 #include "agent/region.h"
 #include "agent/route.h"
@@ -48,17 +50,30 @@ struct agent {
 
 extern struct agent agent;
 
+extern _Atomic bool agent_gate;
+extern __thread bool tl_agent_own_thread;
+
 /* Nothing is observed before the gate is open. Relaxed: a call that finds it closed a moment too
  * long only misses a connection that was made before. */
-bool agent_gate_open(void);
+static inline bool agent_gate_open(void)
+{
+    return atomic_load_explicit(&agent_gate, memory_order_relaxed);
+}
 
 /* Opens the gate. Nothing else is done yet, and no memory taken: programs that never serve and
  * never send a span do not pay for it. */
 void agent_open(void);
 
+/* In a child that was forked, and is not known yet: puts the process in order, or returns false
+ * where another thread is at it. */
+__attribute__((cold)) bool agent_settle(void);
+
 /* May this call be observed: gate open, not the exporter's thread. After a fork, the first
  * caller in the child puts the process in order; while it does, others find this false. */
-bool agent_enter(void);
+static inline bool agent_enter(void)
+{
+    return agent_gate_open() && !tl_agent_own_thread && (!life_settling() || agent_settle());
+}
 /* The same for what changes what is known of descriptors: in the child of a vfork() that would be
  * changed in its parent's memory, whose descriptors are others. */
 bool agent_enter_own_process(void);

@@ -179,21 +179,30 @@ __attribute__((cold)) static void settle(struct connection *connection)
     }
 }
 
+/* Apart, so that the usual way keeps no registers. */
+__attribute__((cold, noinline)) static bool meet(struct connection *connection, int fd)
+{
+    if (connection_of(fd) == connection) {
+        connection_make_opaque(connection, true);
+        settle(connection);
+    }
+    return false;
+}
+
+__attribute__((cold, noinline)) static bool miss(struct connection *connection,
+                                                 struct direction *direction)
+{
+    connection_unclaim(connection, direction);
+    return false;
+}
+
 bool connection_claim(struct connection *connection, struct direction *direction, int fd)
 {
     if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         return false;
-    if (!connection_take(direction)) {
-        if (connection_of(fd) == connection) {
-            connection_make_opaque(connection, true);
-            settle(connection);
-        }
-        return false;
-    }
-    if (connection_of(fd) == connection)
-        return true;
-    connection_unclaim(connection, direction);
-    return false;
+    if (!connection_take(direction))
+        return meet(connection, fd);
+    return connection_of(fd) == connection || miss(connection, direction);
 }
 
 void connection_unclaim(struct connection *connection, struct direction *direction)

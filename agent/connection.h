@@ -109,8 +109,32 @@ static inline enum connection_role connection_role(const struct connection *conn
     return (enum connection_role)atomic_load_explicit(&connection->role, memory_order_relaxed);
 }
 
+/* Two levels, so that any number fits: 2^15 chunks of 2^16 entries. The upper level lies in
+ * .bss, whose untouched pages cost nothing; a chunk is mapped when its first number is used. */
+#define CONNECTION_CHUNK_BITS 16
+#define CONNECTION_CHUNKS     (1u << 15)
+
+struct connection_entry {
+    _Atomic(struct connection *) connection;
+};
+extern _Atomic(struct connection_entry *) connection_chunks[CONNECTION_CHUNKS];
+
+static inline struct connection_entry *connection_entry(int fd)
+{
+    if (fd < 0)
+        return NULL;
+    struct connection_entry *chunk = atomic_load_explicit(
+        &connection_chunks[(unsigned)fd >> CONNECTION_CHUNK_BITS], memory_order_acquire);
+    return chunk ? &chunk[(unsigned)fd & ((1u << CONNECTION_CHUNK_BITS) - 1)] : NULL;
+}
+
 /* The connection of a descriptor, or NULL. Two loads. */
-struct connection *connection_of(int fd);
+static inline struct connection *connection_of(int fd)
+{
+    struct connection_entry *found = connection_entry(fd);
+    /* Acquire pairs with the release where it was entered: it is seen initialised. */
+    return found ? atomic_load_explicit(&found->connection, memory_order_acquire) : NULL;
+}
 
 /* The descriptor is a new connection from now on; what was known of the number is ended. */
 void connection_open(int fd, enum connection_role role, const struct sockaddr *address,

@@ -105,11 +105,15 @@ void context_propagate(const struct span_context *self,
     }
 }
 
+__attribute__((cold, noinline)) static int32_t ask_thread_id(void)
+{
+    tl_thread.id = (int32_t)syscall(SYS_gettid);
+    return tl_thread.id;
+}
+
 int32_t context_thread_id(void)
 {
-    if (!tl_thread.id)
-        tl_thread.id = (int32_t)syscall(SYS_gettid);
-    return tl_thread.id;
+    return tl_thread.id ? tl_thread.id : ask_thread_id();
 }
 
 bool context_thread_has_ended(int32_t id)

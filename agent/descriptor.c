@@ -11,56 +11,32 @@
 #include "agent/slab.h"
 #include "agent/work.h"
 
-/* Two levels, so that any number fits: 2^15 chunks of 2^16 entries. The upper level lies in
- * .bss, whose untouched pages cost nothing; a chunk is mapped when its first number is used. */
-#define CHUNK_BITS  16
-#define CHUNK_COUNT (1u << 15)
-
-struct entry {
-    _Atomic(struct connection *) connection;
-};
-
-static _Atomic(struct entry *) chunks[CHUNK_COUNT];
+_Atomic(struct connection_entry *) connection_chunks[CONNECTION_CHUNKS];
 static _Atomic uint32_t highest; /* no entry above it was ever set; keeps ranges short */
 
 static struct slab connections =
     SLAB_INIT((sizeof(struct connection) + 63) / 64 * 64, 1024, 1024 * SLAB_CHUNKS);
 
-static struct entry *find_entry(int fd)
+static struct connection_entry *make_entry(int fd)
 {
-    if (fd < 0)
-        return NULL;
-    struct entry *chunk =
-        atomic_load_explicit(&chunks[(unsigned)fd >> CHUNK_BITS], memory_order_acquire);
-    return chunk ? &chunk[(unsigned)fd & ((1u << CHUNK_BITS) - 1)] : NULL;
-}
-
-static struct entry *make_entry(int fd)
-{
-    struct entry *found = find_entry(fd);
+    struct connection_entry *found = connection_entry(fd);
     if (found || fd < 0)
         return found;
-    size_t bytes = sizeof(struct entry) << CHUNK_BITS;
+    size_t bytes = sizeof(struct connection_entry) << CONNECTION_CHUNK_BITS;
     void *chunk = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (chunk == MAP_FAILED)
         return NULL;
-    struct entry *none = NULL;
-    if (!atomic_compare_exchange_strong(&chunks[(unsigned)fd >> CHUNK_BITS], &none, chunk))
+    struct connection_entry *none = NULL;
+    if (!atomic_compare_exchange_strong(&connection_chunks[(unsigned)fd >> CONNECTION_CHUNK_BITS],
+                                        &none, chunk))
         munmap(chunk, bytes);
-    return find_entry(fd);
-}
-
-struct connection *connection_of(int fd)
-{
-    struct entry *found = find_entry(fd);
-    /* Acquire pairs with the release in attach(): the connection is seen initialised. */
-    return found ? atomic_load_explicit(&found->connection, memory_order_acquire) : NULL;
+    return connection_entry(fd);
 }
 
 static void attach(int fd, struct connection *connection)
 {
-    struct entry *place = make_entry(fd);
+    struct connection_entry *place = make_entry(fd);
     if (!place) {
         connection_drop_reference(connection);
         return;
@@ -124,7 +100,7 @@ void connection_give_back(struct connection *connection)
 
 void connection_release(int fd)
 {
-    struct entry *place = find_entry(fd);
+    struct connection_entry *place = connection_entry(fd);
     if (!place || !atomic_load_explicit(&place->connection, memory_order_relaxed))
         return;
     struct connection *before =

@@ -7,13 +7,10 @@
 
 #define LOOPS 255 /* counted at a time; beyond, a loop is told nothing */
 
-/* What a loop owes, three numbers in a word: one addition counts a request that came whole. */
-#define OWED_BITS 21
-#define OWED_ONE  UINT64_C(1) /* all that are not over */
-#define OWED_WHOLE                                                                                 \
-    (OWED_ONE << OWED_BITS) /* of these, those with READING_WHOLE; next, READING_ANSWERING too */
-#define OWED_ANSWERING (OWED_WHOLE << OWED_BITS)
-#define OWED_MASK      (OWED_WHOLE - 1)
+/* What a loop owes, two numbers in a word: one addition counts a request that came whole. */
+#define OWED_ONE   UINT64_C(1)         /* all that are not over */
+#define OWED_WHOLE (UINT64_C(1) << 32) /* those of them with READING_WHOLE */
+#define OWED_MASK  (OWED_WHOLE - 1)
 
 /* Never moved from one thread to another while anything is counted in it: readings name it. */
 static struct loop {
@@ -22,14 +19,18 @@ static struct loop {
     _Atomic bool interleaves;
 } loops[LOOPS + 1]; /* by number, from 1; the last one is for all that are not counted */
 
+#define ONE_TURN (UINT64_C(1) << 32)
+
 static _Atomic bool hands_over;
 static _Atomic uint32_t threads; /* numbers given so far */
 
 static __thread struct {
+    uint64_t now;    /* waits as a loop in the upper half, calls in the lower */
     uint32_t number; /* 0: not given yet */
-    uint32_t turn;   /* waits as a loop */
-    uint32_t calls;
-    uint8_t loop; /* 0: none */
+    /* How many of those with READING_WHOLE it has neither answered nor ended. One that another
+     * thread ends stays counted: what follows from that is on the safe side. */
+    uint32_t unanswered;
+    uint8_t loop;  /* 0: none */
     bool has_read; /* of a request, since the last wait */
     bool defers;
     bool answers_at_once; /* it has, after a call, before it waited */
@@ -82,15 +83,13 @@ __attribute__((cold, noinline)) static void become_loop(void)
 
 void evidence_waited(void)
 {
-    tl_shown.turn++;
+    tl_shown.now += ONE_TURN;
     tl_shown.has_read = false;
     if (!tl_shown.loop) {
         become_loop();
         return;
     }
-    uint64_t owed = atomic_load_explicit(&own_loop()->owed, memory_order_relaxed);
-    if ((owed >> OWED_BITS & OWED_MASK) > owed >> 2 * OWED_BITS)
-        tl_shown.defers = true;
+    tl_shown.defers |= tl_shown.unanswered != 0;
 }
 
 bool evidence_is_loop(void)
@@ -121,7 +120,7 @@ void evidence_read(void)
 
 void evidence_call(void)
 {
-    tl_shown.calls++;
+    tl_shown.now++;
     if (tl_shown.loop && !tl_shown.has_read)
         evidence_interleaves();
 }
@@ -137,7 +136,7 @@ uint32_t evidence_owed(void)
     if (!tl_shown.loop)
         return 0;
     uint64_t owed = atomic_load_explicit(&own_loop()->owed, memory_order_relaxed);
-    return (uint32_t)((tl_shown.defers ? owed : owed >> OWED_BITS) & OWED_MASK);
+    return (uint32_t)(tl_shown.defers ? owed & OWED_MASK : owed / OWED_WHOLE);
 }
 
 bool evidence_is_owed(const struct reading *reading)
@@ -146,14 +145,18 @@ bool evidence_is_owed(const struct reading *reading)
     return state >> READING_LOOP == tl_shown.loop && (tl_shown.defers || state & READING_WHOLE);
 }
 
+bool evidence_owes_nothing_else(const struct reading *reading)
+{
+    if (!tl_shown.loop ||
+        atomic_load_explicit(&own_loop()->owed, memory_order_relaxed) == OWED_ONE + OWED_WHOLE)
+        return true; /* the thread has just read it: it is that one */
+    uint32_t owed = evidence_owed();
+    return !owed || owed == evidence_is_owed(reading);
+}
+
 static uint64_t weight(uint32_t state)
 {
-    uint64_t owed = OWED_ONE;
-    if (state & READING_WHOLE)
-        owed += OWED_WHOLE;
-    if (state & READING_ANSWERING)
-        owed += OWED_ANSWERING;
-    return owed;
+    return OWED_ONE + (state & READING_WHOLE) * OWED_WHOLE;
 }
 
 static void count(uint32_t state, uint64_t more)
@@ -163,8 +166,7 @@ static void count(uint32_t state, uint64_t more)
 
 static void note_whole(struct reading *reading)
 {
-    atomic_store_explicit(&reading->turn, tl_shown.turn, memory_order_relaxed);
-    atomic_store_explicit(&reading->calls, tl_shown.calls, memory_order_relaxed);
+    atomic_store_explicit(&reading->since, tl_shown.now, memory_order_relaxed);
 }
 
 void reading_begin(struct reading *reading, bool whole)
@@ -172,10 +174,12 @@ void reading_begin(struct reading *reading, bool whole)
     uint32_t state = (uint32_t)tl_shown.loop << READING_LOOP;
     reading->thread = evidence_thread();
     if (state) {
-        state |= whole ? READING_WHOLE : 0;
+        state |= whole;
+        tl_shown.unanswered += whole;
         count(state, weight(state));
         note_whole(reading);
     }
+    atomic_store_explicit(&reading->answered, false, memory_order_relaxed);
     atomic_store_explicit(&reading->state, state, memory_order_relaxed);
 }
 
@@ -184,19 +188,16 @@ void reading_begin(struct reading *reading, bool whole)
 static void add(struct reading *reading, uint32_t bits)
 {
     uint32_t before = atomic_load_explicit(&reading->state, memory_order_relaxed);
-    uint32_t after = before | bits;
-    if (after & READING_WHOLE && after & READING_ANSWERED)
-        after |= READING_ANSWERING;
-    if (after == before)
+    bool more = !(before & READING_WHOLE);
+    if (!(before >> READING_LOOP) || (before | bits) == before)
         return;
-    uint64_t more = before >> READING_LOOP ? weight(after) - weight(before) : 0;
-    uint32_t loop = before >> READING_LOOP << READING_LOOP;
     if (more)
-        count(loop, more);
-    if (!atomic_compare_exchange_strong_explicit(&reading->state, &before, after,
-                                                 memory_order_relaxed, memory_order_relaxed) &&
-        more)
-        count(loop, -more);
+        count(before, OWED_WHOLE);
+    if (atomic_compare_exchange_strong_explicit(&reading->state, &before, before | bits,
+                                                memory_order_relaxed, memory_order_relaxed))
+        tl_shown.unanswered += more && !reading_is_answered(reading);
+    else if (more)
+        count((uint32_t)tl_shown.loop << READING_LOOP, -OWED_WHOLE);
 }
 
 void reading_whole(struct reading *reading)
@@ -212,30 +213,42 @@ void reading_called(struct reading *reading)
     add(reading, READING_WHOLE | READING_CALLED);
 }
 
-void reading_answered(struct reading *reading, bool over)
+static bool is_this_turn(uint64_t since)
+{
+    return (since ^ tl_shown.now) < ONE_TURN;
+}
+
+/* No more one of those that this thread has left without an answer. */
+static void settle(const struct reading *reading, uint32_t state)
+{
+    if (state & READING_WHOLE && reading->thread == tl_shown.number)
+        tl_shown.unanswered--;
+}
+
+void reading_answered(struct reading *reading)
 {
     uint32_t state = atomic_load_explicit(&reading->state, memory_order_relaxed);
+    uint64_t since = atomic_load_explicit(&reading->since, memory_order_relaxed);
+    atomic_store_explicit(&reading->answered, true, memory_order_relaxed);
     if (reading->thread != evidence_thread())
         evidence_hands_over();
-    else if (state >> READING_LOOP &&
-             atomic_load_explicit(&reading->turn, memory_order_relaxed) == tl_shown.turn &&
-             atomic_load_explicit(&reading->calls, memory_order_relaxed) != tl_shown.calls)
+    else if (state >> READING_LOOP && since != tl_shown.now && is_this_turn(since))
         tl_shown.answers_at_once = true;
-    if (!over)
-        add(reading, READING_ANSWERED);
+    settle(reading, state);
 }
 
-bool reading_is_answered(const struct reading *reading)
+/* It was closed without an answer. What was left for later, or begun to be handled, goes on
+ * perhaps: what handles it need not know. */
+__attribute__((cold, noinline)) static void end_unanswered(const struct reading *reading,
+                                                           uint32_t state, bool abandoned)
 {
-    return atomic_load_explicit(&reading->state, memory_order_relaxed) & READING_ANSWERED;
-}
-
-/* Was the request left for later, or begun to be handled? */
-static bool was_at_work(const struct reading *reading, uint32_t state)
-{
-    return state & READING_WHOLE &&
-           (state & READING_CALLED || state >> READING_LOOP != tl_shown.loop ||
-            atomic_load_explicit(&reading->turn, memory_order_relaxed) != tl_shown.turn);
+    settle(reading, state);
+    if (!abandoned || !(state & READING_WHOLE))
+        return;
+    uint64_t since = atomic_load_explicit(&reading->since, memory_order_relaxed);
+    if (state & READING_CALLED || state >> READING_LOOP != tl_shown.loop || !is_this_turn(since))
+        atomic_store_explicit(&loops[state >> READING_LOOP].interleaves, true,
+                              memory_order_relaxed);
 }
 
 void reading_end(struct reading *reading, bool abandoned)
@@ -245,10 +258,8 @@ void reading_end(struct reading *reading, bool abandoned)
         return;
     state = atomic_exchange_explicit(&reading->state, 0, memory_order_relaxed);
     count(state, -weight(state));
-    /* What handles it may not know, and go on. */
-    if (abandoned && !(state & READING_ANSWERED) && was_at_work(reading, state))
-        atomic_store_explicit(&loops[state >> READING_LOOP].interleaves, true,
-                              memory_order_relaxed);
+    if (!reading_is_answered(reading))
+        end_unanswered(reading, state, abandoned);
 }
 
 void evidence_forked(void)

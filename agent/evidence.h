@@ -30,16 +30,14 @@
 struct reading {
     _Atomic uint32_t state; /* READING_* and the loop that counts it */
     uint32_t thread;        /* the one that read its head; written before others can see it */
-    _Atomic uint32_t turn;  /* that thread's waits as a loop, when it had read all of it */
-    _Atomic uint32_t calls; /* that it had begun by then */
+    _Atomic uint64_t since; /* that thread's turn and calls, when it had read all of it */
+    _Atomic bool answered;  /* its final answer has begun */
 };
 
 enum {
-    READING_WHOLE = 1,     /* its last byte was read, or a call was begun under it: counted so */
-    READING_CALLED = 2,    /* a call was begun under it */
-    READING_ANSWERING = 4, /* its answer has begun, and goes on: counted so */
-    READING_ANSWERED = 8,  /* its answer has begun */
-    READING_LOOP = 8       /* the shift of the loop's number, from 1; 0: no loop has read it */
+    READING_WHOLE = 1,  /* its last byte was read, or a call was begun under it: counted so */
+    READING_CALLED = 2, /* a call was begun under it */
+    READING_LOOP = 8    /* the shift of the loop's number, from 1; 0: no loop has read it */
 };
 
 /* The calling thread: a number that no other thread of the process had; not 0. A forked thread
@@ -66,6 +64,8 @@ bool evidence_tells(void);
  * loop. And is that one of them? */
 uint32_t evidence_owed(void);
 bool evidence_is_owed(const struct reading *reading);
+/* Is it the only one? Quick where it is. */
+bool evidence_owes_nothing_else(const struct reading *reading);
 
 /* An exchange's head was read by this thread; `whole`: and all there is of it. */
 void reading_begin(struct reading *reading, bool whole);
@@ -73,9 +73,14 @@ void reading_begin(struct reading *reading, bool whole);
 void reading_whole(struct reading *reading);
 /* A call begins under it, on the thread that read it. */
 void reading_called(struct reading *reading);
-/* Its final answer begins, by this thread; `over`: and is over at once. */
-void reading_answered(struct reading *reading, bool over);
-bool reading_is_answered(const struct reading *reading);
+/* Its final answer begins, by this thread. */
+void reading_answered(struct reading *reading);
+
+static inline bool reading_is_answered(const struct reading *reading)
+{
+    return atomic_load_explicit(&reading->answered, memory_order_relaxed);
+}
+
 /* It is over. `abandoned`: it was closed without an attempt at an answer. */
 void reading_end(struct reading *reading, bool abandoned);
 

@@ -11,23 +11,14 @@
 #define LINES_MOST 8 /* tracestate or baggage lines of one request that are joined */
 
 static struct slab exchanges;
+_Atomic(char *) exchange_memory;
 
 _Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "an exchange fits its slot");
 
 void exchange_init(void *memory, uint32_t count)
 {
     slab_adopt(&exchanges, memory, EXCHANGE_BYTES, count);
-}
-
-struct exchange *exchange_at(uint32_t slot)
-{
-    return slab_at(&exchanges, slot);
-}
-
-bool exchange_is_open(uint32_t slot, uint32_t generation)
-{
-    return generation % 2 == 1 &&
-           atomic_load_explicit(&exchange_at(slot)->generation, memory_order_relaxed) == generation;
+    atomic_store_explicit(&exchange_memory, memory, memory_order_release);
 }
 
 static bool still(const struct exchange *exchange, uint32_t generation)
@@ -36,15 +27,15 @@ static bool still(const struct exchange *exchange, uint32_t generation)
     return atomic_load_explicit(&exchange->generation, memory_order_relaxed) == generation;
 }
 
-bool exchange_context(uint32_t slot, struct context *context)
+bool exchange_context(const struct exchange *exchange, struct context *context)
 {
-    const struct exchange *exchange = exchange_at(slot);
     uint64_t words[EXCHANGE_PUBLISHED];
     uint32_t generation = atomic_load_explicit(&exchange->generation, memory_order_acquire);
+#pragma GCC unroll 4
     for (size_t i = 0; i < EXCHANGE_PUBLISHED; i++)
         words[i] = atomic_load_explicit(&exchange->published[i], memory_order_relaxed);
     memcpy(&context->span, words, sizeof context->span);
-    context->exchange = slot + 1;
+    context->exchange = exchange->slot + 1;
     context->generation = generation;
     context->doubtful = false;
     return generation % 2 == 1 && still(exchange, generation);
@@ -55,6 +46,7 @@ static void publish(struct exchange *exchange)
 {
     uint64_t words[EXCHANGE_PUBLISHED] = {0};
     memcpy(words, &exchange->self, sizeof exchange->self);
+#pragma GCC unroll 4
     for (size_t i = 0; i < EXCHANGE_PUBLISHED; i++)
         atomic_store_explicit(&exchange->published[i], words[i], memory_order_relaxed);
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_release);
@@ -84,7 +76,6 @@ static void open_slot(struct exchange *exchange, uint32_t slot)
 {
     exchange->slot = slot;
     exchange->inherited = EXCHANGE_OWN;
-    exchange->answered = false;
     exchange->status = 0;
     exchange->tracestate_bytes = 0;
     exchange->baggage_bytes = 0;
@@ -223,7 +214,7 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
 
 void exchange_answered(struct exchange *exchange, const struct http1_response *response)
 {
-    exchange->answered = true;
+    reading_answered(&exchange->reading);
     exchange->status = (uint16_t)response->status;
     if (exchange->recording)
         server_span_response(&exchange->span, response);
@@ -241,7 +232,7 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
         atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
     if (request_bytes)
         span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)request_bytes);
-    if (exchange->answered) {
+    if (reading_is_answered(&exchange->reading)) {
         span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, exchange->status);
         if (response_body_bytes != UNSEEN)
             span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)response_body_bytes);

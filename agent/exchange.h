@@ -48,7 +48,6 @@ struct exchange {
     uint32_t slot;
     bool recording;
     uint8_t inherited; /* enum exchange_inherited */
-    bool answered;     /* a final response head was seen */
     uint16_t status;   /* 0 until then */
     uint16_t tracestate_bytes;
     uint16_t baggage_bytes;
@@ -72,14 +71,27 @@ void exchange_init(void *memory, uint32_t count);
 /* Begins the server exchange of a parsed request head. NULL when no slot is free (counted). */
 struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,
                                 uint64_t start_ns);
-struct exchange *exchange_at(uint32_t slot);
+
+extern _Atomic(char *) exchange_memory;
+
+/* The slot, used or not. Several times a request, and so no question of a function. */
+static inline struct exchange *exchange_at(uint32_t slot)
+{
+    /* Acquire pairs with the release in exchange_init(). */
+    char *memory = atomic_load_explicit(&exchange_memory, memory_order_acquire);
+    return (struct exchange *)(void *)(memory + (size_t)slot * EXCHANGE_BYTES);
+}
 
 /* Is it the exchange that had that slot in that generation, and not over? */
-bool exchange_is_open(uint32_t slot, uint32_t generation);
+static inline bool exchange_is_open(uint32_t slot, uint32_t generation)
+{
+    return generation % 2 == 1 &&
+           atomic_load_explicit(&exchange_at(slot)->generation, memory_order_relaxed) == generation;
+}
 
-/* The context that work for the exchange in that slot belongs to. Any thread; false where the
+/* The context that work for that exchange belongs to, on no connection. Any thread; false where the
  * exchange has ended. */
-bool exchange_context(uint32_t slot, struct context *context);
+bool exchange_context(const struct exchange *exchange, struct context *context);
 
 /* So much of its request's body is known, 0..2^48-1 bytes. Nothing where the exchange that had that
  * slot in that generation is over. */

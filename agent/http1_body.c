@@ -71,6 +71,8 @@ static bool read_content_length(const struct http1_fields *fields, uint64_t *len
 {
     struct elements elements = elements_of(fields, HTTP1_FIELD_CONTENT_LENGTH);
     struct slice element;
+    if (!elements.several_lines && parse_length(elements.list, length))
+        return true; /* as nearly all are */
     for (bool first = true; next_element(&elements, &element); first = false) {
         uint64_t value;
         if (!parse_length(element, &value) || (!first && value != *length))

@@ -64,7 +64,8 @@ static inline bool half_word_is(const char *at, const char *lower)
 }
 
 /* The last word overlaps the one before it, so that nothing past the name is read. */
-static inline bool name_is(const char *at, const char *lower, size_t length)
+__attribute__((always_inline)) static inline bool name_is(const char *at, const char *lower,
+                                                          size_t length)
 {
     if (length < 8)
         return half_word_is(at, lower) && half_word_is(at + length - 4, lower + length - 4);
@@ -179,7 +180,6 @@ static inline void clear(struct http1_fields *fields)
 #include "agent/http1_fields.def"
 #undef HTTP1_FIELD
     fields->lines = SLICE_NONE;
-    fields->names = 0;
     fields->repeated = 0;
     fields->unclear_framing = false;
 }
@@ -190,13 +190,14 @@ enum parse http1_parse_fields(struct slice bytes, struct http1_fields *fields, s
 {
     const char *at = bytes.at;
     const char *end = bytes.at + bytes.length;
+    uint64_t names = 0; /* not in memory, line by line */
 
     clear(fields);
     while (end - at >= HTTP1_NAME_SIEVED) {
         if (*at <= '\r' && scan_line_end(at, end) != 0)
             break;
         uint64_t bit = http1_name_bit_of(at[0], at[2]);
-        fields->names |= bit;
+        names |= bit;
         struct field_line line;
         if (bit & known_names()) {
             if (find_line(at, end, &line) != PARSE_OK)
@@ -211,6 +212,7 @@ enum parse http1_parse_fields(struct slice bytes, struct http1_fields *fields, s
     }
     /* A shorter rest has no room for a line and the blank one after it. */
     size_t blank = scan_line_end(at, end);
+    fields->names = names;
     fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
     *length = fields->lines.length + blank;
     return blank != 0 ? PARSE_OK : PARSE_MORE;

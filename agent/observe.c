@@ -332,9 +332,10 @@ void observe_shut_down(int fd, int how, int result, uint64_t begun_ns)
 void observe_waited(int epfd)
 {
     const struct connection *connection = connection_of(epfd);
-    context_goes_on(); /* a handler's private wait, too */
-    if (connection && connection_role(connection) == CONNECTION_LOOP && agent_enter())
+    if (connection && connection_role(connection) == CONNECTION_LOOP)
         work_waited();
+    else
+        context_goes_on(); /* a handler's private wait */
 }
 
 /* Longer lists than this are not searched to the end: a listener usually stands first. */

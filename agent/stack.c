@@ -9,7 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE_BYTES ((uintptr_t)4096) /* the smallest there is: more are asked about, none is missed */
+#define PAGE_BYTES                                                                                 \
+    ((uintptr_t)4096) /* the smallest there is: more are asked about, none is missed */
 
 /* Nothing else is mapped so near below the main stack (mmap_base() in the kernel's arch/x86/mm):
  * its limit at the start, and no less than this. */

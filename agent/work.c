@@ -52,12 +52,12 @@ __attribute__((cold)) static uint32_t owed_here(struct connection *connection)
 
 /* Does this loop owe an answer on another connection, too? Then its code may be at work for that.
  */
-static bool owes_others(const struct context *context)
+static bool owes_others(const struct context *context, const struct exchange *exchange)
 {
-    uint32_t owed = evidence_owed();
-    if (!owed || owed == evidence_is_owed(&exchange_at(context->exchange - 1)->reading))
+    if (evidence_owes_nothing_else(&exchange->reading))
         return false;
-    return serial_of(tl_connection) != context->connection || owed != owed_here(tl_connection);
+    return serial_of(tl_connection) != context->connection ||
+           evidence_owed() != owed_here(tl_connection);
 }
 
 void work_for(struct connection *connection, uint32_t place)
@@ -67,14 +67,14 @@ void work_for(struct connection *connection, uint32_t place)
     struct context context;
     /* An entry is taken before its slot is given back: where it has not been, what was copied out
      * of the slot was its. */
-    if (!exchange || !exchange_context(exchange->slot, &context) ||
+    if (!exchange || !exchange_context(exchange, &context) ||
         atomic_load_explicit(&pipeline->taken, memory_order_acquire) != place) {
         context_clear();
         return;
     }
     context.connection = serial_of(connection);
     tl_connection = connection;
-    context.doubtful = !stack_is_own() || (evidence_is_loop() && owes_others(&context));
+    context.doubtful = !stack_is_own() || owes_others(&context, exchange);
     context_set(&context);
 }
 
@@ -153,6 +153,8 @@ void work_begins(const struct connection *connection, const struct exchange *exc
             evidence_interleaves();
         return;
     }
+    if (evidence_is_loop())
+        return; /* it may leave as many as it likes */
     tl_read.exchange = exchange->slot + 1;
     tl_read.generation = connection->newest;
     tl_read.connection = serial_of(connection);
@@ -184,7 +186,8 @@ bool work_is_ours(struct connection *connection)
 static bool is_sure(const struct context *context)
 {
     return !context->doubtful && evidence_tells() && stack_is_own() &&
-           exchange_is_open(context->exchange - 1, context->generation) && !owes_others(context);
+           exchange_is_open(context->exchange - 1, context->generation) &&
+           !owes_others(context, exchange_at(context->exchange - 1));
 }
 
 /* The context of this thread, if it is sure; its exchange has a call from now on. */
@@ -217,6 +220,7 @@ struct owner work_owner(void)
 void work_client_read(const struct connection *connection)
 {
     const struct context *context = context_current();
+    context_goes_on();
     if (evidence_is_loop() && context->exchange &&
         (connection->owner.exchange != context->exchange ||
          connection->owner.generation != context->generation))

@@ -159,7 +159,7 @@ static void the_longest_lists_of_a_request_go_out_whole(void **state)
     struct context context;
     assert_int_equal(http1_parse_request((struct slice){head, (size_t)length}, &request), PARSE_OK);
     struct exchange *exchange = exchange_begin(&request, &nobody, 1);
-    assert_true(exchange_context(exchange->slot, &context));
+    assert_true(exchange_context(exchange, &context));
     context_set(&context);
     struct curl_call call;
     observe_curl_performing(&call, easy);

@@ -373,6 +373,7 @@ void model_received(struct model *model, struct talk *talk, int thread, size_t c
         struct thread_model *mine = &model->threads[thread];
         if (mine->loop && mine->owner != talk->owner)
             work_for(model, thread, MODEL_NOBODY);
+        model_goes_on(model, thread);
         happened[HAPPENED_client_read]++;
         return;
     }
