@@ -17,6 +17,7 @@
 #include "agent/observe_curl.h"
 #include "tests/unit/curl_fake.h"
 #include "tests/unit/spans.h"
+#include "tests/unit/working.h"
 
 static void *const easy = (void *)0x1000;
 static void *const copy = (void *)0x2000;
@@ -125,10 +126,8 @@ static void the_header_names_the_span_and_the_applications_list_stays(void **sta
 static void an_unsampled_context_travels_without_a_span(void **state)
 {
     (void)state;
-    struct context unsampled = {.exchange = 1, .generation = 1};
-    memset(unsampled.span.trace_id, 0xab, sizeof unsampled.span.trace_id);
-    memset(unsampled.span.span_id, 0xcd, sizeof unsampled.span.span_id);
-    context_set(&unsampled);
+    struct exchange *unsampled =
+        start_working("traceparent: 00-abababababababababababababababab-1212121212121212-00\r\n");
     struct curl_call call;
     observe_curl_performing(&call, easy);
     const struct curl_list *line =
@@ -137,30 +136,24 @@ static void an_unsampled_context_travels_without_a_span(void **state)
     assert_string_equal(line->data + strlen(line->data) - 3, "-00");
     observe_curl_performed(&call, 0);
     assert_null(spans_next());
+    stop_working(unsampled);
 }
 
 /* As many bytes as are carried at most. */
 static void the_longest_lists_of_a_request_go_out_whole(void **state)
 {
     (void)state;
-    static char head[8192], tracestate[512], baggage[4096 - 512];
+    static char lines[8192], tracestate[512], baggage[4096 - 512];
     memset(tracestate, 'x', sizeof tracestate);
     memcpy(tracestate, "a=", 2);
     memcpy(tracestate + 255, ",b=", 3);
     memset(baggage, 'y', sizeof baggage);
     memcpy(baggage, "c=", 2);
-    int length = snprintf(head, sizeof head,
-                          "GET / HTTP/1.1\r\nHost: a\r\ntracestate: %.512s\r\nbaggage: %.3584s\r\n"
-                          "traceparent: 00-abababababababababababababababab-1212121212121212-01"
-                          "\r\n\r\n",
-                          tracestate, baggage);
-    static const struct peer nobody;
-    struct http1_request request;
-    struct context context;
-    assert_int_equal(http1_parse_request((struct slice){head, (size_t)length}, &request), PARSE_OK);
-    struct exchange *exchange = exchange_begin(&request, &nobody, 1);
-    assert_true(exchange_context(exchange, &context));
-    context_set(&context);
+    snprintf(lines, sizeof lines,
+             "tracestate: %.512s\r\nbaggage: %.3584s\r\n"
+             "traceparent: 00-abababababababababababababababab-1212121212121212-01\r\n",
+             tracestate, baggage);
+    struct exchange *exchange = start_working(lines);
     struct curl_call call;
     observe_curl_performing(&call, easy);
     const struct curl_list *line =
@@ -172,8 +165,7 @@ static void the_longest_lists_of_a_request_go_out_whole(void **state)
     assert_int_equal(strlen(line->data), strlen("baggage: ") + sizeof baggage);
     assert_null(line->next);
     observe_curl_performed(&call, 0);
-    exchange_forget(exchange);
-    context_clear();
+    stop_working(exchange);
 }
 
 static void a_traceparent_of_the_application_stays_alone(void **state)

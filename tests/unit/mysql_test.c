@@ -12,6 +12,7 @@
 #include "agent/observe_mysql.h"
 #include "tests/unit/mysql_fake.h"
 #include "tests/unit/spans.h"
+#include "tests/unit/working.h"
 
 static void *const db = (void *)0x1000;
 static void *const other = (void *)0x2000;
@@ -36,7 +37,7 @@ static int open_gate(void **state)
     return spans_open(variable);
 }
 
-static void connect(void *mysql, struct mysql_target target)
+static void connect_to(void *mysql, struct mysql_target target)
 {
     observe_mysql_made(mysql);
     observe_mysql_target(outer, &library, mysql, MYSQL_OPERATION_CONNECT, target);
@@ -49,8 +50,8 @@ static int start_connected(void **state)
     memset(&library_says, 0, sizeof library_says);
     library_says.version = "10.11.6-MariaDB";
     library_says.has_info = true;
-    connect(db, (struct mysql_target){.host = "db", .user = "u", .schema = "s"});
-    connect(other, (struct mysql_target){.host = "db"});
+    connect_to(db, (struct mysql_target){.host = "db", .user = "u", .schema = "s"});
+    connect_to(other, (struct mysql_target){.host = "db"});
     spans_forget();
     return 0;
 }
@@ -205,17 +206,15 @@ static void a_retry_counts_and_names_the_earlier_error(void **state)
 static void a_retry_for_another_request_is_none(void **state)
 {
     (void)state;
-    struct context one = {.exchange = 5, .generation = 1};
-    memset(one.span.trace_id, 7, sizeof one.span.trace_id);
-    one.span.flags = TRACE_FLAG_SAMPLED;
-    context_set(&one);
+    struct exchange *one = start_working("");
     fail_with(2013, "HY000", "Lost connection");
     query(db, "SELECT again FROM t");
     assert_non_null(spans_next());
-    one.exchange = 6;
-    context_set(&one);
+    struct exchange *other_one = start_working("");
     query(db, "SELECT again FROM t");
     assert_int_equal(spans_integer(spans_next(), ATTRIBUTE_DB_ATTEMPT), -1);
+    stop_working(other_one);
+    stop_working(one);
 }
 
 static void a_failure_not_worth_a_retry_is_not_counted(void **state)
@@ -297,7 +296,7 @@ static void a_statement_is_not_its_successors_at_the_same_address(void **state)
     observe_mysql_stmt_made(db, prepared);
     observe_mysql_stmt(outer, &library, prepared, MYSQL_OPERATION_PREPARE, "SELECT 1 FROM old", 17);
     observe_mysql_end(outer, false);
-    connect(db, (struct mysql_target){.host = "elsewhere"});
+    connect_to(db, (struct mysql_target){.host = "elsewhere"});
     spans_forget();
     observe_mysql_stmt(outer, &library, prepared, MYSQL_OPERATION_EXECUTE, NULL, 0);
     observe_mysql_end(outer, false);
@@ -328,13 +327,11 @@ static void the_schema_follows_the_connection(void **state)
 static void the_schema_follows_without_spans_too(void **state)
 {
     (void)state;
-    struct context unsampled = {.exchange = 1, .generation = 1};
-    memset(unsampled.span.trace_id, 7, sizeof unsampled.span.trace_id);
-    memset(unsampled.span.span_id, 7, sizeof unsampled.span.span_id);
-    context_set(&unsampled);
+    struct exchange *unsampled =
+        start_working("traceparent: 00-abababababababababababababababab-1212121212121212-00\r\n");
     query(db, "select 1; use fourth");
     assert_null(spans_next());
-    context_clear();
+    stop_working(unsampled);
     query(db, "SELECT 1");
     assert_slice(span_find_string(spans_next(), ATTRIBUTE_DB_NAMESPACE), "fourth");
 }
@@ -361,7 +358,7 @@ static void a_unix_socket_is_an_address(void **state)
 {
     (void)state;
     library_says.socket = "/run/mysqld/mysqld.sock";
-    connect(db, (struct mysql_target){.host = "localhost"});
+    connect_to(db, (struct mysql_target){.host = "localhost"});
     const struct span_record *span = spans_next();
     assert_slice(span_find_name(span), "CONNECT");
     assert_slice(span_find_string(span, ATTRIBUTE_PEER_SERVER_ADDRESS), "/run/mysqld/mysqld.sock");
@@ -375,7 +372,7 @@ static void without_info_the_arguments_count(void **state)
     (void)state;
     library_says.has_info = false;
     library_says.version = "8.0.36";
-    connect(db, (struct mysql_target){.host = "::1", .user = "u", .schema = "s", .port = 4000});
+    connect_to(db, (struct mysql_target){.host = "::1", .user = "u", .schema = "s", .port = 4000});
     const struct span_record *span = spans_next();
     assert_slice(span_find_string(span, ATTRIBUTE_DB_SYSTEM_NAME), "mysql");
     assert_slice(span_find_string(span, ATTRIBUTE_DB_CONNECTION_STRING), "mysql://[::1]:4000/s");

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/* working.h - the thread works for a request that nobody has sent, for tests of what it calls. */
+#ifndef TESTS_UNIT_WORKING_H
+#define TESTS_UNIT_WORKING_H
+
+#include <stdio.h>
+
+#include "agent/connection.h"
+#include "agent/context.h"
+#include "agent/exchange.h"
+
+/* For one with these header lines, each with its line end. To be forgotten by stop_working(). */
+static inline struct exchange *start_working(const char *lines)
+{
+    static char head[16384]; /* the exchange keeps none of it */
+    static const struct peer nobody;
+    struct http1_request request;
+    struct context context;
+    int length = snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", lines);
+    if (http1_parse_request((struct slice){head, (size_t)length}, &request) != PARSE_OK)
+        return NULL;
+    struct exchange *exchange = exchange_begin(&request, &nobody, 1);
+    if (!exchange || !exchange_context(exchange, &context))
+        return NULL;
+    reading_begin(&exchange->reading, true);
+    context_set(&context);
+    return exchange;
+}
+
+static inline void stop_working(struct exchange *exchange)
+{
+    context_clear();
+    exchange_forget(exchange);
+}
+
+#endif
