@@ -73,6 +73,8 @@ void steps_check_context(const struct step *step, int before, bool doubt, bool s
 {
     const struct context *context = context_current();
     int expected = model.threads[step->thread].owner;
+    /* What a loop has shown may be shown on a connection that was lost. */
+    doubt |= model.chaos && model.threads[step->thread].loop;
     if (doubt && is_of(before, context))
         expected = before;
     else if (doubt && span_context_present(&context->span) && !is_of(expected, context)) {
@@ -405,8 +407,7 @@ static void make_client_span(const struct step *step)
     demand(model_check_context(&model, step->thread, &context, surely ? owner : before, surely));
     mine->owner = before;
     mine->doubtful |= !span_context_present(&parent);
-    if (!span_context_present(&parent))
-        owner = MODEL_NOBODY;
+    owner = span_context_present(&parent) ? before : MODEL_NOBODY;
     if (span_context_present(&parent) && memcmp(self.trace_id, parent.trace_id, 16) != 0)
         demand("a child in another trace");
     happened[HAPPENED_client_span_with_a_parent] += span_context_present(&parent);
