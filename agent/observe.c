@@ -42,10 +42,18 @@ static struct connection *receiving(int fd)
     return NULL;
 }
 
+__attribute__((noinline)) static void nothing_received(int fd, ssize_t received)
+{
+    context_goes_on();
+    const struct connection *connection = received < 0 ? connection_of(fd) : NULL;
+    if (connection && errno == EAGAIN)
+        work_nothing_read(connection);
+}
+
 void observe_received(int fd, const void *bytes, ssize_t received, int flags)
 {
     if (received <= 0 || flags & NOT_IN_ORDER) {
-        context_goes_on();
+        nothing_received(fd, received);
         return;
     }
     int saved = errno;
@@ -80,8 +88,10 @@ static void feed_vector(stream_feed *feed, struct connection *connection, const 
 
 void observe_received_vector(int fd, const struct iovec *parts, int count, ssize_t received)
 {
-    if (received <= 0 || count <= 0)
+    if (received <= 0 || count <= 0) {
+        nothing_received(fd, received);
         return;
+    }
     int saved = errno;
     struct connection *connection = receiving(fd);
     if (connection) {
@@ -121,8 +131,10 @@ static void for_each_descriptor(const struct msghdr *message, void (*act)(int fd
 
 void observe_received_message(int fd, const struct msghdr *message, ssize_t received, int flags)
 {
-    if (received < 0)
+    if (received < 0) {
+        nothing_received(fd, received);
         return;
+    }
     int saved = errno;
     /* Peeked at, they are made all the same. */
     if (message->msg_controllen && agent_enter_own_process())
@@ -394,7 +406,10 @@ void observe_polled(const struct pollfd *list, unsigned long count, int ready)
     bool served = agent_is_prepared() && (ready >= 0 || errno == EINTR);
     for (unsigned long i = 0; served && i < count && i < WAITS_LOOKED_AT && !waits.for_several; i++)
         look_at_wait(&waits, list[i].fd);
-    note_wait(is_loops(&waits), ready);
+    bool loops = is_loops(&waits);
+    if (waits.for_one && !loops)
+        work_waited_for(waits.serial);
+    note_wait(loops, ready);
 }
 
 /* A set is an array of such words; the kernel reads those that `count` reaches into. */

@@ -10,6 +10,7 @@
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/own_fd.h"
+#include "agent/work.h"
 
 void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length)
 {
@@ -63,6 +64,7 @@ void observe_registered(int epfd, int operation, int fd)
     const struct connection *connection = connection_of(fd);
     if (!connection || operation == EPOLL_CTL_DEL)
         return;
+    work_registered(connection);
     enum connection_role role = connection_role(connection);
     /* One that another process made says what it is with its first byte; one of a pair within this
      * process, by which loops wake themselves, has no address. */

@@ -120,7 +120,7 @@ static void response_over(struct connection *connection, bool answering, uint64_
     /* What a thread does after a response may be work of its own, and belongs to nobody; unless the
      * next request is already there: it was read along with this one and will be handled without a
      * read. Behind a response that lasts until close, or a tunnel's beginning, nothing will be. */
-    if (work_goes_on_with(next) && sent->body.framing != HTTP1_UNTIL_CLOSE &&
+    if (work_goes_on_with(connection, next) && sent->body.framing != HTTP1_UNTIL_CLOSE &&
         sent->body.framing != HTTP1_TUNNEL)
         work_for(connection,
                  atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/work.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
 #include "agent/context.h"
 #include "agent/exchange.h"
 #include "agent/stack.h"
 
-/* The request that this thread, if it is no loop, has read last. */
+/* What this thread has read last. The connection's slot may be another one's by now: its serial
+ * tells. The rest only where the thread is no loop. */
 static __thread struct {
-    uint32_t exchange; /* slot + 1; 0: none */
+    const struct connection *connection; /* NULL: none */
+    uint32_t serial;
+    uint32_t exchange; /* the request's: slot + 1; 0: none */
     uint32_t generation;
-    uint32_t connection; /* its serial */
+    uint32_t waited_for; /* serial of a connection that it waited for, alone; may be nobody's */
+    bool has_waited;
+    bool goes_round; /* it has left a connection for another one, and for good */
 } tl_read;
 
-/* The connection that this thread's context was read on. It may be another one's by now: its serial
- * tells. */
+/* The connection that this thread's context was read on, likewise. */
 static __thread struct connection *tl_connection;
 
 static uint32_t serial_of(const struct connection *connection)
@@ -84,12 +92,22 @@ void work_leave(const struct connection *connection)
         context_clear();
 }
 
-/* It goes on to another connection's requests, and has left one without an answer. */
-static bool left_one_unanswered(const struct connection *connection)
+static bool is_open(const struct connection *connection, uint32_t serial)
 {
-    return tl_read.exchange && tl_read.connection != serial_of(connection) &&
-           exchange_is_open(tl_read.exchange - 1, tl_read.generation) &&
-           !reading_is_answered(&exchange_at(tl_read.exchange - 1)->reading);
+    return serial_of(connection) == serial &&
+           atomic_load_explicit(&connection->references, memory_order_relaxed) != 0;
+}
+
+/* A thread that is no loop goes on to another connection. */
+__attribute__((cold, noinline)) static void change_connection(const struct connection *connection)
+{
+    if (tl_read.exchange && exchange_is_open(tl_read.exchange - 1, tl_read.generation) &&
+        !reading_is_answered(&exchange_at(tl_read.exchange - 1)->reading))
+        evidence_hands_over();
+    if (tl_read.connection && is_open(tl_read.connection, tl_read.serial))
+        tl_read.goes_round = true;
+    tl_read.connection = connection;
+    tl_read.serial = serial_of(connection);
 }
 
 /* The newest request, whose body is being read. */
@@ -115,8 +133,9 @@ void work_reads(struct connection *connection)
             evidence_hands_over();
         received->reader = thread;
     }
-    if (!evidence_is_loop() && left_one_unanswered(connection))
-        evidence_hands_over();
+    if ((tl_read.connection != connection || tl_read.serial != serial_of(connection)) &&
+        !evidence_is_loop())
+        change_connection(connection);
 }
 
 /* Of several that wait. Who has read the oldest just now, and handles one after the other, handles
@@ -157,12 +176,45 @@ void work_begins(const struct connection *connection, const struct exchange *exc
         return; /* it may leave as many as it likes */
     tl_read.exchange = exchange->slot + 1;
     tl_read.generation = connection->newest;
-    tl_read.connection = serial_of(connection);
 }
 
-bool work_goes_on_with(uint32_t next)
+/* A thread that waits for this connection and for no other, or waits in reading it, has it to
+ * itself. Asked of the kernel only where requests were read together. */
+__attribute__((cold, noinline)) static bool has_to_itself(const struct connection *connection)
 {
-    return next & PIPELINE_ALONG && (!evidence_is_loop() || evidence_handles_in_order());
+    if (tl_read.has_waited && tl_read.waited_for == serial_of(connection))
+        return true;
+    if (tl_read.goes_round || connection_of(connection->fd) != connection)
+        return false;
+    int saved = errno;
+    int flags = fcntl(connection->fd, F_GETFL);
+    errno = saved;
+    return flags < 0 || !(flags & O_NONBLOCK);
+}
+
+bool work_goes_on_with(const struct connection *connection, uint32_t next)
+{
+    return next & PIPELINE_ALONG &&
+           (evidence_is_loop() ? evidence_handles_in_order() : has_to_itself(connection));
+}
+
+void work_waited_for(uint32_t serial)
+{
+    tl_read.waited_for = serial;
+    tl_read.has_waited = true;
+}
+
+void work_nothing_read(const struct connection *connection)
+{
+    if (context_current()->exchange && context_current()->connection == serial_of(connection) &&
+        connection->received.state == DIRECTION_BODY && !evidence_is_loop())
+        context_doubt();
+}
+
+void work_registered(const struct connection *connection)
+{
+    if (!evidence_is_loop())
+        work_leave(connection);
 }
 
 bool work_is_ours(struct connection *connection)
@@ -225,6 +277,12 @@ void work_client_read(const struct connection *connection)
         (connection->owner.exchange != context->exchange ||
          connection->owner.generation != context->generation))
         context_clear();
+}
+
+void work_reset(void)
+{
+    memset(&tl_read, 0, sizeof tl_read);
+    context_clear();
 }
 
 void work_waited(void)

@@ -25,7 +25,13 @@ void work_begins(const struct connection *connection, const struct exchange *exc
 void work_for_what_was_read(struct connection *connection);
 
 /* It has answered the request it works for. Is the next one of the connection its next? */
-bool work_goes_on_with(uint32_t next);
+bool work_goes_on_with(const struct connection *connection, uint32_t next);
+/* It asked for more of a request, and there was none: it may leave the rest to others. */
+void work_nothing_read(const struct connection *connection);
+/* It made a loop wait for the connection: a thread that is none has left it. */
+void work_registered(const struct connection *connection);
+/* It waited for the connection of that serial and no other. */
+void work_waited_for(uint32_t serial);
 
 /* What it does next may be for a request of this connection that was not seen. */
 void work_leave(const struct connection *connection);
@@ -43,6 +49,9 @@ struct owner work_owner(void);
 
 /* Bytes came on a client connection: a loop may go on with what they belong to. */
 void work_client_read(const struct connection *connection);
+
+/* For tests: this thread has read nothing yet. */
+void work_reset(void);
 
 /* It waited where it waits for several connections: what is next may be anybody's. */
 void work_waited(void);

@@ -20,6 +20,7 @@
 #include "agent/exchange.h"
 #include "agent/life.h"
 #include "agent/observe.h"
+#include "agent/work.h"
 #include "tests/fuzz/open_agent.h"
 #include "tests/unit/observe_steps.h"
 
@@ -93,7 +94,7 @@ static void forget_thread(const struct step *step)
 {
     (void)step;
     evidence_reset();
-    context_clear();
+    work_reset();
 }
 
 /* The last things given back are the first ones taken again, so numbers stay low unless some were

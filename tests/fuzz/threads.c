@@ -279,7 +279,7 @@ static void act(struct thread *self)
     switch (self->what == FORGET ? FORGET : self->what % 22) {
     case FORGET:
         evidence_reset();
-        context_clear();
+        work_reset();
         break;
     case 0:
     case 1:

@@ -341,6 +341,71 @@ static void a_forked_child_that_answers_is_the_same_thread(void **state)
     assert_int_equal(status, 0);
 }
 
+/* ---- what a thread leaves behind ---- */
+
+static const char two[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+                          "GET /b HTTP/1.1\r\nHost: a\r\n\r\n";
+
+static void who_asks_for_more_and_gets_none_may_leave_the_rest(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, half);
+    assert_true(has_context());
+    errno = EAGAIN;
+    observe_received(FD, NULL, -1, 0);
+    assert_int_equal(errno, EAGAIN);
+    assert_false(has_context());
+    receive(FD, rest);
+    assert_true(has_context());
+    errno = EAGAIN; /* there is no more to come */
+    observe_received(FD, NULL, -1, 0);
+    assert_true(has_context());
+}
+
+static void who_makes_a_loop_wait_for_a_connection_has_left_it(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, half);
+    observe_registered(LOOP_FD, EPOLL_CTL_MOD, FD);
+    assert_false(has_context());
+}
+
+static void a_thread_that_goes_round_is_not_known_to_go_on(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    receive(FD, two);
+    answer(FD, nothing);
+    assert_true(has_context());
+    answer(FD, nothing);
+    receive(FD + 1, two); /* and the other is still open */
+    assert_true(has_context());
+    answer(FD + 1, nothing);
+    assert_false(has_context());
+    answer(FD + 1, nothing);
+    observe_polled(&(struct pollfd){.fd = FD + 1}, 1, 1); /* but it waits for this one alone */
+    receive(FD + 1, two);
+    answer(FD + 1, nothing);
+    assert_true(has_context());
+}
+
+static void nor_is_one_that_does_not_wait_in_reading(void **state)
+{
+    (void)state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    accept_connection(pair[0]);
+    receive(pair[0], two);
+    answer(pair[0], nothing);
+    assert_false(has_context());
+    observe_closing(pair[0]);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 /* ---- stacks ---- */
 
 #define COROUTINE_BYTES 65536
@@ -481,6 +546,10 @@ int main(void)
         TEST(what_is_read_behind_an_answer_may_be_anybody_s),
         TEST(a_connection_that_another_thread_serves_next_is_not_handed_over),
         TEST(a_forked_child_that_answers_is_the_same_thread),
+        TEST(who_asks_for_more_and_gets_none_may_leave_the_rest),
+        TEST(who_makes_a_loop_wait_for_a_connection_has_left_it),
+        TEST(a_thread_that_goes_round_is_not_known_to_go_on),
+        TEST(nor_is_one_that_does_not_wait_in_reading),
         TEST(a_call_on_another_stack_is_nobody_s),
         TEST(a_thread_knows_its_stack_and_one_that_was_lent),
         TEST(a_thread_s_stack_goes_as_deep_as_it_goes),

@@ -16,7 +16,10 @@ void model_reset(struct model *model)
         model->talk_of[i] = MODEL_NOBODY;
     model->hands_over = model->unclear = false;
     for (int i = 0; i < MODEL_THREADS; i++)
-        model->threads[i] = (struct thread_model){.owner = MODEL_NOBODY, .last_read = MODEL_NOBODY};
+        model->threads[i] = (struct thread_model){.owner = MODEL_NOBODY,
+                                                  .last_read = MODEL_NOBODY,
+                                                  .last_talk = MODEL_NOBODY,
+                                                  .waited_for = MODEL_NOBODY};
 }
 
 /* ---- descriptors ---- */
@@ -44,6 +47,7 @@ bool model_open(struct model *model, int fd, enum role role, int thread)
     talk->epoch = model->forks;
     talk->owner = role == ROLE_CLIENT ? model_call(model, thread, false) : MODEL_NOBODY;
     talk->reader = MODEL_NOBODY;
+    talk->fd = fd;
     talk->sender = MODEL_NOBODY;
     talk->in.written = talk->in.moved = talk->out.written = talk->out.moved = 0;
     talk->first = talk->last = talk->answered = 0;
@@ -155,6 +159,34 @@ int model_call(struct model *model, int thread, bool recorded)
     return mine->owner;
 }
 
+/* Its numbers are nobody's for the kernel, and so none that does not wait. */
+static bool has_to_itself(const struct model *model, const struct talk *talk, int thread)
+{
+    const struct thread_model *mine = &model->threads[thread];
+    int number = (int)(talk - model->talks);
+    return mine->waited_for == number || (!mine->goes_round && model->talk_of[talk->fd] == number);
+}
+
+void model_read_nothing(struct model *model, const struct talk *talk, int thread)
+{
+    struct thread_model *mine = &model->threads[thread];
+    if (talk && talk->role == ROLE_SERVER && !mine->loop && mine->owner != MODEL_NOBODY &&
+        model->requests[mine->owner].talk == (int)(talk - model->talks) &&
+        talk->in.moved < talk->in.written && talk->in.cells[talk->in.moved].marks & CELL_BODY)
+        mine->doubtful = true;
+}
+
+void model_registered(struct model *model, const struct talk *talk, int thread)
+{
+    struct thread_model *mine = &model->threads[thread];
+    if (!mine->loop && mine->owner != MODEL_NOBODY &&
+        model->requests[mine->owner].talk == (int)(talk - model->talks)) {
+        mine->owner = MODEL_NOBODY;
+        mine->handing_over = false;
+        happened[HAPPENED_registered]++;
+    }
+}
+
 static void read_by(struct model *model, struct talk *talk, int thread, bool in_body)
 {
     struct thread_model *mine = &model->threads[thread];
@@ -166,10 +198,14 @@ static void read_by(struct model *model, struct talk *talk, int thread, bool in_
     if (talk->reader != thread && (in_head || unanswered))
         model->hands_over = true;
     talk->reader = thread;
-    if (!mine->loop && is_open(model, mine->last_read) &&
-        model->requests[mine->last_read].talk != talk - model->talks &&
-        !model->requests[mine->last_read].answered)
-        model->hands_over = true;
+    int number = (int)(talk - model->talks);
+    if (!mine->loop && mine->last_talk != number) {
+        if (is_open(model, mine->last_read) && !model->requests[mine->last_read].answered)
+            model->hands_over = true;
+        if (mine->last_talk != MODEL_NOBODY && model->talks[mine->last_talk].references > 0)
+            mine->goes_round = true;
+        mine->last_talk = number;
+    }
     happened[HAPPENED_handed_over] += model->hands_over;
 }
 
@@ -423,7 +459,7 @@ static void response_over(struct model *model, struct talk *talk, int thread)
     bool current = mine->owner == talk->pending[talk->first];
     end_front(model, talk, FATE_DONE);
     if (own && front(model, talk) && front(model, talk)->along &&
-        (!mine->loop || handles_in_order(mine)))
+        (mine->loop ? handles_in_order(mine) : has_to_itself(model, talk, thread)))
         work_for(model, thread, talk->pending[talk->first]);
     else if (current)
         work_for(model, thread, MODEL_NOBODY);

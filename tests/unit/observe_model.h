@@ -111,6 +111,7 @@ struct talk {
     bool refused;        /* an answer was tried */
     int owner;           /* a client's: a request, or MODEL_NOBODY */
     int reader;          /* the thread that moved the last byte of a request */
+    int fd;              /* the first that it had */
     int sender;          /* the thread inside a send, or MODEL_NOBODY */
     struct stream in;
     struct stream out;
@@ -131,7 +132,10 @@ struct thread_model {
     bool has_read; /* since it waited */
     int turn;
     int calls;
-    int last_read; /* a request */
+    int last_read;   /* a request */
+    int last_talk;   /* whose bytes it read last, as long as it is no loop */
+    int waited_for;  /* a talk that it waited for, and for no other */
+    bool goes_round; /* it has left one for another */
 };
 
 struct model {
@@ -179,6 +183,10 @@ void model_forked_parent(struct model *model, int thread);
 void model_goes_on(struct model *model, int thread);
 /* Where it waits for several connections. */
 void model_waited(struct model *model, int thread);
+/* It asked for more, and there was none. */
+void model_read_nothing(struct model *model, const struct talk *talk, int thread);
+/* It made a loop wait for the connection. */
+void model_registered(struct model *model, const struct talk *talk, int thread);
 /* A call begins: a client library's, or (`recorded` false) a request on a client connection. Whose
  * it surely is. */
 int model_call(struct model *model, int thread, bool recorded);

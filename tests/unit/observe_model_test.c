@@ -50,6 +50,8 @@ static const char *const courses[] = {
     "wAqrwc:AqrkS",      /* left, and then closed */
     "wA:A.qh:qrksS.rkw", /* while a body, or half a head, is here */
     "Aqr1sSk0qrk",       /* in a process that hands over */
+    "Aqrgk",             /* handed to a loop */
+    "Aqqqrk:Aqr.sSksSk", /* by a thread that goes round */
 };
 
 /* What a letter of a course does, and the details that are not left to chance (-1). */
@@ -74,6 +76,7 @@ static const struct {
     {'b', "begin send", 0, {-1, 1, -1, -1}},
     {'e', "end send", 0, {-1, -1, -1, -1}},
     {'k', "client's span", 0, {-1, -1, -1, -1}},
+    {'g', "register", 0, {1, -1, -1, -1}},
     {'w', "wait", 0, {1, -1, -1, -1}},
     {'c', "close", 0, {-1, -1, -1, -1}},
     {'d', "shutdown", 0, {-1, -1, -1, -1}},

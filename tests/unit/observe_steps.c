@@ -433,10 +433,10 @@ static bool is_role(const struct talk *talk, enum role role)
     return talk && talk->role == role;
 }
 
-/* Is a wait for these two a loop's? */
-static bool loops(const struct step *step, int other)
+/* Is a wait for these two a loop's, as far as anybody `looks`? */
+static bool loops(const struct step *step, int other, bool looks)
 {
-    const struct thread_model *mine = &model.threads[step->thread];
+    struct thread_model *mine = &model.threads[step->thread];
     const struct talk *one = model_talk(&model, step->fd);
     const struct talk *two = model_talk(&model, other);
     if (is_role(one, ROLE_LISTENER) || is_role(two, ROLE_LISTENER))
@@ -445,10 +445,11 @@ static bool loops(const struct step *step, int other)
         return false;
     if (is_role(one, ROLE_SERVER) && is_role(two, ROLE_SERVER) && one != two)
         return true;
-    const struct talk *only = is_role(one, ROLE_SERVER) ? one : two;
-    return mine->owner == MODEL_NOBODY
-               ? mine->loop
-               : model.requests[mine->owner].talk != (int)(only - model.talks);
+    int only = (int)((is_role(one, ROLE_SERVER) ? one : two) - model.talks);
+    bool own = mine->owner == MODEL_NOBODY ? mine->loop : model.requests[mine->owner].talk != only;
+    if (!own && looks)
+        mine->waited_for = only;
+    return own;
 }
 
 static void end_wait(const struct step *step, bool own)
@@ -464,11 +465,12 @@ static void poll_some(const struct step *step)
     int other = step->choice[2] % MODEL_FDS;
     struct pollfd waits[2] = {{.fd = FIRST_FD + step->fd}, {.fd = FIRST_FD + other}};
     happened[HAPPENED_polled]++;
-    bool own = loops(step, other);
-    errno = step->choice[3] & 1 ? EINTR : EINVAL;
     int ready = (step->choice[3] & 6) == 6 ? -1 : 1;
+    bool known = ready > 0 || step->choice[3] & 1;
+    bool own = loops(step, other, known);
+    errno = step->choice[3] & 1 ? EINTR : EINVAL;
     observe_polled(waits, 2, ready);
-    end_wait(step, own && (ready > 0 || step->choice[3] & 1));
+    end_wait(step, own && known);
 }
 
 static void select_some(const struct step *step)
@@ -479,9 +481,19 @@ static void select_some(const struct step *step)
     FD_SET(FIRST_FD + step->fd, &reads);
     FD_SET(FIRST_FD + other, &reads);
     happened[HAPPENED_selected]++;
-    bool own = loops(step, other);
+    bool own = loops(step, other, false);
     observe_selected(observe_selecting(FIRST_FD + MODEL_FDS, &reads), 0);
     end_wait(step, own);
+}
+
+static void register_one(const struct step *step)
+{
+    const struct talk *talk = model_talk(&model, step->fd);
+    observe_registered(LOOP, step->choice[2] & 1 ? EPOLL_CTL_MOD : EPOLL_CTL_DEL,
+                       FIRST_FD + step->fd);
+    if (talk && step->choice[2] & 1)
+        model_registered(&model, talk, step->thread);
+    steps_check_context(step, MODEL_NOBODY, false, false);
 }
 
 static void read_now(const struct step *step)
@@ -524,6 +536,7 @@ const struct step_kind step_kinds[] = {
     {"fork as a parent", fork_as_a_parent},
     {"fail to leave", fail_to_leave},
     {"select", select_some},
+    {"register", register_one},
 };
 
 unsigned step_kind(const uint8_t *choice)

@@ -106,6 +106,8 @@ static void read_nothing(const struct step *step)
     observe_received_vector(FIRST_FD + step->fd, &part, 1, result);
     observe_received(FIRST_FD + step->fd, bytes, result, 0);
     model_goes_on(&model, step->thread);
+    if (result < 0 && step->choice[4] & 0x10)
+        model_read_nothing(&model, model_talk(&model, step->fd), step->thread);
 }
 
 void steps_receive(const struct step *step)

@@ -69,7 +69,7 @@ static inline int start_empty(void **state)
     connection_release_range(FD - 9, FD + 9);
     while (next_span())
         ;
-    context_clear();
+    work_reset();
     evidence_reset();
     memset(&counters, 0, sizeof counters);
     return 0;
