@@ -145,18 +145,21 @@ bool evidence_is_owed(const struct reading *reading)
     return state >> READING_LOOP == tl_shown.loop && (tl_shown.defers || state & READING_WHOLE);
 }
 
-bool evidence_owes_nothing_else(const struct reading *reading)
-{
-    if (!tl_shown.loop ||
-        atomic_load_explicit(&own_loop()->owed, memory_order_relaxed) == OWED_ONE + OWED_WHOLE)
-        return true; /* the thread has just read it: it is that one */
-    uint32_t owed = evidence_owed();
-    return !owed || owed == evidence_is_owed(reading);
-}
-
 static uint64_t weight(uint32_t state)
 {
     return OWED_ONE + (state & READING_WHOLE) * OWED_WHOLE;
+}
+
+bool evidence_owes_nothing_else(const struct reading *reading)
+{
+    if (!tl_shown.loop)
+        return true;
+    uint32_t state = atomic_load_explicit(&reading->state, memory_order_relaxed);
+    if (state >> READING_LOOP == tl_shown.loop &&
+        atomic_load_explicit(&own_loop()->owed, memory_order_relaxed) == weight(state))
+        return true; /* most often: nothing but this is open */
+    uint32_t owed = evidence_owed();
+    return !owed || owed == evidence_is_owed(reading);
 }
 
 static void count(uint32_t state, uint64_t more)

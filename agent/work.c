@@ -133,8 +133,8 @@ void work_reads(struct connection *connection)
             evidence_hands_over();
         received->reader = thread;
     }
-    if ((tl_read.connection != connection || tl_read.serial != serial_of(connection)) &&
-        !evidence_is_loop())
+    if (!evidence_is_loop() &&
+        (tl_read.connection != connection || tl_read.serial != serial_of(connection)))
         change_connection(connection);
 }
 

@@ -53,6 +53,21 @@ static void a_loop_that_owes_two_answers_works_for_neither(void **state)
     assert_true(has_context());
 }
 
+/* It was read before anybody knew that this is a loop. */
+static void a_request_that_is_not_counted_is_not_the_one_that_is_owed(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, half);
+    observe_listened(LISTENER_FD, 0);
+    observe_registered(LOOP_FD, EPOLL_CTL_ADD, LISTENER_FD);
+    wait_as_a_loop();
+    accept_connection(FD + 1);
+    receive(FD + 1, get);
+    receive(FD, "c");
+    assert_false(has_context());
+}
+
 static void an_unsampled_request_is_owed_an_answer_too(void **state)
 {
     (void)state;
@@ -525,6 +540,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_loop_that_owes_two_answers_works_for_neither),
+        TEST(a_request_that_is_not_counted_is_not_the_one_that_is_owed),
         TEST(an_unsampled_request_is_owed_an_answer_too),
         TEST(a_request_whose_body_is_coming_is_not_at_work),
         TEST(unless_a_call_was_begun_under_it),

@@ -73,8 +73,8 @@ void steps_check_context(const struct step *step, int before, bool doubt, bool s
 {
     const struct context *context = context_current();
     int expected = model.threads[step->thread].owner;
-    /* What a loop has shown may be shown on a connection that was lost. */
-    doubt |= model.chaos && model.threads[step->thread].loop;
+    /* What a thread has shown may have been shown on a connection that was lost. */
+    doubt |= model.chaos != 0;
     if (doubt && is_of(before, context))
         expected = before;
     else if (doubt && span_context_present(&context->span) && !is_of(expected, context)) {
