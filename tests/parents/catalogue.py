@@ -39,17 +39,51 @@ def all_shapes(expected, **others):
     return {shape: what for shape, what in shapes.items() if what}
 
 
-def c_program(program, mode="", **more):
-    more.setdefault("expect", all_shapes(NEVER))
+def c_program(program, mode="", expect=None, **more):
     return Row(f"{program}:{mode}" if mode else program, [C_PROGRAMS / f"parents_{program}"],
-               mode=mode, **more)
+               expect or all_shapes(NEVER), mode, **more)
 
+
+def c_programs(program, modes, expect=None, **more):
+    """A row for each of these modes."""
+    return [c_program(program, mode, expect, **more) for mode in modes.split()]
+
+
+# A loop that has a request's whole bytes when it wakes, and answers before it looks at another.
+WHOLE_REQUESTS = all_shapes(NEVER, keep=RIGHT, close=RIGHT)
 
 C_ROWS = [
-    c_program("thread_per_connection", expect=all_shapes(RIGHT)),
-    c_program("thread_per_connection", "before-body", expect=all_shapes(RIGHT)),
-    c_program("prefork", expect=all_shapes(RIGHT)),
-    c_program("prefork", "select", expect=all_shapes(RIGHT, pipeline=None)),
+    # One thread or process has a connection to itself.
+    *c_programs("thread_per_connection",
+                "plain before-body multi-wait multi-poll multi-select multi-epoll",
+                all_shapes(RIGHT)),
+    c_program("prefork", "plain", all_shapes(RIGHT)),
+    c_program("prefork", "select", all_shapes(RIGHT, pipeline=None)),  # closes after each
+    *c_programs("fork_per_connection", "plain stdin", all_shapes(RIGHT)),
+    c_program("fork_after_read", expect=all_shapes(NEVER, pipeline=None)),  # closes after each
+
+    # Requests change threads.
+    c_program("reactor_pool"),
+    c_program("puma_like"),
+    *c_programs("mixed_pool", "blocking epoll"),
+    c_program("leader_followers", first=8),
+    c_program("periodic_job", "wait"),
+    c_program("periodic_job", "sleep"),
+    c_program("periodic_job", "direct"),
+
+    # One thread has many connections, and answers each request before it looks at another.
+    *c_programs("event_loop_sync", "epoll poll select",
+                all_shapes(RIGHT, pipeline=NEVER, abort=NEVER)),
+    # One thread has many requests in work.
+    *c_programs("event_loop", "epoll poll select batch deferred timer"),
+    c_program("event_loop", "timer-same-turn", all_shapes(LIMIT)),
+    *c_programs("curl_multi_loop", "socket perform"),
+    *c_programs("coroutines", "mmap bss assembly no-yield"),
+
+    c_program("microhttpd", "thread", all_shapes(RIGHT)),
+    *c_programs("microhttpd", "epoll pool-epoll",
+                all_shapes(RIGHT, pipeline=NEVER, abort=NEVER)),
+    *c_programs("microhttpd", "select poll pool-select pool-poll external", WHOLE_REQUESTS),
 ]
 
 ROWS = [*C_ROWS]

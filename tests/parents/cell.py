@@ -17,8 +17,9 @@ import spans
 import upstream
 
 REQUESTS_OF_A_CLIENT = 250  # more of one client tell nothing that the first have not told
-QUIET_SECONDS = 0.5  # without another span nothing more comes: a batch waits a tenth of a second
-SPANS_SECONDS = 10
+QUIET_SECONDS = 0.25  # spans wait a tenth of a second at most
+MISSING_SECONDS = 1
+IDLE_SECONDS = 15
 COLUMNS = ("right", "none", "wrong", "missing", "foreign")
 HEADING = (f"{'program':<34} {'shape':<9} {'clients':>7} {'calls':>6} " +
            " ".join(f"{column:>7}" for column in COLUMNS) + "  verdict")
@@ -94,18 +95,36 @@ class Program(servers.Server):
             return connection.getresponse().status == 200
 
 
-def wait_for_spans(file, expected):
-    """Until the file has so many client spans, or no more come."""
-    deadline = time.monotonic() + SPANS_SECONDS
-    size, since = -1, time.monotonic()
-    while time.monotonic() < deadline:
-        content = file.read_bytes()
-        now = time.monotonic()
-        if len(content) != size:
-            size, since = len(content), now
-        if content.count(b'"kind":3') >= expected or now - since > QUIET_SECONDS:
-            return
-        time.sleep(0.05)
+class Progress:
+    """What is known so far of a running cell: it looks only at what is new in the span file."""
+
+    def __init__(self, tracing, record, mark):
+        self.spans, self.record, self.mark = tracing.file, record, mark
+        self.read_bytes = self.client_spans = 0
+
+    def look(self):
+        """(client spans, requests that reached the upstream)"""
+        with open(self.spans, "rb") as file:
+            file.seek(self.read_bytes)
+            new = file.read()
+        new = new[:new.rfind(b"\n") + 1]
+        self.read_bytes += len(new)
+        self.client_spans += new.count(b'"kind":3')
+        return self.client_spans, len(self.record.seen(self.mark))
+
+    def wait_until_idle(self, statements):
+        """Until nothing more happens: soon after there are as many spans as calls are known of,
+        later where some are missing."""
+        deadline = time.monotonic() + IDLE_SECONDS
+        last, since = None, time.monotonic()
+        while time.monotonic() < deadline:
+            spans, fetches = now = self.look()
+            if now != last:
+                last, since = now, time.monotonic()
+            complete = spans >= statements + fetches
+            if time.monotonic() - since > (QUIET_SECONDS if complete else MISSING_SECONDS):
+                return
+            time.sleep(0.05)
 
 
 class Bench:
@@ -157,6 +176,6 @@ class Bench:
             sent = load.run(program.port, shape, clients,
                             min(requests, REQUESTS_OF_A_CLIENT * clients), self.number)
             answered = sum(request.answered for request in sent.values())
-            wait_for_spans(tracing.file, answered * sum(score.CALLS_OF_A_REQUEST[kind]
-                                                        for kind in row.calls))
+            Progress(tracing, self.upstream, mark).wait_until_idle(
+                answered * score.CALLS_OF_A_REQUEST["sql"] * ("sql" in row.calls))
         return score.score(sent, self.upstream.seen(mark), spans.read(tracing.file), row.calls)

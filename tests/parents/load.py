@@ -130,8 +130,10 @@ async def pipeline(connection, requests, choice):
         count = choice.randint(2, 4)
         batch, rest = rest[:count], rest[count:]
         await connection.send(b"".join(request.head() for request in batch))
-        for request in batch:
-            await connection.answer(request)
+        while batch:
+            await connection.answer(batch.pop(0))
+            if not connection.writer:  # the server closed it: what it did not answer goes again
+                batch, rest = [], batch + rest
 
 
 async def abort(connection, requests, choice):

@@ -6,11 +6,9 @@
  * request (like gunicorn's sync workers). */
 #include "http.h"
 #include "work.h"
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/select.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,17 +18,14 @@ static bool by_select;
 
 static void serve(struct connection *connection)
 {
-    struct request request;
-
-    connection->used = 0;
-    while (connection_receive(connection, &request, false)) {
-        bool worked = !request.id || work(request.id);
-        request.keep = request.keep && !by_select;
-        if (!connection_answer(connection, &request, worked) || !request.keep)
+    while (connection_receive(connection, false)) {
+        unsigned long id = connection->request.id;
+        bool worked = !id || work(id);
+        connection->request.keep = connection->request.keep && !by_select;
+        if (!connection_answer(connection, worked))
             break;
-        connection_drop(connection, &request);
     }
-    close(connection->fd);
+    connection_close(connection);
 }
 
 static void wait_for(int listener)
@@ -45,14 +40,12 @@ static void wait_for(int listener)
 
 static void run_worker(int listener)
 {
-    static struct connection connection;
-
     for (;;) {
         if (by_select)
             wait_for(listener);
-        connection.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (connection.fd >= 0)
-            serve(&connection);
+        struct connection *connection = connection_accept(listener, 0);
+        if (connection)
+            serve(connection);
     }
 }
 
@@ -72,7 +65,7 @@ int main(void)
     by_select = mode_is("select");
     int listener = listen_on_port();
     if (by_select) /* another worker may be quicker to accept */
-        fcntl(listener, F_SETFL, O_NONBLOCK);
+        set_nonblocking(listener);
     for (int i = 0; i < WORKERS; i++)
         if (fork() == 0)
             run_worker(listener);

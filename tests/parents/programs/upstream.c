@@ -4,13 +4,11 @@
  * with a tab between them. It knows nothing of the agent and never runs under it.
  *
  * upstream LOG    listens on PORT */
-#include "http.h"
+#include "queue.h"
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,22 +55,19 @@ static void write_down(const char *head)
 static void *serve(void *context)
 {
     struct connection *connection = context;
-    struct request request;
     unsigned seed = (unsigned)connection->fd * 2654435761U + (unsigned)time(NULL);
 
-    while (connection_receive(connection, &request, false)) {
+    while (connection_receive(connection, false)) {
         char head[CONNECTION_BYTES + 1];
-        memcpy(head, connection->bytes, request.head_bytes);
-        head[request.head_bytes] = '\0';
+        memcpy(head, connection->bytes, connection->request.head_bytes);
+        head[connection->request.head_bytes] = '\0';
         write_down(head);
         struct timespec delay = {.tv_nsec = rand_r(&seed) % LONGEST_DELAY_US * 1000L};
         nanosleep(&delay, NULL);
-        if (!connection_answer(connection, &request, true) || !request.keep)
+        if (!connection_answer(connection, true))
             break;
-        connection_drop(connection, &request);
     }
-    close(connection->fd);
-    free(connection);
+    connection_close(connection);
     return NULL;
 }
 
@@ -83,14 +78,8 @@ int main(int count, char **arguments)
     log_fd = open(arguments[1], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     int listener = listen_on_port();
     for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        struct connection *connection = calloc(1, sizeof *connection);
-        connection->fd = fd;
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, serve, connection) != 0)
-            abort();
-        pthread_detach(thread);
+        struct connection *connection = connection_accept(listener, 0);
+        if (connection)
+            start_threads(1, serve, connection);
     }
 }

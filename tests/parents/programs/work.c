@@ -9,6 +9,7 @@
 
 static pthread_mutex_t idle_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct backend *idle; /* idle_mutex */
+static bool nonblocking;     /* set at the start */
 
 /* --- start and end --- */
 
@@ -53,6 +54,8 @@ static struct backend *backend_make(void)
 
     made->sql = mysql_init(NULL);
     made->curl = curl_easy_init();
+    if (nonblocking)
+        mysql_options(made->sql, MYSQL_OPT_NONBLOCK, NULL);
     if (!mysql_real_connect(made->sql, setting("DB_HOST"), setting("DB_USER"),
                             setting("DB_PASSWORD"), setting("DB_NAME"),
                             (unsigned)atoi(setting("DB_PORT")), NULL, 0)) {
@@ -66,6 +69,11 @@ static struct backend *backend_make(void)
     /* Without it libcurl uses a signal to bound the resolution of names: not in threads. */
     curl_easy_setopt(made->curl, CURLOPT_NOSIGNAL, 1L);
     return made;
+}
+
+void backends_are_nonblocking(void)
+{
+    nonblocking = true;
 }
 
 struct backend *backend_take(void)

@@ -20,6 +20,9 @@ enum { TARGET_BYTES = 64, URL_BYTES = 256 };
 /* Libraries' start, and SIGTERM ends the process; before any thread or fork. */
 void work_start(void);
 
+/* Backends made from now on can be asked without blocking. */
+void backends_are_nonblocking(void);
+
 /* A free backend of the pool, else a new one; never waits for another thread. NULL if it can't be
  * made. */
 struct backend *backend_take(void);
