@@ -90,6 +90,21 @@ def span_of(span, resource, scope):
         resource=resource, scope=scope)
 
 
+def parse(lines, path):
+    """The spans of these lines; `path` is where they are from."""
+    spans = []
+    for number, line in enumerate(lines, 1):
+        try:
+            for of_resource in json.loads(line)["resourceSpans"]:
+                resource = attributes_of(of_resource["resource"]["attributes"])
+                for of_scope in of_resource["scopeSpans"]:
+                    scope = of_scope.get("scope", {}).get("name", "")
+                    spans += [span_of(span, resource, scope) for span in of_scope["spans"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}:{number}: {error!r}: {line[:300]}") from error
+    return spans
+
+
 def read(*paths):
     """All spans of these files; a file that does not exist has none."""
     spans = []
@@ -98,15 +113,7 @@ def read(*paths):
             lines = open(path, encoding="utf-8").read().splitlines()
         except FileNotFoundError:
             continue
-        for number, line in enumerate(lines, 1):
-            try:
-                for of_resource in json.loads(line)["resourceSpans"]:
-                    resource = attributes_of(of_resource["resource"]["attributes"])
-                    for of_scope in of_resource["scopeSpans"]:
-                        scope = of_scope.get("scope", {}).get("name", "")
-                        spans += [span_of(span, resource, scope) for span in of_scope["spans"]]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{path}:{number}: {error!r}: {line[:300]}") from error
+        spans += parse(lines, path)
     return spans
 
 

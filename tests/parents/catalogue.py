@@ -17,7 +17,7 @@ C_PROGRAMS = servers.BUILD / "tests" / "parents" / "programs"
 @dataclasses.dataclass
 class Row:
     """`command` and the values of `environment` may hold {port}, {upstream} and {directory} (the
-    cell's, which is removed afterwards)."""
+    cell's, which is removed afterwards); variables OTEL_… are the agent's."""
 
     name: str
     command: list
@@ -25,6 +25,7 @@ class Row:
     mode: str = ""
     environment: dict = dataclasses.field(default_factory=dict)
     calls: tuple = ("sql", "http")
+    jobs: bool = False  # it works for no request, too, and may do so after the last answer
     first: int = 0  # so many requests in the program's life may have calls below another's
     clients: int = 0  # the most it is to have at once; 0: no bound
     cwd: str = None
@@ -49,6 +50,9 @@ def c_programs(program, modes, expect=None, **more):
     return [c_program(program, mode, expect, **more) for mode in modes.split()]
 
 
+# A process makes a file for so many spans, which takes its time.
+SHORT_LIVED = {"OTEL_BSP_MAX_QUEUE_SIZE": "512"}
+
 # A loop that has a request's whole bytes when it wakes, and answers before it looks at another.
 WHOLE_REQUESTS = all_shapes(NEVER, keep=RIGHT, close=RIGHT)
 
@@ -59,24 +63,24 @@ C_ROWS = [
                 all_shapes(RIGHT)),
     c_program("prefork", "plain", all_shapes(RIGHT)),
     c_program("prefork", "select", all_shapes(RIGHT, pipeline=None)),  # closes after each
-    *c_programs("fork_per_connection", "plain stdin", all_shapes(RIGHT)),
-    c_program("fork_after_read", expect=all_shapes(NEVER, pipeline=None)),  # closes after each
+    *c_programs("fork_per_connection", "plain stdin", all_shapes(RIGHT), environment=SHORT_LIVED),
+    c_program("fork_after_read", expect=all_shapes(NEVER, pipeline=None),  # closes after each
+              environment=SHORT_LIVED),
 
     # Requests change threads.
     c_program("reactor_pool"),
     c_program("puma_like"),
     *c_programs("mixed_pool", "blocking epoll"),
     c_program("leader_followers", first=8),
-    c_program("periodic_job", "wait"),
-    c_program("periodic_job", "sleep"),
-    c_program("periodic_job", "direct"),
+    *c_programs("periodic_job", "wait sleep direct", jobs=True),
 
     # One thread has many connections, and answers each request before it looks at another.
     *c_programs("event_loop_sync", "epoll poll select",
                 all_shapes(RIGHT, pipeline=NEVER, abort=NEVER)),
     # One thread has many requests in work.
-    *c_programs("event_loop", "epoll poll select batch deferred timer"),
-    c_program("event_loop", "timer-same-turn", all_shapes(LIMIT)),
+    *c_programs("event_loop", "epoll poll select batch deferred"),
+    c_program("event_loop", "timer", jobs=True),
+    c_program("event_loop", "timer-same-turn", all_shapes(LIMIT), jobs=True),
     *c_programs("curl_multi_loop", "socket perform"),
     *c_programs("coroutines", "mmap bss assembly no-yield"),
 

@@ -96,35 +96,43 @@ class Program(servers.Server):
 
 
 class Progress:
-    """What is known so far of a running cell: it looks only at what is new in the span file."""
+    """What is known so far of a running cell."""
 
-    def __init__(self, tracing, record, mark):
-        self.spans, self.record, self.mark = tracing.file, record, mark
-        self.read_bytes = self.client_spans = 0
+    def __init__(self, file, record, mark):
+        self.file, self.record, self.mark = file, record, mark
+        self.read_bytes = 0
+        self.spans = []
+        self.calls = self.served = 0
 
     def look(self):
-        """(client spans, requests that reached the upstream)"""
-        with open(self.spans, "rb") as file:
+        """Reads what is new in the span file; (calls with a span, served requests, requests that
+        reached the upstream)."""
+        with open(self.file, "rb") as file:
             file.seek(self.read_bytes)
-            new = file.read()
-        new = new[:new.rfind(b"\n") + 1]
-        self.read_bytes += len(new)
-        self.client_spans += new.count(b'"kind":3')
-        return self.client_spans, len(self.record.seen(self.mark))
+            text = file.read()
+        text = text[:text.rfind(b"\n") + 1]
+        self.read_bytes += len(text)
+        new = spans.parse(text.decode().splitlines(), self.file)
+        self.spans += new
+        self.calls += sum(span.kind == "CLIENT" and score.owner_of(span) is not None
+                          for span in new)
+        self.served += len(score.server_spans(new))
+        return self.calls, self.served, len(self.record.seen(self.mark))
 
-    def wait_until_idle(self, statements):
-        """Until nothing more happens: soon after there are as many spans as calls are known of,
-        later where some are missing."""
+    def wait_until_idle(self, answered, statements, goes_on):
+        """Until there are as many spans as are known of; if the program `goes_on` after the last
+        answer, until a bit later, and if some are missing until no more come."""
         deadline = time.monotonic() + IDLE_SECONDS
         last, since = None, time.monotonic()
         while time.monotonic() < deadline:
-            spans, fetches = now = self.look()
+            calls, served, fetches = now = self.look()
             if now != last:
                 last, since = now, time.monotonic()
-            complete = spans >= statements + fetches
-            if time.monotonic() - since > (QUIET_SECONDS if complete else MISSING_SECONDS):
+            complete = calls >= statements + fetches and served >= answered
+            patience = MISSING_SECONDS if not complete else QUIET_SECONDS if goes_on else 0
+            if time.monotonic() - since >= patience:
                 return
-            time.sleep(0.05)
+            time.sleep(0.02)
 
 
 class Bench:
@@ -170,12 +178,16 @@ class Bench:
         return cell
 
     def measure(self, row, shape, clients, requests, directory):
-        tracing = servers.Tracing(self.library, directory, "program")
+        tracing = servers.Tracing(self.library, directory, "program", {
+            name: value for name, value in row.environment.items() if name.startswith("OTEL_")})
         mark = self.upstream.mark()
+        progress = Progress(tracing.file, self.upstream, mark)
         with Program(row, directory, self.environment(), tracing) as program:
             sent = load.run(program.port, shape, clients,
                             min(requests, REQUESTS_OF_A_CLIENT * clients), self.number)
             answered = sum(request.answered for request in sent.values())
-            Progress(tracing, self.upstream, mark).wait_until_idle(
-                answered * score.CALLS_OF_A_REQUEST["sql"] * ("sql" in row.calls))
-        return score.score(sent, self.upstream.seen(mark), spans.read(tracing.file), row.calls)
+            statements = score.CALLS_OF_A_REQUEST["sql"] if "sql" in row.calls else 0
+            progress.wait_until_idle(answered, answered * statements,
+                                     row.jobs or shape == "abort")
+        progress.look()
+        return score.score(sent, self.upstream.seen(mark), progress.spans, row.calls)
