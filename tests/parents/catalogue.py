@@ -73,6 +73,10 @@ C_ROWS = [
     *c_programs("mixed_pool", "blocking epoll"),
     c_program("leader_followers", first=8),
     *c_programs("periodic_job", "wait sleep direct", jobs=True),
+    # Other threads make the calls of a request than the one that read it.
+    *c_programs("helper_threads", "made answers executor"),
+    # A request that comes in pieces is read by several threads.
+    c_program("shared_epoll", expect=WHOLE_REQUESTS),
 
     # One thread has many connections, and answers each request before it looks at another.
     *c_programs("event_loop_sync", "epoll poll select",

@@ -18,7 +18,7 @@ import upstream
 
 REQUESTS_OF_A_CLIENT = 250  # more of one client tell nothing that the first have not told
 QUIET_SECONDS = 0.25  # spans wait a tenth of a second at most
-MISSING_SECONDS = 1
+MISSING_SECONDS = 3
 IDLE_SECONDS = 15
 COLUMNS = ("right", "none", "wrong", "missing", "foreign")
 HEADING = (f"{'program':<34} {'shape':<9} {'clients':>7} {'calls':>6} " +

@@ -32,7 +32,7 @@ static void lead(void)
     struct connection *ready[REACTOR_EVENTS];
 
     pthread_mutex_lock(&leader);
-    int count = reactor_wait(ready, queue_is_empty(&whole) ? IDLE_MS : 0);
+    int count = reactor_wait(ready, REACTOR_EVENTS, queue_is_empty(&whole) ? IDLE_MS : 0);
     for (int i = 0; i < count; i++) {
         struct connection *accepted = ready[i] ? NULL : connection_accept(listener, SOCK_NONBLOCK);
         if (ready[i])

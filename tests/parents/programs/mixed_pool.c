@@ -89,7 +89,7 @@ static _Noreturn void accept_by_epoll(int listener)
     start_threads(WORKERS, serve_one, NULL);
     for (unsigned turn = 0;;) {
         struct connection *ready[REACTOR_EVENTS];
-        int count = reactor_wait(ready, -1);
+        int count = reactor_wait(ready, REACTOR_EVENTS, -1);
         for (int i = 0; i < count; i++) {
             if (ready[i] && turn++ % 2 == 0) {
                 queue_put(&todo, ready[i]);

@@ -66,7 +66,7 @@ static void *run_reactor(void *context)
     (void)context;
     for (;;) {
         struct connection *ready[REACTOR_EVENTS];
-        int count = reactor_wait(ready, -1);
+        int count = reactor_wait(ready, REACTOR_EVENTS, -1);
         for (int i = 0; i < count; i++) {
             if (!ready[i]) {
                 take_handed();

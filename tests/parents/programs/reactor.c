@@ -20,10 +20,10 @@ void reactor_watch(struct connection *connection, bool fresh)
     epoll_ctl(epoll, fresh ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, connection->fd, &event);
 }
 
-int reactor_wait(struct connection *ready[REACTOR_EVENTS], int timeout_ms)
+int reactor_wait(struct connection **ready, int room, int timeout_ms)
 {
     struct epoll_event events[REACTOR_EVENTS];
-    int count = epoll_wait(epoll, events, REACTOR_EVENTS, timeout_ms);
+    int count = epoll_wait(epoll, events, room, timeout_ms);
 
     for (int i = 0; i < count; i++)
         ready[i] = events[i].data.ptr;

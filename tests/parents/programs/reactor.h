@@ -12,5 +12,5 @@ void reactor_open(int listener);
 /* Once more of this connection is to be read. `fresh`: it was not in the set yet. */
 void reactor_watch(struct connection *connection, bool fresh);
 
-/* Waits for connections that can be read; how many. */
-int reactor_wait(struct connection *ready[REACTOR_EVENTS], int timeout_ms);
+/* Waits for connections that can be read, at most `room` of REACTOR_EVENTS; how many. */
+int reactor_wait(struct connection **ready, int room, int timeout_ms);

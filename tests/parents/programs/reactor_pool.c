@@ -46,7 +46,7 @@ int main(void)
     start_threads(WORKERS, run_worker, NULL);
     for (;;) {
         struct connection *ready[REACTOR_EVENTS];
-        int count = reactor_wait(ready, -1);
+        int count = reactor_wait(ready, REACTOR_EVENTS, -1);
         for (int i = 0; i < count; i++) {
             if (ready[i]) {
                 read_on(ready[i]);
