@@ -219,15 +219,17 @@ static void start_waiting(void)
 }
 
 /* Those that were deferred before this turn. */
-static void run_deferred(void)
+static struct tasks take_deferred(void)
 {
-    struct tasks now = deferred;
-
+    struct tasks taken = deferred;
     deferred = (struct tasks){0};
-    if (!now.first)
-        return;
+    return taken;
+}
+
+static void run_deferred(struct tasks *due)
+{
     struct task *task;
-    while ((task = tasks_take(&now)))
+    while ((task = tasks_take(due)))
         step_blocking(task);
 }
 
@@ -273,11 +275,12 @@ int main(void)
     poller_watch(listener, POLLIN, accept_one, &listener);
     for (;;) {
         poller_wait(deferred.first ? 0 : has_timer ? JOB_INTERVAL_MS : -1);
+        struct tasks due = take_deferred();
         if (timer)
             run_due_job();
         poller_dispatch();
         start_waiting();
-        run_deferred();
+        run_deferred(&due);
         if (timer_same_turn)
             run_due_job();
     }
