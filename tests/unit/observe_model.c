@@ -253,8 +253,11 @@ static void over(struct model *model, struct talk *talk, int thread)
     happened[HAPPENED_closed_with_requests_open] += open;
     happened[HAPPENED_handed_over_at_a_fork] += open && left;
     happened[HAPPENED_kept_at_a_fork] += open && talk->epoch != model->forks && !theirs;
-    if (!talk->lost && !theirs && lasts_until_close(model, talk))
+    if (!talk->lost && !theirs && lasts_until_close(model, talk)) {
+        if (model->threads[thread].owner == talk->pending[talk->first])
+            model->threads[thread].owner = MODEL_NOBODY;
         end_front(model, talk, FATE_DONE);
+    }
     if (!theirs)
         note_abandoned(model, talk, thread);
     while (front(model, talk))
