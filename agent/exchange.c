@@ -35,9 +35,7 @@ bool exchange_context(const struct exchange *exchange, struct context *context)
     for (size_t i = 0; i < EXCHANGE_PUBLISHED; i++)
         words[i] = atomic_load_explicit(&exchange->published[i], memory_order_relaxed);
     memcpy(&context->span, words, sizeof context->span);
-    /* Not its `slot`, which another thread may be writing. */
-    context->exchange =
-        1 + (uint32_t)(((const char *)exchange - (const char *)exchange_at(0)) / EXCHANGE_BYTES);
+    context->exchange = exchange_slot(exchange) + 1;
     context->generation = generation;
     context->doubtful = false;
     return generation % 2 == 1 && still(exchange, generation);

@@ -82,6 +82,12 @@ static inline struct exchange *exchange_at(uint32_t slot)
     return (struct exchange *)(void *)(memory + (size_t)slot * EXCHANGE_BYTES);
 }
 
+/* Its number: not by its field, which another thread may be writing. */
+static inline uint32_t exchange_slot(const struct exchange *exchange)
+{
+    return (uint32_t)(((const char *)exchange - (const char *)exchange_at(0)) / EXCHANGE_BYTES);
+}
+
 /* Is it the exchange that had that slot in that generation, and not over? */
 static inline bool exchange_is_open(uint32_t slot, uint32_t generation)
 {

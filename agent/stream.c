@@ -291,7 +291,7 @@ static void note_request_body(struct connection *connection)
 {
     const struct exchange *exchange = newest_exchange(connection);
     if (exchange)
-        exchange_request_body(exchange->slot, connection->newest,
+        exchange_request_body(exchange_slot(exchange), connection->newest,
                               connection->received.body.seen_bytes);
 }
 
