@@ -33,6 +33,10 @@ class Row:
     exits: tuple = (0, -signal.SIGTERM)
     start_seconds: int = 20
 
+    def numbers_of_clients(self, wanted):
+        """Those of `wanted`, the most that it bears instead of more."""
+        return sorted({min(number, self.clients or number) for number in wanted})
+
 
 def all_shapes(expected, **others):
     """The same for each shape but `others`; None leaves a shape out."""
@@ -89,8 +93,9 @@ C_ROWS = [
     *c_programs("coroutines", "mmap bss assembly no-yield"),
 
     c_program("microhttpd", "thread", all_shapes(RIGHT)),
-    *c_programs("microhttpd", "epoll pool-epoll",
-                all_shapes(RIGHT, pipeline=NEVER, abort=NEVER)),
+    # Its epoll thread takes 128 events at a time, and forgets connections where more are ready.
+    c_program("microhttpd", "epoll", all_shapes(RIGHT, pipeline=NEVER, abort=NEVER), clients=96),
+    c_program("microhttpd", "pool-epoll", all_shapes(RIGHT, pipeline=NEVER, abort=NEVER)),
     *c_programs("microhttpd", "select poll pool-select pool-poll external", WHOLE_REQUESTS),
 ]
 

@@ -70,9 +70,7 @@ def run(rows, options):
         print(f"agent: {bench.library}\n{cell.HEADING}", flush=True)
         for row in rows:
             for shape in (shape for shape in options.shapes if shape in row.expect):
-                for clients in options.clients:
-                    if row.clients and clients > row.clients:
-                        continue
+                for clients in row.numbers_of_clients(options.clients):
                     done = bench.run(row, shape, clients, options.requests, options.keep)
                     print(done.line(), flush=True)
                     passed += done.passed
