@@ -84,7 +84,7 @@ struct connection {
     _Atomic uint32_t references; /* descriptors */
     uint32_t index;
     _Atomic uint32_t serial; /* unlike the index, no later connection's: contexts outlive one */
-    int fd;                  /* the first of them; may be closed or another's by now */
+    _Atomic int fd;          /* by which bytes came last, or the first; may be closed by now */
     uint32_t newest;         /* generation of the newest request's exchange; under received.owner */
     _Atomic uint8_t role;    /* enum connection_role */
     _Atomic bool opaque;

@@ -86,7 +86,7 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     if (!connection)
         return;
     connection_reset(connection, index, role);
-    connection->fd = fd;
+    atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
     connection->peer = peer_of(address, length);
     if (role == CONNECTION_CLIENT)
         connection->owner = work_owner();

@@ -30,6 +30,8 @@ static struct connection *receiving(int fd)
     if (!connection || !agent_enter())
         return NULL;
     if (connection_claim(connection, &connection->received, fd)) {
+        if (atomic_load_explicit(&connection->fd, memory_order_relaxed) != fd)
+            atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
         if (connection_role(connection) == CONNECTION_SERVER)
             work_reads(connection);
         return connection;
@@ -198,8 +200,9 @@ static struct connection *sent_on(const struct sending *sending)
 static bool peer_lacks_some(const struct connection *connection)
 {
     int waiting = 0;
-    return connection_of(connection->fd) == connection &&
-           ioctl(connection->fd, SIOCOUTQ, &waiting) == 0 && waiting > UNREAD_BYTES;
+    int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
+    return connection_of(fd) == connection && ioctl(fd, SIOCOUTQ, &waiting) == 0 &&
+           waiting > UNREAD_BYTES;
 }
 
 /* When it was sent: at the beginning of the call, because the peer may have it before the call

@@ -184,10 +184,11 @@ __attribute__((cold, noinline)) static bool has_to_itself(const struct connectio
 {
     if (tl_read.has_waited && tl_read.waited_for == serial_of(connection))
         return true;
-    if (tl_read.goes_round || connection_of(connection->fd) != connection)
+    int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
+    if (tl_read.goes_round || connection_of(fd) != connection)
         return false;
     int saved = errno;
-    int flags = fcntl(connection->fd, F_GETFL);
+    int flags = fcntl(fd, F_GETFL);
     errno = saved;
     return flags < 0 || !(flags & O_NONBLOCK);
 }

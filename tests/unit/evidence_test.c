@@ -404,6 +404,18 @@ static void a_thread_that_goes_round_is_not_known_to_go_on(void **state)
     assert_true(has_context());
 }
 
+/* As inetd hands it on. */
+static void a_connection_may_have_changed_its_number(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    observe_duplicated(FD, FD + 6);
+    observe_closing(FD);
+    receive(FD + 6, two);
+    answer(FD + 6, nothing);
+    assert_true(has_context());
+}
+
 static void nor_is_one_that_does_not_wait_in_reading(void **state)
 {
     (void)state;
@@ -447,6 +459,7 @@ int main(void)
         TEST(who_asks_for_more_and_gets_none_may_leave_the_rest),
         TEST(who_makes_a_loop_wait_for_a_connection_has_left_it),
         TEST(a_thread_that_goes_round_is_not_known_to_go_on),
+        TEST(a_connection_may_have_changed_its_number),
         TEST(nor_is_one_that_does_not_wait_in_reading),
     };
     return cmocka_run_group_tests(tests, open_gate, NULL);

@@ -126,6 +126,7 @@ void model_waited(struct model *model, int thread)
 {
     struct thread_model *mine = &model->threads[thread];
     happened[HAPPENED_waited_as_a_loop] += mine->owner != MODEL_NOBODY;
+    mine->defers |= mine->loop && mine->overtaken;
     for (int i = 0; i < model->request_count; i++)
         if (mine->loop && is_owed(model, i, thread) && !model->requests[i].answered &&
             (model->requests[i].whole || model->requests[i].called))
@@ -209,6 +210,13 @@ static void read_by(struct model *model, struct talk *talk, int thread, bool in_
     happened[HAPPENED_handed_over] += model->hands_over;
 }
 
+/* That thread answers, or ends, what it may not have read. */
+static void note_overtaking(struct model *model, const struct request *request, int thread)
+{
+    if (request->reader != thread && request->counted && (request->whole || request->called))
+        model->threads[request->reader].overtaken = true;
+}
+
 /* Closed by that thread: what handles it may go on. */
 static void note_abandoned(struct model *model, const struct talk *talk, int thread)
 {
@@ -260,8 +268,11 @@ static void over(struct model *model, struct talk *talk, int thread)
     }
     if (!theirs)
         note_abandoned(model, talk, thread);
-    while (front(model, talk))
+    while (front(model, talk)) {
+        if (!front(model, talk)->answered)
+            note_overtaking(model, front(model, talk), thread);
         end_front(model, talk, fate_at_close(model, talk, theirs));
+    }
 }
 
 void model_close(struct model *model, int fd, int thread)
@@ -472,6 +483,7 @@ static void note_answer_begins(struct model *model, struct request *request, int
 {
     struct thread_model *mine = &model->threads[thread];
     request->answered = true;
+    note_overtaking(model, request, thread);
     if (request->reader != thread)
         model->hands_over = true;
     else if (request->counted && request->turn == mine->turn && request->calls != mine->calls)

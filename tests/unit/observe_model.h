@@ -111,7 +111,7 @@ struct talk {
     bool refused;        /* an answer was tried */
     int owner;           /* a client's: a request, or MODEL_NOBODY */
     int reader;          /* the thread that moved the last byte of a request */
-    int fd;              /* the first that it had */
+    int fd;              /* by which bytes came last, or the first */
     int sender;          /* the thread inside a send, or MODEL_NOBODY */
     struct stream in;
     struct stream out;
@@ -129,7 +129,8 @@ struct thread_model {
     bool interleaves;
     bool defers;
     bool answers_at_once;
-    bool has_read; /* since it waited */
+    bool overtaken; /* another thread has answered or ended what it had read */
+    bool has_read;  /* since it waited */
     int turn;
     int calls;
     int last_read;   /* a request */
