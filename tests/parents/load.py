@@ -11,6 +11,8 @@ import random
 import re
 
 SHAPES = ("keep", "close", "late", "split", "pipeline", "abort")
+# Only for rows that ask for it. Each client has its own of these, in turn; think is such, too.
+MIXED = ("keep", "late", "close", "abort", "split", "think")
 ANSWER_SECONDS = 60  # bounds one answer: a prefork server makes most clients wait for a worker
 CELL_SECONDS = 240
 READ_BYTES = 65536
@@ -151,8 +153,21 @@ async def abort(connection, requests, choice):
         await connection.close()
 
 
+async def think(connection, requests, choice):
+    """As people do: the connection idles, and now and then for so long that a server hands it from
+    the thread that answered to the one that waits for all."""
+    for request in requests:
+        await pause(choice, 3, 30) if choice.random() < 0.97 else await pause(choice, 250, 300)
+        await whole(connection, [request], choice)
+
+
+async def mixed(connection, requests, choice):
+    """All shapes at once: a client's first id says which is its own."""
+    await SENDERS[MIXED[requests[0].id % len(MIXED)]](connection, requests, choice)
+
+
 SENDERS = {"keep": whole, "close": close, "late": late, "split": split, "pipeline": pipeline,
-           "abort": abort}
+           "abort": abort, "think": think, "mixed": mixed}
 
 
 # --- a cell's load ---

@@ -25,8 +25,8 @@ def numbers(text):
 
 def shapes(text):
     chosen = text.split(",")
-    if not set(chosen) <= set(load.SHAPES):
-        raise argparse.ArgumentTypeError(f"shapes are {', '.join(load.SHAPES)}")
+    if not set(chosen) <= set(load.SENDERS):
+        raise argparse.ArgumentTypeError(f"shapes are {', '.join(load.SENDERS)}")
     return chosen
 
 
@@ -38,8 +38,8 @@ def arguments():
     parser.add_argument("program", nargs="*", metavar="PROGRAM")
     parser.add_argument("--clients", type=numbers, default=[1, 8, 32, 128])
     parser.add_argument("--requests", type=int, default=2000, help="of a cell (2000)")
-    parser.add_argument("--shapes", type=shapes, default=list(load.SHAPES),
-                        help=f"of {','.join(load.SHAPES)}")
+    parser.add_argument("--shapes", type=shapes, default=list(load.SENDERS),
+                        help=f"of {','.join(load.SENDERS)}")
     parser.add_argument("--list", action="store_true", help="shows the rows, runs nothing")
     parser.add_argument("--keep", action="store_true", help="keeps logs and spans of all cells")
     return parser.parse_args()
