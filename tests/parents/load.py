@@ -30,6 +30,7 @@ class Request:
     cut: bool = False  # the client goes away before the answer
     answered: bool = False  # 200, with its id in the body
     error: str = ""
+    again: bool = False  # sent a second time, because the server had closed the idle connection
 
     def head(self):
         fields = [f"{self.method} /work/{self.id} HTTP/1.1", "Host: 127.0.0.1",
@@ -51,11 +52,13 @@ class Connection:
     def __init__(self, port):
         self.port = port
         self.reader = self.writer = None
+        self.answers = 0  # since it was opened
 
     async def send(self, data):
         if not self.writer:
             self.reader, self.writer = await asyncio.wait_for(
                 asyncio.open_connection("127.0.0.1", self.port, limit=READ_BYTES), OPENING_SECONDS)
+            self.answers = 0
         self.writer.write(data)
 
     async def answer(self, request):
@@ -64,12 +67,18 @@ class Connection:
         if not length:
             raise ValueError(f"no Content-Length: {head!r}")
         body = await self.reader.readexactly(int(length[1]))
+        self.answers += 1
         status = head.split(" ", 2)[1]
         request.answered = status == "200" and body.strip() == b"%d" % request.id
         if not request.answered:
             request.error = f"{status} {body[:60]!r}"
         if re.search(r"(?im)^connection:\s*close", head) or head.startswith("HTTP/1.0"):
             await self.close()
+
+    def was_closed(self, error):
+        """Did the server close it after an answer and before the first byte of another?"""
+        nothing = isinstance(error, ConnectionError) or not getattr(error, "partial", b"?")
+        return bool(nothing and self.answers)
 
     async def close(self):
         writer, self.reader, self.writer = self.writer, None, None
@@ -174,7 +183,9 @@ SENDERS = {"keep": whole, "close": close, "late": late, "split": split, "pipelin
 
 
 async def serve_client(port, shape, requests, choice):
-    """One client's life. After a failure it goes on with the request behind the failed one."""
+    """One client's life. After a failure it goes on with the request behind the failed one; but a
+    server may close a connection that idles while the next request is under way: that one goes
+    again, as HTTP clients do."""
     rest = list(requests)
     while rest:
         connection = Connection(port)
@@ -185,6 +196,10 @@ async def serve_client(port, shape, requests, choice):
         except (OSError, EOFError, ValueError, asyncio.TimeoutError) as error:
             failed = next((place for place, request in enumerate(rest)
                            if not (request.answered or request.cut or request.error)), len(rest))
+            if failed < len(rest) and not rest[failed].again and connection.was_closed(error):
+                rest[failed].again = True
+                rest = rest[failed:]
+                continue
             if failed < len(rest):
                 rest[failed].error = repr(error)
             rest = rest[failed + 1:]
