@@ -2,15 +2,9 @@
 """Every C program under a tenth of the load of scripts/parents: 200 requests a cell, each shape
 with one number of clients, or two. What is missing fails, nothing is skipped."""
 
-import os
-import pathlib
-import shutil
-import tempfile
-
 import pytest
 
 import catalogue
-import cell
 import servers
 
 REQUESTS = 200
@@ -19,25 +13,6 @@ CLIENTS = {"keep": (1, 32), "close": (8,), "late": (32,), "split": (8,), "pipeli
            "abort": (32,)}
 CELLS = [pytest.param(row, shape, clients, id=f"{row.name}-{shape}-{clients}")
          for row in catalogue.C_ROWS for shape in row.expect for clients in CLIENTS[shape]]
-
-
-@pytest.fixture(scope="session")
-def library():
-    path = pathlib.Path(os.environ.get("OTELAGENT_LIBRARY") or
-                        servers.BUILD / "libotelagent.so").resolve()
-    if not path.exists():
-        pytest.fail(f"{path} is missing: cmake --preset release && cmake --build build/release")
-    return path
-
-
-@pytest.fixture(scope="session")
-def bench(request, library):
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-parents-"))
-    directory.chmod(0o755)  # the database's user passes through it
-    with cell.Bench(directory, library) as running:
-        yield running
-    if not request.session.testsfailed:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.mark.parametrize("row, shape, clients", CELLS)
