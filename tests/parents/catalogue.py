@@ -2,6 +2,7 @@
 """The programs under test, a row each: how to start it and what is expected of its calls."""
 
 import dataclasses
+import pathlib
 import signal
 
 import load
@@ -12,6 +13,7 @@ NEVER = "NEVER"  # none is below another's; no parent is fine
 LIMIT = "LIMIT"  # a stated limit: shown, not judged
 
 C_PROGRAMS = servers.BUILD / "tests" / "parents" / "programs"
+APPS = pathlib.Path(__file__).resolve().parent / "apps"
 
 
 @dataclasses.dataclass
@@ -28,6 +30,7 @@ class Row:
     jobs: bool = False  # it works for no request, too, and may do so after the last answer
     first: int = 0  # so many requests in the program's life may have calls below another's
     clients: int = 0  # the most it is to have at once; 0: no bound
+    copy: bool = False  # apps/ to {directory}/apps, for a server whose user can't read this tree
     cwd: str = None
     stop_signal: int = signal.SIGTERM
     exits: tuple = (0, -signal.SIGTERM)
@@ -40,7 +43,7 @@ class Row:
 
 def all_shapes(expected, **others):
     """The same for each shape but `others`; None leaves a shape out."""
-    shapes = {shape: others.get(shape, expected) for shape in load.SHAPES}
+    shapes = {**dict.fromkeys(load.SHAPES, expected), **others}
     return {shape: what for shape, what in shapes.items() if what}
 
 
@@ -99,4 +102,79 @@ C_ROWS = [
     *c_programs("microhttpd", "select poll pool-select pool-poll external", WHOLE_REQUESTS),
 ]
 
-ROWS = [*C_ROWS]
+
+# --- real servers; their applications are in apps/ ---
+
+PYTHON = "/usr/bin/python3"  # whose modules Debian's packages are
+IN_A_THREAD = all_shapes(RIGHT, pipeline=NEVER, think=RIGHT, mixed=RIGHT)
+ELSEWHERE = all_shapes(NEVER, think=NEVER, mixed=NEVER)
+
+
+def not_pipelined(expect):
+    """Of servers that lose what is behind the first request of a write."""
+    return {shape: what for shape, what in expect.items() if shape != "pipeline"}
+
+
+def real(name, command, expect, mode="", environment=None, **more):
+    return Row(f"{name}:{mode}" if mode else name, command, expect, mode=mode or "plain",
+               environment={"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, cwd=str(APPS),
+               **more)
+
+
+def gunicorn(kind, mode=""):
+    """Now and then a worker does not hear SIGTERM, with and without the agent: then its master must
+    not wait for it as long as it does by default."""
+    return real(f"gunicorn-{kind}", [
+        "gunicorn", "--worker-class", kind, "--workers", 2,
+        "--threads", 8 if kind == "gthread" else 1, "--timeout", 100, "--graceful-timeout", 3,
+        "--bind", "127.0.0.1:{port}", "--log-level", "warning", "work:application"],
+        not_pipelined(IN_A_THREAD) if kind == "gthread" else IN_A_THREAD, mode)
+
+
+def apache(mpm, clients):
+    """prefork: a connection has its process until it ends."""
+    return real(f"mod_wsgi-{mpm}", ["apache2", "-D", "FOREGROUND", "-f", APPS / "apache.conf"],
+                IN_A_THREAD, environment={"MPM": mpm, "FOLDER": "{directory}"}, copy=True,
+                clients=clients)
+
+
+def greenlets(server, mode, expect):
+    return real(server, [PYTHON, "greenlets.py"], expect, mode, environment={"SERVER": server})
+
+
+def uwsgi(how, expect, *options):
+    return real(f"uwsgi-{how}", [
+        "uwsgi-core", "--plugin", "python3,http", f"--{how}", "127.0.0.1:{port}", "--master",
+        "--workers", 2, "--threads", 4, "--listen", 128, "--die-on-term", "--need-app",
+        "--disable-logging", *options, "--module", "work:application"], expect)
+
+
+def starman(driver):
+    return real(f"starman-{driver}", [
+        "starman", "--workers", 8, "--listen", "127.0.0.1:{port}", "--backlog", 256, "app.psgi"],
+        IN_A_THREAD, environment={"DRIVER": driver})
+
+
+REAL_ROWS = [
+    real("puma", ["puma", "--config", "puma.rb"], ELSEWHERE),
+    real("tornado", [PYTHON, "tornado_app.py"], ELSEWHERE),
+    real("tornado", [PYTHON, "tornado_app.py"], ELSEWHERE, "sleep"),
+    *(greenlets(server, mode, ELSEWHERE)
+      for server in ("gevent", "eventlet") for mode in ("sleep", "pool")),
+    real("ruby-async", ["ruby", "async.rb"], ELSEWHERE),
+    uwsgi("http", not_pipelined(ELSEWHERE), "--http-keepalive"),
+    real("waitress", [PYTHON, "waitress_app.py"], ELSEWHERE),
+    real("starlette-def", [PYTHON, "starlette_app.py"], ELSEWHERE),
+    gunicorn("gthread"),
+    gunicorn("sync"),
+    gunicorn("sync", "asyncio"),
+    gunicorn("sync", "multi"),
+    uwsgi("http-socket", IN_A_THREAD, "--add-header", "Connection: close"),
+    apache("event", 0),
+    apache("prefork", 32),
+    starman("mysql"),
+    starman("MariaDB"),
+    *(greenlets(server, "", IN_A_THREAD) for server in ("gevent", "eventlet")),
+]
+
+ROWS = [*C_ROWS, *REAL_ROWS]

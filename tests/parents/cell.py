@@ -83,7 +83,8 @@ class Program(servers.Server):
         places = {"port": self.port, "directory": directory, "upstream": environment["UPSTREAM"]}
         own = {name: value.format(**places) for name, value in row.environment.items()}
         super().__init__(
-            "program", [str(word).format(**places) for word in row.command], directory,
+            "program", [servers.program(row.command[0]),
+                        *(str(word).format(**places) for word in row.command[1:])], directory,
             {**environment, "PORT": str(self.port), "MODE": row.mode, **own}, tracing,
             cwd=row.cwd and row.cwd.format(**places))
         self.wait_until(self.is_ready, "answer to /ready", row.start_seconds)
@@ -180,6 +181,8 @@ class Bench:
     def measure(self, row, shape, clients, requests, directory):
         tracing = servers.Tracing(self.library, directory, "program", {
             name: value for name, value in row.environment.items() if name.startswith("OTEL_")})
+        if row.copy:
+            shutil.copytree(catalogue.APPS, directory / "apps")
         mark = self.upstream.mark()
         progress = Progress(tracing.file, self.upstream, mark)
         with Program(row, directory, self.environment(), tracing) as program:
@@ -188,6 +191,6 @@ class Bench:
             answered = sum(request.answered for request in sent.values())
             statements = score.CALLS_OF_A_REQUEST["sql"] if "sql" in row.calls else 0
             progress.wait_until_idle(answered, answered * statements,
-                                     row.jobs or shape == "abort")
+                                     row.jobs or shape in ("abort", "mixed"))
         progress.look()
         return score.score(sent, self.upstream.seen(mark), progress.spans, row.calls)
