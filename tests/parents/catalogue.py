@@ -30,11 +30,13 @@ class Row:
     jobs: bool = False  # it works for no request, too, and may do so after the last answer
     first: int = 0  # so many requests in the program's life may have calls below another's
     clients: int = 0  # the most it is to have at once; 0: no bound
+    requests: int = 0  # the most of a cell; 0: no bound
     copy: bool = False  # apps/ to {directory}/apps, for a server whose user can't read this tree
     cwd: str = None
     stop_signal: int = signal.SIGTERM
     exits: tuple = (0, -signal.SIGTERM)
     start_seconds: int = 20
+    matrix: bool = False  # needs packages of scripts/bootstrap --matrix
 
     def numbers_of_clients(self, wanted):
         """Those of `wanted`, the most that it bears instead of more."""
@@ -165,6 +167,8 @@ REAL_ROWS = [
     uwsgi("http", not_pipelined(ELSEWHERE), "--http-keepalive"),
     real("waitress", [PYTHON, "waitress_app.py"], ELSEWHERE),
     real("starlette-def", [PYTHON, "starlette_app.py"], ELSEWHERE),
+    real("redmine", [APPS / "redmine" / "start"], ELSEWHERE, calls=("sql",), start_seconds=90,
+         environment={"FOLDER": "{directory}"}, requests=100, matrix=True),
     gunicorn("gthread"),
     gunicorn("sync"),
     gunicorn("sync", "asyncio"),

@@ -187,7 +187,8 @@ class Bench:
         progress = Progress(tracing.file, self.upstream, mark)
         with Program(row, directory, self.environment(), tracing) as program:
             sent = load.run(program.port, shape, clients,
-                            min(requests, REQUESTS_OF_A_CLIENT * clients), self.number)
+                            min(requests, row.requests or requests, REQUESTS_OF_A_CLIENT * clients),
+                            self.number)
             answered = sum(request.answered for request in sent.values())
             statements = score.CALLS_OF_A_REQUEST["sql"] if "sql" in row.calls else 0
             progress.wait_until_idle(answered, answered * statements,
