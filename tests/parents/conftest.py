@@ -18,6 +18,11 @@ import cell  # noqa: E402
 import servers  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption("--matrix", action="store_true",
+                     help="also servers that need what scripts/bootstrap --matrix installs")
+
+
 def pytest_sessionstart():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped
 
