@@ -189,6 +189,15 @@ def test_calls_of_a_request_that_was_cut_may_not_have_been_made(world):
     assert not world.score().unanswered
 
 
+def test_a_cut_request_may_have_no_span_above_its_calls(world):
+    world.spans.remove(world.server(12))
+    assert world.counts() == (ALL - 3, 0, 3, 0, 0)
+    world.requests[12].answered, world.requests[12].cut = False, True
+    assert world.counts() == (ALL, 0, 0, 0, 0)
+    world.calls(12)[0].trace_id = world.requests[13].trace_id
+    assert world.counts() == (ALL - 1, 0, 1, 0, 0)
+
+
 def test_kinds_that_a_program_does_not_make_are_not_missing(world):
     world.spans = [span for span in world.spans if "db.query.text" not in span.attributes]
     assert world.counts(calls=("http",)) == (REQUESTS, 0, 0, 0, 0)
