@@ -84,9 +84,9 @@ struct connection {
     _Atomic uint32_t references; /* descriptors */
     uint32_t index;
     _Atomic uint32_t serial; /* unlike the index, no later connection's: contexts outlive one */
-    _Atomic int fd;          /* by which bytes came last, or the first; may be closed by now */
-    uint32_t newest;         /* generation of the newest request's exchange; under received.owner */
-    _Atomic uint8_t role;    /* enum connection_role */
+    _Atomic int fd;  /* by which a thread came to it last, or the first; may be closed by now */
+    uint32_t newest; /* generation of the newest request's exchange; under received.owner */
+    _Atomic uint8_t role; /* enum connection_role */
     _Atomic bool opaque;
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
     _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */

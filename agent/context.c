@@ -139,5 +139,6 @@ void context_forked(void)
     /* The forked thread is the only one in the child. */
     tl_thread.id = 0;
     tl_thread.handing_over = false;
+    tl_thread.context.doubtful = true; /* it may be a pool's, made in passing */
     random_reseed();
 }

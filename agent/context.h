@@ -62,7 +62,8 @@ struct slice context_thread_name(void);
  * a forked child, those of the parent. */
 bool context_thread_has_ended(int32_t id);
 
-/* Everything that threads cached is stale: in a forked child. */
+/* Everything that threads cached is stale: in a forked child. What its parent worked for is that
+ * one's, until the child reads on. */
 void context_forked(void);
 
 #endif

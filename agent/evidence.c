@@ -22,6 +22,7 @@ static struct loop {
 #define ONE_TURN (UINT64_C(1) << 32)
 
 static _Atomic bool hands_over;
+static _Atomic bool works_on;
 static _Atomic uint32_t threads; /* numbers given so far */
 
 static __thread struct {
@@ -32,6 +33,7 @@ static __thread struct {
     uint32_t unanswered;
     uint8_t loop;  /* 0: none */
     bool has_read; /* of a request, since the last wait */
+    bool crowded;  /* and of those of several connections */
     bool defers;
     bool answers_at_once; /* it has, after a call, before it waited */
 } tl_shown;
@@ -85,6 +87,7 @@ void evidence_waited(void)
 {
     tl_shown.now += ONE_TURN;
     tl_shown.has_read = false;
+    tl_shown.crowded = false;
     if (!tl_shown.loop) {
         become_loop();
         return;
@@ -113,9 +116,24 @@ void evidence_hands_over(void)
         atomic_store_explicit(&hands_over, true, memory_order_relaxed);
 }
 
+void evidence_changes_connection(void)
+{
+    tl_shown.crowded |= tl_shown.has_read;
+}
+
 void evidence_read(void)
 {
     tl_shown.has_read = true;
+}
+
+void evidence_works_on(void)
+{
+    atomic_store_explicit(&works_on, true, memory_order_relaxed);
+}
+
+bool evidence_ends_with_answers(void)
+{
+    return !atomic_load_explicit(&works_on, memory_order_relaxed);
 }
 
 void evidence_call(void)
@@ -128,7 +146,8 @@ void evidence_call(void)
 bool evidence_tells(void)
 {
     return !atomic_load_explicit(&hands_over, memory_order_relaxed) &&
-           !atomic_load_explicit(&own_loop()->interleaves, memory_order_relaxed);
+           !atomic_load_explicit(&own_loop()->interleaves, memory_order_relaxed) &&
+           !(tl_shown.loop && tl_shown.defers && tl_shown.crowded);
 }
 
 uint32_t evidence_owed(void)
@@ -155,8 +174,8 @@ bool evidence_owes_nothing_else(const struct reading *reading)
     if (!tl_shown.loop)
         return true;
     uint32_t state = atomic_load_explicit(&reading->state, memory_order_relaxed);
-    if (state >> READING_LOOP == tl_shown.loop &&
-        atomic_load_explicit(&own_loop()->owed, memory_order_relaxed) == weight(state))
+    uint32_t all = (uint32_t)atomic_load_explicit(&own_loop()->owed, memory_order_relaxed);
+    if (all == 1 && state >> READING_LOOP == tl_shown.loop)
         return true; /* most often: nothing but this is open */
     uint32_t owed = evidence_owed();
     return !owed || owed == evidence_is_owed(reading);
@@ -268,8 +287,13 @@ void reading_end(struct reading *reading, bool abandoned)
 void evidence_forked(void)
 {
     /* The forked thread is the only one in the child; what other loops owe may end here, too. */
-    if (tl_shown.loop && tl_shown.loop != LOOPS)
-        atomic_store_explicit(&own_loop()->thread, context_thread_id(), memory_order_relaxed);
+    tl_shown.has_read = false;
+    tl_shown.answers_at_once = false;
+    if (!tl_shown.loop || tl_shown.loop == LOOPS)
+        return;
+    atomic_store_explicit(&own_loop()->thread, context_thread_id(), memory_order_relaxed);
+    /* A master's own calls between its forks say nothing of its children. */
+    atomic_store_explicit(&own_loop()->interleaves, false, memory_order_relaxed);
 }
 
 void evidence_reset(void)
@@ -278,6 +302,7 @@ void evidence_reset(void)
     atomic_store_explicit(&loop->interleaves, false, memory_order_relaxed);
     atomic_store_explicit(&loop->thread, 0, memory_order_relaxed);
     atomic_store_explicit(&hands_over, false, memory_order_relaxed);
+    atomic_store_explicit(&works_on, false, memory_order_relaxed);
     uint32_t number = tl_shown.number;
     memset(&tl_shown, 0, sizeof tl_shown);
     tl_shown.number = number;

@@ -13,6 +13,10 @@
  *   from then on one whose body is still coming may be being handled, too.
  * - A loop handles requests *in order* if it has answered one, after a call, before it waited, and
  *   has never deferred one: of several read together it is at the first.
+ * - A turn of a loop is *crowded* once requests of two connections were read in it: of a loop that
+ *   defers, what runs then may be for either, answered or not.
+ * - A process *works on*, for good, once a call begins after an answer, before anything is read:
+ *   then it may also do so while the next request is there already.
  * - A process *hands over*, for good, once a request is answered by another thread than the one
  *   that read it, is read by two, or is left unanswered by a thread that is no loop and reads from
  *   another connection.
@@ -52,8 +56,13 @@ bool evidence_handles_in_order(void);
 void evidence_interleaves(void);
 void evidence_hands_over(void);
 
-/* It read bytes of a request. */
+/* It is about to read of another connection than before. */
+void evidence_changes_connection(void);
+/* It reads bytes of a request. */
 void evidence_read(void);
+void evidence_works_on(void);
+/* May a thread have gone on to the next request, which is there, with the answer to one? */
+bool evidence_ends_with_answers(void);
 /* A call of a client library begins on it. */
 void evidence_call(void);
 

@@ -30,10 +30,8 @@ static struct connection *receiving(int fd)
     if (!connection || !agent_enter())
         return NULL;
     if (connection_claim(connection, &connection->received, fd)) {
-        if (atomic_load_explicit(&connection->fd, memory_order_relaxed) != fd)
-            atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
         if (connection_role(connection) == CONNECTION_SERVER)
-            work_reads(connection);
+            work_reads(connection, fd);
         return connection;
     }
     /* What was read is not known, so neither is whom the thread works for from now on. */

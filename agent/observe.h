@@ -109,10 +109,16 @@ void observe_waited(int epfd);
  * another one than that of the current request, is a loop's. */
 void observe_polled(const struct pollfd *waits, unsigned long count, int ready);
 
-/* select() and kin leave only the descriptors that are ready, and so are looked at before: whether
- * the wait is a loop's. `reads` may be a bad address, which is the kernel's to report. */
-bool observe_selecting(int count, const fd_set *reads);
-void observe_selected(bool loops, int ready);
+/* select() and kin leave only the descriptors that are ready, and so are looked at before, too.
+ * `reads` may be a bad address, which is the kernel's to report. */
+enum wait {
+    WAIT_PRIVATE,    /* a handler's, or anything */
+    WAIT_FOR_OTHERS, /* for its own client, and for what is no connection */
+    WAIT_OF_LOOP,
+    WAIT_UNSEEN /* not looked at yet */
+};
+enum wait observe_selecting(int count, const fd_set *reads);
+void observe_selected(enum wait wait, int count, const fd_set *reads, int ready);
 
 /* The thread is about to go on with another stack (swapcontext(), setcontext()). */
 void observe_leaving_stack(void);

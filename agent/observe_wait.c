@@ -9,6 +9,7 @@
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/evidence.h"
+#include "agent/exchange.h"
 #include "agent/stack.h"
 #include "agent/work.h"
 
@@ -28,14 +29,17 @@ void observe_waited(int epfd)
 struct waits {
     bool for_several; /* a place where requests of several connections reach it */
     bool for_one;     /* a server connection */
-    uint32_t serial;  /* of that */
+    bool for_others;  /* what is no connection: a pipe, say, by which others tell it what to do */
+    uint32_t serial;  /* of the connection */
 };
 
 static void look_at_wait(struct waits *waits, int fd)
 {
     const struct connection *connection = connection_of(fd);
-    if (!connection)
+    if (!connection) {
+        waits->for_others |= fd >= 0;
         return;
+    }
     uint32_t serial = atomic_load_explicit(&connection->serial, memory_order_relaxed);
     switch (connection_role(connection)) {
     case CONNECTION_LISTENER:
@@ -47,54 +51,68 @@ static void look_at_wait(struct waits *waits, int fd)
         waits->for_one = true;
         waits->serial = serial;
         return;
-    default:
+    case CONNECTION_UNKNOWN:
+        waits->for_others = true;
+        return;
+    case CONNECTION_CLIENT:
         return;
     }
+}
+
+static bool works(void)
+{
+    const struct context *context = context_current();
+    return context->exchange && exchange_is_open(context->exchange - 1, context->generation);
 }
 
 /* Is this where the thread waits for its next request, whatever it is at now? Not where it waits
  * for the client of its own request, or for anything else. */
 static bool is_loops(const struct waits *waits)
 {
-    const struct context *context = context_current();
     if (!waits->for_one || waits->for_several)
         return waits->for_several;
-    return context->exchange ? context->connection != waits->serial : evidence_is_loop();
+    return works() ? context_current()->connection != waits->serial : evidence_is_loop();
 }
 
-static void note_wait(bool loops, int ready)
+static enum wait kind_of(const struct waits *waits)
+{
+    if (is_loops(waits))
+        return WAIT_OF_LOOP;
+    if (!waits->for_one)
+        return WAIT_PRIVATE;
+    work_waited_for(waits->serial);
+    return waits->for_others ? WAIT_FOR_OTHERS : WAIT_PRIVATE;
+}
+
+static void note_wait(enum wait wait, int ready)
 {
     context_goes_on();
     int saved = errno;
-    if (loops && (ready >= 0 || saved == EINTR) && agent_enter())
-        work_waited();
+    if (wait != WAIT_PRIVATE && (ready >= 0 || saved == EINTR) && agent_enter()) {
+        if (wait == WAIT_OF_LOOP)
+            work_waited();
+        else
+            context_doubt(); /* until it reads on */
+    }
     errno = saved;
 }
 
 void observe_polled(const struct pollfd *list, unsigned long count, int ready)
 {
-    struct waits waits = {false, false, 0};
+    struct waits waits = {0};
     bool served = agent_is_prepared() && (ready >= 0 || errno == EINTR);
     for (unsigned long i = 0; served && i < count && i < WAITS_LOOKED_AT && !waits.for_several; i++)
         look_at_wait(&waits, list[i].fd);
-    bool loops = is_loops(&waits);
-    if (waits.for_one && !loops)
-        work_waited_for(waits.serial);
-    note_wait(loops, ready);
+    note_wait(served ? kind_of(&waits) : WAIT_PRIVATE, ready);
 }
 
 /* A set is an array of such words; the kernel reads those that `count` reaches into. */
 #define SET_BITS ((int)(8 * sizeof(unsigned long)))
 
-bool observe_selecting(int count, const fd_set *reads)
+static struct waits look_at_set(int count, const fd_set *reads)
 {
-    struct waits waits = {false, false, 0};
-    if (count > FD_SETSIZE)
-        count = FD_SETSIZE;
+    struct waits waits = {0};
     int words = (count + SET_BITS - 1) / SET_BITS;
-    if (count <= 0 || !reads || !agent_is_prepared() ||
-        !stack_can_read(reads, (size_t)words * sizeof(unsigned long)))
-        return false;
     for (int word = 0; word < words && !waits.for_several; word++) {
         unsigned long bits;
         memcpy(&bits, (const unsigned long *)(const void *)reads + word, sizeof bits);
@@ -103,12 +121,36 @@ bool observe_selecting(int count, const fd_set *reads)
         for (; bits && !waits.for_several; bits &= bits - 1)
             look_at_wait(&waits, word * SET_BITS + __builtin_ctzl(bits));
     }
-    return is_loops(&waits);
+    return waits;
 }
 
-void observe_selected(bool loops, int ready)
+enum wait observe_selecting(int count, const fd_set *reads)
 {
-    note_wait(loops, ready);
+    if (count > FD_SETSIZE)
+        count = FD_SETSIZE;
+    if (count <= 0 || !reads || !agent_is_prepared())
+        return WAIT_PRIVATE;
+    /* Who is known for nothing yet is looked at afterwards, by what is ready, which takes no
+     * question to the kernel. */
+    if (!evidence_is_loop() && !works())
+        return WAIT_UNSEEN;
+    size_t bytes = (size_t)(count + SET_BITS - 1) / SET_BITS * sizeof(unsigned long);
+    if (!stack_can_read(reads, bytes))
+        return WAIT_OF_LOOP;
+    struct waits waits = look_at_set(count, reads);
+    return kind_of(&waits);
+}
+
+void observe_selected(enum wait wait, int count, const fd_set *reads, int ready)
+{
+    if (wait == WAIT_UNSEEN) {
+        wait = WAIT_PRIVATE;
+        if (ready > 0) {
+            struct waits waits = look_at_set(count < FD_SETSIZE ? count : FD_SETSIZE, reads);
+            wait = is_loops(&waits) ? WAIT_OF_LOOP : WAIT_PRIVATE;
+        }
+    }
+    note_wait(wait, ready);
 }
 
 void observe_leaving_stack(void)

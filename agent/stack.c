@@ -28,7 +28,6 @@ static uintptr_t main_memory; /* the main thread's own, which lies elsewhere */
 static __thread struct {
     uintptr_t low; /* from here up to the thread's own memory it is its stack; 0: not asked yet */
     uintptr_t top;
-    uintptr_t read_page; /* the last one asked about that can be read */
     bool lent;
 } tl_stack;
 
@@ -55,10 +54,13 @@ void stack_init(void)
     main_memory = thread_memory();
 }
 
-/* By a call that reads eight bytes before it refuses what it is told to do with them. */
-static bool page_can_be_read(uintptr_t page)
+#define EIGHT 8 /* bytes: the kernel's set of signals */
+
+/* By a call that reads those bytes before it refuses what it is told to do with them; from NULL,
+ * none. */
+static bool can_read_eight(uintptr_t at)
 {
-    return syscall(SYS_rt_sigprocmask, -1, page, NULL, 8) == 0 || errno != EFAULT;
+    return at && (syscall(SYS_rt_sigprocmask, -1, at, NULL, EIGHT) == 0 || errno != EFAULT);
 }
 
 /* Both are multiples of a page. */
@@ -72,7 +74,7 @@ static bool range_can_be_read(uintptr_t from, uintptr_t to)
     uintptr_t here = (uintptr_t)__builtin_frame_address(0) & -PAGE_BYTES;
     if (madvise((void *)here, PAGE_BYTES, MADV_POPULATE_READ) == 0)
         return false;
-    while (from < to && page_can_be_read(from))
+    while (from < to && can_read_eight(from))
         from += PAGE_BYTES;
     return from == to;
 }
@@ -125,14 +127,10 @@ bool stack_can_read(const void *at, size_t bytes)
     if (here >= tl_stack.low && first >= here && first < tl_stack.top &&
         bytes <= tl_stack.top - first)
         return true; /* a caller's */
-    uintptr_t from = first & -PAGE_BYTES;
-    uintptr_t to = (first + bytes + PAGE_BYTES - 1) & -PAGE_BYTES;
-    if (to - from == PAGE_BYTES && from == tl_stack.read_page)
-        return true;
+    uintptr_t last = first + bytes - EIGHT;
     int saved = errno;
-    bool can = to > from && range_can_be_read(from, to);
+    bool can = last >= first && can_read_eight(first) &&
+               ((first & -PAGE_BYTES) == (last & -PAGE_BYTES) || can_read_eight(last));
     errno = saved;
-    if (can)
-        tl_stack.read_page = from;
     return can;
 }

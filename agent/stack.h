@@ -32,8 +32,8 @@ bool stack_is_own(void);
 bool stack_lend(void);
 void stack_return(bool before);
 
-/* May `bytes` bytes, 1 to 4096, at `at` be read? Without a question to the kernel where they lie
- * on the caller's stack or in the page that was asked about last. Keeps errno. */
+/* May `bytes` bytes, 8 to 4096, at `at` be read? Without a question to the kernel where they lie on
+ * the caller's stack. Keeps errno. */
 bool stack_can_read(const void *at, size_t bytes);
 
 #endif

@@ -124,6 +124,8 @@ static void response_over(struct connection *connection, bool answering, uint64_
         sent->body.framing != HTTP1_TUNNEL)
         work_for(connection,
                  atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));
+    else if (!next)
+        work_has_answered();
     else
         context_clear();
 }
@@ -392,7 +394,7 @@ static bool client_received(struct connection *connection, struct slice bytes)
     learn_role(connection, bytes, CONNECTION_SERVER);
     if (connection_role(connection) != CONNECTION_SERVER)
         return false;
-    work_reads(connection);
+    work_reads(connection, atomic_load_explicit(&connection->fd, memory_order_relaxed));
     return true;
 }
 

@@ -18,7 +18,8 @@ static __thread struct {
     uint32_t generation;
     uint32_t waited_for; /* serial of a connection that it waited for, alone; may be nobody's */
     bool has_waited;
-    bool goes_round; /* it has left a connection for another one, and for good */
+    bool goes_round;   /* it has left a connection for another one, and for good */
+    bool has_answered; /* all that it worked for, and has neither read nor waited since */
 } tl_read;
 
 /* The connection that this thread's context was read on, likewise. */
@@ -98,16 +99,22 @@ static bool is_open(const struct connection *connection, uint32_t serial)
            atomic_load_explicit(&connection->references, memory_order_relaxed) != 0;
 }
 
-/* A thread that is no loop goes on to another connection. */
-__attribute__((cold, noinline)) static void change_connection(const struct connection *connection)
+/* It goes on to another connection. Apart, because those that are kept are read often. */
+__attribute__((noinline)) static void change_connection(struct connection *connection, int fd)
 {
+    const struct connection *before = tl_read.connection;
+    uint32_t serial = tl_read.serial;
+    tl_read.connection = connection;
+    tl_read.serial = serial_of(connection);
+    atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
+    evidence_changes_connection();
+    if (evidence_is_loop())
+        return;
     if (tl_read.exchange && exchange_is_open(tl_read.exchange - 1, tl_read.generation) &&
         !reading_is_answered(&exchange_at(tl_read.exchange - 1)->reading))
         evidence_hands_over();
-    if (tl_read.connection && is_open(tl_read.connection, tl_read.serial))
+    if (before && is_open(before, serial))
         tl_read.goes_round = true;
-    tl_read.connection = connection;
-    tl_read.serial = serial_of(connection);
 }
 
 /* The newest request, whose body is being read. */
@@ -120,12 +127,15 @@ static bool newest_is_answered(struct connection *connection)
     return !exchange || reading_is_answered(&exchange->reading);
 }
 
-void work_reads(struct connection *connection)
+void work_reads(struct connection *connection, int fd)
 {
     struct direction *received = &connection->received;
     bool in_body = received->state == DIRECTION_BODY;
     received->reads_from =
         atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) - in_body;
+    if (tl_read.connection != connection || tl_read.serial != serial_of(connection))
+        change_connection(connection, fd);
+    tl_read.has_answered = false;
     evidence_read();
     uint32_t thread = evidence_thread();
     if (received->reader != thread) {
@@ -133,9 +143,6 @@ void work_reads(struct connection *connection)
             evidence_hands_over();
         received->reader = thread;
     }
-    if (!evidence_is_loop() &&
-        (tl_read.connection != connection || tl_read.serial != serial_of(connection)))
-        change_connection(connection);
 }
 
 /* Of several that wait. Who has read the oldest just now, and handles one after the other, handles
@@ -195,7 +202,7 @@ __attribute__((cold, noinline)) static bool has_to_itself(const struct connectio
 
 bool work_goes_on_with(const struct connection *connection, uint32_t next)
 {
-    return next & PIPELINE_ALONG &&
+    return next & PIPELINE_ALONG && evidence_ends_with_answers() &&
            (evidence_is_loop() ? evidence_handles_in_order() : has_to_itself(connection));
 }
 
@@ -257,8 +264,16 @@ static const struct context *begin_call(void)
     return context;
 }
 
+void work_has_answered(void)
+{
+    context_clear();
+    tl_read.has_answered = true;
+}
+
 void work_call(void)
 {
+    if (tl_read.has_answered)
+        evidence_works_on();
     evidence_call();
     begin_call();
 }
@@ -289,5 +304,9 @@ void work_reset(void)
 void work_waited(void)
 {
     evidence_waited();
-    context_clear();
+    tl_read.has_answered = false;
+    if (context_current()->exchange)
+        context_clear();
+    else
+        context_goes_on();
 }

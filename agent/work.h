@@ -17,8 +17,8 @@ bool work_is_for(uint32_t entry);
 /* It works for the request at `place` of the pipeline, if that still waits for its answer. */
 void work_for(struct connection *connection, uint32_t place);
 
-/* It is about to read. */
-void work_reads(struct connection *connection);
+/* It is about to read, by that descriptor. */
+void work_reads(struct connection *connection, int fd);
 /* It has read a request's head; NULL where there was no room for its exchange. */
 void work_begins(const struct connection *connection, const struct exchange *exchange);
 /* It has read. */
@@ -26,6 +26,8 @@ void work_for_what_was_read(struct connection *connection);
 
 /* It has answered the request it works for. Is the next one of the connection its next? */
 bool work_goes_on_with(const struct connection *connection, uint32_t next);
+/* It has answered the request it works for, and there is no next one. */
+void work_has_answered(void);
 /* It asked for more of a request, and there was none: it may leave the rest to others. */
 void work_nothing_read(const struct connection *connection);
 /* It made a loop wait for the connection: a thread that is none has left it. */

@@ -89,17 +89,17 @@ EXPORT int __ppoll_chk(struct pollfd *waits, nfds_t count, const struct timespec
 
 EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *others, struct timeval *timeout)
 {
-    bool loops = observe_selecting(count, reads);
+    enum wait wait = observe_selecting(count, reads);
     int ready = real.select(count, reads, writes, others, timeout);
-    observe_selected(loops, ready);
+    observe_selected(wait, count, reads, ready);
     return ready;
 }
 
 EXPORT int pselect(int count, fd_set *reads, fd_set *writes, fd_set *others,
                    const struct timespec *timeout, const sigset_t *mask)
 {
-    bool loops = observe_selecting(count, reads);
+    enum wait wait = observe_selecting(count, reads);
     int ready = real.pselect(count, reads, writes, others, timeout, mask);
-    observe_selected(loops, ready);
+    observe_selected(wait, count, reads, ready);
     return ready;
 }

@@ -232,8 +232,10 @@ static void a_poll_that_holds_a_listener_is_the_loop_s(void **state)
     observe_listened(FD + 1, 0);
     accept_connection(FD);
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    observe_connected(FD + 2, (struct sockaddr *)&peer, sizeof peer, 0);
     struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 2}};
-    observe_polled(waits, 2, 0); /* a handler waits for its own client, or for anything else */
+    observe_polled(waits, 2, 0); /* a handler waits for its own client, and an upstream */
     assert_true(has_context());
     waits[1].fd = FD + 1;
     errno = EFAULT;
@@ -258,25 +260,38 @@ static void a_poll_that_holds_another_connection_is_the_loop_s(void **state)
     assert_false(has_context());
 }
 
+/* It times out. */
+static void select_none(int count, fd_set *reads)
+{
+    enum wait wait = observe_selecting(count, reads);
+    fd_set left;
+    FD_ZERO(&left);
+    observe_selected(wait, count, reads ? &left : NULL, 0);
+}
+
 static void a_select_is_looked_at_before_it_forgets(void **state)
 {
     (void)state;
     observe_listened(FD + 1, 0);
     accept_connection(FD);
     receive(FD, "GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    observe_connected(FD + 2, (struct sockaddr *)&peer, sizeof peer, 0);
     fd_set reads;
     FD_ZERO(&reads);
-    observe_selected(observe_selecting(0, NULL), 0); /* a nap */
+    select_none(0, NULL); /* a nap */
     FD_SET(FD, &reads);
     FD_SET(FD + 2, &reads);
-    observe_selected(observe_selecting(FD + 3, &reads), 0);
+    select_none(FD + 3, &reads);
     assert_true(has_context());
-    observe_selected(observe_selecting(FD + 3, (fd_set *)4096), 0); /* the kernel's to report */
+    enum wait wait = observe_selecting(FD + 3, (fd_set *)4096); /* the kernel's to report */
+    errno = EFAULT;
+    observe_selected(wait, FD + 3, (fd_set *)4096, -1);
     assert_true(has_context());
     FD_SET(FD + 1, &reads);
-    observe_selected(observe_selecting(FD + 1, &reads), 0); /* not waited for */
+    select_none(FD + 1, &reads); /* not waited for */
     assert_true(has_context());
-    observe_selected(observe_selecting(FD + 3, &reads), 0);
+    select_none(FD + 3, &reads);
     assert_false(has_context());
 }
 

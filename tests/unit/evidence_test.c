@@ -208,6 +208,46 @@ static void a_private_loop_that_can_be_woken_is_still_private(void **state)
     assert_true(has_context());
 }
 
+static void a_turn_with_two_connections_is_told_nothing_by_a_loop_that_defers(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD + 2, get);
+    wait_as_a_loop();
+    answer(FD + 2, nothing);
+    receive(FD, get);
+    answer(FD, nothing);
+    receive(FD + 1, get); /* what runs may still be the first one's */
+    assert_false(has_context());
+    answer(FD + 1, nothing);
+    wait_as_a_loop();
+    receive(FD + 1, get);
+    assert_true(has_context());
+}
+
+static void a_wait_that_others_can_end_is_followed_by_their_work(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, half);
+    struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 8}}; /* a pipe */
+    observe_polled(waits, 2, 1);
+    assert_false(has_context());
+    receive(FD, rest);
+    assert_true(has_context());
+}
+
+static void a_request_that_is_over_is_no_reason_to_be_a_loop(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, get);
+    observe_closing(FD);
+    accept_connection(FD + 1);
+    observe_polled(&(struct pollfd){.fd = FD + 1}, 1, 1);
+    assert_false(evidence_is_loop());
+}
+
 /* ---- processes ---- */
 
 static bool others;
@@ -335,18 +375,21 @@ static void a_connection_that_another_thread_serves_next_is_not_handed_over(void
     assert_true(evidence_tells());
 }
 
-static void a_forked_child_that_answers_is_the_same_thread(void **state)
+static void a_forked_child_works_for_what_it_reads_on(void **state)
 {
     (void)state;
     accept_connection(FD);
-    receive(FD, get);
+    receive(FD, half);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         atomic_store(life_mark, LIFE_WIPED); /* where the kernel can't */
-        bool told = has_context();
+        (void)agent_enter();
+        bool told = has_context(); /* it may be a worker that was made in passing */
+        receive(FD, "cd");
+        bool reads_on = has_context();
         answer(FD, nothing);
-        _exit(told && evidence_tells() ? 0 : 1);
+        _exit(!told && reads_on && evidence_tells() ? 0 : 1);
     }
     int status = -1;
     waitpid(child, &status, 0);
@@ -404,6 +447,21 @@ static void a_thread_that_goes_round_is_not_known_to_go_on(void **state)
     assert_true(has_context());
 }
 
+static void who_works_on_after_answers_does_not_go_on_with_them(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, two);
+    answer(FD, nothing);
+    assert_true(has_context());
+    answer(FD, nothing);
+    assert_false(has_context()); /* this is the call that shows it */
+    receive(FD, two);
+    assert_true(has_context());
+    answer(FD, nothing);
+    assert_false(has_context());
+}
+
 /* As inetd hands it on. */
 static void a_connection_may_have_changed_its_number(void **state)
 {
@@ -447,6 +505,9 @@ int main(void)
         TEST(nor_is_one_whose_client_had_gone),
         TEST(a_descriptor_that_waits_for_a_loop_is_one),
         TEST(a_private_loop_that_can_be_woken_is_still_private),
+        TEST(a_turn_with_two_connections_is_told_nothing_by_a_loop_that_defers),
+        TEST(a_wait_that_others_can_end_is_followed_by_their_work),
+        TEST(a_request_that_is_over_is_no_reason_to_be_a_loop),
         TEST(a_process_whose_threads_answer_for_each_other_hands_over),
         TEST(what_it_worked_for_before_is_in_doubt_too),
         TEST(so_does_one_whose_threads_read_one_request),
@@ -455,10 +516,11 @@ int main(void)
         TEST(the_rest_of_an_answer_may_be_anybody_s),
         TEST(what_is_read_behind_an_answer_may_be_anybody_s),
         TEST(a_connection_that_another_thread_serves_next_is_not_handed_over),
-        TEST(a_forked_child_that_answers_is_the_same_thread),
+        TEST(a_forked_child_works_for_what_it_reads_on),
         TEST(who_asks_for_more_and_gets_none_may_leave_the_rest),
         TEST(who_makes_a_loop_wait_for_a_connection_has_left_it),
         TEST(a_thread_that_goes_round_is_not_known_to_go_on),
+        TEST(who_works_on_after_answers_does_not_go_on_with_them),
         TEST(a_connection_may_have_changed_its_number),
         TEST(nor_is_one_that_does_not_wait_in_reading),
     };

@@ -14,7 +14,7 @@ void model_reset(struct model *model)
     model->chaos = model->reported = model->unreported = model->overflowed = 0;
     for (int i = 0; i < MODEL_FDS; i++)
         model->talk_of[i] = MODEL_NOBODY;
-    model->hands_over = model->unclear = false;
+    model->hands_over = model->works_on = model->unclear = false;
     for (int i = 0; i < MODEL_THREADS; i++)
         model->threads[i] = (struct thread_model){.owner = MODEL_NOBODY,
                                                   .last_read = MODEL_NOBODY,
@@ -90,7 +90,7 @@ static bool lasts_until_close(struct model *model, struct talk *talk)
 
 /* ---- what threads show ---- */
 
-static bool is_open(const struct model *model, int number)
+bool model_is_open(const struct model *model, int number)
 {
     if (number == MODEL_NOBODY)
         return false;
@@ -106,7 +106,7 @@ static bool is_owed(const struct model *model, int number, int thread)
     const struct request *request = &model->requests[number];
     return request->reader == thread && request->counted &&
            (request->whole || request->called || model->threads[thread].defers) &&
-           is_open(model, number);
+           model_is_open(model, number);
 }
 
 static bool owes_others(const struct model *model, int thread, int talk)
@@ -134,7 +134,7 @@ void model_waited(struct model *model, int thread)
     happened[HAPPENED_deferred] += mine->defers;
     mine->loop = true;
     mine->turn++;
-    mine->has_read = false;
+    mine->has_read = mine->crowded = mine->has_answered = false;
     mine->owner = MODEL_NOBODY;
     mine->handing_over = false;
 }
@@ -143,6 +143,8 @@ int model_call(struct model *model, int thread, bool recorded)
 {
     struct thread_model *mine = &model->threads[thread];
     mine->calls += recorded;
+    model->works_on |= recorded && mine->has_answered;
+    happened[HAPPENED_worked_on] += model->works_on;
     if (recorded && mine->loop && !mine->has_read)
         mine->interleaves = true;
     happened[HAPPENED_interleaved] += mine->interleaves;
@@ -151,8 +153,10 @@ int model_call(struct model *model, int thread, bool recorded)
     struct request *request = &model->requests[mine->owner];
     bool others = owes_others(model, thread, request->talk);
     happened[HAPPENED_owed_others] += others;
-    if (mine->doubtful || others || mine->interleaves || model->hands_over ||
-        !is_open(model, mine->owner)) {
+    bool crowded = mine->loop && mine->defers && mine->crowded;
+    happened[HAPPENED_crowded] += crowded;
+    if (mine->doubtful || others || crowded || mine->interleaves || model->hands_over ||
+        !model_is_open(model, mine->owner)) {
         mine->doubtful = true;
         return MODEL_NOBODY;
     }
@@ -195,18 +199,20 @@ static void read_by(struct model *model, struct talk *talk, int thread, bool in_
     bool in_head = !in_body && talk->in.moved && cell[-1].request == cell->request;
     bool unanswered = in_body && talk->first < talk->last &&
                       !model->requests[talk->pending[talk->last - 1]].answered;
+    mine->crowded |= mine->has_read && mine->last_talk != (int)(talk - model->talks);
     mine->has_read = true;
+    mine->has_answered = false;
     if (talk->reader != thread && (in_head || unanswered))
         model->hands_over = true;
     talk->reader = thread;
     int number = (int)(talk - model->talks);
     if (!mine->loop && mine->last_talk != number) {
-        if (is_open(model, mine->last_read) && !model->requests[mine->last_read].answered)
+        if (model_is_open(model, mine->last_read) && !model->requests[mine->last_read].answered)
             model->hands_over = true;
         if (mine->last_talk != MODEL_NOBODY && model->talks[mine->last_talk].references > 0)
             mine->goes_round = true;
-        mine->last_talk = number;
     }
+    mine->last_talk = number;
     happened[HAPPENED_handed_over] += model->hands_over;
 }
 
@@ -262,8 +268,10 @@ static void over(struct model *model, struct talk *talk, int thread)
     happened[HAPPENED_handed_over_at_a_fork] += open && left;
     happened[HAPPENED_kept_at_a_fork] += open && talk->epoch != model->forks && !theirs;
     if (!talk->lost && !theirs && lasts_until_close(model, talk)) {
-        if (model->threads[thread].owner == talk->pending[talk->first])
+        if (model->threads[thread].owner == talk->pending[talk->first]) {
             model->threads[thread].owner = MODEL_NOBODY;
+            model->threads[thread].has_answered |= talk->last - talk->first == 1;
+        }
         end_front(model, talk, FATE_DONE);
     }
     if (!theirs)
@@ -303,6 +311,9 @@ void model_forked(struct model *model)
 {
     model->reported = model->unreported = model->chaos = model->overflowed = 0;
     model_goes_on(model, 0); /* the thread that forks, the only one in the child */
+    struct thread_model *mine = &model->threads[0];
+    mine->doubtful = true;
+    mine->has_read = mine->answers_at_once = mine->interleaves = false;
     for (int i = 0; i < model->talk_count; i++) {
         happened[HAPPENED_forked_with_requests_open] += front(model, &model->talks[i]) != NULL;
         model->talks[i].stale = true;
@@ -472,11 +483,13 @@ static void response_over(struct model *model, struct talk *talk, int thread)
                front(model, talk)->answer_framing != FRAMING_CLOSE && !talk->tunnel;
     bool current = mine->owner == talk->pending[talk->first];
     end_front(model, talk, FATE_DONE);
-    if (own && front(model, talk) && front(model, talk)->along &&
+    if (own && front(model, talk) && front(model, talk)->along && !model->works_on &&
         (mine->loop ? handles_in_order(mine) : has_to_itself(model, talk, thread)))
         work_for(model, thread, talk->pending[talk->first]);
-    else if (current)
+    else if (current) {
         work_for(model, thread, MODEL_NOBODY);
+        mine->has_answered |= !front(model, talk);
+    }
 }
 
 static void note_answer_begins(struct model *model, struct request *request, int thread)

@@ -131,6 +131,8 @@ struct thread_model {
     bool answers_at_once;
     bool overtaken; /* another thread has answered or ended what it had read */
     bool has_read;  /* since it waited */
+    bool crowded;   /* of several connections */
+    bool has_answered;
     int turn;
     int calls;
     int last_read;   /* a request */
@@ -152,6 +154,7 @@ struct model {
     uint64_t overflowed; /* requests that the pipeline did not hold */
     int forks;           /* after which this process is the parent */
     bool hands_over;     /* its threads do each other's work */
+    bool works_on;       /* after answers */
     bool unclear;        /* somebody's owner was guessed: what is sure is not known */
 };
 
@@ -164,6 +167,9 @@ void model_share(struct model *model, int from, int to, int thread);
 void model_close(struct model *model, int fd, int thread);
 
 extern const char *const model_methods[];
+
+/* Does that request (or MODEL_NOBODY) wait for the end of its answer? */
+bool model_is_open(const struct model *model, int number);
 
 /* Texts (observe_model_text.c). False where there is no room, or nothing to answer. */
 bool model_ask(struct model *model, struct talk *talk, const uint8_t choice[4]);

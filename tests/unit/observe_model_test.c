@@ -23,35 +23,38 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A digit is the thread that goes on, a colon the second descriptor, a full stop the first; other
  * letters are in `moves`. */
 static const char *const courses[] = {
-    "Aqr1s0Swqr",        /* a request as most are, and the next */
-    "Aqru1b0q1e0rc",     /* behind an upgrade that is on its way */
-    "AqruqhSrc",         /* half of it before, half after */
-    "Aqrs1b0qr1eqr",     /* read while another thread answers */
-    "Aqqr1sS0sSc",       /* read together */
-    "wAqqrsSwsSqr",      /* by an event loop */
-    "Aqr1qr0sS1sSc",     /* read by two threads */
-    "AmmsSsSc",          /* more than the pipeline holds */
-    "AqrSs1b2t1eqrc",    /* two threads in one direction */
-    "Aqrfc",             /* handed to a forked child */
-    "AqrfwcAqr1f0c",     /* kept */
-    "AqrFsSqrsSc",       /* answered by the child */
-    "AqrFc",             /* closed by it */
-    "AqriFcAqric",       /* handed to a process that is no child */
-    "AxxxxxxxxxxxxF",    /* a full queue */
-    "Aqrs1b0c1e",        /* closed while another thread sends */
-    "Aph1r0sSaHz",       /* a body read on by another thread */
-    "AqraHzqraHHzc",     /* chunks from a file */
-    "AqroSdcAqroHSc",    /* until the end */
-    "wAqrwsS",           /* the loop's own wait */
-    "AqrksSkqrkc",       /* a call under a request, and one under none */
-    "wAqrksSqrkqqrk",    /* by a loop that answers at once, and so in order */
-    "wA:A.qr:qrksS.k",   /* by one that owes two answers */
-    "wAqrwksSqrk",       /* by one that goes on after it waited */
-    "wAqrwc:AqrkS",      /* left, and then closed */
-    "wA:A.qh:qrksS.rkw", /* while a body, or half a head, is here */
-    "Aqr1sSk0qrk",       /* in a process that hands over */
-    "Aqrgk",             /* handed to a loop */
-    "Aqqqrk:Aqr.sSksSk", /* by a thread that goes round */
+    "Aqr1s0Swqr",            /* a request as most are, and the next */
+    "Aqru1b0q1e0rc",         /* behind an upgrade that is on its way */
+    "AqruqhSrc",             /* half of it before, half after */
+    "Aqrs1b0qr1eqr",         /* read while another thread answers */
+    "Aqqr1sS0sSc",           /* read together */
+    "wAqqrsSwsSqr",          /* by an event loop */
+    "Aqr1qr0sS1sSc",         /* read by two threads */
+    "AmmsSsSc",              /* more than the pipeline holds */
+    "AqrSs1b2t1eqrc",        /* two threads in one direction */
+    "Aqrfc",                 /* handed to a forked child */
+    "AqrfwcAqr1f0c",         /* kept */
+    "AqrFsSqrsSc",           /* answered by the child */
+    "AqrFc",                 /* closed by it */
+    "AqriFcAqric",           /* handed to a process that is no child */
+    "AxxxxxxxxxxxxF",        /* a full queue */
+    "Aqrs1b0c1e",            /* closed while another thread sends */
+    "Aph1r0sSaHz",           /* a body read on by another thread */
+    "AqraHzqraHHzc",         /* chunks from a file */
+    "AqroSdcAqroHSc",        /* until the end */
+    "wAqrwsS",               /* the loop's own wait */
+    "AqrksSkqrkc",           /* a call under a request, and one under none */
+    "wAqrksSqrkqqrk",        /* by a loop that answers at once, and so in order */
+    "wA:A.qr:qrksS.k",       /* by one that owes two answers */
+    "wAqrwksSqrk",           /* by one that goes on after it waited */
+    "wAqrwc:AqrkS",          /* left, and then closed */
+    "wA:A.qh:qrksS.rkw",     /* while a body, or half a head, is here */
+    "Aqr1sSk0qrk",           /* in a process that hands over */
+    "Aqrgk",                 /* handed to a loop */
+    "AqrSksSkqqrSsk",        /* worked on after the answer */
+    "wAqrwS:A.qr:qrksS.sSk", /* two of a turn of a loop that defers */
+    "AqryAqryk",             /* told to wait for something else, too */
+    "Aqqqrk:Aqr.sSksSk",     /* by a thread that goes round */
 };
 
 /* What a letter of a course does, and the details that are not left to chance (-1). */
@@ -76,6 +79,7 @@ static const struct {
     {'b', "begin send", 0, {-1, 1, -1, -1}},
     {'e', "end send", 0, {-1, -1, -1, -1}},
     {'k', "client's span", 0, {-1, -1, -1, -1}},
+    {'y', "poll", 0, {7, 0, -1, -1}},
     {'g', "register", 0, {1, -1, -1, -1}},
     {'w', "wait", 0, {1, -1, -1, -1}},
     {'c', "close", 0, {-1, -1, -1, -1}},

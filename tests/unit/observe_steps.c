@@ -433,30 +433,38 @@ static bool is_role(const struct talk *talk, enum role role)
     return talk && talk->role == role;
 }
 
-/* Is a wait for these two a loop's, as far as anybody `looks`? */
-static bool loops(const struct step *step, int other, bool looks)
+/* What is a wait for these two? */
+static enum wait kind_of(const struct step *step, int other, bool before)
 {
     struct thread_model *mine = &model.threads[step->thread];
     const struct talk *one = model_talk(&model, step->fd);
     const struct talk *two = model_talk(&model, other);
     if (is_role(one, ROLE_LISTENER) || is_role(two, ROLE_LISTENER))
-        return true;
+        return WAIT_OF_LOOP;
     if (!is_role(one, ROLE_SERVER) && !is_role(two, ROLE_SERVER))
-        return false;
+        return WAIT_PRIVATE;
     if (is_role(one, ROLE_SERVER) && is_role(two, ROLE_SERVER) && one != two)
-        return true;
+        return WAIT_OF_LOOP;
     int only = (int)((is_role(one, ROLE_SERVER) ? one : two) - model.talks);
-    bool own = mine->owner == MODEL_NOBODY ? mine->loop : model.requests[mine->owner].talk != only;
-    if (!own && looks)
-        mine->waited_for = only;
-    return own;
+    bool works = model_is_open(&model, mine->owner);
+    if (works ? model.requests[mine->owner].talk != only : mine->loop)
+        return WAIT_OF_LOOP;
+    if (!before)
+        return WAIT_PRIVATE;
+    mine->waited_for = only;
+    bool others = !one || !two || is_role(one, ROLE_UNKNOWN) || is_role(two, ROLE_UNKNOWN);
+    return others ? WAIT_FOR_OTHERS : WAIT_PRIVATE;
 }
 
-static void end_wait(const struct step *step, bool own)
+static void end_wait(const struct step *step, enum wait wait)
 {
+    struct thread_model *mine = &model.threads[step->thread];
     model_goes_on(&model, step->thread);
-    if (own)
+    if (wait == WAIT_OF_LOOP)
         model_waited(&model, step->thread);
+    if (wait == WAIT_FOR_OTHERS)
+        mine->doubtful = true;
+    happened[HAPPENED_waited_for_others] += wait == WAIT_FOR_OTHERS;
     steps_check_context(step, MODEL_NOBODY, false, false);
 }
 
@@ -467,23 +475,28 @@ static void poll_some(const struct step *step)
     happened[HAPPENED_polled]++;
     int ready = (step->choice[3] & 6) == 6 ? -1 : 1;
     bool known = ready > 0 || step->choice[3] & 1;
-    bool own = loops(step, other, known);
+    enum wait wait = known ? kind_of(step, other, true) : WAIT_PRIVATE;
     errno = step->choice[3] & 1 ? EINTR : EINVAL;
     observe_polled(waits, 2, ready);
-    end_wait(step, own && known);
+    end_wait(step, wait);
 }
 
+/* Both are ready, or none. */
 static void select_some(const struct step *step)
 {
     int other = step->choice[2] % MODEL_FDS;
+    int ready = step->choice[3] & 1 ? 2 : 0;
+    const struct thread_model *mine = &model.threads[step->thread];
+    bool before = mine->loop || model_is_open(&model, mine->owner);
     fd_set reads;
     FD_ZERO(&reads);
     FD_SET(FIRST_FD + step->fd, &reads);
     FD_SET(FIRST_FD + other, &reads);
     happened[HAPPENED_selected]++;
-    bool own = loops(step, other, false);
-    observe_selected(observe_selecting(FIRST_FD + MODEL_FDS, &reads), 0);
-    end_wait(step, own);
+    enum wait wait = before || ready ? kind_of(step, other, before) : WAIT_PRIVATE;
+    observe_selected(observe_selecting(FIRST_FD + MODEL_FDS, &reads), FIRST_FD + MODEL_FDS, &reads,
+                     ready);
+    end_wait(step, wait);
 }
 
 static void register_one(const struct step *step)

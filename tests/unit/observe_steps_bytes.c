@@ -130,7 +130,8 @@ void steps_receive(const struct step *step)
     bool doubt = talk->lost || talk->guessed;
     if (!client)
         copy_cells(&talk->in, count);
-    talk->fd = step->fd;
+    if (model.threads[step->thread].last_talk != (int)(talk - model.talks))
+        talk->fd = step->fd;
     size_t before_others = hand_in(step, count, anything);
     if (before_others && before_others < count)
         model_received(&model, talk, step->thread, client ? 0 : before_others);

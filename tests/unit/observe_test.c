@@ -365,7 +365,7 @@ static void polls(void)
 
 static void selects(void)
 {
-    observe_selected(observe_selecting(0, NULL), 0);
+    observe_selected(observe_selecting(0, NULL), 0, NULL, 0);
 }
 
 static void accepts(void)

@@ -113,12 +113,15 @@ static void what_can_t_be_read_is_known(void **state)
     errno = 42;
     assert_true(stack_can_read(here, sizeof here));
     assert_true(stack_can_read(pages + 4088, 8));
+    assert_true(stack_can_read(pages + 3968, 128));
     assert_false(stack_can_read(pages + 4089, 8));
-    assert_false(stack_can_read(pages + 4096, 1));
+    assert_false(stack_can_read(pages + 4088, 16));
+    assert_false(stack_can_read(pages + 4096, 8));
     assert_false(stack_can_read(NULL, 128));
     assert_false(stack_can_read((void *)-8L, 128));
     assert_int_equal(errno, 42);
     munmap(pages, 8192);
+    assert_false(stack_can_read(pages + 4088, 8));
 }
 
 int main(void)
