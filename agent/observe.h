@@ -105,15 +105,15 @@ void observe_registered(int epfd, int operation, int fd);
 /* A wait (epoll_wait() and kin) on `epfd` returned. */
 void observe_waited(int epfd);
 
-/* poll() and kin returned `ready`. A wait for a listener, for several accepted connections, or for
- * another one than that of the current request, is a loop's. */
+/* poll() and kin returned `ready`. A wait for a listener, for several accepted connections, for one
+ * and something that is no connection (a pipe), or for another one than that of the current
+ * request, is a loop's. */
 void observe_polled(const struct pollfd *waits, unsigned long count, int ready);
 
 /* select() and kin leave only the descriptors that are ready, and so are looked at before, too.
  * `reads` may be a bad address, which is the kernel's to report. */
 enum wait {
-    WAIT_PRIVATE,    /* a handler's, or anything */
-    WAIT_FOR_OTHERS, /* for its own client, and for what is no connection */
+    WAIT_PRIVATE, /* a handler's, or anything */
     WAIT_OF_LOOP,
     WAIT_UNSEEN /* not looked at yet */
 };

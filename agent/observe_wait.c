@@ -65,12 +65,14 @@ static bool works(void)
     return context->exchange && exchange_is_open(context->exchange - 1, context->generation);
 }
 
-/* Is this where the thread waits for its next request, whatever it is at now? Not where it waits
- * for the client of its own request, or for anything else. */
+/* Is this where the thread waits for its next request, whatever it is at now, or for what else it
+ * is told to do? Not where it waits for the client of its own request, or for an upstream. */
 static bool is_loops(const struct waits *waits)
 {
     if (!waits->for_one || waits->for_several)
         return waits->for_several;
+    if (waits->for_others)
+        return true;
     return works() ? context_current()->connection != waits->serial : evidence_is_loop();
 }
 
@@ -78,22 +80,17 @@ static enum wait kind_of(const struct waits *waits)
 {
     if (is_loops(waits))
         return WAIT_OF_LOOP;
-    if (!waits->for_one)
-        return WAIT_PRIVATE;
-    work_waited_for(waits->serial);
-    return waits->for_others ? WAIT_FOR_OTHERS : WAIT_PRIVATE;
+    if (waits->for_one)
+        work_waited_for(waits->serial);
+    return WAIT_PRIVATE;
 }
 
 static void note_wait(enum wait wait, int ready)
 {
     context_goes_on();
     int saved = errno;
-    if (wait != WAIT_PRIVATE && (ready >= 0 || saved == EINTR) && agent_enter()) {
-        if (wait == WAIT_OF_LOOP)
-            work_waited();
-        else
-            context_doubt(); /* until it reads on */
-    }
+    if (wait == WAIT_OF_LOOP && (ready >= 0 || saved == EINTR) && agent_enter())
+        work_waited();
     errno = saved;
 }
 

@@ -225,16 +225,21 @@ static void a_turn_with_two_connections_is_told_nothing_by_a_loop_that_defers(vo
     assert_true(has_context());
 }
 
-static void a_wait_that_others_can_end_is_followed_by_their_work(void **state)
+static void a_wait_that_others_can_end_is_a_loop_s(void **state)
 {
     (void)state;
     accept_connection(FD);
     receive(FD, half);
     struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 8}}; /* a pipe */
     observe_polled(waits, 2, 1);
-    assert_false(has_context());
+    assert_true(evidence_is_loop());
     receive(FD, rest);
     assert_true(has_context());
+    answer(FD, nothing);
+    observe_polled(waits, 2, 1);
+    assert_false(has_context()); /* what they told it to do */
+    receive(FD, half);
+    assert_false(has_context());
 }
 
 static void a_request_that_is_over_is_no_reason_to_be_a_loop(void **state)
@@ -506,7 +511,7 @@ int main(void)
         TEST(a_descriptor_that_waits_for_a_loop_is_one),
         TEST(a_private_loop_that_can_be_woken_is_still_private),
         TEST(a_turn_with_two_connections_is_told_nothing_by_a_loop_that_defers),
-        TEST(a_wait_that_others_can_end_is_followed_by_their_work),
+        TEST(a_wait_that_others_can_end_is_a_loop_s),
         TEST(a_request_that_is_over_is_no_reason_to_be_a_loop),
         TEST(a_process_whose_threads_answer_for_each_other_hands_over),
         TEST(what_it_worked_for_before_is_in_doubt_too),

@@ -447,24 +447,21 @@ static enum wait kind_of(const struct step *step, int other, bool before)
         return WAIT_OF_LOOP;
     int only = (int)((is_role(one, ROLE_SERVER) ? one : two) - model.talks);
     bool works = model_is_open(&model, mine->owner);
+    if (!one || !two || is_role(one, ROLE_UNKNOWN) || is_role(two, ROLE_UNKNOWN))
+        return WAIT_OF_LOOP;
     if (works ? model.requests[mine->owner].talk != only : mine->loop)
         return WAIT_OF_LOOP;
     if (!before)
         return WAIT_PRIVATE;
     mine->waited_for = only;
-    bool others = !one || !two || is_role(one, ROLE_UNKNOWN) || is_role(two, ROLE_UNKNOWN);
-    return others ? WAIT_FOR_OTHERS : WAIT_PRIVATE;
+    return WAIT_PRIVATE;
 }
 
 static void end_wait(const struct step *step, enum wait wait)
 {
-    struct thread_model *mine = &model.threads[step->thread];
     model_goes_on(&model, step->thread);
     if (wait == WAIT_OF_LOOP)
         model_waited(&model, step->thread);
-    if (wait == WAIT_FOR_OTHERS)
-        mine->doubtful = true;
-    happened[HAPPENED_waited_for_others] += wait == WAIT_FOR_OTHERS;
     steps_check_context(step, MODEL_NOBODY, false, false);
 }
 
