@@ -71,7 +71,7 @@ static bool is_loops(const struct waits *waits)
 {
     if (!waits->for_one || waits->for_several)
         return waits->for_several;
-    if (waits->for_others)
+    if (waits->for_others && work_has_changed_connections())
         return true;
     return works() ? context_current()->connection != waits->serial : evidence_is_loop();
 }
@@ -127,11 +127,11 @@ enum wait observe_selecting(int count, const fd_set *reads)
         count = FD_SETSIZE;
     if (count <= 0 || !reads || !agent_is_prepared())
         return WAIT_PRIVATE;
-    /* Who is known for nothing yet is looked at afterwards, by what is ready, which takes no
-     * question to the kernel. */
-    if (!evidence_is_loop() && !works())
-        return WAIT_UNSEEN;
     size_t bytes = (size_t)(count + SET_BITS - 1) / SET_BITS * sizeof(unsigned long);
+    /* Who is known for nothing yet is looked at afterwards, by what is ready, where the kernel
+     * would have to be asked. */
+    if (!evidence_is_loop() && !works() && !stack_holds(reads, bytes))
+        return WAIT_UNSEEN;
     if (!stack_can_read(reads, bytes))
         return WAIT_OF_LOOP;
     struct waits waits = look_at_set(count, reads);

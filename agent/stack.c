@@ -120,13 +120,19 @@ void stack_return(bool before)
     tl_stack.lent = before;
 }
 
-bool stack_can_read(const void *at, size_t bytes)
+bool stack_holds(const void *at, size_t bytes)
 {
     uintptr_t first = (uintptr_t)at;
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    if (here >= tl_stack.low && first >= here && first < tl_stack.top &&
-        bytes <= tl_stack.top - first)
-        return true; /* a caller's */
+    return stack_is_own() && !tl_stack.lent && first >= here && first < tl_stack.top &&
+           bytes <= tl_stack.top - first;
+}
+
+bool stack_can_read(const void *at, size_t bytes)
+{
+    if (stack_holds(at, bytes))
+        return true;
+    uintptr_t first = (uintptr_t)at;
     uintptr_t last = first + bytes - EIGHT;
     int saved = errno;
     bool can = last >= first && can_read_eight(first) &&

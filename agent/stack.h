@@ -32,6 +32,9 @@ bool stack_is_own(void);
 bool stack_lend(void);
 void stack_return(bool before);
 
+/* Do `bytes` bytes at `at` lie in frames of the caller's, or of those above it? */
+bool stack_holds(const void *at, size_t bytes);
+
 /* May `bytes` bytes, 8 to 4096, at `at` be read? Without a question to the kernel where they lie on
  * the caller's stack. Keeps errno. */
 bool stack_can_read(const void *at, size_t bytes);

@@ -18,6 +18,7 @@ static __thread struct {
     uint32_t generation;
     uint32_t waited_for; /* serial of a connection that it waited for, alone; may be nobody's */
     bool has_waited;
+    bool has_changed;  /* connections */
     bool goes_round;   /* it has left a connection for another one, and for good */
     bool has_answered; /* all that it worked for, and has neither read nor waited since */
 } tl_read;
@@ -107,6 +108,7 @@ __attribute__((noinline)) static void change_connection(struct connection *conne
     tl_read.connection = connection;
     tl_read.serial = serial_of(connection);
     atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
+    tl_read.has_changed |= before != NULL;
     evidence_changes_connection();
     if (evidence_is_loop())
         return;
@@ -169,6 +171,11 @@ void work_for_what_was_read(struct connection *connection)
         work_for(connection, oldest);
     else
         context_clear();
+}
+
+bool work_has_changed_connections(void)
+{
+    return tl_read.has_changed;
 }
 
 void work_begins(const struct connection *connection, const struct exchange *exchange)

@@ -19,6 +19,8 @@ void work_for(struct connection *connection, uint32_t place);
 
 /* It is about to read, by that descriptor. */
 void work_reads(struct connection *connection, int fd);
+/* Has it ever read of more than one? */
+bool work_has_changed_connections(void);
 /* It has read a request's head; NULL where there was no room for its exchange. */
 void work_begins(const struct connection *connection, const struct exchange *exchange);
 /* It has read. */

@@ -232,6 +232,13 @@ static void a_wait_that_others_can_end_is_a_loop_s(void **state)
     receive(FD, half);
     struct pollfd waits[2] = {{.fd = FD}, {.fd = FD + 8}}; /* a pipe */
     observe_polled(waits, 2, 1);
+    assert_false(evidence_is_loop()); /* it has this connection only: it can be told to stop */
+    receive(FD, rest);
+    answer(FD, nothing);
+    observe_closing(FD);
+    accept_connection(FD);
+    receive(FD, half);
+    observe_polled(waits, 2, 1);
     assert_true(evidence_is_loop());
     receive(FD, rest);
     assert_true(has_context());

@@ -212,6 +212,7 @@ static void read_by(struct model *model, struct talk *talk, int thread, bool in_
         if (mine->last_talk != MODEL_NOBODY && model->talks[mine->last_talk].references > 0)
             mine->goes_round = true;
     }
+    mine->has_changed |= mine->last_talk != MODEL_NOBODY && mine->last_talk != number;
     mine->last_talk = number;
     happened[HAPPENED_handed_over] += model->hands_over;
 }

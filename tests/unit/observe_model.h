@@ -133,6 +133,7 @@ struct thread_model {
     bool has_read;  /* since it waited */
     bool crowded;   /* of several connections */
     bool has_answered;
+    bool has_changed; /* connections */
     int turn;
     int calls;
     int last_read;   /* a request */

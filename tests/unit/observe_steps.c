@@ -434,7 +434,7 @@ static bool is_role(const struct talk *talk, enum role role)
 }
 
 /* What is a wait for these two? */
-static enum wait kind_of(const struct step *step, int other, bool before)
+static enum wait kind_of(const struct step *step, int other)
 {
     struct thread_model *mine = &model.threads[step->thread];
     const struct talk *one = model_talk(&model, step->fd);
@@ -447,12 +447,11 @@ static enum wait kind_of(const struct step *step, int other, bool before)
         return WAIT_OF_LOOP;
     int only = (int)((is_role(one, ROLE_SERVER) ? one : two) - model.talks);
     bool works = model_is_open(&model, mine->owner);
-    if (!one || !two || is_role(one, ROLE_UNKNOWN) || is_role(two, ROLE_UNKNOWN))
+    bool others = !one || !two || is_role(one, ROLE_UNKNOWN) || is_role(two, ROLE_UNKNOWN);
+    if (others && mine->has_changed)
         return WAIT_OF_LOOP;
     if (works ? model.requests[mine->owner].talk != only : mine->loop)
         return WAIT_OF_LOOP;
-    if (!before)
-        return WAIT_PRIVATE;
     mine->waited_for = only;
     return WAIT_PRIVATE;
 }
@@ -472,7 +471,7 @@ static void poll_some(const struct step *step)
     happened[HAPPENED_polled]++;
     int ready = (step->choice[3] & 6) == 6 ? -1 : 1;
     bool known = ready > 0 || step->choice[3] & 1;
-    enum wait wait = known ? kind_of(step, other, true) : WAIT_PRIVATE;
+    enum wait wait = known ? kind_of(step, other) : WAIT_PRIVATE;
     errno = step->choice[3] & 1 ? EINTR : EINVAL;
     observe_polled(waits, 2, ready);
     end_wait(step, wait);
@@ -483,14 +482,12 @@ static void select_some(const struct step *step)
 {
     int other = step->choice[2] % MODEL_FDS;
     int ready = step->choice[3] & 1 ? 2 : 0;
-    const struct thread_model *mine = &model.threads[step->thread];
-    bool before = mine->loop || model_is_open(&model, mine->owner);
     fd_set reads;
     FD_ZERO(&reads);
     FD_SET(FIRST_FD + step->fd, &reads);
     FD_SET(FIRST_FD + other, &reads);
     happened[HAPPENED_selected]++;
-    enum wait wait = before || ready ? kind_of(step, other, before) : WAIT_PRIVATE;
+    enum wait wait = kind_of(step, other); /* the set is a caller's */
     observe_selected(observe_selecting(FIRST_FD + MODEL_FDS, &reads), FIRST_FD + MODEL_FDS, &reads,
                      ready);
     end_wait(step, wait);
