@@ -60,6 +60,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
     bool carries_none = role == CONNECTION_LISTENER || role == CONNECTION_LOOP;
     atomic_store_explicit(&connection->opaque, carries_none, memory_order_relaxed);
     atomic_store_explicit(&connection->refused, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->shut, false, memory_order_relaxed);
     atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
     atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->handed_on, false, memory_order_relaxed);

@@ -92,6 +92,7 @@ struct connection {
     _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
     _Atomic bool handed_on;      /* another process has it, too: our close need not be its end */
     _Atomic bool refused;        /* an answer was tried, and the other end had gone */
+    _Atomic bool shut;           /* nothing can be answered any more */
     bool client_wrote;           /* a client connection's first write keeps connect()'s owner */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */

@@ -333,6 +333,8 @@ void observe_shut_down(int fd, int how, int result, uint64_t begun_ns)
         return;
     int saved = errno;
     struct connection *connection = connection_of(fd);
+    if (connection)
+        atomic_store_explicit(&connection->shut, true, memory_order_relaxed);
     if (connection && agent_enter() && connection_claim(connection, &connection->sent, fd)) {
         stream_sending_ended(connection, begun_ns);
         connection_unclaim(connection, &connection->sent);

@@ -112,8 +112,10 @@ __attribute__((noinline)) static void change_connection(struct connection *conne
     evidence_changes_connection();
     if (evidence_is_loop())
         return;
+    /* What came after a shutdown is read to be thrown away (Apache's lingering close). */
+    bool thrown_away = before && atomic_load_explicit(&before->shut, memory_order_relaxed);
     if (tl_read.exchange && exchange_is_open(tl_read.exchange - 1, tl_read.generation) &&
-        !reading_is_answered(&exchange_at(tl_read.exchange - 1)->reading))
+        !reading_is_answered(&exchange_at(tl_read.exchange - 1)->reading) && !thrown_away)
         evidence_hands_over();
     if (before && is_open(before, serial))
         tl_read.goes_round = true;

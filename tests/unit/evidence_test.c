@@ -352,6 +352,17 @@ static void so_does_one_whose_reader_leaves_requests_behind(void **state)
     assert_false(has_context());
 }
 
+static void what_comes_after_a_shutdown_is_thrown_away(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    accept_connection(FD + 1);
+    observe_shut_down(FD, SHUT_WR, 0, observe_shutting_down(FD));
+    receive(FD, get);
+    receive(FD + 1, get);
+    assert_true(has_context());
+}
+
 static void the_rest_of_an_answer_may_be_anybody_s(void **state)
 {
     (void)state;
@@ -525,6 +536,7 @@ int main(void)
         TEST(so_does_one_whose_threads_read_one_request),
         TEST(half_a_head_is_some_of_a_request),
         TEST(so_does_one_whose_reader_leaves_requests_behind),
+        TEST(what_comes_after_a_shutdown_is_thrown_away),
         TEST(the_rest_of_an_answer_may_be_anybody_s),
         TEST(what_is_read_behind_an_answer_may_be_anybody_s),
         TEST(a_connection_that_another_thread_serves_next_is_not_handed_over),

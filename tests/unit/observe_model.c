@@ -207,7 +207,9 @@ static void read_by(struct model *model, struct talk *talk, int thread, bool in_
     talk->reader = thread;
     int number = (int)(talk - model->talks);
     if (!mine->loop && mine->last_talk != number) {
-        if (model_is_open(model, mine->last_read) && !model->requests[mine->last_read].answered)
+        bool thrown_away = mine->last_talk != MODEL_NOBODY && model->talks[mine->last_talk].ended;
+        if (model_is_open(model, mine->last_read) && !model->requests[mine->last_read].answered &&
+            !thrown_away)
             model->hands_over = true;
         if (mine->last_talk != MODEL_NOBODY && model->talks[mine->last_talk].references > 0)
             mine->goes_round = true;
