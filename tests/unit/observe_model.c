@@ -14,7 +14,7 @@ void model_reset(struct model *model)
     model->chaos = model->reported = model->unreported = model->overflowed = 0;
     for (int i = 0; i < MODEL_FDS; i++)
         model->talk_of[i] = MODEL_NOBODY;
-    model->hands_over = model->works_on = model->unclear = false;
+    model->hands_over = model->works_on = false;
     for (int i = 0; i < MODEL_THREADS; i++)
         model->threads[i] = (struct thread_model){.owner = MODEL_NOBODY,
                                                   .last_read = MODEL_NOBODY,

@@ -156,7 +156,6 @@ struct model {
     int forks;           /* after which this process is the parent */
     bool hands_over;     /* its threads do each other's work */
     bool works_on;       /* after answers */
-    bool unclear;        /* somebody's owner was guessed: what is sure is not known */
 };
 
 void model_reset(struct model *model);

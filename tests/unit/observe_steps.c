@@ -402,7 +402,7 @@ static void make_client_span(const struct step *step)
     struct thread_model *mine = &model.threads[step->thread];
     int before = mine->owner;
     int owner = model_call(&model, step->thread, true);
-    bool surely = !model.chaos && !model.unclear;
+    bool surely = !model.chaos;
     struct context context = {.span = parent};
     demand(model_check_context(&model, step->thread, &context, surely ? owner : before, surely));
     mine->owner = before;
