@@ -4,6 +4,7 @@ each request."""
 
 import collections
 import concurrent.futures
+import contextlib
 import ctypes
 import dataclasses
 import os
@@ -15,7 +16,7 @@ import servers
 
 CLONE_NEWNET = 0x40000000
 HEIRS = 3
-
+PATIENCE_SECONDS = 60  # until a byte comes; the machine may have much else to do
 
 LIFE = ["life.c", "life_jumps.c", "life_libraries.c", "life_signals.c"]
 
@@ -45,7 +46,7 @@ def request(path):
     return f"GET /{path} HTTP/1.1\r\nHost: life\r\n\r\n".encode()
 
 
-def ask(port, path, patience=20):
+def ask(port, path, patience=PATIENCE_SECONDS):
     """All bytes that come until the connection ends."""
     with socket.create_connection(("127.0.0.1", port), patience) as connection:
         connection.sendall(request(path))
@@ -78,11 +79,28 @@ def run(command, paths, directory, tracing=None, wrap=(), environment=None):
         port = int(line)
 
         def work():
-            return [converse(port, path, tracing) for path in paths]
+            return [ask_or_say_why(process, port, path, tracing) for path in paths]
 
         answers = in_network_of(process.pid, work) if "--net" in wrap else work()
         output = said + process.stdout.read()
-        return Seen(answers, process.wait(20), output)
+        return Seen(answers, process.wait(PATIENCE_SECONDS), output)
+
+
+def ask_or_say_why(process, port, step, traced):
+    """As converse(). Where the program can't be asked, its end and what it printed are in the
+    error: it may have ended long before, and by a signal."""
+    try:
+        return converse(port, step, traced)
+    except OSError as error:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+        end = process.poll()
+        process.kill()
+        output, _ = process.communicate()
+        raise AssertionError(
+            f"asked for {step}: {error!r}; the {'traced' if traced else 'untraced'} program "
+            f"{'ran' if end is None else f'had ended with {end}'} and had printed {output!r}"
+        ) from error
 
 
 def in_network_of(pid, work):
@@ -134,10 +152,10 @@ def converse(port, step, traced):
     if isinstance(step, Do):
         return step.what() if traced else None
     if isinstance(step, Often):
-        return ask(port, step.path, patience=20 + step.times / 100)[:200]
+        return ask(port, step.path, patience=PATIENCE_SECONDS + step.times / 50)[:200]
     if isinstance(step, str):
         return ask(port, step)[:200]
-    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as connection:
         if isinstance(step, Split):
             text = request(step.path)
             connection.sendall(text[:10])

@@ -3,7 +3,7 @@
 #ifndef TESTS_LIFE_H
 #define TESTS_LIFE_H
 
-#define LIFE_SECONDS 50
+#define LIFE_SECONDS 300
 #define LARGE_BYTES  (32u << 20) /* more than a client that does not read lets through */
 
 /* What happens while a request of that path is in flight. A table ends with a row without. */

@@ -6,7 +6,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,6 +21,7 @@
 #include "life.h"
 
 #define OFTEN 10000 /* more than the agent has room for, were any place not given back */
+#define AT_ONCE 50
 
 static sigjmp_buf jump;
 
@@ -172,65 +172,84 @@ static int sleeps(pid_t thread)
     return state && state[2] == 'S';
 }
 
-static _Atomic int
-    sending; /* the kernel's id of a thread that is about to send too much; 0: none */
+/* An answer that is too much for its connection, which nobody reads. */
+struct sender {
+    pthread_t thread;
+    int served, unread;
+    _Atomic int id; /* the kernel's, once it is about to send; 0: not yet */
+};
 
-static void *send_too_much(void *client)
+static void *send_too_much(void *sender)
 {
-    sending = (int)syscall(SYS_gettid);
-    return answer_large(client);
+    struct sender *self = sender;
+    self->id = (int)syscall(SYS_gettid);
+    return answer_large((void *)(intptr_t)self->served);
 }
 
 /* Until it is inside the call, not on its way there. */
-static void await_sender(void)
+static void await_sender(const struct sender *sender)
 {
-    while (!sending || !sleeps(sending))
-        sched_yield();
+    while (!sender->id || !sleeps(sender->id))
+        usleep(50);
 }
 
+static void close_both(const struct sender *sender)
+{
+    close(sender->served);
+    close(sender->unread);
+}
+
+/* Many at a time: beside busy programs each wait for another thread is a wait for their time
+ * slices. */
 static void cancel_often(int client, const char *name)
 {
+    struct sender senders[AT_ONCE];
     (void)name;
-    for (int i = 0; i < OFTEN; i++) {
-        pthread_t thread;
-        int other, served = ask_oneself(&other);
-        sending = 0;
-        if (pthread_create(&thread, NULL, send_too_much, (void *)(intptr_t)served) != 0)
-            perror("pthread_create");
-        await_sender();
-        pthread_cancel(thread);
-        pthread_join(thread, NULL);
-        close(served);
-        close(other);
+    for (int i = 0; i < OFTEN / AT_ONCE; i++) {
+        for (int j = 0; j < AT_ONCE; j++) {
+            struct sender *sender = &senders[j];
+            sender->id = 0;
+            sender->served = ask_oneself(&sender->unread);
+            if (pthread_create(&sender->thread, NULL, send_too_much, sender) != 0)
+                perror("pthread_create");
+        }
+        for (int j = 0; j < AT_ONCE; j++) {
+            await_sender(&senders[j]);
+            pthread_cancel(senders[j].thread);
+        }
+        for (int j = 0; j < AT_ONCE; j++) {
+            pthread_join(senders[j].thread, NULL);
+            close_both(&senders[j]);
+        }
     }
     answer(client);
 }
 
-static void *wake_sender(void *sender)
+static void *wake_sender(void *waiting)
 {
+    struct sender *sender = waiting;
     for (int i = 0; i < OFTEN; i++) {
-        await_sender();
-        sending = 0;
-        pthread_kill(*(pthread_t *)sender, SIGUSR1);
+        await_sender(sender);
+        sender->id = 0;
+        pthread_kill(sender->thread, SIGUSR1);
     }
     return NULL;
 }
 
 static void jump_often(int client, const char *name)
 {
-    pthread_t waker, self = pthread_self();
+    static struct sender self; /* not on the stack: it changes between sigsetjmp and the jump */
+    pthread_t waker;
     (void)name;
+    self.thread = pthread_self();
     handle(SIGUSR1, jump_out, SA_NODEFER);
     if (pthread_create(&waker, NULL, wake_sender, &self) != 0)
         perror("pthread_create");
     for (volatile int i = 0; i < OFTEN; i++) {
-        int other;
-        volatile int served = ask_oneself(&other);
-        volatile int unread = other;
+        self.served = ask_oneself(&self.unread);
         if (sigsetjmp(jump, 1) == 0)
-            send_too_much((void *)(intptr_t)served);
-        close(served);
-        close(unread);
+            send_too_much(&self);
+        close_both(&self);
     }
     pthread_join(waker, NULL);
     answer(client);
