@@ -19,7 +19,7 @@ def request(path):
 
 def answer_bytes(port, path):
     """The size of the server's answer to this path."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request(path))
         answer = b""
         while b"\r\n\r\n" not in answer:
@@ -53,7 +53,7 @@ def send(port, paths):
         block = list(itertools.islice(mine, BLOCK))
         if not block:
             return sent
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             while block:
                 connection.sendall(b"".join(map(request, block)))
                 left = size * len(block)

@@ -13,10 +13,10 @@ import subprocess
 import time
 
 import servers
+from servers import PATIENCE_SECONDS
 
 CLONE_NEWNET = 0x40000000
 HEIRS = 3
-PATIENCE_SECONDS = 60  # until a byte comes; the machine may have much else to do
 
 LIFE = ["life.c", "life_jumps.c", "life_libraries.c", "life_signals.c"]
 

@@ -23,6 +23,7 @@ BUILD = pathlib.Path(os.environ.get("OTELAGENT_BUILD") or TREE / "build" / "rele
 PROGRAMS = TREE / "tests" / "programs"
 BUCKET = "images"
 DB_PASSWORD = "correct horse"
+PATIENCE_SECONDS = 60  # for what takes less than one where the machine has nothing else to do
 READY_ID = "ready"  # X-Request-ID of the requests that wait for a server: not a test's
 
 
@@ -119,7 +120,7 @@ class Server:
         log = self.log.read_text(errors="replace").splitlines()
         return ServerError("\n".join([f"{self.name}: {what}; the end of {self.log}:", *log[-25:]]))
 
-    def wait_until(self, ready, what, seconds=20):
+    def wait_until(self, ready, what, seconds=PATIENCE_SECONDS):
         """Polls ready() until it is true; its OSErrors mean not yet. Stops the server when
         that fails."""
         try:
@@ -142,7 +143,7 @@ class Server:
             time.sleep(0.02)
         raise self.failure(f"no {what} in {seconds} s")
 
-    def stop(self, check=True, seconds=15):
+    def stop(self, check=True, seconds=PATIENCE_SECONDS):
         """Its signal, then SIGKILL to its session. An end that is not in good order is an error."""
         if self.process.returncode is not None:
             return
@@ -165,7 +166,7 @@ class Server:
 
 
 def answers(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS / 3)
     connection.request("GET", path, headers={"X-Request-ID": READY_ID, "Connection": "close"})
     connection.getresponse().read()
     connection.close()

@@ -32,7 +32,7 @@ class Small(servers.Server):
         return [line for line in self.log.read_text().splitlines() if line != str(self.port)]
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=servers.PATIENCE_SECONDS)
 
 
 def ask(connection, method="GET", path="/", body=None, chunked=False, **headers):

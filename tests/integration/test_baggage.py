@@ -29,7 +29,7 @@ def carried(relay, *lines):
     """The status of the answer, and the traceparent's trace id, tracestate and baggage that came
     to nginx."""
     head = ["GET /told HTTP/1.1", "Host: a", "Connection: close", *lines, "", ""]
-    with socket.create_connection(("127.0.0.1", relay.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=servers.PATIENCE_SECONDS) as connection:
         connection.sendall("\r\n".join(head).encode())
         answer = b""
         while some := connection.recv(65536):

@@ -15,7 +15,7 @@ ANSWER = [("X-Two", "first"), ("x-two", "second"), ("ETag", '"e-1"'), ("X-Other"
 def ask(port, number, *lines, target="/a"):
     """One request with these lines and Host, on a connection of its own."""
     head = [f"GET {target} HTTP/1.1", *lines, f"X-Number: {number}", "Connection: close", "", ""]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=servers.PATIENCE_SECONDS) as connection:
         connection.sendall("\r\n".join(head).encode())
         answer = b""
         while some := connection.recv(65536):

@@ -93,7 +93,7 @@ def test_the_guard_guards(directory, guarded):
         connection = server.connect()
         for _ in range(WARM_UP + 2):
             small.ask(connection)
-    assert server.process.wait(10) == -6
+    assert server.process.wait(servers.PATIENCE_SECONDS) == -6
     server.stop(check=False)
     assert "malloc was called" in server.said[-1]
 
@@ -115,7 +115,7 @@ def steady_calls(directory, server, name, tracing):
         connection.close()
         pid = int(log.read_text().split(None, 1)[0])
         os.kill(pid, 15)
-        running.process.wait(20)
+        running.process.wait(servers.PATIENCE_SECONDS)
         lines = log.read_text().splitlines()
         running.stop(check=False)
     mine = [line.split(None, 1)[1] for line in lines if line.startswith(f"{pid} ")]

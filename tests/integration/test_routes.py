@@ -108,7 +108,7 @@ def test_each_worker_has_a_bound_of_its_own(directory, traces):
 
 def ask(port, head):
     """The answer's first bytes to a request head, as it is."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=servers.PATIENCE_SECONDS) as connection:
         connection.sendall(head)
         return connection.recv(65536)
 

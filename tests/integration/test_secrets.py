@@ -113,7 +113,7 @@ def filled(fields, place, secret, times=1):
 def ask(port, method, target, fields, body=b""):
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields),
              f"Content-Length: {len(body)}", "Connection: close", "", ""]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=servers.PATIENCE_SECONDS) as connection:
         connection.sendall("\r\n".join(lines).encode() + body)
         answer = b""
         while some := connection.recv(65536):

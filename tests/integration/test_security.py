@@ -121,7 +121,7 @@ def test_a_privileged_program_that_is_linked_with_the_agent_ignores_the_environm
         while not (ports := [line for line in log.read_text().splitlines() if line.isdigit()]):
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.01)
-        with socket.create_connection(("127.0.0.1", int(ports[0])), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", int(ports[0])), timeout=servers.PATIENCE_SECONDS) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert connection.recv(4096).startswith(b"HTTP/1.1 200")
         maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text()
@@ -129,7 +129,7 @@ def test_a_privileged_program_that_is_linked_with_the_agent_ignores_the_environm
         threads = len(os.listdir(f"/proc/{process.pid}/task"))
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(servers.PATIENCE_SECONDS)
     said = [line for line in log.read_text().splitlines() if line != ports[0]]
     spans = tracing.file.read_text()
     assert (said == [] and spans == "" and threads == 1) == privileged
@@ -156,7 +156,7 @@ def test_files_are_for_their_user_alone(start, directory, library, program):
 
 def kill(server):
     os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(servers.PATIENCE_SECONDS)
     [left] = server.state.iterdir()
     return left
 
@@ -283,7 +283,7 @@ def test_the_thread_makes_the_published_system_calls_only(start, collector, dire
         ask(server, 50)
         server.wait_until(lambda: tracing.file.stat().st_size, "spans in the file")
         os.kill(int(log.read_text().split(None, 1)[0]), signal.SIGTERM)
-        server.process.wait(20)
+        server.process.wait(servers.PATIENCE_SECONDS)
         server.stop(check=False)
     made = calls_of_thread(log)
     assert {"futex", "write", "socket", "connect"} <= made

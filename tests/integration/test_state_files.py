@@ -84,7 +84,7 @@ def ask(server, times=1):
 
 def kill(server):
     os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(servers.PATIENCE_SECONDS)
 
 
 def says(server, text):
@@ -265,12 +265,12 @@ def test_a_file_that_its_process_may_not_remove_goes_with_the_next(service, drop
     [file] = shop.files
     assert file.stat().st_uid == 0
     visit(first, "end")
-    first.process.wait(10)
+    first.process.wait(servers.PATIENCE_SECONDS)
     once_each(collector, 4)
     assert file.exists()  # the directory is sticky, as /dev/shm
     second = shop.start(dropping)
     visit(second, "drop", "end")
-    second.process.wait(10)
+    second.process.wait(servers.PATIENCE_SECONDS)
     once_each(collector, 6)
     assert not file.exists()
     assert len(shop.files) == 1  # there is never more than the last one's
@@ -289,7 +289,7 @@ def test_what_root_made_is_sent_by_the_next_root(service, dropping, collector):
     collector.wait_for_spans(4)
     assert len(shop.files) == 1
     visit(second, "drop", "end")
-    second.process.wait(10)
+    second.process.wait(servers.PATIENCE_SECONDS)
     once_each(collector, 6)
 
 

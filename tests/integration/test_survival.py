@@ -55,7 +55,7 @@ def ask(server, times=REQUESTS):
 
 def kill(server, number=signal.SIGKILL):
     os.kill(server.process.pid, number)
-    assert server.process.wait(10) == -number
+    assert server.process.wait(servers.PATIENCE_SECONDS) == -number
 
 
 def spans_of(collector):
@@ -114,7 +114,7 @@ def test_a_file_that_is_slower_than_the_end_gets_each_span_at_most_once(director
         ask(first, 3)
         [server] = children_of(first.process.pid)
         os.kill(server, signal.SIGTERM)
-        first.process.wait(20)
+        first.process.wait(servers.PATIENCE_SECONDS)
         said = accounts.read(first.log.read_text())
         first.stop(check=False)
     assert said.left == left

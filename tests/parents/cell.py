@@ -90,7 +90,7 @@ class Program(servers.Server):
         self.wait_until(self.is_ready, "answer to /ready", row.start_seconds)
 
     def is_ready(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=servers.PATIENCE_SECONDS / 3)
         with contextlib.closing(connection):
             connection.request("GET", "/ready", headers={"Connection": "close"})
             return connection.getresponse().status == 200
