@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "agent/connection.h"
+#include "agent/standard_error.h"
 
 #define LINE_BYTES 1000
 
 /* Written in the constructor, before threads exist; only read afterwards. */
 static enum log_level threshold = LOG_WARN;
-static bool silent;
 
 void log_set_level(enum log_level level)
 {
@@ -30,25 +29,27 @@ static const char *level_name(enum log_level level)
     return names[level];
 }
 
-bool log_has_reader(void)
+/* "otelagent[PID]: warn: ", and what is missing before it. */
+static int write_head(char line[LINE_BYTES], enum log_level level, unsigned unsaid)
 {
-    return !silent && !connection_of(STDERR_FILENO);
-}
-
-void log_silence(void)
-{
-    silent = true;
+    int length =
+        snprintf(line, LINE_BYTES, "otelagent[%ld]: %s: ", (long)getpid(), level_name(level));
+    if (unsaid)
+        length += snprintf(line + length, LINE_BYTES - (size_t)length,
+                           "(%u earlier message%s could not be written) ", unsaid,
+                           unsaid == 1 ? "" : "s");
+    return length;
 }
 
 void log_write(enum log_level level, const char *format, ...)
 {
-    if (level > threshold || !log_has_reader())
+    if (level > threshold)
         return;
 
     int saved = errno;
     char line[LINE_BYTES];
-    int head =
-        snprintf(line, sizeof line, "otelagent[%ld]: %s: ", (long)getpid(), level_name(level));
+    unsigned unsaid = standard_error_unsaid();
+    int head = write_head(line, level, unsaid);
     va_list arguments;
     va_start(arguments, format);
     int body = vsnprintf(line + head, sizeof line - (size_t)head, format, arguments);
@@ -61,7 +62,7 @@ void log_write(enum log_level level, const char *format, ...)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';
     line[length] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, length + 1);
-    (void)written; /* nobody to tell */
+    if (!standard_error_say(line, length + 1))
+        standard_error_count_unsaid(unsaid);
     errno = saved;
 }

@@ -3,12 +3,10 @@
  *
  * stderr belongs to the application, so nothing is said below OTEL_LOG_LEVEL (default warn), and
  * nothing at all from a hook's normal path. A line is written with one write(2), so that lines
- * of several processes do not mix, and nothing is allocated. Where stderr is a connection, as inetd
- * leaves it, the other end is a client that asked for none of it. */
+ * of several processes do not mix, and nothing is allocated. Whether there is anybody to read it,
+ * and how to write without harm, is known by standard_error.h. */
 #ifndef AGENT_LOG_H
 #define AGENT_LOG_H
-
-#include <stdbool.h>
 
 enum log_level { LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -16,13 +14,9 @@ enum log_level { LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 
-/* May anything be written to stderr? Not where it is a connection, and no more after log_silence(),
- * for stderr that was one before the program began. */
-bool log_has_reader(void);
-void log_silence(void);
-
 /* "otelagent[PID]: warn: ..." and a newline; cut at 1,000 bytes. errno is kept. Control
- * characters in the text are written as '?', because parts of it may be foreign. */
+ * characters in the text are written as '?', because parts of it may be foreign. What could not be
+ * written is lost, and the next line that can be says how many were. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -21,6 +21,7 @@
 #include "agent/process.h"
 #include "agent/recovery.h"
 #include "agent/sha256.h"
+#include "agent/standard_error.h"
 #include "exporter/door.h"
 #include "exporter/endpoint.h"
 #include "exporter/exporter.h"
@@ -177,8 +178,7 @@ static void init_exporter(void)
 
 static void begin(void)
 {
-    if (inheritance_is_client(STDERR_FILENO))
-        log_silence();
+    standard_error_at_start();
     struct config *config = &agent.config;
     if (!config_parse(config, from_environment, warn, config))
         return;

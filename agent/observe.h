@@ -50,8 +50,10 @@ void observe_created(int fd);
  * numbers, close-on-exec, where the application does not trip over them. */
 void observe_paired(int pair[2], int result);
 
-/* dup(), dup2(), dup3(), fcntl(F_DUPFD...): `to` is `from` from now on. -1 is ignored. */
+/* dup(), fcntl(F_DUPFD...): `to` is `from` from now on. -1 is ignored. */
 void observe_duplicated(int from, int to);
+/* dup2(), dup3(): the same, where the program chose the number. */
+void observe_put(int from, int to);
 
 /* Before the descriptors first..last (inclusive) are released. */
 void observe_closing(int fd);

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/clock.h"
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/own_fd.h"
+#include "agent/standard_error.h"
 #include "agent/work.h"
 
 void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length)
@@ -118,7 +120,26 @@ void observe_paired(int pair[2], int result)
     errno = saved;
 }
 
-void observe_duplicated(int from, int to)
+/* A forked child that nobody has noticed yet is not put in order for this: it may be about to
+ * become another program. */
+static bool owns_memory(void)
+{
+    return agent_gate_open() && (life_settling() || agent_in_own_process());
+}
+
+__attribute__((cold, noinline)) static void put_on_standard_error(bool chosen)
+{
+    if (owns_memory())
+        standard_error_put(chosen);
+}
+
+__attribute__((cold, noinline)) static void close_standard_error(void)
+{
+    if (owns_memory())
+        standard_error_closing();
+}
+
+static void share(int from, int to)
 {
     if (to < 0 || (!connection_of(from) && !connection_of(to)))
         return;
@@ -128,27 +149,45 @@ void observe_duplicated(int from, int to)
     errno = saved;
 }
 
-static void close_seen(struct connection *connection)
+void observe_duplicated(int from, int to)
 {
-    atomic_store_explicit(&connection->last_ns, clock_monotonic_ns(), memory_order_relaxed);
+    if (to == STDERR_FILENO)
+        put_on_standard_error(false);
+    share(from, to);
 }
 
-void observe_closing(int fd)
+void observe_put(int from, int to)
 {
-    struct connection *connection = connection_of(fd);
-    if (!connection)
-        return;
+    if (to == STDERR_FILENO && from != to)
+        put_on_standard_error(true);
+    share(from, to);
+}
+
+/* Apart, so that a close of anything else keeps no registers. */
+__attribute__((noinline)) static void close_connection(struct connection *connection, int fd)
+{
     int saved = errno;
     if (agent_enter_own_process()) {
-        close_seen(connection);
+        atomic_store_explicit(&connection->last_ns, clock_monotonic_ns(), memory_order_relaxed);
         connection_release(fd);
     }
     errno = saved;
 }
 
+void observe_closing(int fd)
+{
+    struct connection *connection = connection_of(fd);
+    if (connection)
+        close_connection(connection, fd);
+    else if (fd == STDERR_FILENO)
+        close_standard_error();
+}
+
 void observe_closing_range(unsigned first, unsigned last)
 {
     int saved = errno;
+    if (first <= STDERR_FILENO && last >= STDERR_FILENO)
+        close_standard_error();
     if (agent_enter_own_process())
         connection_release_range(first, last);
     errno = saved;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "agent/standard_error.h"
 #include "exporter/utf8.h"
 
 #define TEXT_BYTES ((size_t)256 << 10)
@@ -19,14 +19,14 @@
 #define BOLD "\033[1m"
 #define OFF  "\033[0m"
 
-void console_init(struct console *console, const struct config *config, int fd)
+void console_init(struct console *console, const struct config *config)
 {
     int saved = errno;
     struct arena arena = console->arena;
     *console = (struct console){
-        .fd = fd,
+        .say = standard_error_say,
         .color = config->console_color == WHEN_ALWAYS ||
-                 (config->console_color == WHEN_AUTO && isatty(fd) == 1),
+                 (config->console_color == WHEN_AUTO && isatty(STDERR_FILENO) == 1),
         .patience_ns = 2 * (uint64_t)config->schedule_delay_ms * 1000000u,
         .arena = arena,
     };
@@ -308,12 +308,9 @@ static void show_trace(struct console *console, const struct console_span *membe
     while ((span = next_top(console, member, TOP_ORPHAN)) ||
            (span = next_top(console, member, TOP_ANY)))
         put_tree(console, span, "   ", "   ", 0, origin_ns);
-    /* One write, so that trees of several processes do not mix. A terminal that takes no more is
-     * not waited for. */
-    if (console->fd == STDERR_FILENO && !log_has_reader())
-        return;
-    ssize_t written = write(console->fd, console->text, console->length);
-    (void)written;
+    /* At once, so that trees of several processes do not mix. Who reads no more is not waited
+     * for. */
+    (void)console->say(console->text, console->length);
 }
 
 /* Whether everything that will come of the trace probably has. */

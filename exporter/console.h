@@ -8,6 +8,7 @@
 #define EXPORTER_CONSOLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/span.h"
@@ -32,7 +33,7 @@ struct console_span {
 };
 
 struct console {
-    int fd;
+    bool (*say)(const char *text, size_t length); /* standard_error_say(); tests have their own */
     bool color;
     uint64_t patience_ns;
     struct arena arena;
@@ -42,8 +43,8 @@ struct console {
     size_t length;
 };
 
-/* Writes to `fd`; opens and maps nothing yet. */
-void console_init(struct console *console, const struct config *config, int fd);
+/* Opens and maps nothing yet. */
+void console_init(struct console *console, const struct config *config);
 
 /* Keeps what will be shown of a record. */
 void console_add(struct console *console, const struct span_record *record);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/outlet.h"
 
-#include <unistd.h>
-
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/span.h"
@@ -25,7 +23,7 @@ void outlet_init(struct outlet *outlet, const char *endpoint, void (*pause)(int6
     if (outlet_has(outlet, EXPORTER_FILE))
         file_init(&outlet->file, config->export_file);
     if (outlet_has(outlet, EXPORTER_CONSOLE))
-        console_init(&outlet->console, config, STDERR_FILENO);
+        console_init(&outlet->console, config);
 }
 
 bool outlet_take_memory(struct outlet *outlet)

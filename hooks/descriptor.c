@@ -48,14 +48,14 @@ EXPORT int dup(int from)
 EXPORT int dup2(int from, int to)
 {
     int result = real.dup2(from, to);
-    observe_duplicated(from, result);
+    observe_put(from, result);
     return result;
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
     int result = real.dup3(from, to, flags);
-    observe_duplicated(from, result);
+    observe_put(from, result);
     return result;
 }
 

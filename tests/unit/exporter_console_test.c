@@ -17,6 +17,18 @@ static struct config config;
 static int pipes[2];
 static char shown[65536];
 
+static bool say(const char *text, size_t length)
+{
+    return write(pipes[1], text, length) == (ssize_t)length;
+}
+
+static bool say_to_nobody(const char *text, size_t length)
+{
+    (void)text;
+    (void)length;
+    return false;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -24,7 +36,8 @@ static int set_up(void **state)
     config.console_color = WHEN_NEVER;
     if (pipe(pipes) != 0)
         return -1;
-    console_init(&console, &config, pipes[1]);
+    console_init(&console, &config);
+    console.say = say;
     return 0;
 }
 
@@ -154,9 +167,7 @@ static void more_spans_than_there_is_room_for_are_shown_early(void **state)
     for (int i = 0; i < CONSOLE_SPANS_MOST; i++)
         add(begin(3, 2, "x", 1, 2));
     assert_int_equal(console.count, CONSOLE_SPANS_MOST);
-    close(pipes[0]); /* nobody reads; the write fails, and that is all */
-    pipes[0] = dup(pipes[1]);
-    console.fd = -1;
+    console.say = say_to_nobody; /* the write fails, and that is all */
     add(begin(3, 2, "x", 1, 2));
     assert_int_equal(console.count, 1);
 }
@@ -165,7 +176,8 @@ static void a_terminal_gets_colours_and_nothing_else(void **state)
 {
     (void)state;
     config.console_color = WHEN_ALWAYS;
-    console_init(&console, &config, pipes[1]);
+    console_init(&console, &config);
+    console.say = say;
     add(begin(2, 0, "GET \033[2J\xc2\x9b\xff/\xc3\xa4", 0, MS));
     console_flush(&console, 0);
     const char *text = read_shown();

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/standard_error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define JOURNAL  "/run/systemd/journal" /* of a namespace: /run/systemd/journal.NAME/stdout */
+#define REOPENED "/proc/self/fd/2"
+
+/* An object of the kernel's. The type is stored last and read first, so that who reads it while
+ * another thread writes finds none, or what the other is about to allow. */
+struct identity {
+    _Atomic uint64_t device;
+    _Atomic uint64_t inode;
+    _Atomic uint32_t type; /* S_IFMT of its mode; 0: there is none. Release pairs with acquire */
+};
+
+static struct identity at_start; /* written in the constructor only */
+static struct identity known;    /* what may be written to */
+static _Atomic unsigned unsaid;  /* a mere count */
+
+static void remember(struct identity *identity, const struct stat *status)
+{
+    atomic_store_explicit(&identity->type, 0, memory_order_release);
+    if (!status)
+        return;
+    atomic_store_explicit(&identity->device, status->st_dev, memory_order_relaxed);
+    atomic_store_explicit(&identity->inode, status->st_ino, memory_order_relaxed);
+    atomic_store_explicit(&identity->type, status->st_mode & S_IFMT, memory_order_release);
+}
+
+static bool is(struct identity *identity, const struct stat *status)
+{
+    return atomic_load_explicit(&identity->type, memory_order_acquire) ==
+               (status->st_mode & S_IFMT) &&
+           atomic_load_explicit(&identity->device, memory_order_relaxed) == status->st_dev &&
+           atomic_load_explicit(&identity->inode, memory_order_relaxed) == status->st_ino;
+}
+
+/* System calls by number, here and below: the functions of libc are where a thread can be
+ * cancelled, and some are our own hooks. */
+static bool look_at(int fd, struct stat *status)
+{
+    return syscall(SYS_fstat, fd, status) == 0;
+}
+
+static bool is_also(int fd, const struct stat *status)
+{
+    struct stat other;
+    return look_at(fd, &other) && other.st_dev == status->st_dev && other.st_ino == status->st_ino;
+}
+
+static int access_mode(int fd)
+{
+    return (int)syscall(SYS_fcntl, fd, F_GETFL, 0) & O_ACCMODE;
+}
+
+static bool has_option(int fd, int option, int wanted)
+{
+    int value = -1;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
+}
+
+/* Could standard input, or output where it `writes`, be what it is, where 2 is standard error? Not
+ * where a program that began without any of the three opened what it needs, and executes another:
+ * that one finds a listening socket, an epoll descriptor and a file of data under them. Descriptor
+ * 0 of a FastCGI server listens, too. */
+static bool is_usual(int fd, bool writes, bool may_listen)
+{
+    struct stat status;
+    if (!look_at(fd, &status))
+        return true;
+    switch (status.st_mode & S_IFMT) {
+    case S_IFCHR:
+        return true;
+    case S_IFREG:
+        return writes ? access_mode(fd) != O_RDONLY : access_mode(fd) == O_RDONLY;
+    case S_IFIFO:
+        return access_mode(fd) != (writes ? O_RDONLY : O_WRONLY);
+    case S_IFSOCK:
+        if (has_option(fd, SO_ACCEPTCONN, 1))
+            return may_listen && !writes;
+        return has_option(fd, SO_DOMAIN, AF_UNIX) || is_also(!fd, &status); /* as inetd makes it */
+    default:
+        return false;
+    }
+}
+
+static bool streams_are_usual(bool may_listen)
+{
+    return is_usual(STDIN_FILENO, false, may_listen) && is_usual(STDOUT_FILENO, true, may_listen);
+}
+
+/* There when the program began. A redirection opens for writing only; who opens a file for reading,
+ * too, keeps data in it, unless it takes all that the program says. */
+static bool is_redirection(const struct stat *status)
+{
+    int mode = access_mode(STDERR_FILENO);
+    bool appends = (int)syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_APPEND;
+    if (mode == O_RDONLY || is_also(STDIN_FILENO, status) || !streams_are_usual(appends))
+        return false;
+    return mode == O_WRONLY || is_also(STDOUT_FILENO, status);
+}
+
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+    size_t bytes = strlen(end);
+    return length >= bytes && memcmp(text + length - bytes, end, bytes) == 0;
+}
+
+/* A connection to the system's journal, or one of a pair, or to some other logger, that whoever
+ * started the program had made: its own end has no name. One that was accepted has the listener's,
+ * and standard input that is the same socket has a client at its other end. */
+static bool is_loggers_socket(const struct stat *status, bool started_with)
+{
+    struct sockaddr_un own, peer;
+    socklen_t own_length = sizeof own, peer_length = sizeof peer;
+    memset(&peer, 0, sizeof peer);
+    if (!has_option(STDERR_FILENO, SO_TYPE, SOCK_STREAM) ||
+        !has_option(STDERR_FILENO, SO_DOMAIN, AF_UNIX) ||
+        getsockname(STDERR_FILENO, (struct sockaddr *)&own, &own_length) != 0 ||
+        own_length > sizeof own.sun_family ||
+        getpeername(STDERR_FILENO, (struct sockaddr *)&peer, &peer_length) != 0 ||
+        is_also(STDIN_FILENO, status))
+        return false;
+    size_t length = strnlen(peer.sun_path, sizeof peer.sun_path);
+    bool journal = memcmp(peer.sun_path, JOURNAL, sizeof JOURNAL - 1) == 0 &&
+                   ends_with(peer.sun_path, length, "/stdout");
+    return journal || (started_with && streams_are_usual(false));
+}
+
+/* Of a pipe that the program made its other end may be standard output or input. */
+static bool is_own_pipe(const struct stat *status)
+{
+    return is_also(STDIN_FILENO, status) ||
+           (is_also(STDOUT_FILENO, status) && access_mode(STDOUT_FILENO) == O_RDONLY);
+}
+
+static bool is_sure(const struct stat *status, bool started_with)
+{
+    switch (status->st_mode & S_IFMT) {
+    case S_IFREG:
+        return !started_with || is_redirection(status);
+    case S_IFIFO:
+        return !is_own_pipe(status);
+    case S_IFCHR:
+        return isatty(STDERR_FILENO) == 1; /* /dev/null needs no words, a tunnel is no reader */
+    case S_IFSOCK:
+        return is_loggers_socket(status, started_with);
+    default:
+        return false;
+    }
+}
+
+void standard_error_at_start(void)
+{
+    int saved = errno;
+    struct stat status;
+    if (look_at(STDERR_FILENO, &status) && is_sure(&status, true)) {
+        remember(&at_start, &status);
+        remember(&known, &status);
+    }
+    errno = saved;
+}
+
+void standard_error_put(bool chosen)
+{
+    int saved = errno;
+    struct stat status;
+    bool there = look_at(STDERR_FILENO, &status);
+    bool sure = there && (is(&at_start, &status) || (chosen && is_sure(&status, false)));
+    remember(&known, sure ? &status : NULL);
+    errno = saved;
+}
+
+void standard_error_closing(void)
+{
+    remember(&known, NULL);
+}
+
+/* --- Writing --- */
+
+enum how {
+    HOW_SEND,  /* a socket, whatever its flags */
+    HOW_NOW,   /* a pipe, likewise, since Linux 6.4 */
+    HOW_WRITE, /* what does not wait by itself */
+};
+
+static ssize_t put(int fd, enum how how, const char *text, size_t length)
+{
+    struct iovec part = {(char *)text, length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    switch (how) {
+    case HOW_SEND:
+        return syscall(SYS_sendmsg, fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case HOW_NOW:
+        return syscall(SYS_pwritev2, fd, &part, 1, -1L, -1L, RWF_NOWAIT);
+    case HOW_WRITE:
+        break;
+    }
+    return syscall(SYS_write, fd, text, length);
+}
+
+/* As many lines as fit, and a longer one as it is. */
+static size_t whole_lines(const char *text, size_t length, size_t most)
+{
+    if (length <= most)
+        return length;
+    const char *end = memrchr(text, '\n', most);
+    return end ? (size_t)(end - text) + 1 : most;
+}
+
+/* At most PIPE_BUF at a time, which a pipe takes as a whole or not at all. */
+static bool put_all(int fd, enum how how, const char *text, size_t length)
+{
+    errno = 0;
+    while (length) {
+        size_t piece = whole_lines(text, length, PIPE_BUF);
+        if (put(fd, how, text, piece) != (ssize_t)piece)
+            return false;
+        text += piece;
+        length -= piece;
+    }
+    return true;
+}
+
+/* Another open file description of the same object has flags of its own. Without a reader a pipe
+ * can't be opened so. */
+static int reopen(const struct stat *wanted)
+{
+    struct stat status;
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, REOPENED,
+                          O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    if (fd >= 0 && look_at(fd, &status) && status.st_dev == wanted->st_dev &&
+        status.st_ino == wanted->st_ino)
+        return fd;
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    return -1;
+}
+
+/* A pipe, or a terminal. */
+static bool put_without_waiting(const struct stat *status, const char *text, size_t length)
+{
+    struct pollfd room = {STDERR_FILENO, POLLOUT, 0};
+    if (syscall(SYS_poll, &room, 1, 0) != 1 || room.revents != POLLOUT)
+        return false;
+    if (S_ISFIFO(status->st_mode) && put_all(STDERR_FILENO, HOW_NOW, text, length))
+        return true;
+    if (errno == EAGAIN || errno == EPIPE)
+        return false;
+    int fd = reopen(status);
+    if (fd < 0)
+        return false;
+    bool done = put_all(fd, HOW_WRITE, text, length);
+    int error = errno;
+    syscall(SYS_close, fd);
+    errno = error;
+    return done;
+}
+
+/* A file does not wait for anybody. Where its size is limited, what we say would take room that the
+ * program's own words need: it would be ended at the limit, though later. */
+static bool put_into_file(const char *text, size_t length)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY &&
+           put(STDERR_FILENO, HOW_WRITE, text, length) == (ssize_t)length;
+}
+
+#define SIGNAL(number) (UINT64_C(1) << ((number)-1))
+
+/* Of the kernel's set of signals, which libc's functions do not pass on as it is. */
+static bool mask(int how, uint64_t change, uint64_t *before)
+{
+    return syscall(SYS_rt_sigprocmask, how, &change, before, sizeof change) == 0;
+}
+
+/* Signals of a write are the thread's that makes it. A blocked SIGTTOU is not raised at all: the
+ * write goes on. The others wait, also where the program ignores them, and are taken back. */
+static bool put_without_signals(const struct stat *status, const char *text, size_t length)
+{
+    uint64_t ours = SIGNAL(SIGPIPE) | SIGNAL(SIGXFSZ) | SIGNAL(SIGTTOU), before;
+    if (!mask(SIG_BLOCK, ours, &before))
+        return false;
+    errno = 0;
+    bool done = S_ISREG(status->st_mode) ? put_into_file(text, length)
+                                         : put_without_waiting(status, text, length);
+    uint64_t raised = errno == EPIPE ? SIGNAL(SIGPIPE) : errno == EFBIG ? SIGNAL(SIGXFSZ) : 0;
+    if (!done && raised) {
+        struct timespec at_once = {0, 0};
+        syscall(SYS_rt_sigtimedwait, &raised, NULL, &at_once, sizeof raised);
+    }
+    if ((before & ours) != ours)
+        mask(SIG_SETMASK, before, NULL);
+    return done;
+}
+
+void standard_error_count_unsaid(unsigned count)
+{
+    atomic_fetch_add_explicit(&unsaid, count, memory_order_relaxed);
+}
+
+bool standard_error_say(const char *text, size_t length)
+{
+    int saved = errno;
+    struct stat status;
+    bool there = look_at(STDERR_FILENO, &status) && is(&known, &status);
+    bool said = there && (S_ISSOCK(status.st_mode) ? put_all(STDERR_FILENO, HOW_SEND, text, length)
+                                                   : put_without_signals(&status, text, length));
+    if (there && !said)
+        standard_error_count_unsaid(1);
+    errno = saved;
+    return said;
+}
+
+unsigned standard_error_unsaid(void)
+{
+    return atomic_exchange_explicit(&unsaid, 0, memory_order_relaxed);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/* standard_error.h - whether number 2 is what people read, and how it is written to.
+ *
+ * What lies there may be a program's data: where 2 was closed at start, the next file, socket or
+ * accepted connection gets that number. So what it referred to is remembered when that was sure,
+ * and compared each time: at start, and when dup2() or dup3() chose that number. What came there by
+ * open(), socket(), accept() or pipe(), seen or unseen, is another object, and gets nothing.
+ *
+ * A write never waits, whoever reads or does not, and raises no signal; what can't be said so is
+ * not said. The flags of the open file description are shared with other processes, and stay. */
+#ifndef AGENT_STANDARD_ERROR_H
+#define AGENT_STANDARD_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* In the constructor, before anything is said: until then nothing is. Keeps errno, like the rest
+ * here. */
+void standard_error_at_start(void);
+
+/* A descriptor was duplicated to number 2; by dup2() or dup3() where the number was `chosen`. Only
+ * in a process that owns its memory. */
+void standard_error_put(bool chosen);
+
+/* Number 2 is about to be closed: what comes there next is something else, even if it is the same
+ * file. Likewise. */
+void standard_error_closing(void);
+
+/* Writes `length` bytes of whole lines, at once or in pieces of whole lines. Any thread; safe in a
+ * signal handler. False: standard error is not known, or did not take all of them now; then the
+ * rest is lost, and counted by standard_error_unsaid() where it is known. */
+bool standard_error_say(const char *text, size_t length);
+
+/* How often a write failed since the last call; and what the caller could not tell anybody. */
+unsigned standard_error_unsaid(void);
+void standard_error_count_unsaid(unsigned count);
+
+#endif
