@@ -20,7 +20,7 @@
 
 #include "life.h"
 
-#define OFTEN 10000 /* more than the agent has room for, were any place not given back */
+#define OFTEN   10000 /* more than the agent has room for, were any place not given back */
 #define AT_ONCE 50
 
 static sigjmp_buf jump;
