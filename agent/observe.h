@@ -52,7 +52,7 @@ void observe_paired(int pair[2], int result);
 
 /* dup(), fcntl(F_DUPFD...): `to` is `from` from now on. -1 is ignored. */
 void observe_duplicated(int from, int to);
-/* dup2(), dup3(): the same, where the program chose the number. */
+/* dup2(), dup3(): the same, where the program chose the number. freopen(): `from` is -1. */
 void observe_put(int from, int to);
 
 /* Before the descriptors first..last (inclusive) are released. */

@@ -10,6 +10,7 @@
 #include <linux/close_range.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "agent/observe.h"
@@ -56,6 +57,27 @@ EXPORT int dup3(int from, int to, int flags)
 {
     int result = real.dup3(from, to, flags);
     observe_put(from, result);
+    return result;
+}
+
+/* Inside libc the stream's number is kept by a dup3() of its own. */
+static void note_reopened(FILE *stream, FILE *result)
+{
+    if (result && stream == stderr)
+        observe_put(-1, fileno(result));
+}
+
+EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
+{
+    FILE *result = real.freopen(path, mode, stream);
+    note_reopened(stream, result);
+    return result;
+}
+
+EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream)
+{
+    FILE *result = real.freopen64(path, mode, stream);
+    note_reopened(stream, result);
     return result;
 }
 

@@ -243,6 +243,21 @@ def test_what_dup2_puts_there_is_the_programs_log(directory, library, program, k
         assert part in said, said
 
 
+@pytest.mark.parametrize("begin", ["closed", "null", "pipe"])
+def test_a_file_that_freopen_puts_there_is_the_programs_log(directory, library, program, begin):
+    """By a dup3() inside libc, that no hook sees."""
+    log = directory / "log"
+    with contextlib.ExitStack() as stack:
+        first = stream("pipe", directory, stack).end
+        null = subprocess.DEVNULL
+        last = {"closed": None, "null": null, "pipe": first}[begin]
+        run = Run(program, directory, (null, null, last), preload(library, directory), 2)
+        assert run(f"freopen:{log}", *DATA)[0] == 0
+    said = log.read_bytes()
+    for part in (b"SERVER GET", b"spans ended 2", b"one", b"two"):
+        assert part in said, said
+
+
 @pytest.mark.parametrize("standard_error", ["pipe"], indirect=True)
 def test_what_a_child_of_vfork_does_changes_nothing(directory, library, program, standard_error):
     """It has descriptors of its own, but our memory."""

@@ -288,6 +288,9 @@ static void descriptors(void)
     SHOW(fcntl64(pair[0], F_DUPFD, 70));
     SHOW(fcntl64(pair[0], F_GETFL));
     SHOW(fcntl(-1, F_DUPFD, 0));
+    SHOW(freopen("/nowhere/at/all", "r", stdin) != NULL);
+    SHOW(freopen("/dev/null", "r", stdin) != NULL);
+    SHOW(freopen64("/dev/null", "r", stdin) != NULL);
     SHOW(write(70, "by the copy", 11));
     SHOW(recv(pair[1], bytes, room, 0));
     show_bytes();

@@ -8,6 +8,7 @@
  *     listen:PATH           listens on 127.0.0.1; the port is in the file
  *     serve:N               answers so many requests, a connection each; the last listener's
  *     dup2:FROM:TO          dup:N
+ *     freopen:PATH          standard error, by libc
  *     put:N:TEXT            writes a line there
  *     vfork                 a child that shares our memory closes 2 and puts descriptor 0 there
  *     drain:N:PATH          what lies in the pipe N, into the file
@@ -166,6 +167,8 @@ static void work(char *parts[PARTS])
         require(dup2(number, atoi(parts[2])) >= 0, 100);
     else if (strcmp(word, "dup") == 0)
         require(dup(number) >= 0, 101);
+    else if (strcmp(word, "freopen") == 0)
+        require(freopen(parts[1], "a", stderr) && fileno(stderr) == 2, 106);
     else if (strcmp(word, "put") == 0)
         put(number, parts[2]);
     else if (strcmp(word, "vfork") == 0)
