@@ -22,7 +22,7 @@ static struct {
 
     struct orphan dead; /* the one that is being emptied */
     unsigned next_open;
-    bool ended[REGION_OPEN];
+    bool ended[REGION_OPEN]; /* given out, from the ring or as it was in flight */
 } heir;
 
 void recovery_init(const char *directory, uint64_t key)
@@ -239,7 +239,16 @@ uint32_t recovery_next_open(struct recovery *recovery, struct span_record *recor
         memcpy(record, open->record, length);
         record->length = length;
         end_span(record, i);
+        heir.ended[i] = true;
         return record->length;
     }
     return 0;
+}
+
+void recovery_settle(struct recovery *recovery)
+{
+    (void)recovery;
+    for (unsigned i = 0; i < REGION_OPEN; i++)
+        if (heir.ended[i])
+            atomic_store_explicit(&heir.dead.region.open[i].in_flight, 0, memory_order_release);
 }

@@ -37,6 +37,10 @@ uint32_t recovery_next_open(struct recovery *recovery, struct span_record *recor
 /* The record in the ring was seen: it is not in flight. */
 void recovery_saw(struct recovery *recovery, const struct span_record *record);
 
+/* What has been given out, from the ring and of those in flight, has been passed on: nobody else is
+ * to find it. After ring_release(). */
+void recovery_settle(struct recovery *recovery);
+
 /* `all`: everything has been passed on, the file goes. Else the next one finds it again. */
 void recovery_end(struct recovery *recovery, bool all);
 

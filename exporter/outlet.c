@@ -90,6 +90,8 @@ bool outlet_others_will_send(const struct outlet *outlet, const struct recovery 
 static void release(struct outlet *outlet, const struct source *source)
 {
     ring_release(source->ring);
+    if (source->dead)
+        recovery_settle(source->dead);
     atomic_store_explicit(&outlet->file.state, FILE_NOT_BEGUN, memory_order_relaxed);
 }
 

@@ -28,6 +28,25 @@ static void an_heir_that_stops_half_way_has_heirs(void **state)
     nobody_takes_it();
 }
 
+/* Where it has no time to see that there is nothing more. */
+static void what_was_passed_on_is_not_found_again(void **state)
+{
+    (void)state;
+    struct recovery dead;
+    let_one_end();
+    assert_true(recovery_begin(&dead));
+    expect_the_rest(&dead, 1, "process_ended");
+    recovery_settle(&dead);
+    recovery_end(&dead, false);
+    assert_true(exists(left));
+
+    assert_true(recovery_begin(&dead));
+    assert_int_equal(ring_peek(dead.ring, record, sizeof memory), 0);
+    assert_int_equal(recovery_next_open(&dead, record), 0);
+    recovery_end(&dead, true);
+    nobody_takes_it();
+}
+
 static void one_heir_at_a_time(void **state)
 {
     (void)state;
@@ -180,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_span_is_found_once),
         TEST(an_heir_that_stops_half_way_has_heirs),
+        TEST(what_was_passed_on_is_not_found_again),
         TEST(one_heir_at_a_time),
         TEST(a_parent_knows_the_signal),
         TEST(a_signal_that_does_not_exist_is_not_believed),
