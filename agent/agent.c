@@ -278,19 +278,31 @@ void agent_hand_over(const struct span_record *record)
         agent.exporter.wake();
 }
 
+/* At an exec: memory goes with the program, and to send what waits in it would be to wait. */
+static void say_what_is_lost(void)
+{
+    unsigned spans = ring_pending(agent.region.ring);
+    if (spans && !agent.region.path[0])
+        log_write(LOG_INFO,
+                  "%u spans that wait in memory, without a file (OTEL_AGENT_STATE_DIR), are lost "
+                  "if another program takes this one's place",
+                  spans);
+}
+
 void agent_leave(bool for_good)
 {
     if (!agent_gate_open() || tl_agent_own_thread || !agent_in_own_process() || life_settling())
         return;
-    void (*leave)(uint64_t bound_ns) = for_good ? agent.exporter.stop : agent.exporter.flush;
-    if (leave)
-        leave(AGENT_LEAVING_NS);
+    if (for_good && agent.exporter.stop)
+        agent.exporter.stop(AGENT_LEAVING_NS);
     if (atomic_load_explicit(&region_made, memory_order_acquire) != PREPARED_DONE)
         return;
-    if (for_good)
+    if (for_good) {
         region_leave(&agent.region);
-    else
-        region_replace(&agent.region, connection_outliving());
+        return;
+    }
+    say_what_is_lost();
+    region_replace(&agent.region, connection_outliving());
 }
 
 void agent_mark_own_thread(void)

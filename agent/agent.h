@@ -23,14 +23,13 @@
 /* The exporter, as agent/main.c hands it in: the agent does not know it. Each may be NULL in
  * tests. */
 struct agent_exporter {
-    void (*init)(void);               /* with the first connection or span */
-    void (*prepare)(void);            /* at the first listen(): open what is needed later */
-    bool (*start)(void);              /* at the first finished span; idempotent */
-    void (*await_start)(void);        /* returns when nobody is at starting it */
-    void (*wake)(void);               /* the queue is filling */
-    void (*stop)(uint64_t bound_ns);  /* flush and stop within the bound */
-    void (*flush)(uint64_t bound_ns); /* the same without the stop */
-    void (*child)(void);              /* in a forked child */
+    void (*init)(void);              /* with the first connection or span */
+    void (*prepare)(void);           /* at the first listen(): open what is needed later */
+    bool (*start)(void);             /* at the first finished span; idempotent */
+    void (*await_start)(void);       /* returns when nobody is at starting it */
+    void (*wake)(void);              /* the queue is filling */
+    void (*stop)(uint64_t bound_ns); /* flush and stop within the bound */
+    void (*child)(void);             /* in a forked child */
     void (*place)(struct region_place *place); /* where this process's region is to be */
 };
 
@@ -103,8 +102,10 @@ void agent_hand_over(const struct span_record *record);
  * write(), and for a look at the clock, whose counter it may not read. */
 void agent_restrict(bool strictly);
 
-/* Sends what is pending, for at most AGENT_LEAVING_NS; with `for_good` the exporter ends. Only in
- * the process that the agent belongs to: a child of vfork() has our memory but not our threads. */
+/* The process ends (`for_good`): what is pending is sent, for at most AGENT_LEAVING_NS, or left to
+ * others. Or it is about to become another program, which never waits: then all is left to that
+ * one, or to others. Only in the process that the agent belongs to: a child of vfork() has our
+ * memory but not our threads. */
 #define AGENT_LEAVING_NS 1000000000u
 void agent_leave(bool for_good);
 

@@ -203,7 +203,6 @@ static void begin(void)
         .await_start = exporter_await_start,
         .wake = exporter_wake,
         .stop = exporter_stop,
-        .flush = exporter_flush,
         .child = exporter_child,
         .place = place_region,
     };

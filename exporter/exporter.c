@@ -46,11 +46,9 @@ static struct {
     _Atomic int lookup;  /* release after the lookup: pairs with acquire on the thread */
 
     /* Futexes, and so 32 bits. */
-    _Atomic uint32_t woken;     /* 1: look at the ring; acquire-release with what woke us */
-    _Atomic uint32_t stopping;  /* 1: out.stop_ns is set; wakes a thread that waits to try again */
-    _Atomic uint32_t finished;  /* enum end: whether the thread, or who waits for it, was first */
-    _Atomic uint32_t unflushed; /* 0: nobody waits in exporter_flush() */
-    _Atomic uint32_t flushed;   /* 1: what was in the ring when that was asked is sent */
+    _Atomic uint32_t woken;    /* 1: look at the ring; acquire-release with what woke us */
+    _Atomic uint32_t stopping; /* 1: out.stop_ns is set; wakes a thread that waits to try again */
+    _Atomic uint32_t finished; /* enum end: whether the thread, or who waits for it, was first */
 
     pthread_t thread;
     pid_t pid; /* of the process that all this is about */
@@ -243,12 +241,7 @@ static void run_until_stopped(void)
         bool soon = ring_stalled(ring()) && delay_ns > BUSY_WAIT_NS;
         wait_for_work(soon ? BUSY_WAIT_NS : delay_ns);
         atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
-        bool asked = atomic_exchange_explicit(&exporter.unflushed, 0, memory_order_acq_rel);
         drain();
-        if (asked) {
-            atomic_store_explicit(&exporter.flushed, 1, memory_order_release);
-            futex_wake(&exporter.flushed);
-        }
     }
     drain();
     if (!inherited_ns && ring_pending(ring()) == 0)
@@ -416,19 +409,6 @@ void exporter_stop(uint64_t bound_ns)
     errno = saved;
 }
 
-void exporter_flush(uint64_t bound_ns)
-{
-    if (atomic_load_explicit(&exporter.phase, memory_order_acquire) != PHASE_RUNNING ||
-        exporter.pid != getpid())
-        return;
-    int saved = errno;
-    atomic_store_explicit(&exporter.flushed, 0, memory_order_relaxed);
-    atomic_store_explicit(&exporter.unflushed, 1, memory_order_release);
-    exporter_wake();
-    futex_wait(&exporter.flushed, bound_of(bound_ns));
-    errno = saved;
-}
-
 void exporter_child(void)
 {
     int saved = errno;
@@ -448,8 +428,6 @@ void exporter_child(void)
     atomic_store(&exporter.woken, 0);
     atomic_store(&exporter.stopping, 0);
     atomic_store(&exporter.finished, 0);
-    atomic_store(&exporter.unflushed, 0);
-    atomic_store(&exporter.flushed, 0);
     atomic_store(&exporter.out.stop_ns, 0);
     resource_refresh();
     exporter.pid = getpid();

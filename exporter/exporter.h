@@ -67,10 +67,6 @@ void exporter_wake(void);
  * exporter_child(), it does nothing. Later calls, and exporter_start(), do nothing. */
 void exporter_stop(uint64_t bound_ns);
 
-/* Sends what is in the ring now, for at most `bound_ns`; the thread goes on. Where there is no
- * thread in this process it does nothing. */
-void exporter_flush(uint64_t bound_ns);
-
 /* In a forked child, after its ring is empty and its counters are zero, before anything else
  * here: no thread, a new instance; descriptors inherited from the parent's thread are closed. */
 void exporter_child(void);
