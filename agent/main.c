@@ -165,6 +165,7 @@ static void init_exporter(void)
         .config = &agent.config,
         .ring = &agent.region.ring,
         .endpoint = config_traces_endpoint(&agent.config),
+        .state_directory = state_directory(&agent.config),
         .loader = &loader,
         .thread_begin = agent_mark_own_thread,
         .alive = region_is_alive,

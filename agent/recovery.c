@@ -55,7 +55,6 @@ bool recovery_begin(struct recovery *recovery)
         .ring = heir.dead.region.ring,
         .resource = {(const char *)header + REGION_RESOURCE, header->resource_bytes},
         .unix_offset_ns = atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed),
-        .given_up_ns = atomic_load_explicit(&header->given_up_ns, memory_order_relaxed),
     };
     heir.next_open = 0;
     memset(heir.ended, 0, sizeof heir.ended);

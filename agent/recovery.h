@@ -23,8 +23,6 @@ struct recovery {
     struct ring *ring;      /* already adopted */
     struct slice resource;  /* an encoded Resource message; nobody has checked it */
     int64_t unix_offset_ns; /* for the times of all its records */
-    uint64_t
-        given_up_ns; /* Unix time at which its process stopped waiting for the collector, or 0 */
 };
 
 /* Takes the region of a process of our service that has ended. False: there is none (any more). */

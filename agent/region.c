@@ -286,8 +286,6 @@ void region_leave(struct region *region)
 {
     if (!region_has_something(region))
         region_unlink(region);
-    else if (ring_pending(region->ring))
-        set(&region->header->given_up_ns, clock_unix_ns());
 }
 
 void region_replace(struct region *region, uint64_t handed_on)

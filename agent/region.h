@@ -53,8 +53,8 @@ struct region_header {
     uint64_t resource_bytes; /* from REGION_RESOURCE on: an encoded Resource message */
     _Atomic int64_t unix_offset_ns; /* what to add to its records' times */
     _Atomic uint64_t alive_ns;      /* CLOCK_MONOTONIC: the process was seen at work */
-    _Atomic uint64_t given_up_ns; /* Unix time: ended in good order, but not all was sent; else 0 */
-    _Atomic uint32_t signal;      /* that ended the process, where somebody knows; else 0 */
+    uint64_t unused;                /* 0; older agents wrote here when they gave up */
+    _Atomic uint32_t signal;        /* that ended the process, where somebody knows; else 0 */
     /* CLOCK_MONOTONIC: the process was about to become another program (exec); else 0. Then a bit
      * for each open span whose connection goes on there. */
     _Atomic uint64_t replaced_ns;
@@ -101,7 +101,7 @@ void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns
 /* Was that longer ago? The header may be anybody's. */
 bool region_is_silent(const struct region_header *header, int64_t for_ns);
 
-/* The process ends: the file goes, if there is nothing in it, or tells that it was left. */
+/* The process ends: the file goes, if there is nothing in it. */
 void region_leave(struct region *region);
 
 /* Likewise where the process is about to become another program, which may fail: then all goes on,

@@ -178,6 +178,20 @@ static int64_t left_ms(const struct collector *collector, uint64_t deadline_ns)
     return transport_left_ms(&post);
 }
 
+static bool is_ending(const struct collector *collector)
+{
+    return atomic_load_explicit(collector->stop_ns, memory_order_relaxed) != 0;
+}
+
+/* Of a batch whose only post, or last, failed while the process ends. A server that has trouble of
+ * its own (5xx) gets another chance from another process, whatever the number says. */
+static struct collector_verdict leave_batch(const struct retry_attempt *attempt)
+{
+    bool late = !attempt->answered && attempt->left_ms == 0;
+    bool again = !attempt->answered || attempt->status == 429 || attempt->status >= 500;
+    return (struct collector_verdict){.again = late || (again && attempt->enabled), .late = late};
+}
+
 struct collector_verdict collector_export(struct collector *collector, const struct otlp_body *body,
                                           unsigned spans)
 {
@@ -222,14 +236,19 @@ struct collector_verdict collector_export(struct collector *collector, const str
         struct retry_decision decision = retry_decide(&attempt);
         if (decision.verdict == RETRY_SUCCESS) {
             say_recovery(collector);
-            return (struct collector_verdict){true, read_rejected(collector, answer.body, spans)};
+            return (struct collector_verdict){
+                .accepted = true, .rejected = read_rejected(collector, answer.body, spans)};
         }
         say_failure(collector, outcome, &answer);
+        if (is_ending(collector))
+            return leave_batch(&attempt);
         if (decision.verdict == RETRY_AGAIN)
             collector->pause(decision.wait_ms);
         if (decision.verdict == RETRY_DROP || left_ms(collector, deadline_ns) == 0) {
+            if (is_ending(collector))
+                return (struct collector_verdict){.again = true};
             collector->dropped_since += spans;
-            return (struct collector_verdict){false, 0};
+            return (struct collector_verdict){.accepted = false};
         }
     }
 }

@@ -43,8 +43,12 @@ struct collector {
 
 /* What became of a batch. */
 struct collector_verdict {
-    bool accepted;     /* false: the whole batch is lost */
+    bool accepted;     /* false: the whole batch is lost, but for `again` */
     uint64_t rejected; /* spans that the collector refused, at most the batch's */
+    /* Not accepted, but another process may have better luck. Only where this one ends, in which a
+     * batch is not tried twice. */
+    bool again;
+    bool late; /* likewise, because there was no answer until the time of this one was over */
 };
 
 /* `url`: the complete URL to post to. Opens nothing. `stop_ns` as in transport_post. */
@@ -59,7 +63,7 @@ void collector_open(struct collector *collector);
 void collector_prepare(struct collector *collector);
 
 /* Sends a batch of `spans` spans. Blocks until it is accepted or given up: at most for the
- * export timeout, or until the process has to end. */
+ * export timeout, or until the process has to end; once it ends, for one post at most. */
 struct collector_verdict collector_export(struct collector *collector, const struct otlp_body *body,
                                           unsigned spans);
 

@@ -20,19 +20,22 @@
 #include "exporter/accounts.h"
 #include "exporter/door.h"
 #include "exporter/heir.h"
+#include "exporter/late.h"
 #include "exporter/outlet.h"
 #include "exporter/resource.h"
 
 #define STACK_BYTES  ((size_t)256 << 10)
 #define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_stalled() */
 #define GIVE_UP_NS   100000000 /* beyond the bound, before a stuck thread is left alone */
+/* Instead of these, where a wait was in vain a moment ago: a tenth of a second in all. */
+#define DOUBTFUL_NS       70000000u
+#define DOUBTFUL_STUCK_NS 30000000u
 /* For a thread inside a library that the end of the process takes down: it never waits for the
  * collector there, so only a machine without time to spare keeps it there for so long. Not for
  * ever, because the thread that exits may hold a lock that it needs. */
-#define DOOR_NS    5000000000
-#define INHERIT_NS 5000000000u    /* between two looks for what killed processes left behind */
-#define SWEEP_NS   3600000000000u /* between two sweeps for what nobody comes for */
-#define LOOK_NS    1000000000u    /* between two looks whether the program's threads have ended */
+#define DOOR_NS  5000000000
+#define SWEEP_NS 3600000000000u /* between two sweeps for what nobody comes for */
+#define LOOK_NS  1000000000u    /* between two looks whether the program's threads have ended */
 
 enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_FAILED, PHASE_ENDED };
 enum lookup { LOOKUP_NONE, LOOKUP_UNDER_WAY, LOOKUP_DONE };
@@ -99,18 +102,12 @@ static void say_alive(void)
         exporter.environment.alive(clock_monotonic_ns(), clock_unix_offset_ns());
 }
 
-/* Between two attempts. The beginning of the end cuts a wait short, so that a last attempt is
- * made; a wait begun after that lasts, or the last second would be spent on attempts. */
+/* Between two attempts. The beginning of the end cuts the wait short, so that a last attempt is
+ * made. */
 static void pause_between_attempts(int64_t wait_ms)
 {
-    static _Atomic uint32_t never;
-    uint64_t stop = stop_deadline();
-    uint64_t now = clock_monotonic_ns();
-    uint64_t wait_ns = (uint64_t)wait_ms * 1000000u;
-    if (stop && stop < now + wait_ns)
-        wait_ns = stop > now ? stop - now : 0;
     say_alive();
-    futex_wait(stop ? &never : &exporter.stopping, wait_ns);
+    futex_wait(&exporter.stopping, (uint64_t)wait_ms * 1000000u);
 }
 
 static bool has(enum config_exporters which)
@@ -131,6 +128,7 @@ void exporter_init(const struct exporter_environment *environment)
     exporter.environment = *environment;
     exporter.pid = getpid();
     atomic_store(&exporter.lookup, LOOKUP_NONE);
+    late_init(environment->state_directory);
     resource_detect(environment->config);
     set_up();
 }
@@ -206,7 +204,9 @@ static void look_for_threads(void)
     exporter.status = exporter.environment.deserted();
     exporter.deserted = exporter.status >= 0;
     if (exporter.deserted)
-        atomic_store_explicit(&exporter.out.stop_ns, now + LOOK_NS, memory_order_relaxed);
+        atomic_store_explicit(&exporter.out.stop_ns,
+                              now + (outlet_ask_doubt(&exporter.out) ? DOUBTFUL_NS : LOOK_NS),
+                              memory_order_relaxed);
 }
 
 /* Until there is some, or the time is over; looks around meanwhile. */
@@ -223,29 +223,47 @@ static void wait_for_work(uint64_t wait_ns)
     }
 }
 
-static void run_until_stopped(void)
+/* How long there is nothing to do, unless something happens. */
+static uint64_t idle_ns(uint64_t drained_ns, uint64_t most_ns)
 {
     uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
-    uint64_t inherited_ns = 0;
+    uint64_t gone_ns = clock_monotonic_ns() - drained_ns;
+    uint64_t wait_ns = gone_ns < delay_ns ? delay_ns - gone_ns : 0;
+    if (ring_stalled(ring()))
+        most_ns = BUSY_WAIT_NS;
+    return wait_ns < most_ns ? wait_ns : most_ns;
+}
+
+static void sweep_now_and_then(uint64_t *swept_ns)
+{
+    if (*swept_ns && clock_monotonic_ns() - *swept_ns < SWEEP_NS)
+        return;
+    recovery_sweep();
+    *swept_ns = clock_monotonic_ns();
+}
+
+static void run_until_stopped(void)
+{
+    uint64_t drained_ns = clock_monotonic_ns();
     uint64_t swept_ns = 0;
-    heir_ask(&exporter.out);
+    struct heir heir = heir_begin(&exporter.out);
     while (!stop_deadline()) {
-        if (!inherited_ns || clock_monotonic_ns() - inherited_ns >= INHERIT_NS) {
-            heir_inherit(&exporter.out);
-            inherited_ns = clock_monotonic_ns();
-        }
-        if (!swept_ns || clock_monotonic_ns() - swept_ns >= SWEEP_NS) {
-            recovery_sweep();
-            swept_ns = clock_monotonic_ns();
-        }
-        bool soon = ring_stalled(ring()) && delay_ns > BUSY_WAIT_NS;
-        wait_for_work(soon ? BUSY_WAIT_NS : delay_ns);
-        atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
+        sweep_now_and_then(&swept_ns);
+        wait_for_work(idle_ns(drained_ns, heir_idle_ns(&heir)));
+        bool woken = atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
+        bool due = woken || ring_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
+        if (stop_deadline())
+            break;
+        heir_look(&heir, due);
+        if (!due)
+            continue;
         drain();
+        drained_ns = clock_monotonic_ns();
     }
+    bool more = heir_begin_end(&heir);
     drain();
-    if (!inherited_ns && ring_pending(ring()) == 0)
-        heir_inherit(&exporter.out);
+    while (more)
+        more = heir_inherit(&exporter.out);
 }
 
 /* The process ends without us: a thread that ended now would run destructors of libraries that are
@@ -350,13 +368,6 @@ void exporter_wake(void)
     errno = saved;
 }
 
-/* How long the end of this process may wait, at most for `bound_ns`. */
-static uint64_t bound_of(uint64_t bound_ns)
-{
-    bool doubtful = atomic_load_explicit(&exporter.out.doubtful, memory_order_relaxed);
-    return doubtful && bound_ns > HEIR_DOUBTFUL_NS ? HEIR_DOUBTFUL_NS : bound_ns;
-}
-
 /* What a thread that is left behind, or never was, still holds, or has not read: lost, or left. */
 static void count_left_behind(void)
 {
@@ -369,13 +380,15 @@ static void count_left_behind(void)
 /* Ends a running thread. */
 static void stop_thread(uint64_t bound_ns)
 {
-    bound_ns = bound_of(bound_ns);
+    bool doubtful = outlet_ask_doubt(&exporter.out);
+    if (doubtful && bound_ns > DOUBTFUL_NS)
+        bound_ns = DOUBTFUL_NS;
     atomic_store_explicit(&exporter.out.stop_ns, clock_monotonic_ns() + bound_ns,
                           memory_order_relaxed);
     atomic_store_explicit(&exporter.stopping, 1, memory_order_release);
     futex_wake(&exporter.stopping);
     exporter_wake();
-    futex_wait(&exporter.finished, bound_ns + GIVE_UP_NS);
+    futex_wait(&exporter.finished, bound_ns + (doubtful ? DOUBTFUL_STUCK_NS : GIVE_UP_NS));
     /* Not finished: it hangs in a resolver, say. The process must not wait for that, and it must
      * not come back into libraries that the process is about to take down. */
     uint32_t not_yet = END_NOT;
@@ -383,6 +396,8 @@ static void stop_thread(uint64_t bound_ns)
         pthread_join(exporter.thread, NULL);
         return;
     }
+    if (has(EXPORTER_OTLP) && !doubtful)
+        late_note();
     door_shut(DOOR_NS);
     count_left_behind();
 }
@@ -429,6 +444,8 @@ void exporter_child(void)
     atomic_store(&exporter.stopping, 0);
     atomic_store(&exporter.finished, 0);
     atomic_store(&exporter.out.stop_ns, 0);
+    atomic_store(&exporter.out.doubtful, false);
+    exporter.out.took_ns = 0;
     resource_refresh();
     exporter.pid = getpid();
     atomic_store(&exporter.phase, PHASE_IDLE);

@@ -31,6 +31,7 @@ struct exporter_environment {
     struct ring *const *ring; /* where the ring will be found, before the first exporter_start() */
     const char *endpoint;     /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
     /* Each may be NULL. */
+    const char *state_directory;
     void (*alive)(uint64_t now_ns, int64_t unix_offset_ns); /* the process is well at that moment */
     bool (*outlives)(void); /* what is left in the ring will be sent by another process */
     void (*disown)(void);   /* what is left there shall not be */
@@ -62,9 +63,11 @@ void exporter_await_start(void);
 /* Has the thread look at the ring now. Safe in a signal handler. */
 void exporter_wake(void);
 
-/* Sends what is in the ring, for at most `bound_ns`, then ends and joins the thread. What is left
- * is counted as dropped, or as left behind where it outlives the process. In a forked child, before
- * exporter_child(), it does nothing. Later calls, and exporter_start(), do nothing. */
+/* Sends what is in the ring, then ends and joins the thread. Each batch is tried once, and no other
+ * after one that failed but may be sent later. Waits for at most `bound_ns`; where a process with
+ * the same state directory waited in vain a moment ago (late.h), for a tenth of a second. What is
+ * left is counted as dropped, or as left behind where it outlives the process. In a forked child,
+ * before exporter_child(), it does nothing. Later calls, and exporter_start(), do nothing. */
 void exporter_stop(uint64_t bound_ns);
 
 /* In a forked child, after its ring is empty and its counters are zero, before anything else

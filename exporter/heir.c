@@ -4,20 +4,9 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 
-#define DOUBT_LASTS_NS 30000000000u
-#define HEIRLOOMS      64 /* taken over in one look */
-
-/* A process that ended a moment ago waited for the collector in vain. This one is not to be held
- * up, too, if it ends before the collector has answered. */
-static void doubt_collector(struct outlet *outlet, const struct recovery *dead)
-{
-    uint64_t brief = clock_monotonic_ns() + HEIR_DOUBTFUL_NS;
-    if (!dead->given_up_ns || clock_unix_ns() - dead->given_up_ns > DOUBT_LASTS_NS)
-        return;
-    atomic_store_explicit(&outlet->doubtful, true, memory_order_relaxed);
-    if (atomic_load_explicit(&outlet->stop_ns, memory_order_relaxed) > brief)
-        atomic_store_explicit(&outlet->stop_ns, brief, memory_order_relaxed);
-}
+#define HEIRLOOMS  64          /* taken over in one look */
+#define FIRST_NS   200000000u  /* before the first look */
+#define INHERIT_NS 5000000000u /* between two, and before the first in doubt */
 
 /* Records that their writers, killed with the process, had not finished. */
 static void count_broken(uint64_t broken)
@@ -27,24 +16,68 @@ static void count_broken(uint64_t broken)
     counters_add(&counters.dropped_abandoned, broken);
 }
 
-void heir_inherit(struct outlet *outlet)
+static bool inherit_one(struct outlet *outlet)
 {
     struct recovery dead;
-    for (int i = 0; i < HEIRLOOMS && !outlet_out_of_time(outlet) && recovery_begin(&dead); i++) {
-        struct source source = {dead.ring, dead.resource, dead.unix_offset_ns, &dead};
-        uint64_t abandoned = ring_abandoned(dead.ring);
-        doubt_collector(outlet, &dead);
-        bool all = outlet_send(outlet, &source);
-        count_broken(ring_abandoned(dead.ring) - abandoned);
-        recovery_end(&dead, all);
-    }
+    if (outlet_out_of_time(outlet) || !recovery_begin(&dead))
+        return false;
+    struct source source = {dead.ring, dead.resource, dead.unix_offset_ns, &dead};
+    uint64_t abandoned = ring_abandoned(dead.ring);
+    bool all = outlet_send(outlet, &source);
+    count_broken(ring_abandoned(dead.ring) - abandoned);
+    recovery_end(&dead, all);
+    return all;
 }
 
-void heir_ask(struct outlet *outlet)
+bool heir_inherit(struct outlet *outlet)
 {
-    struct recovery dead;
-    if (!recovery_begin(&dead))
+    for (int i = 0; i < HEIRLOOMS; i++) {
+        if (!inherit_one(outlet))
+            return false;
+        if (outlet_is_ending(outlet))
+            return true;
+    }
+    return true;
+}
+
+struct heir heir_begin(struct outlet *outlet)
+{
+    return (struct heir){.outlet = outlet, .begun_ns = clock_monotonic_ns()};
+}
+
+uint64_t heir_idle_ns(const struct heir *heir)
+{
+    return heir->looked_ns ? INHERIT_NS : FIRST_NS;
+}
+
+static bool has_passed(uint64_t since_ns, uint64_t ns)
+{
+    return clock_monotonic_ns() - since_ns >= ns;
+}
+
+static bool is_time(const struct heir *heir, bool due)
+{
+    if (heir->looked_ns)
+        return has_passed(heir->looked_ns, INHERIT_NS);
+    return due || has_passed(heir->begun_ns, FIRST_NS);
+}
+
+void heir_look(struct heir *heir, bool due)
+{
+    if (!is_time(heir, due))
         return;
-    doubt_collector(outlet, &dead);
-    recovery_end(&dead, false);
+    /* A short process would wait for hardly a moment at its end. */
+    if (outlet_ask_doubt(heir->outlet) && !has_passed(heir->begun_ns, INHERIT_NS))
+        return;
+    heir_inherit(heir->outlet);
+    heir->looked_ns = clock_monotonic_ns();
+}
+
+bool heir_begin_end(struct heir *heir)
+{
+    const struct outlet *outlet = heir->outlet;
+    if (heir->looked_ns || atomic_load_explicit(&outlet->doubtful, memory_order_relaxed))
+        return false;
+    /* Own spans that nobody else would find come first. */
+    return !outlet_outlives(outlet, NULL) || heir_inherit(heir->outlet);
 }

@@ -1,22 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 /* heir.h - this process as the heir of others: it sends what processes of its service left behind
- * that were killed, or could not wait for the collector (agent/recovery.h).
+ * that were killed, became another program, or could not wait for the collector (agent/recovery.h).
+ *
+ * A process that ends while it sends them may not hear that they have arrived, and then the next
+ * one sends them again. So one that has hardly begun begins nothing: it may be a short one. At its
+ * end it knows how long it may wait.
  *
  * Used by the exporter's thread. */
 #ifndef EXPORTER_HEIR_H
 #define EXPORTER_HEIR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "exporter/outlet.h"
 
-#define HEIR_DOUBTFUL_NS 100000000u /* for the end, where the collector is known not to answer */
+struct heir {
+    struct outlet *outlet;
+    uint64_t begun_ns;
+    uint64_t looked_ns; /* for others' spans; 0: not yet */
+};
 
-/* Sends what there is, a bounded number of processes at a time. */
-void heir_inherit(struct outlet *outlet);
+struct heir heir_begin(struct outlet *outlet);
 
-/* Only looks whether the collector kept one of them waiting: a process that is ending already sends
- * its own spans first. */
-void heir_ask(struct outlet *outlet);
+/* How long it has nothing to do, at most. */
+uint64_t heir_idle_ns(const struct heir *heir);
+
+/* Sends what others left, where it is time for that: before this process's own spans, which are
+ * younger. `due`: those are about to be sent. */
+void heir_look(struct heir *heir, bool due);
+
+/* At the end, before this process's own spans: a process that never had time to look sends what one
+ * other left. Else the spans of a killed process would wait for ever where all are short, and their
+ * collector is slow. True: there may be more, for heir_inherit(), when its own are gone. */
+bool heir_begin_end(struct heir *heir);
+
+/* Sends what there is, a bounded number of processes at a time; while this one ends, of one only,
+ * and no more than there is time for. False: there is nothing more, or no time. */
+bool heir_inherit(struct outlet *outlet);
 
 #endif

@@ -4,6 +4,7 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/span.h"
+#include "exporter/late.h"
 
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
 
@@ -36,6 +37,11 @@ bool outlet_out_of_time(const struct outlet *outlet)
 {
     uint64_t stop = atomic_load_explicit(&outlet->stop_ns, memory_order_relaxed);
     return stop && clock_monotonic_ns() >= stop;
+}
+
+bool outlet_is_ending(const struct outlet *outlet)
+{
+    return atomic_load_explicit(&outlet->stop_ns, memory_order_relaxed) != 0;
 }
 
 static void add(struct outlet *outlet, const struct source *source,
@@ -78,12 +84,46 @@ static bool fill_batch(struct outlet *outlet, const struct source *source)
     return true;
 }
 
+bool outlet_ask_doubt(struct outlet *outlet)
+{
+    bool doubtful = outlet_has(outlet, EXPORTER_OTLP) && late_is_noted();
+    atomic_store_explicit(&outlet->doubtful, doubtful, memory_order_relaxed);
+    return doubtful;
+}
+
+bool outlet_outlives(const struct outlet *outlet, const struct recovery *dead)
+{
+    return dead || (outlet->outlives && outlet->outlives());
+}
+
 /* Not where spans were written to a file as well: they would be there twice. */
 bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead)
 {
     return outlet_out_of_time(outlet) &&
            atomic_load_explicit(&outlet->file.state, memory_order_relaxed) != FILE_BEGUN &&
-           (dead || (outlet->outlives && outlet->outlives()));
+           outlet_outlives(outlet, dead);
+}
+
+/* Ends sending: another try would keep the process waiting for the same. */
+static void give_up(struct outlet *outlet)
+{
+    atomic_store_explicit(&outlet->stop_ns, clock_monotonic_ns(), memory_order_relaxed);
+}
+
+/* A batch whose answer comes too late is sent again by others. So none is begun at the end that
+ * would take longer than what is left, going by the one before, and a quarter more; unless nobody
+ * else would have it. */
+static bool may_begin(struct outlet *outlet, const struct source *source)
+{
+    uint64_t stop = atomic_load_explicit(&outlet->stop_ns, memory_order_relaxed);
+    if (!stop)
+        return true;
+    uint64_t now = clock_monotonic_ns();
+    if (now < stop && (stop - now > outlet->took_ns + outlet->took_ns / 4 ||
+                       !outlet_outlives(outlet, source->dead)))
+        return true;
+    give_up(outlet);
+    return false;
 }
 
 /* Nobody will see that batch again. */
@@ -102,46 +142,65 @@ bool outlet_abandon(struct outlet *outlet)
     return outlet_others_will_send(outlet, NULL);
 }
 
-static void export_batch(struct outlet *outlet, const struct source *source)
+static struct collector_verdict post(struct outlet *outlet, const struct otlp_body *body)
+{
+    uint64_t begun_ns = clock_monotonic_ns();
+    struct collector_verdict verdict =
+        collector_export(&outlet->collector, body, outlet->otlp.spans);
+    if (outlet_is_ending(outlet))
+        outlet->took_ns = clock_monotonic_ns() - begun_ns;
+    /* Not where the wait was a short one: the half minute would begin again with each process. */
+    if (verdict.late && !atomic_load_explicit(&outlet->doubtful, memory_order_relaxed))
+        late_note();
+    if (verdict.again)
+        give_up(outlet);
+    return verdict;
+}
+
+/* False: the batch is left where it is. */
+static bool export_batch(struct outlet *outlet, const struct source *source)
 {
     struct otlp_body body;
     uint64_t spans = outlet->otlp.spans;
-    struct collector_verdict verdict = {true, 0};
+    struct collector_verdict verdict = {.accepted = true};
     if (spans == 0) {
         ring_release(source->ring); /* what was seen was no span, or a writer's that is gone */
-        return;
+        return true;
     }
     otlp_finish(&outlet->otlp, source->resource, &body);
     bool kept = !outlet_has(outlet, EXPORTER_FILE) || file_write(&outlet->file, &body);
     if (atomic_load_explicit(&outlet->file.state, memory_order_relaxed) == FILE_FORBIDDEN)
-        return; /* the process ends without this thread */
+        return false; /* the process ends without this thread */
     if (outlet_has(outlet, EXPORTER_OTLP))
-        verdict = collector_export(&outlet->collector, &body, (unsigned)spans);
+        verdict = post(outlet, &body);
     otlp_clear(&outlet->otlp);
-    if (!verdict.accepted && outlet_others_will_send(outlet, source->dead)) {
+    if (verdict.again && outlet_others_will_send(outlet, source->dead)) {
         counters_add(&counters.spans_left, source->dead ? spans : 0);
-        return;
+        return false;
     }
 
     release(outlet, source);
     if (!kept || !verdict.accepted) {
         counters_add(&counters.dropped_export, spans);
-        return;
+        return true;
     }
-    atomic_store_explicit(&outlet->doubtful, false, memory_order_relaxed);
     counters_add(&counters.dropped_partial, verdict.rejected);
     counters_add(&counters.spans_exported, spans - verdict.rejected);
+    return true;
 }
 
 static inline __attribute__((always_inline)) bool send_all(struct outlet *outlet,
                                                            const struct source *source)
 {
     bool more = true;
-    while (more && !outlet_out_of_time(outlet)) {
+    while (more) {
+        if (!may_begin(outlet, source))
+            return false;
         more = fill_batch(outlet, source);
-        export_batch(outlet, source);
+        if (!export_batch(outlet, source))
+            return false;
     }
-    return !more && !outlet_out_of_time(outlet);
+    return true;
 }
 
 static __attribute__((cold, noinline)) bool send_inherited(struct outlet *outlet,

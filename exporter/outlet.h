@@ -35,7 +35,8 @@ struct outlet {
     const struct config *config;
     bool (*outlives)(void);   /* what is left in this process's ring is not lost; may be NULL */
     _Atomic uint64_t stop_ns; /* when sending has to end, CLOCK_MONOTONIC; 0: not yet known */
-    _Atomic bool doubtful;    /* relaxed: the collector kept another process waiting */
+    _Atomic bool doubtful;    /* relaxed: as outlet_ask_doubt() found last */
+    uint64_t took_ns;         /* how long the last batch took, in a process that ends */
     struct arena record;
     struct otlp otlp;
     struct collector collector;
@@ -51,11 +52,22 @@ bool outlet_take_memory(struct outlet *outlet);
 bool outlet_has(const struct outlet *outlet, enum config_exporters which);
 bool outlet_out_of_time(const struct outlet *outlet);
 
-/* Sends all there is. False: time is over, and some of it is left. */
+/* Has the process begun to end? */
+bool outlet_is_ending(const struct outlet *outlet);
+
+/* Sends all there is. False: some of it is left, and time is over: nothing more will be sent. In a
+ * process that ends time is over, too, with the first batch that fails but may be sent by others,
+ * and where the next one would hardly be answered before the end. */
 bool outlet_send(struct outlet *outlet, const struct source *source);
 
-/* Is what can't be sent any more not lost, because somebody else will find it? `dead`: of whom;
- * NULL: this process. */
+/* Has a process waited for a collector in vain, a moment ago (late.h)? Notes it in `doubtful`, and
+ * then this one waits no longer than a tenth of a second at its end. */
+bool outlet_ask_doubt(struct outlet *outlet);
+
+/* Would somebody else find what stays where it is? `dead`: of whom; NULL: this process. */
+bool outlet_outlives(const struct outlet *outlet, const struct recovery *dead);
+
+/* Is what can't be sent any more not lost, because somebody else will find it? */
 bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead);
 
 /* For another thread than the one that sends, at the end: nothing more goes into the file. Is what
