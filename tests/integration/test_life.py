@@ -10,6 +10,7 @@ and a span of each request, once, whoever ends.
 | pthread_exit of main; threads that end, or are cancelled, mid-span; PTHREAD_STACK_MIN | here |
 | exit in a handler, quick_exit, _exit, abort, SIGTERM, SIGKILL with a request in flight | here |
 | what killed processes leave, and who sends it | test_survival.py |
+| exit and exec while the collector is away, slow or silent | test_end.py, test_exec.py |
 | how much of it may lie there, after an exec or a change of user, on a full disk | test_state_files.py |
 | each form of exit and exec, call by call | test_calls.py |
 | closefrom, close_range, close, dup2 over the connection to the collector, http and https | here; test_https.py |
