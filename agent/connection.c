@@ -38,7 +38,7 @@ uint32_t connection_fork_epoch(void)
 static void reset_direction(struct direction *direction)
 {
     direction->state = DIRECTION_HEAD;
-    direction->collecting = false;
+    direction->place.number = 0;
     direction->head_ns = 0;
     direction->body.framing = HTTP1_NONE; /* an earlier connection may have been a tunnel */
     /* Release pairs with connection_take() by a thread that is still after the slot's last

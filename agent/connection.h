@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "agent/context.h"
+#include "agent/head_store.h"
 #include "agent/http1.h"
 #include "agent/http1_body.h"
 #include "agent/pipeline.h"
@@ -58,13 +59,12 @@ enum direction_state {
 struct direction {
     _Atomic uint64_t owner; /* the claim of the thread at work; 0: none */
     uint8_t state;          /* enum direction_state */
-    bool collecting;        /* the beginning of a head lies in a buffer */
-    uint32_t buffer;        /* its index, when collecting */
-    uint32_t collected;     /* bytes in it */
+    uint32_t collected;     /* bytes of a head that `place` keeps the beginning of */
     uint32_t reads_from;    /* place in the pipeline of the first request this call reads of */
     uint32_t reader;        /* evidence_thread() of who moved the last byte; requests only */
-    size_t scanned;         /* of them, by http1_find_head() */
-    uint64_t head_ns;       /* when the first byte of the head came */
+    struct head_place place;
+    size_t scanned;   /* of what is collected, by http1_find_head() */
+    uint64_t head_ns; /* when the first byte of the head came */
     struct http1_body body;
 };
 

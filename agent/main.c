@@ -16,6 +16,7 @@
 #include "agent/connection.h"
 #include "agent/exchange.h"
 #include "agent/footprint.h"
+#include "agent/head_store.h"
 #include "agent/inheritance.h"
 #include "agent/log.h"
 #include "agent/process.h"
@@ -123,9 +124,11 @@ static void place_region(struct region_place *place)
     };
 }
 
-static void region_is_alive(uint64_t now_ns, int64_t unix_offset_ns)
+/* At least once a second where there is a thread of ours. */
+static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
     region_alive(&agent.region, now_ns, unix_offset_ns);
+    head_store_trim();
 }
 
 static void region_is_left(void)
@@ -168,7 +171,7 @@ static void init_exporter(void)
         .state_directory = state_directory(&agent.config),
         .loader = &loader,
         .thread_begin = agent_mark_own_thread,
-        .alive = region_is_alive,
+        .alive = look_after_memory,
         .outlives = region_outlives,
         .disown = region_disown,
         .deserted = process_deserted,

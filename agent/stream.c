@@ -8,34 +8,12 @@
 #include "agent/counters.h"
 #include "agent/exchange.h"
 #include "agent/method.h"
-#include "agent/slab.h"
 #include "agent/work.h"
-
-/* Longest head that is looked at. Servers' own limits lie between 8 KiB (node, nginx) and
- * 64 KiB (tomcat's largest common setting). */
-#define HEAD_BYTES 65536
-
-/* The beginning of a head, while the rest is on its way: 64 KiB of address space, of which only the
- * pages written are resident. At most 16,384 at a time. */
-struct head_buffer {
-    uint64_t link; /* the slab's */
-    char bytes[HEAD_BYTES];
-};
-
-static struct slab head_buffers =
-    SLAB_INIT((sizeof(struct head_buffer) + 63) / 64 * 64, 64, 64 * SLAB_CHUNKS);
 
 static struct exchange *entry_exchange(uint32_t entry)
 {
     uint32_t slot = entry & PIPELINE_SLOT;
     return slot && slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
-}
-
-static void stop_collecting(struct direction *direction)
-{
-    if (direction->collecting)
-        slab_give(&head_buffers, direction->buffer);
-    direction->collecting = false;
 }
 
 __attribute__((cold)) static void lose(struct connection *connection)
@@ -48,7 +26,7 @@ __attribute__((cold)) static void lose(struct connection *connection)
  * of them, seen here or in response_over(), nothing is left to see. */
 __attribute__((cold)) static void lose_requests(struct connection *connection)
 {
-    stop_collecting(&connection->received);
+    head_store_drop(&connection->received.place);
     connection->received.state = DIRECTION_TUNNEL;
     connection_count_loss(connection);
     if (pipeline_empty(&connection->pipeline))
@@ -205,50 +183,66 @@ static bool hopeless(const struct connection *connection, const struct direction
     return http1_detect_response(bytes) == PARSE_BAD;
 }
 
-/* Adds to a head that is being collected. Returns how many of `bytes` belong to it. */
-static size_t collect(struct connection *connection, struct direction *direction,
-                      struct slice bytes, uint64_t now_ns)
+/* A head may be collected that begins with these bytes. */
+static bool may_collect(struct connection *connection, struct direction *direction,
+                        struct slice bytes)
 {
-    if (!direction->collecting) {
-        if (hopeless(connection, direction, bytes) ||
-            !slab_take(&head_buffers, &direction->buffer)) {
-            lose_direction(connection, direction);
-            return bytes.length;
-        }
-        direction->collecting = true;
-        direction->collected = 0;
-        direction->scanned = 0;
+    if (hopeless(connection, direction, bytes))
+        return false;
+    if (bytes.length >= HEAD_BYTES)
+        counters_add(&counters.heads_too_long, 1);
+    direction->collected = 0;
+    direction->scanned = 0;
+    return bytes.length < HEAD_BYTES;
+}
+
+/* Adds to a head that is being collected: all of its first bytes, later as much as its buffer
+ * takes, because a body that may follow needs no larger one. Returns how many of `bytes` it used.
+ * Not inlined: most heads come in one piece. */
+__attribute__((noinline)) static size_t collect(struct connection *connection,
+                                                struct direction *direction, struct slice bytes,
+                                                uint64_t now_ns)
+{
+    bool begins = !head_is_kept(&direction->place);
+    char *buffer = NULL;
+    size_t room;
+    if (!begins || may_collect(connection, direction, bytes))
+        buffer = head_store_hold(&direction->place, direction->collected,
+                                 begins ? bytes.length : direction->collected + 1u, &room);
+    if (!buffer) {
+        lose_direction(connection, direction);
+        return bytes.length;
     }
-    char *buffer = ((struct head_buffer *)slab_at(&head_buffers, direction->buffer))->bytes;
-    size_t room = HEAD_BYTES - direction->collected;
+    room -= direction->collected;
     size_t taken = bytes.length < room ? bytes.length : room;
     memcpy(buffer + direction->collected, bytes.at, taken);
     struct slice head = {buffer, direction->collected + taken};
 
     size_t length;
     if (http1_find_head(head, &direction->scanned, &length) != PARSE_OK) {
-        bool first_line = direction->collected < 32;
+        bool hopeful = direction->collected >= 32 || !hopeless(connection, direction, head);
         direction->collected += (uint32_t)taken;
+        head_store_rest(&direction->place);
         bool full = direction->collected == HEAD_BYTES;
         if (full)
             counters_add(&counters.heads_too_long, 1);
-        if (full || (first_line && hopeless(connection, direction, head)))
+        if (full || !hopeful)
             lose_direction(connection, direction);
-        return bytes.length;
+        return taken;
     }
     size_t consumed = length - direction->collected;
     size_t parsed_length;
     if (take_head(connection, direction, (struct slice){buffer, length}, &parsed_length, now_ns) !=
         PARSE_OK)
         lose_direction(connection, direction);
-    stop_collecting(direction);
+    head_store_drop(&direction->place);
     return consumed;
 }
 
 static size_t feed_head(struct connection *connection, struct direction *direction,
                         struct slice bytes, uint64_t now_ns)
 {
-    if (direction->collecting)
+    if (head_is_kept(&direction->place))
         return collect(connection, direction, bytes, now_ns);
 
     direction->head_ns = now_ns;
@@ -467,8 +461,8 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
     }
     connection->received.state = DIRECTION_HEAD;
     connection->sent.state = DIRECTION_HEAD;
-    stop_collecting(&connection->received);
-    stop_collecting(&connection->sent);
+    head_store_drop(&connection->received.place);
+    head_store_drop(&connection->sent.place);
 }
 
 void stream_close(struct connection *connection)
@@ -495,6 +489,6 @@ void stream_close(struct connection *connection)
                            SLICE_LITERAL("connection_aborted"));
         pipeline_take(&connection->pipeline);
     }
-    stop_collecting(&connection->received);
-    stop_collecting(&connection->sent);
+    head_store_drop(&connection->received.place);
+    head_store_drop(&connection->sent.place);
 }

@@ -143,7 +143,7 @@ void work_reads(struct connection *connection, int fd)
     evidence_read();
     uint32_t thread = evidence_thread();
     if (received->reader != thread) {
-        if (received->collecting || (in_body && !newest_is_answered(connection)))
+        if (head_is_kept(&received->place) || (in_body && !newest_is_answered(connection)))
             evidence_hands_over();
         received->reader = thread;
     }

@@ -20,16 +20,17 @@ void accounts_say(void)
               count(&counters.dropped_partial), count(&counters.dropped_abandoned),
               count(&counters.dropped_calls), count(&counters.spans_left));
     if (count(&counters.dropped_exchanges) || count(&counters.connections_opaque) ||
-        count(&counters.heads_too_long) || count(&counters.spans_incomplete) ||
-        count(&counters.injections_left_out))
+        count(&counters.heads_too_long) || count(&counters.heads_no_room) ||
+        count(&counters.spans_incomplete) || count(&counters.injections_left_out))
         log_write(
             LOG_INFO,
             "not traced: requests over the limit %llu, connections that are not HTTP/1 or were "
-            "lost from view %llu, heads too long %llu; incomplete: spans of requests lost from "
+            "lost from view %llu, heads too long %llu, heads in pieces without room %llu; "
+            "incomplete: spans of requests lost from "
             "view %llu; without traceparent: calls with too many headers %llu",
             count(&counters.dropped_exchanges), count(&counters.connections_opaque),
-            count(&counters.heads_too_long), count(&counters.spans_incomplete),
-            count(&counters.injections_left_out));
+            count(&counters.heads_too_long), count(&counters.heads_no_room),
+            count(&counters.spans_incomplete), count(&counters.injections_left_out));
 }
 
 uint64_t accounts_unsettled(void)

@@ -32,7 +32,8 @@ struct exporter_environment {
     const char *endpoint;     /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
     /* Each may be NULL. */
     const char *state_directory;
-    void (*alive)(uint64_t now_ns, int64_t unix_offset_ns); /* the process is well at that moment */
+    /* On the thread, at least once a second: the process is well at that moment. */
+    void (*alive)(uint64_t now_ns, int64_t unix_offset_ns);
     bool (*outlives)(void); /* what is left in the ring will be sent by another process */
     void (*disown)(void);   /* what is left there shall not be */
     /* Where all threads of the program have ended, but not by an exit of the process: the status of

@@ -24,6 +24,8 @@ void turn(void);
 #undef atomic_fetch_add_explicit
 #undef atomic_fetch_sub_explicit
 #undef atomic_fetch_or
+#undef atomic_fetch_or_explicit
+#undef atomic_fetch_and_explicit
 
 #define TURN_ORDER                             __ATOMIC_SEQ_CST
 #define atomic_load_explicit(at, order)        (turn(), __c11_atomic_load(at, TURN_ORDER))
@@ -44,6 +46,9 @@ void turn(void);
 #define atomic_fetch_add(at, more) atomic_fetch_add_explicit(at, more, TURN_ORDER)
 #define atomic_fetch_sub_explicit(at, less, order)                                                 \
     (turn(), __c11_atomic_fetch_sub(at, less, TURN_ORDER))
-#define atomic_fetch_or(at, bits) (turn(), __c11_atomic_fetch_or(at, bits, TURN_ORDER))
+#define atomic_fetch_or(at, bits)                 (turn(), __c11_atomic_fetch_or(at, bits, TURN_ORDER))
+#define atomic_fetch_or_explicit(at, bits, order) atomic_fetch_or(at, bits)
+#define atomic_fetch_and_explicit(at, bits, order)                                                 \
+    (turn(), __c11_atomic_fetch_and(at, bits, TURN_ORDER))
 
 #endif

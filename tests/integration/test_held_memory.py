@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What strangers can make the agent hold: half heads on thousands of connections, thousands of
+requests that are not answered. It is bounded, others are seen meanwhile, what is not seen is
+counted, and the memory goes back to the kernel."""
+
+import collections
+import contextlib
+import pathlib
+import re
+import socket
+import struct
+import time
+
+import pytest
+
+import servers
+import spans
+from test_limits import Many, ask, enough_descriptors, program, read_answer  # fixtures, too
+
+MIB = 1024 * 1024
+STORE_BYTES = 16 * MIB  # agent/head_store.h
+ROOM = {1024: 4096, 4096: 1024, 16384: 256, 65536: 64}  # buffers of each size
+CONNECTION_BYTES = 640  # of a connection, generously
+SLACK_BYTES = 2 * MIB  # the store keeps 1 MiB of what it has used
+RETURN_SECONDS = 30  # the exporter's thread looks once a second; a loaded machine takes longer
+
+
+def private_bytes(pid):
+    """Memory that is the process's own, in use. The file of finished spans is none of it: it has
+    the size that the settings say, and fills with whatever is traced."""
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return 1024 * int(re.search(r"^Anonymous:\s+(\d+) kB", text, re.M).group(1))
+
+
+def not_traced(log):
+    """How many heads in pieces found no room, and how many requests were over the limit."""
+    found = re.search(r"not traced: requests over the limit (\d+), .* heads in pieces without room "
+                      r"(\d+);", log)
+    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+
+
+def wait_for_memory(server, most):
+    deadline = time.monotonic() + RETURN_SECONDS
+    while (held := private_bytes(server.process.pid)) > most and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return held
+
+
+@pytest.fixture
+def start(directory, library, program):
+    with contextlib.ExitStack() as stack:
+        def begin(**variables):
+            tracing = servers.Tracing(library, directory, "many", {
+                "OTEL_LOG_LEVEL": "info", "OTEL_SEMCONV_STABILITY_OPT_IN": "http", **variables})
+            return stack.enter_context(Many(directory, program, tracing))
+        yield begin
+
+
+def head(path, length):
+    """A request of that many bytes, without the empty line's last byte."""
+    text = f"GET {path} HTTP/1.1\r\nHost: many\r\nX-Long: ".encode()
+    return text + b"x" * (length - len(text) - 3) + b"\r\n\r"
+
+
+def ask_in_pieces(server, path, length):
+    with server.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        text = head(path, length)
+        connection.sendall(text[:length // 2])
+        time.sleep(0.02)
+        connection.sendall(text[length // 2:])
+        time.sleep(0.02)
+        connection.sendall(b"\n")
+        read_answer(connection)
+
+
+@pytest.mark.parametrize("count,length", [(4000, 60_000), (4000, 3_000), (10_000, 300)],
+                         ids=["long", "middle", "short"])
+def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length):
+    server = start()
+    lengths = (200, 3_000, 12_000, 50_000)
+    for size in lengths:
+        ask_in_pieces(server, f"/before/{size}", size)
+    before = private_bytes(server.process.pid)
+    with contextlib.ExitStack() as stack:
+        halves = [stack.enter_context(server.connect()) for _ in range(count)]
+        texts = [head(f"/half/{number}", length) for number in range(count)]
+        pieces = 3
+        for piece in range(pieces):
+            for connection, text in zip(halves, texts):
+                size = -(-length // pieces)
+                connection.sendall(text[piece * size:(piece + 1) * size])
+        with server.connect() as connection:
+            for number in range(100):
+                ask(connection, f"/whole/{number}")
+        for size in lengths:
+            ask_in_pieces(server, f"/meanwhile/{size}", size)
+        held = private_bytes(server.process.pid) - before
+        print(f"{held} bytes are held for {count} half heads of {length}")
+        assert held <= STORE_BYTES + count * CONNECTION_BYTES + SLACK_BYTES
+        # Now the rest of all of them: what is not seen was counted.
+        for connection in halves:
+            connection.sendall(b"\n")
+        for connection in halves:
+            read_answer(connection)
+    remains = wait_for_memory(server, before + count * CONNECTION_BYTES + SLACK_BYTES) - before
+    print(f"{remains} bytes remain")
+    assert remains <= count * CONNECTION_BYTES + SLACK_BYTES
+    for size in lengths:
+        ask_in_pieces(server, f"/after/{size}", size)
+    server.stop()
+
+    paths = collections.Counter(span.attributes["url.path"]
+                                for span in spans.read(directory / "many.jsonl"))
+    for when in ("before", "meanwhile", "after"):
+        assert [paths.pop(f"/{when}/{size}", 0) for size in lengths] == [1] * 4, when
+    assert [paths.pop(f"/whole/{number}", 0) for number in range(100)] == [1] * 100
+    over_limit, no_room = not_traced(server.log.read_text())
+    room = next(places for size, places in ROOM.items() if size > length)
+    assert over_limit == 0 and no_room > 0
+    assert len(paths) + no_room == count
+    assert room - len(lengths) <= len(paths) <= room
