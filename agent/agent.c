@@ -150,7 +150,7 @@ static uint32_t affordable_exchanges(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return EXCHANGES;
-    uint64_t share = limit.rlim_cur / ADDRESS_SHARE / EXCHANGE_BYTES;
+    uint64_t share = limit.rlim_cur / ADDRESS_SHARE / EXCHANGE_MEMORY(1);
     if (share > EXCHANGES)
         return EXCHANGES;
     return share < EXCHANGES_LEAST ? EXCHANGES_LEAST : (uint32_t)share;
@@ -159,7 +159,7 @@ static uint32_t affordable_exchanges(void)
 static bool make_exchanges(void)
 {
     uint32_t count = affordable_exchanges();
-    size_t bytes = (size_t)count * EXCHANGE_BYTES;
+    size_t bytes = EXCHANGE_MEMORY(count);
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/exchange.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "agent/agent.h"
 #include "agent/connection.h"
 #include "agent/counters.h"
@@ -13,12 +16,42 @@
 static struct slab exchanges;
 _Atomic(char *) exchange_memory;
 
+static _Atomic(struct exchange_text *) texts; /* written before exchange_memory is */
+
 _Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "an exchange fits its slot");
+_Static_assert(sizeof(struct exchange_text) <= EXCHANGE_TEXT_BYTES, "and its text");
 
 void exchange_init(void *memory, uint32_t count)
 {
-    slab_adopt(&exchanges, memory, EXCHANGE_BYTES, count);
-    atomic_store_explicit(&exchange_memory, memory, memory_order_release);
+    char *slots = (char *)memory + (size_t)count * EXCHANGE_TEXT_BYTES;
+    atomic_store_explicit(&texts, memory, memory_order_relaxed);
+    slab_adopt(&exchanges, slots, EXCHANGE_BYTES, count);
+    atomic_store_explicit(&exchange_memory, slots, memory_order_release);
+}
+
+/* Relaxed: whoever has a slot has seen exchange_memory, or the slab's. */
+static struct exchange_text *text_at(uint32_t slot)
+{
+    char *first = (char *)atomic_load_explicit(&texts, memory_order_relaxed);
+    return (struct exchange_text *)(void *)(first + (size_t)slot * EXCHANGE_TEXT_BYTES);
+}
+
+static struct exchange_text *text_of(const struct exchange *exchange)
+{
+    return text_at(exchange_slot(exchange));
+}
+
+static void give_text_back(uint32_t slot)
+{
+    (void)madvise(text_at(slot), EXCHANGE_TEXT_BYTES, MADV_DONTNEED);
+}
+
+void exchange_trim(void)
+{
+    /* Of a larger page several have parts. */
+    if (atomic_load_explicit(&exchange_memory, memory_order_acquire) &&
+        sysconf(_SC_PAGESIZE) <= EXCHANGE_TEXT_BYTES)
+        slab_trim(&exchanges, give_text_back);
 }
 
 static bool still(const struct exchange *exchange, uint32_t generation)
@@ -147,8 +180,8 @@ static void read_tracestate(struct exchange *exchange, const struct http1_fields
     size_t count = lines_of(fields, HTTP1_FIELD_TRACESTATE, lines);
     if (!count)
         return;
-    struct slice joined =
-        propagation_join_tracestate(lines, count, exchange->tracestate, EXCHANGE_TRACESTATE_BYTES);
+    struct slice joined = propagation_join_tracestate(lines, count, text_of(exchange)->tracestate,
+                                                      EXCHANGE_TRACESTATE_BYTES);
     exchange->tracestate_bytes = (uint16_t)joined.length;
 }
 
@@ -159,8 +192,9 @@ static void read_baggage(struct exchange *exchange, const struct http1_fields *f
     size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
     if (!count)
         return;
-    struct slice joined = propagation_join_baggage(
-        lines, count, exchange->baggage, EXCHANGE_BAGGAGE_BYTES - exchange->tracestate_bytes);
+    struct slice joined =
+        propagation_join_baggage(lines, count, text_of(exchange)->baggage,
+                                 EXCHANGE_BAGGAGE_BYTES - exchange->tracestate_bytes);
     exchange->baggage_bytes = (uint16_t)joined.length;
 }
 
@@ -199,15 +233,15 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
         return exchange;
     agent_make_region();
     struct region_open *place = open_place(exchange);
-    span_begin(&exchange->span, place ? place->record : exchange->record,
-               place ? sizeof place->record : sizeof exchange->record, SPAN_SCOPE_HTTP,
+    struct exchange_text *text = text_at(slot);
+    span_begin(&exchange->span, place ? place->record : text->record,
+               place ? sizeof place->record : sizeof text->record, SPAN_SCOPE_HTTP,
                SPAN_KIND_SERVER, self, &parent, start_ns);
     span_tracestate(&exchange->span,
                     exchange->tracestate_bytes
-                        ? (struct slice){exchange->tracestate, exchange->tracestate_bytes}
+                        ? (struct slice){text->tracestate, exchange->tracestate_bytes}
                         : SLICE_NONE);
-    server_span_request(&exchange->span, request, peer, exchange->scratch,
-                        sizeof exchange->scratch);
+    server_span_request(&exchange->span, request, peer, text->scratch, sizeof text->scratch);
     set_in_flight(exchange, span_word(exchange));
     return exchange;
 }
@@ -322,7 +356,7 @@ static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inher
  */
 static void copy_record(struct exchange *exchange, const struct region_open *from)
 {
-    copy_racing((char *)exchange->record, (const char *)from->record, OPEN_RECORD_BYTES);
+    copy_racing((char *)text_of(exchange)->record, (const char *)from->record, OPEN_RECORD_BYTES);
 }
 
 static void keep_copy(struct exchange *exchange, uint8_t unused)
@@ -340,7 +374,7 @@ static void inherit(struct exchange *exchange, uint8_t inherited)
 {
     if (inherited == EXCHANGE_OWN)
         copy_record(exchange, open_place(exchange));
-    exchange->span.record = (struct span_record *)exchange->record;
+    exchange->span.record = (struct span_record *)text_of(exchange)->record;
     exchange->inherited = inherited;
 }
 
@@ -366,7 +400,7 @@ static bool take_from_parent(struct region_open *open, uint64_t id, bool known)
 
 static bool is_sound(const struct exchange *exchange)
 {
-    const struct span_record *record = (const struct span_record *)exchange->record;
+    const struct span_record *record = (const struct span_record *)text_of(exchange)->record;
     return record->length >= sizeof *record && record->length <= OPEN_RECORD_BYTES &&
            record->length % 8 == 0 &&
            memcmp(record->span_id, exchange->self.span_id, sizeof record->span_id) == 0;
@@ -378,7 +412,7 @@ static void move_into_region(struct exchange *exchange)
     struct region_open *place = agent_make_region() ? open_place(exchange) : NULL;
     if (!place)
         return;
-    memcpy(place->record, exchange->record, OPEN_RECORD_BYTES);
+    memcpy(place->record, text_of(exchange)->record, OPEN_RECORD_BYTES);
     exchange->span.record = (struct span_record *)place->record;
     set_in_flight(exchange, span_word(exchange));
 }
@@ -408,7 +442,8 @@ copy_carried(const struct context *context, bool baggage, char *into, size_t cap
     size_t length = baggage ? exchange->baggage_bytes : exchange->tracestate_bytes;
     if (length > capacity)
         return 0;
-    copy_racing(into, baggage ? exchange->baggage : exchange->tracestate, length);
+    const struct exchange_text *text = text_of(exchange);
+    copy_racing(into, baggage ? text->baggage : text->tracestate, length);
     return still(exchange, context->generation) ? length : 0;
 }
 

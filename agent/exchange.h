@@ -20,8 +20,8 @@
 #include "agent/http1.h"
 #include "agent/span.h"
 
-#define EXCHANGE_BYTES            16384 /* a slot; only the pages that are used become resident */
-#define EXCHANGE_TRACESTATE_BYTES 512   /* W3C Trace Context 3.3.1.5 */
+#define EXCHANGE_BYTES            256 /* a slot */
+#define EXCHANGE_TRACESTATE_BYTES 512 /* W3C Trace Context 3.3.1.5 */
 /* Baggage and tracestate together, because both go out with the application's own requests. W3C
  * Baggage, 3.3.2 wants 8,192 for baggage alone; but many servers take no longer header, so that
  * strangers could make those requests fail. */
@@ -59,18 +59,28 @@ struct exchange {
     struct span_context self;
     _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
     struct span span;
+};
+
+/* What strangers fill, apart: after a peak of requests it goes back to the kernel, while the slots
+ * stay, because contexts that outlived their exchange go on asking for its generation. */
+struct exchange_text {
     char scratch[EXCHANGE_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
     char tracestate[EXCHANGE_TRACESTATE_BYTES];
     char baggage[EXCHANGE_BAGGAGE_BYTES];
 };
+#define EXCHANGE_TEXT_BYTES 16384 /* of which only the pages that are used become resident */
 
-/* Where exchanges live: `count` zeroed slots of EXCHANGE_BYTES. */
+/* Where exchanges live: zeroed memory for `count` slots and texts. */
+#define EXCHANGE_MEMORY(count) ((size_t)(count) * (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES))
 void exchange_init(void *memory, uint32_t count);
 
 /* Begins the server exchange of a parsed request head. NULL when no slot is free (counted). */
 struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,
                                 uint64_t start_ns);
+
+/* Gives back memory that a peak of requests in flight has used: see slab_trim(). */
+void exchange_trim(void);
 
 extern _Atomic(char *) exchange_memory;
 

@@ -21,9 +21,10 @@
 struct size {
     uint32_t bytes; /* of a buffer */
     uint32_t count;
-    _Atomic(char *) memory; /* NULL until it is needed. Release when mapped, acquire by who uses it */
-    /* A bit for each buffer that is in use. Acquire by who sets one pairs with release by who clears
-     * it: the last user's work is over. */
+    /* NULL until it is needed. Release when mapped, acquire by who uses it. */
+    _Atomic(char *) memory;
+    /* A bit for each buffer that is in use. Acquire by who sets one pairs with release by who
+     * clears it: the last user's work is over. */
     _Atomic uint64_t *taken;
     /* Twice the number of the head that lies in each buffer, + HELD; 0: none. Acquire by who makes
      * it HELD pairs with release by who lets go. */

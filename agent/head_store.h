@@ -24,8 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longest head that is kept, and so the longest that is looked at where it comes in pieces. Servers'
- * own limits lie between 8 KiB (node, nginx) and 64 KiB (tomcat's largest common setting). */
+/* Longest head that is kept, and so the longest that is looked at where it comes in pieces.
+ * Servers' own limits lie between 8 KiB (node, nginx) and 64 KiB (tomcat's largest common setting).
+ */
 #define HEAD_BYTES 65536
 
 #define HEAD_STORE_BYTES (UINT32_C(16) << 20)

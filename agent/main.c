@@ -129,6 +129,7 @@ static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
     region_alive(&agent.region, now_ns, unix_offset_ns);
     head_store_trim();
+    exchange_trim();
 }
 
 static void region_is_left(void)

@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
+/* So many stay as they are: what comes and goes shall not cost a system call and page faults. */
+#define FREE_KEPT 64
+
 /* Is there memory for it? */
 static bool map_chunk(struct slab *slab, uint32_t index)
 {
@@ -31,6 +34,8 @@ void slab_adopt(struct slab *slab, void *memory, size_t object_bytes, uint32_t c
     slab->chunk_shift = 31; /* all in the first chunk */
     slab->limit = count;
     atomic_store_explicit(&slab->free_list, 0, memory_order_relaxed);
+    atomic_store_explicit(&slab->trimmed_list, 0, memory_order_relaxed);
+    atomic_store_explicit(&slab->trimmed, 0, memory_order_relaxed);
     atomic_store_explicit(&slab->fresh, 0, memory_order_relaxed);
     atomic_store_explicit(&slab->chunks[0], memory, memory_order_release);
 }
@@ -42,19 +47,44 @@ static _Atomic uint32_t *link_of(void *object)
     return object;
 }
 
-void *slab_take(struct slab *slab, uint32_t *index)
+/* The first object of a list; NULL: it is empty. */
+__attribute__((always_inline)) static inline void *pop(struct slab *slab, _Atomic uint64_t *from,
+                                                       uint32_t *index)
 {
-    uint64_t list = atomic_load_explicit(&slab->free_list, memory_order_acquire);
+    uint64_t list = atomic_load_explicit(from, memory_order_acquire);
     while ((uint32_t)list) {
         uint32_t first = (uint32_t)list - 1;
         void *object = slab_at(slab, first);
         uint32_t next = atomic_load_explicit(link_of(object), memory_order_relaxed);
         uint64_t rest = ((list >> 32) + 1) << 32 | next;
-        if (atomic_compare_exchange_weak_explicit(&slab->free_list, &list, rest,
-                                                  memory_order_acquire, memory_order_acquire)) {
+        if (atomic_compare_exchange_weak_explicit(from, &list, rest, memory_order_acquire,
+                                                  memory_order_acquire)) {
             *index = first;
             return object;
         }
+    }
+    return NULL;
+}
+
+static inline void push(struct slab *slab, _Atomic uint64_t *onto, uint32_t index)
+{
+    void *object = slab_at(slab, index);
+    uint64_t list = atomic_load_explicit(onto, memory_order_relaxed);
+    uint64_t rest;
+    do {
+        atomic_store_explicit(link_of(object), (uint32_t)list, memory_order_relaxed);
+        rest = ((list >> 32) + 1) << 32 | (index + 1);
+    } while (!atomic_compare_exchange_weak_explicit(onto, &list, rest, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+/* Where the list of free ones is empty. */
+__attribute__((noinline)) static void *take_another(struct slab *slab, uint32_t *index)
+{
+    void *trimmed = pop(slab, &slab->trimmed_list, index);
+    if (trimmed) {
+        atomic_fetch_sub_explicit(&slab->trimmed, 1, memory_order_relaxed);
+        return trimmed;
     }
     uint32_t fresh = atomic_load_explicit(&slab->fresh, memory_order_relaxed);
     do {
@@ -66,14 +96,44 @@ void *slab_take(struct slab *slab, uint32_t *index)
     return slab_at(slab, fresh);
 }
 
+void *slab_take(struct slab *slab, uint32_t *index)
+{
+    void *object = pop(slab, &slab->free_list, index);
+    return object ? object : take_another(slab, index);
+}
+
 void slab_give(struct slab *slab, uint32_t index)
 {
-    void *object = slab_at(slab, index);
-    uint64_t list = atomic_load_explicit(&slab->free_list, memory_order_relaxed);
-    uint64_t rest;
-    do {
-        atomic_store_explicit(link_of(object), (uint32_t)list, memory_order_relaxed);
-        rest = ((list >> 32) + 1) << 32 | (index + 1);
-    } while (!atomic_compare_exchange_weak_explicit(&slab->free_list, &list, rest,
-                                                    memory_order_release, memory_order_relaxed));
+    push(slab, &slab->free_list, index);
+}
+
+/* The length of the list of free objects, about: others change it meanwhile, so that it may lead
+ * into objects that are in use, and whose first word is not theirs alone. */
+static uint32_t count_free(struct slab *slab, uint32_t used)
+{
+    uint32_t count = 0;
+    uint32_t next = (uint32_t)atomic_load_explicit(&slab->free_list, memory_order_acquire);
+    while (next && next <= used && count < used) {
+        count++;
+        next = atomic_load_explicit(link_of(slab_at(slab, next - 1)), memory_order_relaxed);
+    }
+    return count;
+}
+
+void slab_trim(struct slab *slab, void (*give_back)(uint32_t index))
+{
+    uint32_t used = atomic_load_explicit(&slab->fresh, memory_order_relaxed);
+    if (used <= FREE_KEPT)
+        return;
+    uint32_t trimmed = atomic_load_explicit(&slab->trimmed, memory_order_relaxed);
+    uint32_t free = count_free(slab, used);
+    uint32_t at_work = free + trimmed < used ? used - free - trimmed : 0;
+    if (free <= FREE_KEPT || free / 2 < at_work)
+        return;
+    uint32_t index;
+    while (free-- > FREE_KEPT && pop(slab, &slab->free_list, &index)) {
+        give_back(index);
+        atomic_fetch_add_explicit(&slab->trimmed, 1, memory_order_relaxed);
+        push(slab, &slab->trimmed_list, index);
+    }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* slab.h - objects of one size, from mmap, taken and given back without a lock.
  *
- * Connections and the buffers of split heads come and go with the load. Memory is mapped in
- * chunks when first needed and never unmapped, so that a stale pointer always points at an
- * object of its own type (it then finds another generation in it). The last one given back is
- * the first one taken: few pages stay warm. */
+ * Connections and requests come and go with the load. Memory is mapped in chunks when first needed
+ * and never unmapped, so that a stale pointer always points at an object of its own type (it then
+ * finds another generation in it). The last one given back is the first one taken: few pages stay
+ * warm; what belongs to the others can be given back to the kernel: slab_trim(). */
 #ifndef AGENT_SLAB_H
 #define AGENT_SLAB_H
 
@@ -21,7 +21,10 @@ struct slab {
     /* Index + 1 of the first free object in the low half, a tag against ABA in the high half.
      * Acquire on pop pairs with release on push: the next-free word is seen. */
     _Atomic uint64_t free_list;
-    _Atomic uint32_t fresh; /* objects handed out for the first time so far */
+    /* Likewise of those that were trimmed, which are taken when no other is left. */
+    _Atomic uint64_t trimmed_list;
+    _Atomic uint32_t trimmed; /* how many; a moment late */
+    _Atomic uint32_t fresh;   /* objects handed out for the first time so far */
     _Atomic(unsigned char *) chunks[SLAB_CHUNKS];
 };
 
@@ -40,6 +43,11 @@ void slab_adopt(struct slab *slab, void *memory, size_t object_bytes, uint32_t c
  * while it is taken: a thread that lost a race still looks at them. */
 void *slab_take(struct slab *slab, uint32_t *index);
 void slab_give(struct slab *slab, uint32_t index);
+
+/* Where far more objects are free than in use, calls `give_back` for nearly all of the free ones,
+ * one after the other, which nobody has meanwhile: to give memory that belongs to them to the
+ * kernel. Any thread, but one at a time. A fork in the middle costs the child an object. */
+void slab_trim(struct slab *slab, void (*give_back)(uint32_t index));
 
 /* An object that has been taken before. */
 static inline void *slab_at(struct slab *slab, uint32_t index)

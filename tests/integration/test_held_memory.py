@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+import accounts
 import servers
 import spans
 from test_limits import Many, ask, enough_descriptors, program, read_answer  # fixtures, too
@@ -22,6 +23,8 @@ STORE_BYTES = 16 * MIB  # agent/head_store.h
 ROOM = {1024: 4096, 4096: 1024, 16384: 256, 65536: 64}  # buffers of each size
 CONNECTION_BYTES = 640  # of a connection, generously
 SLACK_BYTES = 2 * MIB  # the store keeps 1 MiB of what it has used
+IN_FLIGHT = 4096  # requests that are traced at a time (agent/agent.c)
+EXCHANGE_BYTES = 256  # what stays of each
 RETURN_SECONDS = 30  # the exporter's thread looks once a second; a loaded machine takes longer
 
 
@@ -49,10 +52,10 @@ def wait_for_memory(server, most):
 @pytest.fixture
 def start(directory, library, program):
     with contextlib.ExitStack() as stack:
-        def begin(**variables):
+        def begin(together=0, **variables):
             tracing = servers.Tracing(library, directory, "many", {
                 "OTEL_LOG_LEVEL": "info", "OTEL_SEMCONV_STABILITY_OPT_IN": "http", **variables})
-            return stack.enter_context(Many(directory, program, tracing))
+            return stack.enter_context(Many(directory, program, tracing, together))
         yield begin
 
 
@@ -120,3 +123,34 @@ def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length)
     assert over_limit == 0 and no_room > 0
     assert len(paths) + no_room == count
     assert room - len(lengths) <= len(paths) <= room
+
+
+def test_a_peak_of_requests_in_flight_leaves_little_behind(start, directory):
+    server = start(together=IN_FLIGHT)
+    before = private_bytes(server.process.pid)
+    # All that a stranger can have the agent keep of a request.
+    carried = ("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+               f"tracestate: a={'s' * 200}\r\nbaggage: b={'g' * 3700}\r\nUser-Agent: {'u' * 2000}")
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(server.connect()) for _ in range(IN_FLIGHT)]
+        for number, connection in enumerate(connections[:-1]):
+            connection.sendall(f"GET /{number}?{'q' * 1000} HTTP/1.1\r\nHost: a\r\n{carried}\r\n\r\n"
+                               .encode())
+        server.wait_until(lambda: private_bytes(server.process.pid) - before > IN_FLIGHT * 4096,
+                          "memory for requests in flight")
+        held = private_bytes(server.process.pid) - before
+        connections[-1].sendall(b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
+        for connection in connections:
+            read_answer(connection)
+    left = IN_FLIGHT * (CONNECTION_BYTES + EXCHANGE_BYTES) + 2 * SLACK_BYTES
+    remains = wait_for_memory(server, before + left) - before
+    print(f"{held} bytes are held for {IN_FLIGHT} requests, {remains} remain")
+    assert remains <= left
+    with server.connect() as connection:
+        for number in range(200):
+            ask(connection, f"/after/{number}")
+    server.stop()
+    sums = accounts.read(server.log.read_text())
+    accounts.balance(sums, IN_FLIGHT + 200)
+    assert not_traced(server.log.read_text()) == (0, 0)
+    assert sums.exported == IN_FLIGHT + 200

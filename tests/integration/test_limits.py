@@ -35,8 +35,9 @@ def program(run_directory):
 
 
 class Many(servers.Server):
-    def __init__(self, directory, program, tracing):
-        super().__init__("many", [program], directory, tracing=tracing)
+    def __init__(self, directory, program, tracing, together=0):
+        """The first `together` requests are answered when all of them are there."""
+        super().__init__("many", [program, together], directory, tracing=tracing)
         self.port = int(self.wait_until(self.first_line, "port"))
 
     def first_line(self):

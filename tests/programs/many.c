@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* many.c - a server for very many connections: one thread, epoll, an answer of two bytes to each
- * head, whatever its size. Says its port on stdout; ends with status 0 on SIGTERM. */
+ * head, whatever its size.
+ *
+ *     many [TOGETHER]
+ *
+ * Says its port on stdout; ends with status 0 on SIGTERM. The first TOGETHER heads are answered
+ * when all of them are there. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +26,8 @@
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 static volatile sig_atomic_t over;
+static long to_come;                       /* heads, before any is answered */
+static unsigned char owed[DESCRIPTORS];    /* answers, until then */
 static unsigned char matched[DESCRIPTORS]; /* bytes of the empty line seen last */
 
 static void end(int signal)
@@ -108,18 +115,31 @@ static bool send_answers(int fd, unsigned count)
     return true;
 }
 
+static bool owe_answers(int fd, unsigned count)
+{
+    owed[fd] = (unsigned char)(owed[fd] + count);
+    to_come -= count;
+    for (int other = 0; to_come <= 0 && other < DESCRIPTORS; other++)
+        if (owed[other] && !send_answers(other, owed[other]))
+            return false;
+    return true;
+}
+
 static void serve(int fd)
 {
     static char bytes[READ_BYTES];
     ssize_t length = recv(fd, bytes, sizeof bytes, 0);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (length <= 0 || !send_answers(fd, heads_in(fd, bytes, (size_t)length)))
+    unsigned heads = length > 0 ? heads_in(fd, bytes, (size_t)length) : 0;
+    bool (*answer_them)(int, unsigned) = to_come > 0 ? owe_answers : send_answers;
+    if (length <= 0 || !answer_them(fd, heads))
         close(fd);
 }
 
-int main(void)
+int main(int count_of_arguments, char **arguments)
 {
+    to_come = count_of_arguments > 1 ? strtol(arguments[1], NULL, 10) : 0;
     struct epoll_event events[EVENTS];
     struct sigaction action = {.sa_handler = end};
     sigaction(SIGTERM, &action, NULL);

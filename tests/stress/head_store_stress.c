@@ -2,6 +2,7 @@
 /* Threads that keep more heads than there is room for, while another gives memory back: each finds
  * its own bytes or nothing, never another's. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
