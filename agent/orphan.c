@@ -58,6 +58,12 @@ static bool is_mine(int fd, struct stat *status)
            !(status->st_mode & 077) && status->st_nlink == 1 && status->st_size > 0;
 }
 
+static bool is_void(int fd)
+{
+    uint64_t magic;
+    return pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == REGION_VOID;
+}
+
 bool orphan_take(struct orphan *orphan, const struct region_name *name, const char *path)
 {
     struct stat status;
@@ -71,6 +77,7 @@ bool orphan_take(struct orphan *orphan, const struct region_name *name, const ch
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_mine(fd, &status) &&
         (!region_map(&orphan->region, fd, (size_t)status.st_size) ||
          is_abandoned(name, orphan->region.header))) {
+        orphan->is_void = !orphan->region.header && is_void(fd);
         orphan->written_ns = (int64_t)status.st_mtim.tv_sec * 1000000000;
         return true;
     }
@@ -80,7 +87,7 @@ bool orphan_take(struct orphan *orphan, const struct region_name *name, const ch
 
 void orphan_release(struct orphan *orphan, bool done)
 {
-    if (done && unlink(orphan->path) != 0 && orphan->region.header)
+    if (done && !region_file_remove(orphan->path) && orphan->region.header)
         orphan->region.header->magic = REGION_VOID;
     region_forget(&orphan->region);
     /* A child that was forked meanwhile has the descriptor, too, and would keep the lock. */

@@ -42,7 +42,7 @@ static bool take(const struct region_name *name, const char *path, void *unused)
         return false;
     if (heir.dead.region.header)
         return true;
-    orphan_release(&heir.dead, false);
+    orphan_release(&heir.dead, heir.dead.is_void);
     return false;
 }
 
@@ -109,7 +109,7 @@ static void tell(const struct region *region)
 static bool is_over(const struct orphan *orphan)
 {
     if (!orphan->region.header)
-        return (int64_t)clock_unix_ns() - orphan->written_ns > DAY_NS;
+        return orphan->is_void || (int64_t)clock_unix_ns() - orphan->written_ns > DAY_NS;
     return !region_has_something(&orphan->region) ||
            region_is_silent(orphan->region.header, DAY_NS);
 }
@@ -148,9 +148,11 @@ static bool note_signal(const struct region_name *name, const char *path, void *
     const struct death *death = context;
     struct stat status;
     uint64_t magic = 0;
+    (void)path;
     if (name->pid != death->pid || !name->here)
         return false;
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    int fd = openat(name->directory, name->text,
+                    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return false;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
@@ -163,7 +165,11 @@ static bool note_signal(const struct region_name *name, const char *path, void *
 
 void recovery_note_signal(uint32_t pid, uint32_t signal)
 {
-    region_files_visit(heir.directory, note_signal, &(struct death){pid, signal});
+    struct death death = {pid, signal};
+    if (geteuid() == 0)
+        region_files_visit_all(heir.directory, note_signal, &death);
+    else
+        region_files_visit(heir.directory, note_signal, &death);
 }
 
 /* ---- spans in flight ---- */

@@ -107,8 +107,8 @@ static const char *obstacle(const char *directory, size_t bytes)
         return "it is neither on tmpfs nor on ext4, xfs or an overlay of them";
     if ((uint64_t)system.f_bavail * (uint64_t)system.f_bsize / 2 < bytes)
         return "it would take more than half of the room that is left";
-    if (region_files_left(directory) >= REGION_FILES_LEFT)
-        return "killed processes left too many there that nobody has come for";
+    if (!region_files_room(directory, bytes))
+        return "ended processes left too many there that nobody has come for";
     return NULL;
 }
 
@@ -126,23 +126,37 @@ static bool fill_with_zeros(int fd, size_t bytes)
     return true;
 }
 
+#define TRIES                                                                                      \
+    64 /* the directory may go between two steps, with the last file of another process            \
+        */
+
+static int create_file(struct region *region, const struct region_place *place, const char **why)
+{
+    int fd = -1;
+    for (int i = 0; i < TRIES && fd < 0; i++) {
+        *why = region_name_new(region->path, place->directory, place->key);
+        if (*why)
+            return -1;
+        fd =
+            open(region->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+        if (fd < 0 && errno != ENOENT)
+            break;
+    }
+    *why = strerror(errno);
+    return fd;
+}
+
 /* Allocated in full, by name. -1: not to be had; then there is no file, and *why says so. */
 static int make_file(struct region *region, const struct region_place *place, const char **why)
 {
-    *why = "the path is too long";
-    if (!region_name_new(region->path, place->directory, place->key))
-        return -1;
     *why = obstacle(place->directory, region->bytes);
     if (*why)
         return -1;
-    int fd =
-        open(region->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-    if (fd >= 0 && fill_with_zeros(fd, region->bytes))
+    int fd = create_file(region, place, why);
+    if (fd < 0 || fill_with_zeros(fd, region->bytes))
         return fd;
     *why = strerror(errno);
-    if (fd < 0)
-        return -1;
-    unlink(region->path);
+    region_file_remove(region->path);
     close(fd);
     return -1;
 }
@@ -161,7 +175,7 @@ static void *map_file(struct region *region, const struct region_place *place)
     }
     void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
-        unlink(region->path);
+        region_file_remove(region->path);
     close(fd);
     return base;
 }
@@ -308,7 +322,7 @@ void region_replace(struct region *region, uint64_t handed_on)
 void region_unlink(struct region *region)
 {
     int saved = errno;
-    if (region->path[0] && unlink(region->path) != 0)
+    if (region->path[0] && !region_file_remove(region->path))
         region->header->magic = REGION_VOID;
     region->path[0] = '\0';
     errno = saved;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,7 +32,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char directory[] = "/dev/shm/fuzz_region.XXXXXX";
-static char path[128];
+static char own[64]; /* its directory */
+static char path[192];
 static unsigned char *whole; /* a region as a killed process leaves it */
 static size_t whole_bytes;
 static uint32_t dead_pid;
@@ -69,6 +71,7 @@ static void remove_directory_at_the_end(void)
     while (read(ends[0], &byte, 1) > 0)
         ;
     unlink(path);
+    rmdir(own);
     rmdir(directory);
     _exit(0);
 }
@@ -130,7 +133,8 @@ static void find_dead(void)
         _exit(0);
     waitpid(child, NULL, 0);
     dead_pid = (uint32_t)child;
-    snprintf(path, sizeof path, "%s/%s%016x-%llx-%u-%08x", directory, REGION_PREFIX, KEY,
+    snprintf(own, sizeof own, "%s/" REGION_PREFIX "%u", directory, (unsigned)geteuid());
+    snprintf(path, sizeof path, "%s/" REGION_PREFIX "%016x-%llx-%u-%08x", own, KEY,
              (unsigned long long)process_namespace(), dead_pid, 1u);
 }
 
@@ -206,6 +210,7 @@ static void write_file(const uint8_t *data, size_t size)
     ((struct region_header *)copy)->pid = dead_pid;
     for (data++, size--; size >= CHANGE_BYTES; data += CHANGE_BYTES, size -= CHANGE_BYTES)
         change(copy, whole_bytes, data);
+    (void)mkdir(own, 0700); /* it goes with each file */
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     demand(fd >= 0);
     demand(write(fd, copy, bytes) == (ssize_t)bytes);

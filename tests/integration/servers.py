@@ -69,6 +69,11 @@ class Tracing:
         """Where spans wait that have not left; like /dev/shm, everybody may write there."""
         return pathlib.Path(self.directory) / "state"
 
+    @property
+    def left(self):
+        """The files there, each in its user's directory."""
+        return sorted(self.state.glob("otelagent-*/*"))
+
     def __post_init__(self):
         # nginx's workers are another user than the master that loads the agent; so the file
         # exists beforehand, and all may write it.

@@ -20,7 +20,6 @@ import servers
 import sink
 import small
 
-FILES_LEFT = 64  # REGION_FILES_LEFT
 ALIVE_NS = 64  # offset of region_header.alive_ns in a file
 DAY_NS = 24 * 3600 * 10**9
 NOBODY = pwd.getpwnam("nobody").pw_uid
@@ -50,7 +49,7 @@ class Service:
 
     @property
     def files(self):
-        return sorted(self.tracing.state.iterdir())
+        return self.tracing.left
 
     def start(self, command):
         name = f"{self.tracing.service}-{len(self.started)}"
@@ -108,25 +107,33 @@ def multiply(file, count):
         subprocess.run(["cp", "--sparse=always", "--preserve=mode", file, copy], check=True)
 
 
+def most_files(directory, size):
+    """As region_files.h has it."""
+    system = os.statvfs(directory)
+    share = system.f_blocks * system.f_frsize // 16
+    return min(max(min(max(share, 256 << 20), 2 << 30) // size, 64), 2048)
+
+
 def test_where_killed_processes_left_many_files_a_new_one_does_without(service, program, collector):
     shop = service(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE)
     first = shop.start(str(program))
     ask(first)
     kill(first)
     [file] = shop.files
-    multiply(file, FILES_LEFT - 2)
+    most = most_files(shop.tracing.state, file.stat().st_size)
+    multiply(file, most - 2)
     with_file = service("other").start(str(program))
     ask(with_file)
     collector.wait_for_spans(1)
     assert not says(with_file, IN_MEMORY)
-    assert len(shop.files) == FILES_LEFT
-    multiply(file, FILES_LEFT - 1)
+    assert len(shop.files) == most
+    multiply(file, most - 1)
     without = service("third").start(str(program))
     ask(without, 10)
     collector.wait_for_spans(11)
-    assert len(shop.files) == FILES_LEFT + 1  # a living one's does not count
+    assert len(shop.files) == most + 1  # a living one's does not count
     [line] = says(without, IN_MEMORY)
-    assert line.endswith("killed processes left too many there that nobody has come for")
+    assert line.endswith("ended processes left too many there that nobody has come for")
     without.stop()
     once_each(collector, 11)
 
@@ -197,7 +204,7 @@ def test_who_execs_sends_at_once_what_was_left(library, directory, collector, li
     def look():
         collector.wait_for(lambda: how in life.spans_of(collector), "span of the request in flight")
         collector.wait_for_spans(4)
-        seen.extend(state.iterdir())
+        seen.extend(state.glob("*/*"))
 
     life.check(life_program, library, directory, collector,
                [life.Do(collector.stop), "one", "two", how, life.Do(collector.start), "three",
@@ -269,10 +276,11 @@ def test_a_file_that_its_process_may_not_remove_goes_with_the_next(service, drop
     once_each(collector, 4)
     assert file.exists()  # the directory is sticky, as /dev/shm
     second = shop.start(dropping)
+    visit(second, "three")
+    second.wait_until(lambda: not file.exists(), "sweep")
     visit(second, "drop", "end")
     second.process.wait(servers.PATIENCE_SECONDS)
-    once_each(collector, 6)
-    assert not file.exists()
+    once_each(collector, 7)
     assert len(shop.files) == 1  # there is never more than the last one's
 
 
@@ -301,9 +309,113 @@ def test_nginxs_workers_make_their_files_as_their_own_user(library, directory, c
         for _ in range(100):
             plan.add("GET", "/small.txt")
         load.run(nginx.port, plan.requests, connections=8)
-        owners = {file.stat().st_uid for file in tracing.state.iterdir()}
+        owners = {file.stat().st_uid for file in tracing.left}
         assert owners == {pwd.getpwnam("www-data").pw_uid if os.geteuid() == 0 else os.geteuid()}
     assert not list(tracing.state.iterdir())
+
+
+# --- Strangers ---
+
+STRANGERS = 60_000
+MAKE_FILES = """
+import os, sys
+os.chdir(sys.argv[1])
+for number in range(int(sys.argv[2])):
+    # every second one looks like a file of a killed process
+    name = (f"stranger-{number}" if number % 2 else
+            f"otelagent-{number:016x}-{int(sys.argv[3]):x}-{4000000 + number}-00000001-{number:08x}")
+    os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0o644))
+"""
+
+
+def as_nobody(script, *arguments):
+    subprocess.run(["setpriv", f"--reuid={NOBODY}", "--clear-groups", servers.program("python3"),
+                    "-c", script, *map(str, arguments)], check=True)
+
+
+def clutter(state):
+    namespace = os.stat("/proc/self/ns/pid").st_ino
+    as_nobody(MAKE_FILES, state, STRANGERS, namespace)
+
+
+@contextlib.contextmanager
+def cluttered(service):
+    """A state directory on tmpfs that a stranger has filled with files."""
+    state = service.tracing.state
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "none", state], check=True)
+    try:
+        clutter(state)
+        yield state
+    finally:
+        service.stop()
+        subprocess.run(["umount", state], check=True)
+
+
+def names_read(trace):
+    """Of a log of strace: (thread, bytes of names that it read from a directory) for each call; and
+    the first thread."""
+    lines = [line.split(None, 1) for line in trace.read_text().splitlines()]
+    calls = [(int(thread), int(call.rsplit("= ", 1)[1].split()[0])) for thread, call in lines
+             if "getdents64" in call and "= " in call]
+    return calls, next(int(thread) for thread, call in lines if call.startswith("execve("))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="strangers have to be made")
+def test_strangers_files_are_never_looked_at(service, program, directory, collector):
+    """By no thread, from the first request to the end: that would take longer the more there are;
+    and the program's own thread looks for no files at all."""
+    shop = service()
+    trace = directory / "trace"
+    with cluttered(shop):
+        server = shop.start(["strace", "-f", "-qq", "-o", str(trace), "-e",
+                             "trace=execve,getdents64", str(program)])
+        ask(server, 3)
+        collector.wait_for_spans(3)
+        server.wait_until(lambda: names_read(trace)[0], "look for files of our own")
+        os.kill(names_read(trace)[1], signal.SIGTERM)
+        server.process.wait(30)
+        calls, first_thread = names_read(trace)
+    assert sum(size for _, size in calls) < 100_000, (first_thread, calls)
+    assert first_thread not in dict(calls), calls
+    once_each(collector, 3)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="strangers have to be made")
+def test_among_strangers_files_the_next_process_finds_its_own(service, program, collector):
+    shop = service(OTEL_BSP_SCHEDULE_DELAY="60000")
+    with cluttered(shop):
+        first = shop.start(str(program))
+        ask(first, 7)
+        kill(first)
+        second = shop.start(str(program))
+        ask(second)
+        collector.wait_for_spans(7)
+        second.stop()
+        once_each(collector, 8)
+        assert not shop.files
+
+
+SQUATTERS = {
+    "directory": "os.mkdir(sys.argv[1], 0o777)",
+    "file": "open(sys.argv[1], 'w').close()",
+    "link": "os.symlink('/', sys.argv[1])",
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a stranger has to be there")
+@pytest.mark.parametrize("what", SQUATTERS.values(), ids=SQUATTERS.keys())
+def test_where_a_stranger_took_the_directorys_name_spans_wait_in_memory(service, program, collector,
+                                                                        what):
+    shop = service()
+    place = shop.tracing.state / f"otelagent-{os.geteuid()}"
+    as_nobody(f"import os, sys; {what}", place)
+    server = shop.start(str(program))
+    ask(server, 5)
+    server.stop()
+    once_each(collector, 5)
+    assert not shop.files or what == SQUATTERS["link"]
+    [line] = says(server, IN_MEMORY)
+    assert line.endswith("is not this user's alone")
 
 
 # --- A full file system ---
@@ -336,7 +448,7 @@ def test_a_file_system_that_fills_up_later_takes_nothing_away(service, program, 
     first = shop.start([*mounted(state, "-t tmpfs -o size=8m none"), program])
     ask(first)
     inside = pathlib.Path(f"/proc/{first.process.pid}/root{state}")
-    [file] = inside.iterdir()
+    [file] = inside.glob("*/*")
     fill(inside)
     ask(first, 2040)
     assert file.exists()

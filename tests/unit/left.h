@@ -178,8 +178,9 @@ static inline void spoil(struct region *region, uint64_t unused)
 static inline void rename_left(uint64_t pid_namespace, uint32_t pid, uint32_t image)
 {
     char elsewhere[REGION_PATH_BYTES];
-    snprintf(elsewhere, sizeof elsewhere, "%s/" REGION_PREFIX "%016x-%llx-%u-%08x-00000001",
-             directory, KEY, (unsigned long long)pid_namespace, pid, image);
+    snprintf(elsewhere, sizeof elsewhere,
+             "%s/" REGION_PREFIX "%u/" REGION_PREFIX "%016x-%llx-%u-%08x-00000001", directory,
+             (unsigned)geteuid(), KEY, (unsigned long long)pid_namespace, pid, image);
     assert_int_equal(rename(left, elsewhere), 0);
     strcpy(left, elsewhere);
 }
