@@ -293,6 +293,8 @@ void agent_leave(bool for_good)
 {
     if (!agent_gate_open() || tl_agent_own_thread || !agent_in_own_process() || life_settling())
         return;
+    if (for_good && agent_is_prepared())
+        connection_release_refused();
     if (for_good && agent.exporter.stop)
         agent.exporter.stop(AGENT_LEAVING_NS);
     if (atomic_load_explicit(&region_made, memory_order_acquire) != PREPARED_DONE)

@@ -146,6 +146,10 @@ void connection_share(int from, int to);
 /* Releases the tracked ones of first..last. */
 void connection_release_range(unsigned first, unsigned last);
 
+/* The process ends: connections on which the client took no more end with it. The others may go on
+ * in a process that was forked. */
+void connection_release_refused(void);
+
 /* The process is about to become another program: a bit for each of the first 64 exchanges' slots
  * whose connection goes on there, because a descriptor of it is not close-on-exec. */
 uint64_t connection_outliving(void);
@@ -178,6 +182,8 @@ static inline bool connection_come_back(struct direction *direction, uint64_t cl
  * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns);
+/* This process moves bytes, or could not: what its parent had left unanswered there is its own. */
+void stream_touch(struct connection *connection, uint64_t now_ns);
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns);
 /* sent_file.c: `length` bytes went out of a file, up to the offset *end; NULL: up to its own. */
 void stream_sent_file(struct connection *connection, int file, const off_t *end, size_t length,

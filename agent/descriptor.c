@@ -148,6 +148,17 @@ static uint64_t waiting_slots(struct pipeline *pipeline)
     return slots;
 }
 
+void connection_release_refused(void)
+{
+    uint32_t most = atomic_load_explicit(&highest, memory_order_relaxed);
+    for (int fd = 0; fd <= (int)most; fd++) {
+        const struct connection *connection = connection_of(fd);
+        if (connection && connection_role(connection) == CONNECTION_SERVER &&
+            atomic_load_explicit(&connection->refused, memory_order_relaxed))
+            connection_release(fd);
+    }
+}
+
 uint64_t connection_outliving(void)
 {
     uint64_t slots = 0;

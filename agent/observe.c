@@ -216,6 +216,19 @@ static uint64_t sent_ns(const struct sending *sending, ssize_t sent)
     return waited ? now_ns : sending->time_ns;
 }
 
+/* The client has gone. That was this process's attempt to answer, and may be its last. */
+__attribute__((cold, noinline)) static void send_refused(struct connection *connection)
+{
+    atomic_store_explicit(&connection->refused, true, memory_order_relaxed);
+    stream_touch(connection, clock_monotonic_ns());
+}
+
+/* Other errors of sendfile() say that the file can't be sent like this. */
+static bool has_gone(ssize_t sent)
+{
+    return sent < 0 && (errno == EPIPE || errno == ECONNRESET || errno == ETIMEDOUT);
+}
+
 void observe_sent_vector(struct sending *sending, const struct iovec *parts, size_t count,
                          ssize_t sent)
 {
@@ -226,7 +239,7 @@ void observe_sent_vector(struct sending *sending, const struct iovec *parts, siz
     if (sent > 0)
         feed_vector(stream_sent, connection, parts, count, (size_t)sent, sent_ns(sending, sent));
     else if (sent < 0 && errno != EAGAIN && errno != EINTR)
-        atomic_store_explicit(&connection->refused, true, memory_order_relaxed);
+        send_refused(connection);
     connection_unclaim(connection, &connection->sent);
     errno = saved;
 }
@@ -284,6 +297,8 @@ void observe_sent_unseen(struct sending *sending, ssize_t sent)
     int saved = errno;
     if (sent > 0)
         stream_sent(connection, NULL, (size_t)sent, sent_ns(sending, sent));
+    else if (has_gone(sent))
+        send_refused(connection);
     connection_unclaim(connection, &connection->sent);
     errno = saved;
 }
@@ -300,6 +315,8 @@ void observe_sent_file(struct sending *sending, int file, const off_t *end, ssiz
     int saved = errno;
     if (sent > 0)
         stream_sent_file(connection, file, end, (size_t)sent, sent_ns(sending, sent));
+    else if (has_gone(sent))
+        send_refused(connection);
     connection_unclaim(connection, &connection->sent);
     errno = saved;
 }

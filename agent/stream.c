@@ -343,7 +343,7 @@ __attribute__((cold, noinline)) static void take_over(struct connection *connect
     atomic_store_explicit(&connection->fork_epoch, epoch, memory_order_relaxed);
 }
 
-static void touch(struct connection *connection, uint64_t now_ns)
+void stream_touch(struct connection *connection, uint64_t now_ns)
 {
     uint32_t epoch = connection_fork_epoch();
     if (atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) != epoch)
@@ -395,7 +395,7 @@ static bool client_received(struct connection *connection, struct slice bytes)
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns)
 {
-    touch(connection, now_ns);
+    stream_touch(connection, now_ns);
     if (connection_role(connection) != CONNECTION_SERVER &&
         !client_received(connection, (struct slice){bytes, length}))
         return;
@@ -417,7 +417,7 @@ static bool server_sends(struct connection *connection, struct slice bytes)
 
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)
 {
-    touch(connection, now_ns);
+    stream_touch(connection, now_ns);
     if (connection_role(connection) == CONNECTION_SERVER ||
         server_sends(connection, (struct slice){bytes, length}))
         feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
