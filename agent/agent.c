@@ -18,6 +18,7 @@
 #include "agent/counters.h"
 #include "agent/evidence.h"
 #include "agent/exchange.h"
+#include "agent/family.h"
 #include "agent/life.h"
 #include "agent/log.h"
 #include "agent/random.h"
@@ -217,6 +218,7 @@ static bool prepare(void)
     int saved = errno;
     compile_settings();
     bool done = make_route_set() && make_exchanges();
+    family_found();
     if (!done)
         log_write(LOG_ERROR, "no memory for spans: tracing is off here");
     else if (agent.exporter.init)
@@ -257,6 +259,25 @@ void agent_restrict(bool strictly)
         tl_agent_own_thread = true;
 }
 
+/* As late as the first span: handlers run last registered first, and this one must run before those
+ * of the libraries that the program has been using. */
+static inline void start_exporter(void)
+{
+    if (agent.exporter.start)
+        agent.exporter.start();
+    if (!atomic_load_explicit(&exit_registered, memory_order_relaxed) &&
+        !atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
+        atexit(at_exit);
+}
+
+__attribute__((cold, noinline)) void agent_inherit(void)
+{
+    if (!family_lacks_heir() || !agent_make_region())
+        return;
+    family_become_heir(&agent.region);
+    start_exporter();
+}
+
 void agent_hand_over(const struct span_record *record)
 {
     if (!agent.config.exporters)
@@ -267,15 +288,16 @@ void agent_hand_over(const struct span_record *record)
         if (!agent.region.ring)
             return;
     }
-    if (agent.exporter.start)
-        agent.exporter.start();
-    /* As late as the first span: handlers run last registered first, and this one must run before
-     * those of the libraries that the program has been using. */
-    if (!atomic_load_explicit(&exit_registered, memory_order_relaxed) &&
-        !atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
-        atexit(at_exit);
+    start_exporter();
     if (ring_filling(agent.region.ring) && agent.exporter.wake)
         agent.exporter.wake();
+}
+
+static void leave_for_good(void)
+{
+    region_leave(&agent.region);
+    if (agent.region.path[0])
+        family_say_left();
 }
 
 /* At an exec: memory goes with the program, and to send what waits in it would be to wait. */
@@ -293,14 +315,19 @@ void agent_leave(bool for_good)
 {
     if (!agent_gate_open() || tl_agent_own_thread || !agent_in_own_process() || life_settling())
         return;
-    if (for_good && agent_is_prepared())
+    if (for_good && agent_is_prepared()) {
         connection_release_refused();
+        if (family_is_founder() && family_has_left())
+            agent_inherit();
+    }
     if (for_good && agent.exporter.stop)
         agent.exporter.stop(AGENT_LEAVING_NS);
+    if (for_good)
+        family_resign();
     if (atomic_load_explicit(&region_made, memory_order_acquire) != PREPARED_DONE)
         return;
     if (for_good) {
-        region_leave(&agent.region);
+        leave_for_good();
         return;
     }
     say_what_is_lost();

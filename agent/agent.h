@@ -102,6 +102,10 @@ void agent_hand_over(const struct span_record *record);
  * write(), and for a look at the clock, whose counter it may not read. */
 void agent_restrict(bool strictly);
 
+/* A process of the family has left something (family.h): where nobody else has heard of it, this
+ * one's exporter starts, if only to look after that. */
+__attribute__((cold)) void agent_inherit(void);
+
 /* The process ends (`for_good`): what is pending is sent, for at most AGENT_LEAVING_NS, or left to
  * others. Or it is about to become another program, which never waits: then all is left to that
  * one, or to others. Only in the process that the agent belongs to: a child of vfork() has our

@@ -15,6 +15,7 @@
 #include "agent/agent.h"
 #include "agent/connection.h"
 #include "agent/exchange.h"
+#include "agent/family.h"
 #include "agent/footprint.h"
 #include "agent/head_store.h"
 #include "agent/inheritance.h"
@@ -142,6 +143,11 @@ static bool region_outlives(void)
     return agent.region.path[0] != '\0';
 }
 
+static bool region_has_heir(void)
+{
+    return family_inherits(&agent.region);
+}
+
 static void region_disown(void)
 {
     region_unlink(&agent.region);
@@ -177,6 +183,8 @@ static void init_exporter(void)
         .disown = region_disown,
         .deserted = process_deserted,
         .left = region_is_left,
+        .has_heir = region_has_heir,
+        .called = family_calls,
     });
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
 }

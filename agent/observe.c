@@ -16,6 +16,7 @@
 #include "agent/clock.h"
 #include "agent/connection.h"
 #include "agent/context.h"
+#include "agent/family.h"
 #include "agent/inheritance.h"
 #include "agent/life.h"
 #include "agent/recovery.h"
@@ -376,8 +377,10 @@ void observe_leaving(void)
 static void note_signal(pid_t child, int signal)
 {
     int saved = errno;
-    if (agent_enter() && agent_is_prepared())
+    if (agent_enter() && agent_is_prepared()) {
         recovery_note_signal((uint32_t)child, (uint32_t)signal);
+        family_say_left();
+    }
     errno = saved;
 }
 

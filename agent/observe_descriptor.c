@@ -10,6 +10,7 @@
 #include "agent/clock.h"
 #include "agent/connection.h"
 #include "agent/context.h"
+#include "agent/family.h"
 #include "agent/own_fd.h"
 #include "agent/standard_error.h"
 #include "agent/work.h"
@@ -46,6 +47,8 @@ void observe_accepted(const struct accepting *accepting, int listener, int made)
         know_listener(listener);
         connection_open(made, CONNECTION_SERVER, accepting->address,
                         accepting->length ? *accepting->length : 0);
+        if (family_has_left())
+            agent_inherit();
     }
     errno = saved;
 }

@@ -60,7 +60,8 @@ static struct {
     uint64_t abandoned; /* of the ring, counted so far */
     uint64_t looked_ns; /* when it was last asked whether the program's threads have ended */
     bool deserted;      /* they have */
-    int status;         /* of the first of them */
+    struct heir heir;
+    int status; /* of the first of them */
 
     struct outlet out; /* its stop_ns is the deadline of exporter_stop() */
 } exporter;
@@ -215,9 +216,11 @@ static void wait_for_work(uint64_t wait_ns)
     uint64_t begun = clock_monotonic_ns();
     uint64_t gone;
     while (atomic_load_explicit(&exporter.woken, memory_order_acquire) == 0 &&
-           (gone = clock_monotonic_ns() - begun) < wait_ns && !stop_deadline()) {
+           (gone = clock_monotonic_ns() - begun) < wait_ns && !stop_deadline() &&
+           !heir_is_called(&exporter.heir)) {
         uint64_t left = wait_ns - gone;
-        futex_wait(&exporter.woken, left < LOOK_NS ? left : LOOK_NS);
+        uint64_t most_ns = heir_listen_ns(&exporter.heir, LOOK_NS);
+        futex_wait(&exporter.woken, left < most_ns ? left : most_ns);
         say_alive();
         look_for_threads();
     }
@@ -246,21 +249,22 @@ static void run_until_stopped(void)
 {
     uint64_t drained_ns = clock_monotonic_ns();
     uint64_t swept_ns = 0;
-    struct heir heir = heir_begin(&exporter.out);
+    exporter.heir =
+        heir_begin(&exporter.out, exporter.environment.called, exporter.environment.has_heir);
     while (!stop_deadline()) {
         sweep_now_and_then(&swept_ns);
-        wait_for_work(idle_ns(drained_ns, heir_idle_ns(&heir)));
+        wait_for_work(idle_ns(drained_ns, heir_idle_ns(&exporter.heir)));
         bool woken = atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
         bool due = woken || ring_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
         if (stop_deadline())
             break;
-        heir_look(&heir, due);
+        heir_look(&exporter.heir, due);
         if (!due)
             continue;
         drain();
         drained_ns = clock_monotonic_ns();
     }
-    bool more = heir_begin_end(&heir);
+    bool more = heir_begin_end(&exporter.heir);
     drain();
     while (more)
         more = heir_inherit(&exporter.out);
@@ -381,6 +385,8 @@ static void count_left_behind(void)
 static void stop_thread(uint64_t bound_ns)
 {
     bool doubtful = outlet_ask_doubt(&exporter.out);
+    bool relieved = exporter.environment.has_heir && exporter.environment.has_heir();
+    atomic_store_explicit(&exporter.out.relieved, relieved, memory_order_relaxed);
     if (doubtful && bound_ns > DOUBTFUL_NS)
         bound_ns = DOUBTFUL_NS;
     atomic_store_explicit(&exporter.out.stop_ns, clock_monotonic_ns() + bound_ns,
@@ -445,6 +451,7 @@ void exporter_child(void)
     atomic_store(&exporter.finished, 0);
     atomic_store(&exporter.out.stop_ns, 0);
     atomic_store(&exporter.out.doubtful, false);
+    atomic_store(&exporter.out.relieved, false);
     exporter.out.took_ns = 0;
     resource_refresh();
     exporter.pid = getpid();

@@ -11,9 +11,9 @@
  * sendmsg, recvfrom, fstat, fcntl, close, write, openat, flock, lseek, ftruncate, mmap, munmap,
  * madvise, getpid, prctl (its name), prlimit64, pwritev2, rt_sigtimedwait; for what killed
  * processes left getdents64, newfstatat, pread64, kill, geteuid, unlink, rmdir; of the C library's
- * for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what getaddrinfo() needs, where
- * a host name was not looked up before it started, or its addresses have stopped answering. The
- * program's own threads make these on our behalf when it is loaded, before the first span, for
+ * for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what getaddrinfo() needs,
+ * where a host name was not looked up before it started, or its addresses have stopped answering.
+ * The program's own threads make these on our behalf when it is loaded, before the first span, for
  * sockets from elsewhere and at exit or exec: readlink, statfs, mkdir, pwrite64, rename, getrandom,
  * gettid, clone3 (before glibc 2.34 clone), mprotect, sched_yield, getsockname, getpeername and
  * ioctl. */
@@ -41,6 +41,8 @@ struct exporter_environment {
      * its first one; else -1. Then our thread calls left() and ends, and with it the process. */
     int (*deserted)(void);
     void (*left)(void);
+    bool (*has_heir)(void);      /* another process looks after what is left; or NULL */
+    bool (*called)(void);        /* others have just left something to this process; or NULL */
     const struct loader *loader; /* for an https:// endpoint */
     void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
 };
@@ -66,10 +68,11 @@ void exporter_await_start(void);
 void exporter_wake(void);
 
 /* Sends what is in the ring, then ends and joins the thread. Each batch is tried once, and no other
- * after one that failed but may be sent later. Waits for at most `bound_ns`; where a process with
- * the same state directory waited in vain a moment ago (late.h), for a tenth of a second. What is
- * left is counted as dropped, or as left behind where it outlives the process. In a forked child,
- * before exporter_child(), it does nothing. Later calls, and exporter_start(), do nothing. */
+ * after one that failed but may be sent later; none is begun where has_heir(). Waits for at most
+ * `bound_ns`; where a process with the same state directory waited in vain a moment ago (late.h),
+ * for a tenth of a second. What is left is counted as dropped, or as left behind where it outlives
+ * the process. In a forked child, before exporter_child(), it does nothing. Later calls, and
+ * exporter_start(), do nothing. */
 void exporter_stop(uint64_t bound_ns);
 
 /* In a forked child, after its ring is empty and its counters are zero, before anything else

@@ -4,9 +4,11 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 
-#define HEIRLOOMS  64          /* taken over in one look */
-#define FIRST_NS   200000000u  /* before the first look */
-#define INHERIT_NS 5000000000u /* between two, and before the first in doubt */
+#define HEIRLOOMS      64          /* taken over in one look */
+#define FIRST_NS       200000000u  /* before the first look */
+#define INHERIT_NS     5000000000u /* between two, and before the first in doubt */
+#define CALLED_NS      50000000u   /* between two, while others call */
+#define CALLS_LISTENED 200         /* so often after the last one that has */
 
 /* Records that their writers, killed with the process, had not finished. */
 static void count_broken(uint64_t broken)
@@ -40,13 +42,32 @@ bool heir_inherit(struct outlet *outlet)
     return true;
 }
 
-struct heir heir_begin(struct outlet *outlet)
+struct heir heir_begin(struct outlet *outlet, bool (*called)(void), bool (*relieved)(void))
 {
-    return (struct heir){.outlet = outlet, .begun_ns = clock_monotonic_ns()};
+    return (struct heir){
+        .outlet = outlet, .begun_ns = clock_monotonic_ns(), .called = called, .relieved = relieved};
+}
+
+/* Who is called often listens more closely. */
+bool heir_is_called(struct heir *heir)
+{
+    bool called = heir->called && heir->called();
+    heir->listens = called ? CALLS_LISTENED : heir->listens - (heir->listens > 0);
+    heir->heard |= called;
+    return called;
+}
+
+uint64_t heir_listen_ns(const struct heir *heir, uint64_t most_ns)
+{
+    return heir->listens && most_ns > CALLED_NS ? CALLED_NS : most_ns;
 }
 
 uint64_t heir_idle_ns(const struct heir *heir)
 {
+    if (heir->more)
+        return 0;
+    if (heir->heard)
+        return CALLED_NS;
     return heir->looked_ns ? INHERIT_NS : FIRST_NS;
 }
 
@@ -57,26 +78,40 @@ static bool has_passed(uint64_t since_ns, uint64_t ns)
 
 static bool is_time(const struct heir *heir, bool due)
 {
+    if (heir->more || heir->heard)
+        return true;
     if (heir->looked_ns)
         return has_passed(heir->looked_ns, INHERIT_NS);
     return due || has_passed(heir->begun_ns, FIRST_NS);
+}
+
+/* Many children that look at the same files keep each other, and the heir, from them. */
+static bool is_relieved(const struct heir *heir)
+{
+    return heir->relieved && heir->relieved();
 }
 
 void heir_look(struct heir *heir, bool due)
 {
     if (!is_time(heir, due))
         return;
+    bool relieved = is_relieved(heir);
     /* A short process would wait for hardly a moment at its end. */
-    if (outlet_ask_doubt(heir->outlet) && !has_passed(heir->begun_ns, INHERIT_NS))
+    if (!relieved && outlet_ask_doubt(heir->outlet) && !has_passed(heir->begun_ns, INHERIT_NS)) {
+        heir->more = false;
         return;
-    heir_inherit(heir->outlet);
+    }
+    heir->heard = false;
+    heir->more = !relieved && heir_inherit(heir->outlet);
     heir->looked_ns = clock_monotonic_ns();
 }
 
 bool heir_begin_end(struct heir *heir)
 {
     const struct outlet *outlet = heir->outlet;
-    if (heir->looked_ns || atomic_load_explicit(&outlet->doubtful, memory_order_relaxed))
+    bool looked = heir->looked_ns && !heir->heard && !heir->more && !heir_is_called(heir);
+    if (looked || atomic_load_explicit(&outlet->doubtful, memory_order_relaxed) ||
+        is_relieved(heir))
         return false;
     /* Own spans that nobody else would find come first. */
     return !outlet_outlives(outlet, NULL) || heir_inherit(heir->outlet);

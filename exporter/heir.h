@@ -19,9 +19,22 @@ struct heir {
     struct outlet *outlet;
     uint64_t begun_ns;
     uint64_t looked_ns; /* for others' spans; 0: not yet */
+    bool (*called)(void);
+    bool (*relieved)(void);
+    unsigned listens; /* above 0: somebody called not long ago */
+    bool heard;       /* somebody has called since the last look */
+    bool more;        /* there may be more than the last look has found */
 };
 
-struct heir heir_begin(struct outlet *outlet);
+/* Each may be NULL. `called`: have others just left something to this process? `relieved`: is there
+ * another one that looks after what is left? */
+struct heir heir_begin(struct outlet *outlet, bool (*called)(void), bool (*relieved)(void));
+
+/* Has somebody just called? Asked while it waits. */
+bool heir_is_called(struct heir *heir);
+
+/* How long it may wait at most until that is asked again. */
+uint64_t heir_listen_ns(const struct heir *heir, uint64_t most_ns);
 
 /* How long it has nothing to do, at most. */
 uint64_t heir_idle_ns(const struct heir *heir);

@@ -111,15 +111,16 @@ static void give_up(struct outlet *outlet)
 }
 
 /* A batch whose answer comes too late is sent again by others. So none is begun at the end that
- * would take longer than what is left, going by the one before, and a quarter more; unless nobody
- * else would have it. */
+ * would take longer than what is left, going by the one before, and a quarter more; none at all
+ * where another process waits for what is left. Unless nobody else would have it. */
 static bool may_begin(struct outlet *outlet, const struct source *source)
 {
     uint64_t stop = atomic_load_explicit(&outlet->stop_ns, memory_order_relaxed);
     if (!stop)
         return true;
     uint64_t now = clock_monotonic_ns();
-    if (now < stop && (stop - now > outlet->took_ns + outlet->took_ns / 4 ||
+    bool relieved = atomic_load_explicit(&outlet->relieved, memory_order_relaxed);
+    if (now < stop && ((!relieved && stop - now > outlet->took_ns + outlet->took_ns / 4) ||
                        !outlet_outlives(outlet, source->dead)))
         return true;
     give_up(outlet);

@@ -36,7 +36,8 @@ struct outlet {
     bool (*outlives)(void);   /* what is left in this process's ring is not lost; may be NULL */
     _Atomic uint64_t stop_ns; /* when sending has to end, CLOCK_MONOTONIC; 0: not yet known */
     _Atomic bool doubtful;    /* relaxed: as outlet_ask_doubt() found last */
-    uint64_t took_ns;         /* how long the last batch took, in a process that ends */
+    _Atomic bool relieved; /* relaxed: at its end another process waits for what this one leaves */
+    uint64_t took_ns;      /* how long the last batch took, in a process that ends */
     struct arena record;
     struct otlp otlp;
     struct collector collector;

@@ -2,14 +2,42 @@
 """Servers that fork a child for each connection. A child ends before its spans are sent, if the
 collector does not take them at once; and it may be all that knows of a request."""
 
+import collections
+import concurrent.futures
+import re
 import socket
 import struct
+import threading
 import time
 
 import pytest
 
+import accounts
 import life
 import servers
+import sink
+
+CLIENTS = 32
+
+MIXIN = """
+import http.server, socketserver, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+class Server(socketserver.ForkingMixIn, http.server.HTTPServer):
+    request_queue_size = 256
+    max_children = 1000
+
+Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
 
 # The parent reads the request, the child answers when the client has gone.
 LATE = """
@@ -60,6 +88,92 @@ def traced(library, directory, collector):
         "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
         "OTEL_LOG_LEVEL": "info", "OTEL_BSP_MAX_QUEUE_SIZE": "512",
         "OTEL_BSP_SCHEDULE_DELAY": "5000"})
+
+
+def c_program():
+    return [servers.BUILD / "tests" / "parents" / "programs" / "parents_fork_per_connection"]
+
+
+def mixin():
+    return [servers.program("python3"), "-c", MIXIN, "PORT"]
+
+
+COMMANDS = pytest.mark.parametrize("command", [c_program, mixin], ids=["C", "ForkingMixIn"])
+
+
+def ask_all(server, count):
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(lambda number: ask_and_close(server.port, number), range(count)))
+
+
+def ask_and_close(port, number):
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(f"GET /{number} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                           .encode())
+        answer = life.receive(connection)
+    assert answer[:12] in (b"HTTP/1.1 200", b"HTTP/1.0 200"), answer
+
+
+def lost(collector, server, count):
+    """How a failure shows."""
+    reasons = collections.Counter(re.sub(r"\d+", "N", line) for line in server.said().splitlines()
+                                  if "spans ended" not in line)
+    by_process = accounts.by_process(server.said())
+    total = accounts.Accounts(*map(sum, zip(*by_process.values()))) if by_process else None
+    return f"{len(collector.stored())} of {count}; {total}; {reasons.most_common(5)}"
+
+
+def wait_for(collector, server, count):
+    try:
+        collector.wait_for_spans(count)
+    except TimeoutError:
+        pytest.fail(lost(collector, server, count))
+    assert len(collector.stored()) == count
+
+
+class OneByOne:
+    """Takes a post at a time, each for so long."""
+
+    def __init__(self, seconds):
+        self.seconds, self.busy = seconds, threading.Lock()
+
+    def __call__(self, connection, post):
+        with self.busy:
+            time.sleep(self.seconds)
+        return sink.accept(connection, post)
+
+
+@COMMANDS
+def test_what_children_left_in_an_outage_is_sent_by_their_parent(traced, directory, collector,
+                                                                 command):
+    """Which has no thread of ours until then. One request, after which it accepts no more."""
+    hanging = sink.Hang()
+    collector.steps.appendleft(hanging)
+    collector.steps.pop()
+    with Forking(command(), directory, traced) as server:
+        ask_all(server, 150)
+        server.wait_until(lambda: len(accounts.by_process(server.said())) >= 150, "ends", 60)
+        collector.steps.append(sink.accept)
+        hanging.over.set()
+        ask_and_close(server.port, 150)
+        wait_for(collector, server, 151)
+        assert set(collector.stored().values()) == {1}, lost(collector, server, 151)
+        total = accounts.read(server.said())
+    assert (total.failed, total.queue_full, total.abandoned) == (0, 0, 0)
+
+
+@COMMANDS
+def test_a_collector_that_is_slower_than_children_end_gets_all(traced, directory, collector,
+                                                               command):
+    collector.steps.appendleft(OneByOne(0.02))
+    collector.steps.pop()
+    with Forking(command(), directory, traced) as server:
+        ask_all(server, 400)
+        wait_for(collector, server, 400)
+        total = accounts.read(server.said())
+        twice = sum(collector.stored().values()) - 400
+        assert twice <= server.said().count("no answer in time"), lost(collector, server, 400)
+    assert (total.failed, total.queue_full, total.abandoned) == (0, 0, 0)
 
 
 def leave_at_once(port, path):

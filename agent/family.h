@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* family.h - what a process and its forked children tell each other, in memory that they share.
+ *
+ * A child that serves one connection may end before its spans are sent. They wait in its file, but
+ * nobody would come for them: its parent ends no span and so has no thread that looks, and the next
+ * child ends as soon. Where one says that it left something, whoever accepts connections starts
+ * that thread and is the family's heir: from then on children leave their spans to it at once. */
+#ifndef AGENT_FAMILY_H
+#define AGENT_FAMILY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/region.h"
+
+struct family {
+    /* 1: one has left a file with something in it. Relaxed: who hears of it looks for the file. */
+    _Atomic uint32_t left;
+    _Atomic int32_t heir; /* its process id, FAMILY_CHOOSING or 0; release with what follows */
+    uint64_t inode;       /* of the heir's file */
+    char path[REGION_PATH_BYTES];
+};
+
+/* Set once, before any fork that matters; where there is no memory, it is this process's own. */
+extern struct family *family;
+
+/* The process, and those it forks from now on, are one family. Once. */
+void family_found(void);
+
+/* Is this the process that founded it? */
+bool family_is_founder(void);
+
+static inline void family_say_left(void)
+{
+    atomic_store_explicit(&family->left, 1, memory_order_relaxed);
+}
+
+/* A load and a compare where nobody has. */
+static inline bool family_has_left(void)
+{
+    return atomic_load_explicit(&family->left, memory_order_relaxed) != 0;
+}
+
+bool family_lacks_heir(void);
+
+/* This process, whose region that is, looks after what is left until it resigns. False: it has no
+ * file by which others could tell that it finds theirs, or there is an heir. */
+bool family_become_heir(const struct region *region);
+void family_resign(void);
+
+/* One has left something since the last time this was asked, and this process is the heir. */
+bool family_calls(void);
+
+/* Is there an heir, beside this process, that finds its file? Not where this one has become another
+ * user since, or has another root. */
+bool family_inherits(const struct region *region);
+
+#endif
