@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/process.h"
 
 #define ZOMBIE_NS 10000000000
@@ -58,10 +59,12 @@ static bool is_mine(int fd, struct stat *status)
            !(status->st_mode & 077) && status->st_nlink == 1 && status->st_size > 0;
 }
 
-static bool is_void(int fd)
+/* A file begins as zeros, too: in another pid namespace its process may be about to fill it. */
+static bool is_void(int fd, const struct region_name *name, int64_t written_ns)
 {
     uint64_t magic;
-    return pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == REGION_VOID;
+    return (name->here || (int64_t)clock_unix_ns() - written_ns > REGION_STALE_NS) &&
+           pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == REGION_VOID;
 }
 
 bool orphan_take(struct orphan *orphan, const struct region_name *name, const char *path)
@@ -77,8 +80,8 @@ bool orphan_take(struct orphan *orphan, const struct region_name *name, const ch
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_mine(fd, &status) &&
         (!region_map(&orphan->region, fd, (size_t)status.st_size) ||
          is_abandoned(name, orphan->region.header))) {
-        orphan->is_void = !orphan->region.header && is_void(fd);
         orphan->written_ns = (int64_t)status.st_mtim.tv_sec * 1000000000;
+        orphan->is_void = !orphan->region.header && is_void(fd, name, orphan->written_ns);
         return true;
     }
     orphan_release(orphan, false);

@@ -22,7 +22,7 @@ MIB = 1024 * 1024
 STORE_BYTES = 16 * MIB  # agent/head_store.h
 ROOM = {1024: 4096, 4096: 1024, 16384: 256, 65536: 64}  # buffers of each size
 CONNECTION_BYTES = 640  # of a connection, generously
-SLACK_BYTES = 2 * MIB  # the store keeps 1 MiB of what it has used
+SLACK_BYTES = 5 * MIB  # the store keeps 1 MiB, the exporter as much as its largest batches took
 IN_FLIGHT = 4096  # requests that are traced at a time (agent/agent.c)
 EXCHANGE_BYTES = 256  # what stays of each
 RETURN_SECONDS = 30  # the exporter's thread looks once a second; a loaded machine takes longer
@@ -142,7 +142,7 @@ def test_a_peak_of_requests_in_flight_leaves_little_behind(start, directory):
         connections[-1].sendall(b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
         for connection in connections:
             read_answer(connection)
-    left = IN_FLIGHT * (CONNECTION_BYTES + EXCHANGE_BYTES) + 2 * SLACK_BYTES
+    left = IN_FLIGHT * (CONNECTION_BYTES + EXCHANGE_BYTES) + SLACK_BYTES
     remains = wait_for_memory(server, before + left) - before
     print(f"{held} bytes are held for {IN_FLIGHT} requests, {remains} remain")
     assert remains <= left

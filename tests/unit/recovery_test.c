@@ -157,6 +157,7 @@ static void links_are_left_alone(void **state)
 static void what_is_no_region_is_left_alone(void **state)
 {
     (void)state;
+    char bytes[4096];
     let_one_end();
     assert_int_equal(unlink(left), 0);
     assert_int_equal(mkfifo(left, 0600), 0);
@@ -167,9 +168,27 @@ static void what_is_no_region_is_left_alone(void **state)
     assert_int_equal(rmdir(left), 0);
     int fd = open(left, O_RDWR | O_CREAT, 0600);
     nobody_takes_it(); /* empty */
-    assert_int_equal(ftruncate(fd, 1 << 20), 0);
-    nobody_takes_it(); /* zeros */
+    memset(bytes, 'x', sizeof bytes);
+    assert_int_equal(write(fd, bytes, sizeof bytes), sizeof bytes);
+    nobody_takes_it();
+    assert_true(exists(left));
     close(fd);
+    assert_int_equal(unlink(left), 0);
+}
+
+/* Zeros are what an ended process made void; in another pid namespace, a file that begins. */
+static void zeros_go_where_their_process_has_ended(void **state)
+{
+    (void)state;
+    for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+        let_one_end();
+        if (elsewhere)
+            rename_left(process_namespace() + 1, 1, 1);
+        assert_int_equal(truncate(left, 0), 0);
+        assert_int_equal(truncate(left, 1 << 20), 0);
+        nobody_takes_it();
+        assert_int_equal(exists(left), elsewhere);
+    }
     assert_int_equal(unlink(left), 0);
 }
 
@@ -210,6 +229,7 @@ int main(void)
         TEST(another_users_file_is_left_alone),
         TEST(links_are_left_alone),
         TEST(what_is_no_region_is_left_alone),
+        TEST(zeros_go_where_their_process_has_ended),
         TEST(in_another_namespace_silence_tells),
         TEST(without_a_directory_there_is_nothing),
     };
