@@ -2,8 +2,10 @@
 """Collectors that speak TLS: whom the agent believes, what it says of the others, and that neither
 a proxy nor a changed root directory nor another thread's OpenSSL comes in between."""
 
+import contextlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -47,6 +49,16 @@ def settings(collector, authority, **more):
             **more}
 
 
+def descriptors_of(pid):
+    """Descriptor → what /proc says of it. One that is closed meanwhile is none: the agent's
+    thread may be in the middle of a post, or giving up one."""
+    found = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[int(fd)] = pathlib.Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
+    return found
+
+
 class Run:
     """The smallest server under the agent, with COUNT requests behind it."""
 
@@ -62,9 +74,7 @@ class Run:
             if wait:
                 wait()
             self.objects = open(f"/proc/{server.process.pid}/maps", encoding="utf-8").read()
-            self.descriptors = {
-                int(fd): open(f"/proc/{server.process.pid}/fdinfo/{fd}", encoding="utf-8").read()
-                for fd in os.listdir(f"/proc/{server.process.pid}/fd")}
+            self.descriptors = descriptors_of(server.process.pid)
         self.said = "\n".join(server.said)
         self.warnings = [line for line in server.said if ": warn: " in line or ": error: " in line]
         self.accounts = accounts.read(self.said)
