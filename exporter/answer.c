@@ -3,33 +3,52 @@
 
 #include <stdint.h>
 
-#define HEAD_BYTES_MOST ((size_t)65536)
 #define LINE_BYTES_MOST ((size_t)4096)    /* of a chunk's size, with its extensions */
+#define TRAILER_MOST    ((size_t)65536)   /* bytes */
 #define BODY_BYTES_MOST ((size_t)1 << 30) /* keeps sums of sizes far from overflow */
 
-struct head {
-    int status;
-    size_t length; /* bytes, the empty line included */
-    struct slice retry_after;
-    bool has_length;
-    size_t content_length;
-    bool chunked;
-    bool unframed; /* the body's end can't be known */
-    bool keep;
+enum state {
+    STATUS_LINE,
+    FIELD,
+    BODY_OF_LENGTH,
+    BODY_UNTIL_END,
+    CHUNK_SIZE,
+    CHUNK,
+    CHUNK_END,
+    TRAILER,
+    STATES
 };
 
-/* Cuts a line off `rest`, its line ending too; false where none is complete. A bare LF ends a
- * line as well (RFC 9112, 2.2). */
-static bool take_line(struct slice *rest, struct slice *line)
+/* What a step says beside an enum answer_result: the next one can be taken. */
+#define GO_ON (-1)
+
+/* Cuts a line off, its line ending too. A bare LF ends a line as well (RFC 9112, 2.2). One of more
+ * than `most` bytes is refused however much of it has come: the pieces that it came in must not
+ * matter. */
+static int take_line(struct answer *answer, struct slice bytes, size_t most, struct slice *line)
 {
-    size_t end = slice_find(*rest, '\n');
-    if (end == rest->length)
-        return false;
-    *line = (struct slice){rest->at, end};
-    if (end && rest->at[end - 1] == '\r')
+    size_t begin = answer->at;
+    size_t end = answer->searched + slice_find(slice_after(bytes, answer->searched), '\n');
+    bool complete = end < bytes.length;
+    answer->searched = end;
+    if (end + complete - begin > most)
+        return ANSWER_LONG;
+    if (!complete)
+        return ANSWER_MORE;
+    *line = (struct slice){bytes.at + begin, end - begin};
+    if (line->length && line->at[line->length - 1] == '\r')
         line->length--;
-    *rest = slice_after(*rest, end + 1);
-    return true;
+    answer->at = end + 1;
+    answer->searched = answer->at;
+    return GO_ON;
+}
+
+static int take_head_line(struct answer *answer, struct slice bytes, struct slice *line)
+{
+    size_t begin = answer->at;
+    int result = take_line(answer, bytes, ANSWER_HEAD_BYTES_MOST - answer->head_bytes, line);
+    answer->head_bytes += answer->at - begin;
+    return result;
 }
 
 static bool parse_number(struct slice text, unsigned base, size_t *value)
@@ -50,7 +69,7 @@ static bool parse_number(struct slice text, unsigned base, size_t *value)
 }
 
 /* HTTP/1.x SP 3DIGIT [SP reason] */
-static bool parse_status_line(struct slice line, struct head *head)
+static bool parse_status_line(struct slice line, struct answer_head *head)
 {
     size_t status;
     if (line.length < 12 || !slice_starts(line, SLICE_LITERAL("HTTP/1.")) || line.at[8] != ' ' ||
@@ -63,7 +82,29 @@ static bool parse_status_line(struct slice line, struct head *head)
     return true;
 }
 
-static bool parse_field(struct slice line, struct head *head)
+/* Whether what has come may still become a status line: garbage must not be waited for. */
+static bool may_begin(struct slice bytes)
+{
+    struct slice start = SLICE_LITERAL("HTTP/1.");
+    if (bytes.length < start.length)
+        start.length = bytes.length;
+    return slice_starts(bytes, start);
+}
+
+static int step_status_line(struct answer *answer, struct slice bytes)
+{
+    struct slice line;
+    if (!may_begin(slice_after(bytes, answer->at)))
+        return ANSWER_BAD;
+    int result = take_head_line(answer, bytes, &line);
+    if (result != GO_ON)
+        return result;
+    answer->head = (struct answer_head){0};
+    answer->state = FIELD;
+    return parse_status_line(line, &answer->head) ? GO_ON : ANSWER_BAD;
+}
+
+static bool parse_field(struct slice line, const char *first, struct answer_head *head)
 {
     size_t colon = slice_find(line, ':');
     if (colon == line.length || colon == 0)
@@ -71,8 +112,11 @@ static bool parse_field(struct slice line, struct head *head)
     struct slice name = {line.at, colon};
     struct slice value = slice_trim(slice_after(line, colon + 1));
 
-    if (slice_equal_nocase(name, SLICE_LITERAL("retry-after")))
-        head->retry_after = value;
+    if (slice_equal_nocase(name, SLICE_LITERAL("retry-after"))) {
+        head->has_retry = true;
+        head->retry_at = (size_t)(value.at - first);
+        head->retry_length = value.length;
+    }
     if (slice_equal_nocase(name, SLICE_LITERAL("connection"))) {
         if (slice_equal_nocase(value, SLICE_LITERAL("close")))
             head->keep = false;
@@ -94,152 +138,129 @@ static bool parse_field(struct slice line, struct head *head)
     return true;
 }
 
-/* Whether what has come may still become a status line: garbage must not be waited for. */
-static bool may_begin(struct slice bytes)
+static int end_head(struct answer *answer)
 {
-    struct slice start = SLICE_LITERAL("HTTP/1.");
-    if (bytes.length < start.length)
-        start.length = bytes.length;
-    return slice_starts(bytes, start);
-}
-
-static enum answer_result parse_head(struct slice bytes, struct head *head)
-{
-    struct slice rest = bytes;
-    struct slice line;
-    *head = (struct head){0};
-    if (!may_begin(bytes))
-        return ANSWER_BAD;
-    for (bool first = true; take_line(&rest, &line); first = false) {
-        if (first && !parse_status_line(line, head))
-            return ANSWER_BAD;
-        if (!first && line.length && !parse_field(line, head))
-            return ANSWER_BAD;
-        if (!line.length) {
-            head->length = (size_t)(rest.at - bytes.at);
-            return head->length > HEAD_BYTES_MOST ? ANSWER_BAD : ANSWER_DONE;
-        }
+    const struct answer_head *head = &answer->head;
+    if (head->status < 200) {
+        answer->state = STATUS_LINE;
+        return GO_ON;
     }
-    return bytes.length > HEAD_BYTES_MOST ? ANSWER_BAD : ANSWER_MORE;
-}
-
-/* As take_line(), for a line of at most `most` bytes. A longer one is refused however much of it
- * has come: the pieces that it came in must not matter. */
-static enum answer_result take_bounded(struct slice *rest, struct slice *line, size_t most)
-{
-    size_t before = rest->length;
-    bool complete = take_line(rest, line);
-    if ((complete ? before - rest->length : before) > most)
-        return ANSWER_BAD;
-    return complete ? ANSWER_DONE : ANSWER_MORE;
-}
-
-/* Takes one chunk off, its size and line endings too. `*chunk` is empty for the last one, whose
- * trailer follows. */
-static enum answer_result take_chunk(struct slice *rest, struct slice *chunk)
-{
-    struct slice line;
-    enum answer_result result = take_bounded(rest, &line, LINE_BYTES_MOST);
-    if (result != ANSWER_DONE)
-        return result;
-    line.length = slice_find(line, ';');
-    *chunk = (struct slice){rest->at, 0};
-    if (!parse_number(slice_trim(line), 16, &chunk->length))
-        return ANSWER_BAD;
-    if (chunk->length == 0)
+    answer->status = head->status;
+    answer->body_at = answer->at;
+    /* Both framings at once: somebody on the way may see another end (RFC 9112, 6.3). */
+    answer->reusable = head->keep && !(head->chunked && head->has_length);
+    if (head->status == 204 || head->status == 304)
         return ANSWER_DONE;
-    if (rest->length < chunk->length)
-        return ANSWER_MORE;
-    *rest = slice_after(*rest, chunk->length);
-    if (rest->length < 2 && (rest->length == 0 || rest->at[0] == '\r'))
-        return ANSWER_MORE;
-    return take_line(rest, &line) && !line.length ? ANSWER_DONE : ANSWER_BAD;
-}
-
-static enum answer_result take_trailer(struct slice *rest)
-{
-    struct slice line;
-    size_t left = HEAD_BYTES_MOST;
-    do {
-        size_t before = rest->length;
-        enum answer_result result = take_bounded(rest, &line, left);
-        if (result != ANSWER_DONE)
-            return result;
-        left -= before - rest->length;
-    } while (line.length);
-    return ANSWER_DONE;
-}
-
-/* Walks chunks; copies them together at `into` if that is not NULL. */
-static enum answer_result parse_chunks(struct slice bytes, char *into, size_t *body, size_t *used)
-{
-    struct slice rest = bytes;
-    struct slice chunk;
-    *body = 0;
-    do {
-        enum answer_result result = take_chunk(&rest, &chunk);
-        if (result != ANSWER_DONE)
-            return result;
-        if (into)
-            memmove(into + *body, chunk.at, chunk.length);
-        *body += chunk.length;
-    } while (chunk.length);
-    enum answer_result result = take_trailer(&rest);
-    *used = (size_t)(rest.at - bytes.at);
-    return result;
-}
-
-static enum answer_result parse_body(const struct head *head, char *at, size_t length, bool ended,
-                                     struct answer *answer)
-{
-    size_t body = 0;
-    size_t used = 0;
-    if (head->status == 204 || head->status == 304) {
-        answer->body = (struct slice){at, 0};
-        return ANSWER_DONE;
-    }
     if (head->unframed)
         return ANSWER_BAD;
-    if (head->chunked) {
-        enum answer_result result = parse_chunks((struct slice){at, length}, NULL, &body, &used);
-        if (result != ANSWER_DONE)
-            return result == ANSWER_MORE && ended ? ANSWER_BAD : result;
-        parse_chunks((struct slice){at, length}, at, &body, &used);
-        answer->body = (struct slice){at, body};
-        answer->consumed += used;
-        return ANSWER_DONE;
-    }
-    if (!head->has_length) {
-        answer->body = (struct slice){at, length};
-        answer->consumed += length;
-        answer->reusable = false;
-        return ended ? ANSWER_DONE : ANSWER_MORE;
-    }
-    if (length < head->content_length)
-        return ended ? ANSWER_BAD : ANSWER_MORE;
-    answer->body = (struct slice){at, head->content_length};
-    answer->consumed += head->content_length;
+    answer->state = head->chunked ? CHUNK_SIZE : head->has_length ? BODY_OF_LENGTH : BODY_UNTIL_END;
+    return GO_ON;
+}
+
+static int step_field(struct answer *answer, struct slice bytes)
+{
+    struct slice line;
+    int result = take_head_line(answer, bytes, &line);
+    if (result != GO_ON)
+        return result;
+    if (!line.length)
+        return end_head(answer);
+    return parse_field(line, bytes.at, &answer->head) ? GO_ON : ANSWER_BAD;
+}
+
+static int step_body_of_length(struct answer *answer, struct slice bytes)
+{
+    if (bytes.length - answer->body_at < answer->head.content_length)
+        return ANSWER_MORE;
+    answer->body_length = answer->head.content_length;
+    answer->at = answer->body_at + answer->body_length;
     return ANSWER_DONE;
 }
 
+static int step_body_until_end(struct answer *answer, struct slice bytes)
+{
+    answer->body_length = bytes.length - answer->body_at;
+    answer->at = bytes.length;
+    answer->reusable = false;
+    return ANSWER_MORE;
+}
+
+/* The last chunk is empty, and its trailer follows. */
+static int step_chunk_size(struct answer *answer, struct slice bytes)
+{
+    struct slice line;
+    int result = take_line(answer, bytes, LINE_BYTES_MOST, &line);
+    if (result != GO_ON)
+        return result;
+    line.length = slice_find(line, ';');
+    if (!parse_number(slice_trim(line), 16, &answer->chunk_left))
+        return ANSWER_BAD;
+    answer->state = answer->chunk_left ? CHUNK : TRAILER;
+    return GO_ON;
+}
+
+static int step_chunk(struct answer *answer, struct slice bytes)
+{
+    char *first = (char *)(uintptr_t)bytes.at;
+    size_t length = bytes.length - answer->at;
+    if (length > answer->chunk_left)
+        length = answer->chunk_left;
+    memmove(first + answer->body_at + answer->body_length, first + answer->at, length);
+    answer->body_length += length;
+    answer->at += length;
+    answer->chunk_left -= length;
+    if (answer->chunk_left)
+        return ANSWER_MORE;
+    answer->state = CHUNK_END;
+    return GO_ON;
+}
+
+static int step_chunk_end(struct answer *answer, struct slice bytes)
+{
+    struct slice rest = slice_after(bytes, answer->at);
+    size_t ending = rest.length && rest.at[0] == '\r' ? 2 : 1;
+    if (rest.length < ending)
+        return ANSWER_MORE;
+    if (rest.at[ending - 1] != '\n')
+        return ANSWER_BAD;
+    answer->at += ending;
+    answer->searched = answer->at;
+    answer->state = CHUNK_SIZE;
+    return GO_ON;
+}
+
+static int step_trailer(struct answer *answer, struct slice bytes)
+{
+    struct slice line;
+    size_t begin = answer->at;
+    int result = take_line(answer, bytes, TRAILER_MOST - answer->line_bytes, &line);
+    answer->line_bytes += answer->at - begin;
+    return result == GO_ON && !line.length ? ANSWER_DONE : result;
+}
+
+static int (*const steps[STATES])(struct answer *answer, struct slice bytes) = {
+    [STATUS_LINE] = step_status_line,       [FIELD] = step_field,
+    [BODY_OF_LENGTH] = step_body_of_length, [BODY_UNTIL_END] = step_body_until_end,
+    [CHUNK_SIZE] = step_chunk_size,         [CHUNK] = step_chunk,
+    [CHUNK_END] = step_chunk_end,           [TRAILER] = step_trailer,
+};
+
+// NOLINTNEXTLINE(readability-non-const-parameter): chunks are joined in it
 enum answer_result answer_parse(char *bytes, size_t length, bool ended, struct answer *answer)
 {
-    struct head head;
-    size_t at = 0;
-    *answer = (struct answer){0};
-    do {
-        enum answer_result result = parse_head((struct slice){bytes + at, length - at}, &head);
-        if (result != ANSWER_DONE)
-            return result == ANSWER_MORE && ended ? ANSWER_BAD : result;
-        at += head.length;
-    } while (head.status < 200);
+    int result;
+    do
+        result = steps[answer->state](answer, (struct slice){bytes, length});
+    while (result == GO_ON);
 
-    *answer = (struct answer){
-        .status = head.status,
-        .retry_after = head.retry_after,
-        .consumed = at,
-        /* Both framings at once: somebody on the way may see another end (RFC 9112, 6.3). */
-        .reusable = head.keep && !(head.chunked && head.has_length),
-    };
-    return parse_body(&head, bytes + at, length - at, ended, answer);
+    if (answer->status && answer->head.has_retry)
+        answer->retry_after =
+            (struct slice){bytes + answer->head.retry_at, answer->head.retry_length};
+    if (result == ANSWER_MORE && ended)
+        result = answer->state == BODY_UNTIL_END ? ANSWER_DONE : ANSWER_BAD;
+    if (result == ANSWER_DONE) {
+        answer->body = (struct slice){bytes + answer->body_at, answer->body_length};
+        answer->consumed = answer->at;
+    }
+    return (enum answer_result)result;
 }

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "exporter/answer.h"
 #include "exporter/failure.h"
 #include "exporter/fields.h"
 #include "exporter/otlp.h"
@@ -20,6 +19,9 @@
 #define ANSWER_BYTES_KEPT      ((size_t)65536)
 #define FAILURES_BEFORE_LOOKUP 3
 #define TAKEN_MOST             10 /* in one post, before it is given up */
+#define SMALL_BYTES            512
+#define SMALL_AT_ONCE          8 /* pieces of an answer; behind each further one there is a rest */
+#define REST_MS                10
 
 /* The application has closed our socket, or put something else in its place: no fault of the
  * collector's, and worth another connection at once. */
@@ -143,28 +145,58 @@ static void advance(struct msghdr *message, size_t sent)
     }
 }
 
+/* Takes what has come, and looks at it. What recv() returned. */
+static ssize_t take(struct http *http)
+{
+    struct arena *buffer = &http->buffer;
+    ssize_t got = recv(http->socket.fd, buffer->base + buffer->used,
+                       ANSWER_BYTES_MOST - buffer->used, MSG_DONTWAIT);
+    if (got < 0)
+        return got;
+    buffer->used += (size_t)got;
+    http->ended = got == 0;
+    http->pieces += got < SMALL_BYTES;
+    if (buffer->used)
+        http->result = answer_parse((char *)buffer->base, buffer->used, http->ended, &http->answer);
+    return got;
+}
+
+/* A collector that lets its answer trickle is not waited on byte by byte: those of a while are
+ * taken together. */
+static void rest(const struct http *http, const struct transport_post *post)
+{
+    if (http->pieces >= SMALL_AT_ONCE)
+        poll(NULL, 0, transport_left_ms(post) < REST_MS ? 1 : REST_MS);
+}
+
+static bool is_for_later(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
 /* Whether what the collector says while we still send ends the exchange; interim answers do not. */
 static bool is_answered(struct http *http)
 {
-    struct answer parsed;
-    if (!arena_map(&http->buffer, ANSWER_BYTES_MOST))
-        return false;
-    char *bytes = (char *)http->buffer.base;
-    ssize_t peeked = recv(http->socket.fd, bytes, ANSWER_BYTES_MOST, MSG_PEEK | MSG_DONTWAIT);
-    return peeked <= 0 || answer_parse(bytes, (size_t)peeked, false, &parsed) == ANSWER_BAD ||
-           parsed.status != 0;
+    ssize_t got = take(http);
+    if (got < 0)
+        return !is_for_later(errno);
+    return http->ended || http->result != ANSWER_MORE || http->answer.status != 0;
 }
 
 /* Waits until the collector takes more. A collector that answers before it has taken all (413,
  * say) may never take the rest: then false, and errno is EPIPE. */
 static bool wait_to_send(struct http *http, const struct transport_post *post)
 {
-    short ready = wait_for(http, POLLOUT | POLLIN, post);
-    if (ready == POLLIN && is_answered(http)) {
-        errno = EPIPE;
-        return false;
+    for (;;) {
+        short ready = wait_for(http, POLLOUT | POLLIN, post);
+        if (ready != POLLIN)
+            return ready;
+        if (is_answered(http)) {
+            errno = EPIPE;
+            return false;
+        }
+        rest(http, post);
     }
-    return ready && (ready != POLLIN || wait_for(http, POLLOUT, post));
 }
 
 static bool send_all(struct http *http, const struct transport_post *post)
@@ -183,10 +215,7 @@ static bool send_all(struct http *http, const struct transport_post *post)
         ssize_t sent = sendmsg(http->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0)
             advance(&message, (size_t)sent);
-        else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            if (!wait_to_send(http, post))
-                return false;
-        } else if (errno != EINTR)
+        else if (!is_for_later(errno) || (errno != EINTR && !wait_to_send(http, post)))
             return false;
     }
     return true;
@@ -207,57 +236,63 @@ static enum transport_outcome not_http(struct transport_answer *answer, const ch
                : fail(answer, TRANSPORT_REFUSED, "the answer is not HTTP/1.1", "");
 }
 
-/* Adds what has come to the buffer, waiting for it if nothing has: as recv(). The clock is asked
- * each time, because a collector that never stops talking leaves nothing to wait for. */
-static ssize_t receive_more(struct http *http, const struct transport_post *post)
+/* Takes more, waiting for it if nothing has come; false with errno. The clock is asked each time,
+ * because a collector that never stops talking leaves nothing to wait for. */
+static bool take_more(struct http *http, const struct transport_post *post)
 {
     for (;;) {
-        if (transport_left_ms(post) == 0) {
-            errno = ETIMEDOUT;
-            return -1;
+        bool ours = own_fd_valid(&http->socket);
+        if (!ours || transport_left_ms(post) == 0) {
+            errno = ours ? ETIMEDOUT : EBADF;
+            return false;
         }
-        ssize_t got = recv(http->socket.fd, http->buffer.base + http->buffer.used,
-                           ANSWER_BYTES_MOST - http->buffer.used, MSG_DONTWAIT);
-        if (got >= 0)
-            http->buffer.used += (size_t)got;
-        if (got >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
-            return got;
-        if (errno != EINTR && !wait_for(http, POLLIN, post))
-            return -1;
+        if (take(http) >= 0)
+            return true;
+        if (!is_for_later(errno) || (errno != EINTR && !wait_for(http, POLLIN, post)))
+            return false;
     }
 }
 
-/* Receives an answer, or as much of one as there will be: `parsed` then has a status if its head
+/* Receives an answer, or as much of one as there will be: `answer` then has a status if its head
  * was whole. */
-static enum transport_outcome receive_parsed(struct http *http, const struct transport_post *post,
-                                             struct transport_answer *answer, struct answer *parsed)
+static void receive_all(struct http *http, const struct transport_post *post)
 {
-    char *bytes = (char *)http->buffer.base;
-    for (;;) {
-        ssize_t got = receive_more(http, post);
-        http->receive_error = got < 0 ? errno : 0;
-        if (got < 0 && errno == ETIMEDOUT)
-            return fail(answer, TRANSPORT_FAILED, "no answer in time", "");
-        if (got < 0)
-            return fail(answer, TRANSPORT_FAILED, "connection lost: ", failure_text(errno));
-        size_t length = http->buffer.used;
-        if (length == 0)
-            return fail(answer, TRANSPORT_FAILED, "connection closed without an answer", "");
-
-        enum answer_result result = answer_parse(bytes, length, got == 0, parsed);
-        if (result == ANSWER_DONE) {
-            if (!parsed->reusable || parsed->consumed != length || got == 0)
-                http_close(&http->transport);
-            return TRANSPORT_ANSWERED;
+    http->receive_error = 0;
+    while (http->result == ANSWER_MORE && !http->ended && http->buffer.used < ANSWER_BYTES_MOST) {
+        if (!take_more(http, post)) {
+            http->receive_error = errno;
+            return;
         }
-        if (result == ANSWER_BAD && got == 0)
-            return fail(answer, TRANSPORT_FAILED, "connection closed in the middle of an answer",
-                        "");
-        if (result == ANSWER_BAD)
-            return not_http(answer, bytes, length);
-        if (length == ANSWER_BYTES_MOST)
-            return fail(answer, TRANSPORT_REFUSED, "the answer is longer than 4 MiB", "");
+        if (http->result == ANSWER_MORE)
+            rest(http, post);
     }
+}
+
+static enum transport_outcome judge(struct http *http, struct transport_answer *answer)
+{
+    size_t length = http->buffer.used;
+    if (http->receive_error == ETIMEDOUT)
+        return fail(answer, TRANSPORT_FAILED, "no answer in time", "");
+    if (http->receive_error)
+        return fail(answer, TRANSPORT_FAILED,
+                    "connection lost: ", failure_text(http->receive_error));
+    if (length == 0)
+        return fail(answer, TRANSPORT_FAILED, "connection closed without an answer", "");
+    switch (http->result) {
+    case ANSWER_DONE:
+        if (!http->answer.reusable || http->answer.consumed != length || http->ended)
+            http_close(&http->transport);
+        return TRANSPORT_ANSWERED;
+    case ANSWER_BAD:
+        return http->ended ? fail(answer, TRANSPORT_FAILED,
+                                  "connection closed in the middle of an answer", "")
+                           : not_http(answer, (const char *)http->buffer.base, length);
+    case ANSWER_LONG:
+        return fail(answer, TRANSPORT_REFUSED, "the answer's head is longer than 64 KiB", "");
+    case ANSWER_MORE:
+        break;
+    }
+    return fail(answer, TRANSPORT_REFUSED, "the answer is longer than 4 MiB", "");
 }
 
 /* A status that has come holds, whatever becomes of the body behind it: to send spans again
@@ -266,17 +301,24 @@ static enum transport_outcome receive_parsed(struct http *http, const struct tra
 static enum transport_outcome receive(struct http *http, const struct transport_post *post,
                                       struct transport_answer *answer)
 {
-    struct answer parsed = {0};
-    arena_reset(&http->buffer, ANSWER_BYTES_KEPT);
-    if (!arena_map(&http->buffer, ANSWER_BYTES_MOST))
-        return fail(answer, TRANSPORT_FAILED, "no memory", "");
-    enum transport_outcome outcome = receive_parsed(http, post, answer, &parsed);
-    answer->status = parsed.status;
-    answer->retry_after = parsed.retry_after;
-    answer->body = outcome == TRANSPORT_ANSWERED ? parsed.body : SLICE_NONE;
+    receive_all(http, post);
+    enum transport_outcome outcome = judge(http, answer);
+    answer->status = http->answer.status;
+    answer->retry_after = http->answer.retry_after;
+    answer->body = outcome == TRANSPORT_ANSWERED ? http->answer.body : SLICE_NONE;
     if (outcome != TRANSPORT_ANSWERED)
         http_close(&http->transport);
-    return parsed.status ? TRANSPORT_ANSWERED : outcome;
+    return http->answer.status ? TRANSPORT_ANSWERED : outcome;
+}
+
+static bool begin_answer(struct http *http)
+{
+    arena_reset(&http->buffer, ANSWER_BYTES_KEPT);
+    http->answer = (struct answer){0};
+    http->result = ANSWER_MORE;
+    http->ended = false;
+    http->pieces = 0;
+    return arena_map(&http->buffer, ANSWER_BYTES_MOST);
 }
 
 static enum transport_outcome http_post(struct transport *transport,
@@ -294,6 +336,8 @@ static enum transport_outcome http_post(struct transport *transport,
             return fail(answer, TRANSPORT_FAILED,
                         http->addresses.count ? "" : "host name not found: ",
                         http->addresses.count ? failure_text(errno) : http->endpoint->host);
+        if (!begin_answer(http))
+            return fail(answer, TRANSPORT_FAILED, "no memory", "");
 
         bool sent = send_all(http, post);
         int error = errno;

@@ -17,6 +17,10 @@
 #define FAILURES_BEFORE_LOOKUP 3
 #define CURL_LATE              (-1) /* beside its own results: we gave up */
 #define IDLE_MS                5    /* where libcurl has nothing to wait for */
+#define VISITS_AT_ONCE         16 /* that bring nothing of the post on its way; then there is a rest */
+#define REST_MS                10
+#define VISITS_MOST            100 /* behind these rests are longer */
+#define LONG_REST_MS           50
 
 /* --- Hosts --- */
 
@@ -281,6 +285,20 @@ static void wait_for_socket(struct https *https, const struct transport_post *po
         poll(NULL, 0, IDLE_MS);
 }
 
+/* A collector that lets its answer trickle is not waited on byte by byte: those of a while are
+ * taken together. The longer rests are for those that have megabytes to say, which libcurl reads
+ * and tells nobody: extensions of chunks, for one. */
+static void rest(struct https *https, const struct transport_post *post)
+{
+    struct https_exchange *exchange = &https->exchange;
+    int rest_ms = exchange->visits < VISITS_MOST ? REST_MS : LONG_REST_MS;
+    if (exchange->moved)
+        exchange->visits = 0;
+    exchange->moved = false;
+    if (++exchange->visits > VISITS_AT_ONCE)
+        poll(NULL, 0, transport_left_ms(post) < rest_ms ? 1 : rest_ms);
+}
+
 enum visit { VISIT_OVER, VISIT_LATE, VISIT_LOST, VISIT_SHUT };
 
 static enum visit transfer(struct https *https, const struct transport_post *post, int *code)
@@ -297,6 +315,7 @@ static enum visit transfer(struct https *https, const struct transport_post *pos
         if (transport_left_ms(post) == 0)
             return VISIT_LATE;
         wait_for_socket(https, post);
+        rest(https, post);
     }
 }
 
@@ -328,6 +347,7 @@ static enum transport_outcome describe(struct https *https, int code,
         .system_error = (int)system_error,
         .said = https->said,
         .named = curl->curl_easy_strerror(code),
+        .long_head = https->exchange.head_bytes > ANSWER_HEAD_BYTES_MOST,
         .shows_certificate = https->config->otlp_client_certificate[0] != '\0',
     };
     return https_failure_describe(&failure, answer);

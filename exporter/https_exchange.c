@@ -13,6 +13,9 @@ void https_exchange_begin(struct https_exchange *exchange, const struct transpor
     exchange->retry_after_length = 0;
     exchange->status = 0;
     exchange->head_whole = false;
+    exchange->head_bytes = 0;
+    exchange->moved = false;
+    exchange->visits = 0;
 }
 
 size_t https_exchange_read(char *into, size_t size, size_t count, void *context)
@@ -20,6 +23,7 @@ size_t https_exchange_read(char *into, size_t size, size_t count, void *context)
     struct https_exchange *exchange = context;
     size_t room = size * count;
     size_t done = 0;
+    exchange->moved = true;
     while (done < room && exchange->piece < exchange->post->count) {
         const struct iovec *piece = &exchange->post->pieces[exchange->piece];
         size_t bytes = piece->iov_len - exchange->piece_at;
@@ -70,12 +74,16 @@ static void read_retry_after(struct https_exchange *exchange, const char *line, 
     memcpy(exchange->retry_after, line + at, end - at);
 }
 
-/* A line of a head, the empty one at its end included. Heads of 1xx may come before. */
+/* A line of a head, the empty one at its end included. Heads of 1xx may come before, but not
+ * without end: another result than `length` ends the transfer. */
 size_t https_exchange_header(char *line, size_t size, size_t count, void *context)
 {
     static const char name[] = "Retry-After:";
     struct https_exchange *exchange = context;
     size_t length = size * count;
+    exchange->head_bytes += length;
+    if (exchange->head_bytes > ANSWER_HEAD_BYTES_MOST)
+        return 0;
     if (length >= 12 && strncmp(line, "HTTP/1.", 7) == 0) {
         exchange->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
         exchange->retry_after_length = 0;

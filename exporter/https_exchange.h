@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporter/answer.h"
 #include "exporter/arena.h"
 #include "exporter/transport.h"
 
@@ -16,7 +17,10 @@ struct https_exchange {
     size_t piece_at;
     struct arena body; /* of the answer; what it has no room for ends the transfer */
     int status;
-    bool head_whole; /* `status` is the answer's */
+    bool head_whole;   /* `status` is the answer's */
+    size_t head_bytes; /* of the answer's, of interim ones and of its trailer */
+    bool moved;        /* some of the post was asked for since this was last looked at */
+    unsigned visits;   /* to libcurl, since then */
     char retry_after[64];
     size_t retry_after_length; /* 0: absent, or longer than any that means something */
 };

@@ -117,8 +117,11 @@ enum transport_outcome https_failure_describe(const struct https_failure *failur
     const char *text = failure->said[0] ? failure->said : failure->named;
     if (failure->code == CURL_NO_CONNECTION && failure->system_error)
         text = failure_text(failure->system_error);
+    if (failure->code == CURL_NO_MEMORY) /* libcurl's bound for a line is called so, too */
+        text = "no memory, or a line of the answer's head has no end";
     if (failure->code == CURL_WRITE_FAILED)
-        text = "the answer is longer than 4 MiB";
+        text = failure->long_head ? "the answer's head is longer than 64 KiB"
+                                  : "the answer is longer than 4 MiB";
     judge(failure, &outcome, &answer->advice);
     snprintf(answer->error, sizeof answer->error, "%s", text);
     return outcome;

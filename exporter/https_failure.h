@@ -11,6 +11,7 @@ struct https_failure {
     int system_error;       /* errno of the connection; 0: none */
     const char *said;       /* libcurl's own words; may be empty */
     const char *named;      /* its words for the code */
+    bool long_head;         /* the answer's has no end */
     bool shows_certificate; /* a client certificate is configured */
 };
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An answer that comes in pieces of any size reads as it does whole: the same verdict, and the
- * same status, wait, body and end.
+/* An answer that comes in pieces of any sizes reads as it does whole: the same verdict, and the
+ * same status, wait, body and end; and it has the same verdict where nothing more comes, however
+ * often it is asked.
  *
  * Input: a byte (bit 0: the peer closes behind the last byte), a byte of the first piece's size, a
- * byte of the others', the answer. */
+ * byte of the others', the answer. Where the latter's highest bit is set the sizes of the others
+ * follow from the input, each from the one before. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,14 @@ static bool within(struct slice part, const char *bytes, size_t length)
     return part.at >= bytes && part.at + part.length <= bytes + length;
 }
 
+static enum answer_result parse(char *bytes, size_t length, bool ended, struct answer *answer)
+{
+    size_t at = answer->at;
+    enum answer_result result = answer_parse(bytes, length, ended, answer);
+    demand(answer->at >= at && answer->at <= length, "a step back, or beyond the end");
+    return result;
+}
+
 static void check(enum answer_result result, const struct answer *answer, const char *bytes,
                   size_t length)
 {
@@ -40,26 +50,45 @@ static void check(enum answer_result result, const struct answer *answer, const 
     demand(within(answer->body, bytes, length), "the body");
 }
 
-/* As a transport reads: bytes are added, and all are looked at again. The buffer ends where they
- * do, so that a sanitizer sees each look beyond. */
-static enum answer_result read_all(const uint8_t *data, size_t size, size_t first, size_t rest,
-                                   bool ended, char **bytes, struct answer *answer)
+struct cut {
+    size_t first, rest; /* sizes of pieces */
+    bool uneven;
+};
+
+static size_t next_piece(struct cut *cut)
 {
-    enum answer_result result = ANSWER_MORE;
-    *bytes = NULL;
-    for (size_t length = first < size ? first : size;;) {
+    if (!cut->uneven)
+        return cut->rest;
+    cut->rest = (cut->rest * 1103515245u + 12345u) & 0xffffff;
+    return 1 + (cut->rest >> 8) % (1u + (cut->rest & 63));
+}
+
+/* As a transport reads: bytes are added, and the parser goes on. The buffer ends where they do and
+ * is another each time, so that a sanitizer sees each look beyond, and each pointer kept. */
+static enum answer_result read_all(const uint8_t *data, size_t size, struct cut cut, bool ended,
+                                   char **bytes, struct answer *answer)
+{
+    size_t length = 0;
+    *bytes = malloc(1);
+    *answer = (struct answer){0};
+    for (size_t next = cut.first < size ? cut.first : size;;) {
+        char *longer = malloc(next ? next : 1);
+        demand(longer != NULL && *bytes != NULL, "no memory");
+        memcpy(longer, *bytes, length);
+        memcpy(longer + length, data + length, next - length);
         free(*bytes);
-        *bytes = malloc(length ? length : 1);
-        demand(*bytes != NULL, "no memory");
-        memcpy(*bytes, data, length);
+        *bytes = longer;
+        length = next;
         bool last = length == size;
-        result = answer_parse(*bytes, length, last && ended, answer);
-        check(result, answer, *bytes, length);
-        if (result != ANSWER_DONE)
-            demand(memcmp(*bytes, data, length) == 0, "bytes moved before the end");
+        enum answer_result result = parse(longer, length, false, answer);
+        check(result, answer, longer, length);
+        if (result == ANSWER_MORE && last)
+            result = parse(longer, length, ended, answer);
+        check(result, answer, longer, length);
         if (result != ANSWER_MORE || last)
             return result;
-        length = size - length > rest ? length + rest : size;
+        size_t piece = next_piece(&cut);
+        next = size - length > piece ? length + piece : size;
     }
 }
 
@@ -77,15 +106,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 3 || size > MOST)
         return 0;
     bool ended = data[0] & 1;
-    size_t first = data[1];
-    size_t rest = 1u + data[2];
+    struct cut whole_cut = {size, 1, false};
+    struct cut pieces = {data[1], 1u + (data[2] & 127), data[2] >> 7};
     data += 3;
     size -= 3;
-    if (size / rest > 2000)
-        rest = size / 2000 + 1; /* each piece costs a look at all before it */
+    if (size / pieces.rest > 2000)
+        pieces.rest = size / 2000 + 1; /* each piece costs a copy of all before it */
 
-    enum answer_result expected = read_all(data, size, size, 1, ended, &whole_bytes, &whole);
-    enum answer_result result = read_all(data, size, first, rest, ended, &cut_bytes, &cut);
+    enum answer_result expected = read_all(data, size, whole_cut, ended, &whole_bytes, &whole);
+    enum answer_result result = read_all(data, size, pieces, ended, &cut_bytes, &cut);
     demand(result == expected, "another result");
     demand(whole.status == cut.status, "another status");
     demand(same(whole.retry_after, cut.retry_after), "another wait");
