@@ -10,6 +10,8 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#include "exporter/door.h"
+
 static void add(struct addresses *addresses, const void *address, size_t bytes)
 {
     if (addresses->count == ADDRESSES_MOST || bytes > sizeof addresses->list[0].address)
@@ -62,7 +64,10 @@ int address_resolve(const struct endpoint *endpoint, struct addresses *addresses
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     snprintf(port, sizeof port, "%u", (unsigned)endpoint->port);
+    bool told = door_resolver_begin();
     int error = getaddrinfo(endpoint->host, port, &hints, &found);
+    if (told)
+        door_resolver_end();
     if (error)
         return error;
     *addresses = (struct addresses){0};

@@ -23,6 +23,13 @@ void door_leave(void);
 /* Nobody goes in any more. Waits at most so long for who is inside. */
 void door_shut(uint64_t most_ns);
 
+/* Around a look-up of a name. The resolver has locks, too, each for a moment, but may wait for a
+ * name server meanwhile, as long as that takes. So a fork waits for its end, but only briefly; and
+ * a look-up may begin while somebody forks, rather than wait for long: false, then no end must be
+ * told. */
+bool door_resolver_begin(void);
+void door_resolver_end(void);
+
 /* In a forked child, before anything else here. Made by a raw system call while the parent's
  * thread was inside, a child finds the door shut: what lies behind it may be locked for ever. */
 void door_child(void);

@@ -122,6 +122,64 @@ static void a_fork_waits_until_nobody_is_inside(void **state)
     alone(forking);
 }
 
+static void *resolve(void *unused)
+{
+    if (!door_resolver_begin())
+        return NULL;
+    atomic_store(&inside, 1);
+    while (!atomic_load(&leave))
+        usleep(1000);
+    atomic_store(&inside, 2);
+    door_resolver_end();
+    return unused;
+}
+
+/* 0: all is well in the child. `soon`: the other thread's look-up ends within 10 ms. */
+static int forking_while_one_resolves(bool soon)
+{
+    int status = 1;
+    pthread_t thread;
+    pthread_t other;
+    atomic_store(&inside, 0);
+    atomic_store(&leave, false);
+    pthread_create(&thread, NULL, resolve, NULL);
+    while (atomic_load(&inside) == 0)
+        usleep(1000);
+    if (soon)
+        pthread_create(&other, NULL, leave_soon, NULL);
+    uint64_t begun = clock_monotonic_ns();
+    pid_t child = fork();
+    if (child == 0) {
+        door_child();
+        bool ended = atomic_load(&inside) == 2;
+        _exit((!soon || ended) && door_resolver_begin() && door_enter() ? 0 : 1);
+    }
+    uint64_t took = clock_monotonic_ns() - begun;
+    waitpid(child, &status, 0);
+    atomic_store(&leave, true);
+    pthread_join(thread, NULL);
+    if (soon)
+        pthread_join(other, NULL);
+    return status == 0 && took < 900 * MS && door_resolver_begin() ? 0 : 1;
+}
+
+static int forking_in_a_look_up(void)
+{
+    return forking_while_one_resolves(true);
+}
+
+static int forking_in_a_long_look_up(void)
+{
+    return forking_while_one_resolves(false);
+}
+
+static void a_fork_waits_for_a_look_up_but_not_for_a_name_server(void **state)
+{
+    (void)state;
+    alone(forking_in_a_look_up);
+    alone(forking_in_a_long_look_up);
+}
+
 static int forking_by_hand(void)
 {
     int status = 1;
@@ -169,6 +227,7 @@ int main(void)
         cmocka_unit_test(it_is_open_until_it_is_shut),
         cmocka_unit_test(who_shuts_waits_for_a_while_and_then_nobody_goes_in),
         cmocka_unit_test(a_fork_waits_until_nobody_is_inside),
+        cmocka_unit_test(a_fork_waits_for_a_look_up_but_not_for_a_name_server),
         cmocka_unit_test(a_child_made_unseen_finds_it_shut_where_somebody_was_inside),
         cmocka_unit_test(a_child_of_a_process_with_one_thread_may_open_libraries),
     };
