@@ -15,13 +15,12 @@
 #include "exporter/fields.h"
 #include "exporter/otlp.h"
 
-#define ANSWER_BYTES_MOST      ((size_t)4 << 20)
-#define ANSWER_BYTES_KEPT      ((size_t)65536)
-#define FAILURES_BEFORE_LOOKUP 3
-#define TAKEN_MOST             10 /* in one post, before it is given up */
-#define SMALL_BYTES            512
-#define SMALL_AT_ONCE          8 /* pieces of an answer; behind each further one there is a rest */
-#define REST_MS                10
+#define ANSWER_BYTES_MOST ((size_t)4 << 20)
+#define ANSWER_BYTES_KEPT ((size_t)65536)
+#define TAKEN_MOST        10 /* in one post, before it is given up */
+#define SMALL_BYTES       512
+#define SMALL_AT_ONCE     8 /* pieces of an answer; behind each further one there is a rest */
+#define REST_MS           10
 
 /* The application has closed our socket, or put something else in its place: no fault of the
  * collector's, and worth another connection at once. */
@@ -97,24 +96,24 @@ static bool connect_one(struct http *http, const struct sockaddr_storage *addres
     return false;
 }
 
-/* A collector that moved: after a few failures its name is looked up again. Where that has
- * become impossible (a chroot without resolver files), the addresses known are kept. */
-static void look_up_again(struct http *http)
+/* Where that has become impossible (a chroot without resolver files), the addresses known are
+ * kept. A resolver that hangs must not take the last second of a process. */
+static void look_up(struct http *http, const struct transport_post *post)
 {
-    struct addresses literal;
-    if (http->addresses.count && http->connect_failures < FAILURES_BEFORE_LOOKUP)
+    uint64_t begun = clock_monotonic_ns();
+    if (http->addresses.count && (atomic_load_explicit(post->stop_ns, memory_order_relaxed) ||
+                                  !renewal_may_look_up(&http->renewal, begun)))
         return;
-    http->connect_failures = 0;
-    if (address_literal(http->endpoint, &literal))
-        http->addresses = literal;
-    else
-        address_resolve(http->endpoint, &http->addresses);
+    if (address_literal(http->endpoint, &http->addresses))
+        return;
+    address_resolve(http->endpoint, &http->addresses);
+    renewal_looked_up(&http->renewal, begun, clock_monotonic_ns());
 }
 
 static bool connect_any(struct http *http, const struct transport_post *post)
 {
-    look_up_again(http);
     int count = http->addresses.count;
+    address_arrange(&http->addresses, http->renewal.refused);
     errno = EHOSTUNREACH;
     for (int i = 0; i < count; i++) {
         /* An address that swallows packets must leave time for those after it. */
@@ -124,11 +123,39 @@ static bool connect_any(struct http *http, const struct transport_post *post)
         if (!connect_one(http, &http->addresses.list[i].address, http->addresses.list[i].bytes,
                          &share))
             continue;
-        http->connect_failures = 0;
+        address_used(&http->addresses, i);
         return true;
     }
-    http->connect_failures++;
     return false;
+}
+
+/* Changes the connection for another one. One that has only become old is not given up before there
+ * is another: the program may have left the place where the collector can be reached from. */
+static bool reconnect(struct http *http, const struct transport_post *post, bool *kept)
+{
+    struct own_fd old = is_usable(http) ? http->socket : OWN_FD_NONE;
+    struct transport_post brief = *post;
+    http->socket = OWN_FD_NONE;
+    if (old.fd >= 0)
+        brief.deadline_ns -= (uint64_t)transport_left_ms(post) * 500000u;
+    renewal_begin(&http->renewal, clock_monotonic_ns());
+    bool connected = connect_any(http, &brief);
+    *kept = !connected && own_fd_valid(&old);
+    if (*kept)
+        http->socket = old;
+    else
+        own_fd_close(&old);
+    return connected || *kept;
+}
+
+/* As long as it is not old the connection that is kept will do, or else the addresses that are
+ * known. */
+static bool get_connection(struct http *http, const struct transport_post *post, bool *kept)
+{
+    if (renewal_due(&http->renewal, clock_monotonic_ns()))
+        return reconnect(http, post, kept);
+    *kept = is_usable(http);
+    return *kept || connect_any(http, post);
 }
 
 /* Steps over `sent` bytes. */
@@ -321,15 +348,12 @@ static bool begin_answer(struct http *http)
     return arena_map(&http->buffer, ANSWER_BYTES_MOST);
 }
 
-static enum transport_outcome http_post(struct transport *transport,
-                                        const struct transport_post *post,
-                                        struct transport_answer *answer)
+static enum transport_outcome attempt(struct http *http, const struct transport_post *post,
+                                      struct transport_answer *answer)
 {
-    struct http *http = (struct http *)transport;
-    *answer = (struct transport_answer){0};
+    bool kept;
     for (int taken = 0; taken < TAKEN_MOST;) {
-        bool kept = is_usable(http);
-        bool connected = kept || connect_any(http, post);
+        bool connected = get_connection(http, post, &kept);
         if (!connected && is_taken(errno) && ++taken)
             continue;
         if (!connected)
@@ -342,18 +366,18 @@ static enum transport_outcome http_post(struct transport *transport,
         bool sent = send_all(http, post);
         int error = errno;
         if (!sent && error == ETIMEDOUT) {
-            http_close(transport);
+            http_close(&http->transport);
             return fail(answer, TRANSPORT_FAILED, "request not taken in time", "");
         }
         if (!sent && is_taken(error) && ++taken) {
-            http_close(transport);
+            http_close(&http->transport);
             continue;
         }
         /* A server may refuse a body before it has read it all: its answer still counts. */
         enum transport_outcome outcome = receive(http, post, answer);
         bool received = http->buffer.used > 0;
         if (!sent) /* half a request lies on it */
-            http_close(transport);
+            http_close(&http->transport);
         if (outcome == TRANSPORT_ANSWERED)
             return outcome;
         if (is_taken(http->receive_error) && ++taken)
@@ -365,6 +389,26 @@ static enum transport_outcome http_post(struct transport *transport,
             return outcome;
     }
     return fail(answer, TRANSPORT_FAILED, "the program keeps closing the connection", "");
+}
+
+/* The time that a resolver takes is not taken from the post's. */
+static enum transport_outcome http_post(struct transport *transport,
+                                        const struct transport_post *post,
+                                        struct transport_answer *answer)
+{
+    struct http *http = (struct http *)transport;
+    struct transport_post prolonged = *post;
+    uint64_t begun = clock_monotonic_ns();
+    *answer = (struct transport_answer){0};
+    if (!http->addresses.count || renewal_due(&http->renewal, begun)) {
+        look_up(http, post);
+        prolonged.deadline_ns += clock_monotonic_ns() - begun;
+    }
+    enum transport_outcome outcome = attempt(http, &prolonged, answer);
+    renewal_judge(&http->renewal, outcome == TRANSPORT_ANSWERED ? answer->status : 0);
+    if (http->renewal.refused)
+        http_close(transport);
+    return outcome;
 }
 
 static bool add_field(void *context, const char *name, const char *value)
@@ -381,8 +425,10 @@ static bool add_field(void *context, const char *name, const char *value)
 static void http_prepare(struct transport *transport)
 {
     struct http *http = (struct http *)transport;
-    if (!address_literal(http->endpoint, &http->addresses))
-        address_resolve(http->endpoint, &http->addresses);
+    static const _Atomic uint64_t never;
+    const struct transport_post none = {.stop_ns = &never};
+    look_up(http, &none);
+    renewal_begin(&http->renewal, clock_monotonic_ns());
 }
 
 static bool http_local(const struct transport *transport)
@@ -402,10 +448,12 @@ void http_init(struct http *http, const struct config *config, const struct endp
     bool v6 = strchr(endpoint->host, ':') != NULL;
     char port[8] = "";
     struct arena buffer = http->buffer;
+    struct renewal renewal = http->renewal;
     *http = (struct http){.transport = {&operations},
                           .config = config,
                           .endpoint = endpoint,
                           .buffer = buffer,
+                          .renewal = renewal,
                           .socket = OWN_FD_NONE};
     if (endpoint->port && endpoint->port != 80)
         snprintf(port, sizeof port, ":%u", (unsigned)endpoint->port);

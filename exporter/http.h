@@ -8,7 +8,7 @@
  * being closed. A write never raises SIGPIPE.
  *
  * System calls: socket, setsockopt, fcntl, connect, poll, getsockopt, fstat, sendmsg, recvfrom,
- * close; those of getaddrinfo() when a name has to be looked up again. */
+ * close; those of getaddrinfo() where the host is a name. */
 #ifndef EXPORTER_HTTP_H
 #define EXPORTER_HTTP_H
 
@@ -18,6 +18,7 @@
 #include "exporter/answer.h"
 #include "exporter/arena.h"
 #include "exporter/endpoint.h"
+#include "exporter/renewal.h"
 #include "exporter/transport.h"
 
 struct http {
@@ -25,9 +26,9 @@ struct http {
     const struct config *config;
     const struct endpoint *endpoint;
     struct addresses addresses;
-    unsigned connect_failures; /* in a row */
-    struct own_fd socket;      /* none: no connection */
-    int receive_error;         /* errno of what ended the last receive, or 0 */
+    struct renewal renewal;
+    struct own_fd socket; /* none: no connection */
+    int receive_error;    /* errno of what ended the last receive, or 0 */
 
     /* The answer: all of it that has come, and what it says so far. */
     struct arena buffer;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/https.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,30 +10,37 @@
 #include "exporter/https_failure.h"
 #include "exporter/proxy.h"
 
-#define ANSWER_BYTES_MOST      ((size_t)4 << 20)
-#define ANSWER_BYTES_KEPT      ((size_t)65536)
-#define FAILURES_BEFORE_LOOKUP 3
-#define CURL_LATE              (-1) /* beside its own results: we gave up */
-#define IDLE_MS                5    /* where libcurl has nothing to wait for */
-#define VISITS_AT_ONCE         16 /* that bring nothing of the post on its way; then there is a rest */
-#define REST_MS                10
-#define VISITS_MOST            100 /* behind these rests are longer */
-#define LONG_REST_MS           50
+#define ANSWER_BYTES_MOST ((size_t)4 << 20)
+#define ANSWER_BYTES_KEPT ((size_t)65536)
+#define CURL_LATE         (-1) /* beside its own results: we gave up */
+#define IDLE_MS           5    /* where libcurl has nothing to wait for */
+#define VISITS_AT_ONCE    16   /* that bring nothing of the post on its way; then there is a rest */
+#define REST_MS           10
+#define VISITS_MOST       100 /* behind these rests are longer */
+#define LONG_REST_MS      50
 
 /* --- Hosts --- */
 
 static void look_up(struct https *https)
 {
+    bool asked = false;
+    uint64_t begun = clock_monotonic_ns();
     for (int i = 0; i < https->place_count; i++) {
         struct https_place *place = &https->places[i];
-        if (!place->literal)
-            address_resolve(&place->at, &place->addresses);
+        if (place->literal)
+            continue;
+        address_resolve(&place->at, &place->addresses);
+        asked = true;
     }
+    if (asked)
+        renewal_looked_up(&https->renewal, begun, clock_monotonic_ns());
 }
 
 static void https_prepare(struct transport *transport)
 {
-    look_up((struct https *)transport);
+    struct https *https = (struct https *)transport;
+    look_up(https);
+    renewal_begin(&https->renewal, clock_monotonic_ns());
 }
 
 /* The host that nothing can be sent without and no address is known of, or NULL. libcurl decides
@@ -48,41 +53,27 @@ static const char *unknown_host(const struct https *https)
     return https->places[0].at.host;
 }
 
-/* HOST:PORT:ADDRESS,ADDRESS. One that has a colon in it is a number, of which libcurl needs not
- * be told. */
-static bool write_line(struct https_place *place)
-{
-    size_t room = sizeof place->line;
-    if (!place->addresses.count || strchr(place->at.host, ':'))
-        return false;
-    size_t used = (size_t)snprintf(place->line, room, "%s:%u:", place->at.host, place->at.port);
-    for (int i = 0; i < place->addresses.count && used < room; i++) {
-        const struct sockaddr_storage *address = &place->addresses.list[i].address;
-        char text[INET6_ADDRSTRLEN] = "";
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        memcpy(&v4, address, sizeof v4);
-        memcpy(&v6, address, sizeof v6);
-        bool six = address->ss_family == AF_INET6;
-        if (!inet_ntop(six ? AF_INET6 : AF_INET,
-                       six ? (const void *)&v6.sin6_addr : (const void *)&v4.sin_addr, text,
-                       sizeof text))
-            continue;
-        used += (size_t)snprintf(place->line + used, room - used, six ? "%s[%s]" : "%s%s",
-                                 i ? "," : "", text);
-    }
-    return used < room;
-}
-
+/* An old libcurl keeps to what it was told first, unless it is told to forget it. */
 static struct curl_line *resolved(struct https *https)
 {
     struct curl_line *first = NULL;
     for (int i = 0; i < https->place_count; i++)
-        if (write_line(&https->places[i])) {
-            https->resolve[i] = (struct curl_line){https->places[i].line, first};
-            first = &https->resolve[i];
+        if (https_place_write(&https->places[i])) {
+            struct curl_line *lines = https->resolve[i];
+            lines[1] = (struct curl_line){https->places[i].line, first};
+            lines[0] = (struct curl_line){https->places[i].none, &lines[1]};
+            first = lines;
         }
     return first;
+}
+
+/* Which address the post went to. */
+static void note_address(struct https *https)
+{
+    const char *said = NULL;
+    https->curl.curl_easy_getinfo(https->easy, CURL_GET_PRIMARY_IP, &said);
+    for (int i = 0; said && i < https->place_count; i++)
+        https_place_used(&https->places[i], said);
 }
 
 static bool https_local(const struct transport *transport)
@@ -242,7 +233,11 @@ static bool make_handles(struct https *https)
 
 /* --- A post --- */
 
-static bool begin(struct https *https, const struct transport_post *post)
+/* ANOTHER_IF_CAN: at most half of the time goes into making it, the rest is for the one there is.
+ */
+enum connection { KEPT, ANOTHER, ANOTHER_IF_CAN };
+
+static bool begin(struct https *https, const struct transport_post *post, enum connection wanted)
 {
     const struct curl_library *curl = &https->curl;
     if (https->dropped || !https->easy) {
@@ -251,10 +246,13 @@ static bool begin(struct https *https, const struct transport_post *post)
     }
     https_exchange_begin(&https->exchange, post);
     https->said[0] = '\0';
+    curl->curl_easy_setopt(https->easy, CURL_SET_FRESH_CONNECT, (long)(wanted != KEPT));
     curl->curl_easy_setopt(https->easy, CURL_SET_RESOLVE, resolved(https));
     curl->curl_easy_setopt(https->easy, CURL_SET_HTTPHEADER, &https->fields[post->gzip ? 0 : 1]);
     curl->curl_easy_setopt(https->easy, CURL_SET_POSTFIELDSIZE_LARGE, (int64_t)post->bytes);
-    curl->curl_easy_setopt(https->easy, CURL_SET_CONNECTTIMEOUT_MS, (long)transport_left_ms(post));
+    long left = transport_left_ms(post);
+    curl->curl_easy_setopt(https->easy, CURL_SET_CONNECTTIMEOUT_MS,
+                           wanted == ANOTHER_IF_CAN ? left / 2 + 1 : left);
     return curl->curl_multi_add_handle(https->multi, https->easy) == CURL_OK;
 }
 
@@ -356,7 +354,6 @@ static enum transport_outcome describe(struct https *https, int code,
 /* A status holds as soon as its head is whole, whatever becomes of the body. */
 static enum transport_outcome finish(struct https *https, int code, struct transport_answer *answer)
 {
-    https->connect_failures = code == CURL_NO_CONNECTION ? https->connect_failures + 1 : 0;
     if (!https->exchange.head_whole && code == CURL_LATE)
         return fail(answer, "no answer in time", "");
     if (!https->exchange.head_whole)
@@ -371,53 +368,87 @@ static enum transport_outcome finish(struct https *https, int code, struct trans
     return TRANSPORT_ANSWERED;
 }
 
-static enum transport_outcome post_known(struct https *https, const struct transport_post *post,
-                                         struct transport_answer *answer)
+/* One attempt; `*code` is libcurl's result. */
+static enum transport_outcome attempt(struct https *https, const struct transport_post *post,
+                                      enum connection wanted, int *code,
+                                      struct transport_answer *answer)
 {
-    int code = CURL_OK;
+    *code = CURL_OK;
+    arena_reset(&https->exchange.body, ANSWER_BYTES_KEPT);
+    if (!arena_map(&https->exchange.body, ANSWER_BYTES_MOST))
+        return fail(answer, "no memory", "");
     if (!https_sockets_ours(&https->sockets))
         https_close(&https->transport); /* the program has closed or replaced a number of ours */
     if (!door_enter())
         return fail(answer, "the process is ending", "");
-    bool begun = begin(https, post);
+    bool begun = begin(https, post, wanted);
     door_leave();
     if (!begun)
         return fail(answer, "libcurl refuses: no memory, or too old", "");
 
-    enum visit visit = transfer(https, post, &code);
+    enum visit visit = transfer(https, post, code);
     if (visit == VISIT_LOST) {
         https_close(&https->transport);
         return fail(answer, "the program closed our connection", "");
     }
     if (visit == VISIT_SHUT || !door_enter())
         return fail(answer, "the process is ending", "");
+    note_address(https);
     https->curl.curl_multi_remove_handle(https->multi, https->easy);
-    enum transport_outcome outcome = finish(https, visit == VISIT_LATE ? CURL_LATE : code, answer);
+    enum transport_outcome outcome = finish(https, visit == VISIT_LATE ? CURL_LATE : *code, answer);
     door_leave();
     return outcome;
 }
 
+/* Over another connection where that is due. One that has only become old will do where there is
+ * no other: the program may have left the place where the collector can be reached from. */
+static enum transport_outcome post_known(struct https *https, const struct transport_post *post,
+                                         bool due, struct transport_answer *answer)
+{
+    int code;
+    bool refused = https->renewal.refused;
+    bool has_old = !refused && https_sockets_any(&https->sockets);
+    if (due) {
+        for (int i = 0; i < https->place_count; i++)
+            address_arrange(&https->places[i].addresses, refused);
+        renewal_begin(&https->renewal, clock_monotonic_ns());
+    }
+    enum transport_outcome outcome = attempt(https, post,
+                                             !due      ? KEPT
+                                             : has_old ? ANOTHER_IF_CAN
+                                                       : ANOTHER,
+                                             &code, answer);
+    if (due && has_old && (code == CURL_NO_CONNECTION || code == CURL_TOO_LATE)) {
+        *answer = (struct transport_answer){0};
+        outcome = attempt(https, post, KEPT, &code, answer);
+    }
+    renewal_judge(&https->renewal, outcome == TRANSPORT_ANSWERED ? answer->status : 0);
+    return outcome;
+}
+
+/* The time that a resolver takes is not taken from the post's, and one that hangs must not take the
+ * last second of a process. */
 static enum transport_outcome https_post(struct transport *transport,
                                          const struct transport_post *post,
                                          struct transport_answer *answer)
 {
     struct https *https = (struct https *)transport;
+    struct transport_post prolonged = *post;
+    uint64_t begun = clock_monotonic_ns();
+    bool ending = atomic_load_explicit(post->stop_ns, memory_order_relaxed) != 0;
+    bool due = renewal_due(&https->renewal, begun);
     *answer = (struct transport_answer){0};
     if (https->problem[0]) {
         answer->advice = https->advice;
         fail(answer, https->problem, "");
         return TRANSPORT_REFUSED;
     }
-    if (unknown_host(https) || https->connect_failures >= FAILURES_BEFORE_LOOKUP) {
-        https->connect_failures = 0;
+    if (unknown_host(https) || (due && !ending && renewal_may_look_up(&https->renewal, begun)))
         look_up(https);
-    }
     if (unknown_host(https))
         return fail(answer, "host name not found: ", unknown_host(https));
-    arena_reset(&https->exchange.body, ANSWER_BYTES_KEPT);
-    if (!arena_map(&https->exchange.body, ANSWER_BYTES_MOST))
-        return fail(answer, "no memory", "");
-    return post_known(https, post, answer);
+    prolonged.deadline_ns += clock_monotonic_ns() - begun;
+    return post_known(https, &prolonged, due, answer);
 }
 
 static const struct transport_operations operations = {
@@ -443,7 +474,6 @@ void https_init(struct https *https, const struct config *config, const struct e
     https->endpoint = endpoint;
     https->multi = NULL;
     https->easy = NULL;
-    https->connect_failures = 0;
     https->sockets = (struct https_sockets){0};
     if (again)
         return;

@@ -6,6 +6,9 @@
  * looked up by us, because libcurl would start a thread for each. TLS 1.2 at least, the certificate
  * and its name are always verified, redirects are not followed, and nothing but https is spoken.
  *
+ * A connection is kept between posts, for a minute at most, and not beyond one that was not
+ * accepted (renewal.h). libcurl closes it once there is another.
+ *
  * libcurl is entered by way of door.h, never to wait in it: a post is a loop of short visits and
  * waits on the socket. What it holds open is never cleaned up in order, because that writes to the
  * socket: after a fork that is the parent's connection, and after a closefrom() the application's
@@ -14,25 +17,18 @@
 #define EXPORTER_HTTPS_H
 
 #include "config/config.h"
-#include "exporter/address.h"
 #include "exporter/arena.h"
 #include "exporter/curl_library.h"
 #include "exporter/endpoint.h"
 #include "exporter/https_exchange.h"
+#include "exporter/https_place.h"
 #include "exporter/https_socket.h"
+#include "exporter/renewal.h"
 #include "exporter/transport.h"
 
 #define HTTPS_FIELDS       36
 #define HTTPS_FIELDS_BYTES 6144
 #define HTTPS_PLACES       2 /* the collector and a proxy */
-
-/* A host whose address libcurl is told. */
-struct https_place {
-    struct endpoint at;
-    struct addresses addresses;
-    bool literal;    /* a number: nothing to look up, and nothing to tell */
-    char line[1024]; /* as CURL_SET_RESOLVE takes it */
-};
 
 struct https {
     struct transport transport;
@@ -55,9 +51,9 @@ struct https {
     void *easy;
     bool dropped; /* the handles' sockets are gone */
     struct https_sockets sockets;
-    unsigned connect_failures; /* in a row */
+    struct renewal renewal;
     struct curl_line fields[HTTPS_FIELDS];
-    struct curl_line resolve[HTTPS_PLACES];
+    struct curl_line resolve[HTTPS_PLACES][2];
     int field_count;
     size_t fields_used;
     char fields_text[HTTPS_FIELDS_BYTES];

@@ -50,6 +50,14 @@ bool https_sockets_ours(const struct https_sockets *sockets)
     return true;
 }
 
+bool https_sockets_any(const struct https_sockets *sockets)
+{
+    for (int i = 0; i < HTTPS_SOCKETS; i++)
+        if (sockets->list[i].open)
+            return true;
+    return false;
+}
+
 void https_sockets_drop(struct https_sockets *sockets)
 {
     for (int i = 0; i < HTTPS_SOCKETS; i++)

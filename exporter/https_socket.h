@@ -27,6 +27,9 @@ int https_socket_close(void *sockets, int fd);
 /* Whether each open one is still the one that was opened. */
 bool https_sockets_ours(const struct https_sockets *sockets);
 
+/* Whether there is an open one. */
+bool https_sockets_any(const struct https_sockets *sockets);
+
 /* Closes those that are still ours, behind libcurl's back. */
 void https_sockets_drop(struct https_sockets *sockets);
 

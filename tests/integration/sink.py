@@ -31,6 +31,7 @@ class Post:
     rejected: int = 0
     at: float = 0.0  # when it had come, by the monotonic clock
     step: object = None  # what it met
+    connection: int = 0  # which one it came on, counted from 0
 
     @property
     def body(self):
@@ -113,6 +114,11 @@ def say_garbage(connection, post):
     return False
 
 
+def by_connection(*steps):
+    """Collectors behind one address: each connection has one of the steps, in turn."""
+    return lambda connection, post: steps[post.connection % len(steps)](connection, post)
+
+
 class Hang:
     """Never answers."""
 
@@ -131,14 +137,16 @@ class Collector:
     """Listens on a free port of 127.0.0.1, or on a unix socket; with `tls`, an ssl.SSLContext, it
     speaks TLS. A context manager; stop() and start() again is a restart at the same address."""
 
-    def __init__(self, *steps, path=None, tls=None):
+    def __init__(self, *steps, path=None, tls=None, host="127.0.0.1", port=0):
         self.steps = collections.deque(steps or [accept])
+        self.host = host
         self.path = path
         self.tls = tls
         self.authority = None  # the certificates.Authority that programs are to believe
         self.refused = []  # what went wrong in handshakes
-        self.port = 0
+        self.port = port
         self.posts = []
+        self.accepted = 0  # connections
         self.changed = threading.Condition()
         self.connections = set()
         self.listener = None
@@ -147,7 +155,7 @@ class Collector:
     def endpoint(self):
         """For OTEL_EXPORTER_OTLP_ENDPOINT."""
         scheme = "https" if self.tls else "http"
-        return f"unix://{self.path}" if self.path else f"{scheme}://127.0.0.1:{self.port}"
+        return f"unix://{self.path}" if self.path else f"{scheme}://{self.host}:{self.port}"
 
     def __enter__(self):
         self.start()
@@ -163,19 +171,23 @@ class Collector:
         else:
             self.listener = socket.socket()
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind(("127.0.0.1", self.port))
+            self.listener.bind((self.host, self.port))
             self.port = self.listener.getsockname()[1]
         self.listener.listen(64)
         threading.Thread(target=self.run, args=(self.listener,), daemon=True).start()
+
+    def take_no_more(self):
+        """No new connections; those there are go on."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
 
     def stop(self):
         for step in self.steps:
             if isinstance(step, Hang):
                 step.over.set()
         # shutdown() ends an accept() or recv() in another thread, close() does not.
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        self.take_no_more()
         with self.changed:
             for connection in self.connections:
                 with contextlib.suppress(OSError):
@@ -191,7 +203,9 @@ class Collector:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+            number = self.accepted
+            self.accepted += 1
+            threading.Thread(target=self.serve, args=(connection, number), daemon=True).start()
 
     def shake_hands(self, connection):
         """The connection as the posts come on it, None where there is none."""
@@ -201,7 +215,7 @@ class Collector:
             self.refused.append(str(error))
             return None
 
-    def serve(self, connection):
+    def serve(self, connection, number):
         connection = self.shake_hands(connection)
         if not connection:
             return
@@ -215,6 +229,7 @@ class Collector:
                 with self.changed:
                     step = self.steps.popleft() if len(self.steps) > 1 else self.steps[0]
                 post.step = step
+                post.connection = number
                 if not hasattr(step, "early") and not read_body(reader, post, length):
                     break
                 with self.changed:

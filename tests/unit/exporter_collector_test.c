@@ -133,6 +133,25 @@ static void a_connection_is_used_again(void **state)
     server_stop(&server);
 }
 
+static void a_connection_lives_a_minute_and_not_beyond_a_refusal(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {STEP_ANSWER, OK, 0}, {STEP_ANSWER, OK, 0},
+        {STEP_ANSWER, OK, 0}, {STEP_ANSWER, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", 0},
+        {STEP_ANSWER, OK, 0}, {STEP_ANSWER, OK, 0},
+    };
+    static const int connections[] = {1, 1, 2, 2, 3, 3};
+    start(steps, 6);
+    for (int i = 0; i < 6; i++) {
+        if (i == 2)
+            collector.http.renewal.renewed_ns -= RENEWAL_NS;
+        assert_int_equal(export_batch().accepted, i != 3);
+        assert_int_equal(server.connections, connections[i]);
+    }
+    server_stop(&server);
+}
+
 static void a_kept_connection_that_was_closed_is_replaced_at_once(void **state)
 {
     (void)state;
@@ -479,7 +498,7 @@ static void a_batch_is_packed_on_its_way_to_another_host_only(void **state)
         config.otlp_compression = cases[i].compression;
         start(steps, 1);
         struct endpoint other = collector.endpoint;
-        struct addresses more;
+        struct addresses more = {0};
         snprintf(other.host, sizeof other.host, "%s", cases[i].address ? cases[i].address : "");
         if (cases[i].address) {
             assert_true(address_literal(&other, &more));
@@ -542,6 +561,7 @@ int main(void)
         TEST(a_post_carries_the_batch_and_the_configured_fields),
         TEST(an_address_that_nobody_looked_up_is_found_when_needed),
         TEST(a_connection_is_used_again),
+        TEST(a_connection_lives_a_minute_and_not_beyond_a_refusal),
         TEST(a_kept_connection_that_was_closed_is_replaced_at_once),
         TEST(only_some_failures_are_tried_again),
         TEST(a_status_holds_whatever_its_body_does),

@@ -17,6 +17,7 @@
 SET(SSLVERSION);
 SET(POST);
 SET(SSL_VERIFYPEER);
+SET(FRESH_CONNECT);
 SET(SSL_VERIFYHOST);
 SET(HTTP_VERSION);
 SET(NOSIGNAL);
@@ -57,6 +58,7 @@ _Static_assert(sizeof(struct curl_bytes) == sizeof(struct curl_blob), "curl_blob
 _Static_assert(offsetof(struct curl_bytes, flags) == offsetof(struct curl_blob, flags), "flags");
 SAME(CURL_BLOB_NOCOPY, 0);
 #endif
+GET(PRIMARY_IP);
 GET(SSL_VERIFYRESULT);
 GET(OS_ERRNO);
 
