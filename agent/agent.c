@@ -21,6 +21,7 @@
 #include "agent/family.h"
 #include "agent/life.h"
 #include "agent/log.h"
+#include "agent/own_stack.h"
 #include "agent/random.h"
 #include "agent/stack.h"
 
@@ -42,6 +43,7 @@ __thread bool tl_agent_own_thread;
 static _Atomic int prepared;    /* enum preparation */
 static _Atomic int region_made; /* likewise; release when agent.region is there */
 static _Atomic bool exit_registered;
+static _Atomic bool exporting; /* relaxed: whoever finds it false too long asks once more */
 static pid_t own_pid;   /* written in the constructor and by a forked child before it has threads */
 static bool fork_known; /* written in a forked child before it has threads */
 static __thread bool tl_making; /* this thread is at what is done once */
@@ -99,9 +101,9 @@ static void leave_region(void)
 }
 
 /* The order matters: numbers and memory first, the exporter's view of them last. */
-__attribute__((cold, noinline)) static void settle_in_child(void)
+__attribute__((cold)) static void settle_in_child(void *unused)
 {
-    int saved = errno;
+    (void)unused;
     own_pid = getpid();
     context_forked();
     evidence_forked();
@@ -110,19 +112,21 @@ __attribute__((cold, noinline)) static void settle_in_child(void)
     memset(&counters, 0, sizeof counters);
     leave_region();
     atomic_store_explicit(&region_made, PREPARED_NOT, memory_order_relaxed);
+    atomic_store_explicit(&exporting, false, memory_order_relaxed);
     int by_another = PREPARED_NOW; /* a thread that was at it, and is not here */
     if (!tl_making)
         atomic_compare_exchange_strong(&prepared, &by_another, PREPARED_NOT);
     if (agent.exporter.child)
         agent.exporter.child();
-    errno = saved;
     life_acknowledge();
 }
 
 __attribute__((noinline)) bool agent_settle(void)
 {
-    if (life_forked())
-        settle_in_child();
+    int saved = errno;
+    if (life_forked() && !own_stack_run(settle_in_child, NULL))
+        settle_in_child(NULL); /* no memory: better here than not at all */
+    errno = saved;
     return !life_settling();
 }
 
@@ -191,14 +195,27 @@ static bool await(_Atomic int *once)
     return state == PREPARED_DONE;
 }
 
+struct making {
+    bool (*make)(void);
+    bool made;
+};
+
+static void make_on_own_stack(void *context)
+{
+    struct making *making = context;
+    making->made = making->make();
+}
+
 /* Threads that come meanwhile wait: their spans would be lost else. A signal handler above the
  * thread that is at it can't. */
 __attribute__((cold, noinline)) static bool do_once(_Atomic int *once, int state,
                                                     bool (*make)(void))
 {
     if (state == PREPARED_NOT && atomic_compare_exchange_strong(once, &state, PREPARED_NOW)) {
+        struct making making = {make, false};
         tl_making = true;
-        state = make() ? PREPARED_DONE : PREPARED_FAILED;
+        own_stack_run(make_on_own_stack, &making);
+        state = making.made ? PREPARED_DONE : PREPARED_FAILED;
         tl_making = false;
         atomic_store_explicit(once, state, memory_order_release);
         syscall(SYS_futex, once, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
@@ -249,6 +266,12 @@ static void at_exit(void)
     agent_leave(true);
 }
 
+static void register_exit(void *unused)
+{
+    (void)unused;
+    atexit(at_exit);
+}
+
 void agent_restrict(bool strictly)
 {
     if (agent.exporter.start && agent_make_region())
@@ -259,15 +282,14 @@ void agent_restrict(bool strictly)
         tl_agent_own_thread = true;
 }
 
-/* As late as the first span: handlers run last registered first, and this one must run before those
- * of the libraries that the program has been using. */
-static inline void start_exporter(void)
+/* The handler as late as the first span: they run last registered first, and this one must run
+ * before those of the libraries that the program has been using. */
+__attribute__((cold, noinline)) static void begin_exporting(void)
 {
-    if (agent.exporter.start)
-        agent.exporter.start();
-    if (!atomic_load_explicit(&exit_registered, memory_order_relaxed) &&
-        !atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
-        atexit(at_exit);
+    bool begun = !agent.exporter.start || agent.exporter.start();
+    if (!atomic_exchange_explicit(&exit_registered, true, memory_order_relaxed))
+        own_stack_run(register_exit, NULL);
+    atomic_store_explicit(&exporting, begun, memory_order_relaxed);
 }
 
 __attribute__((cold, noinline)) void agent_inherit(void)
@@ -275,7 +297,7 @@ __attribute__((cold, noinline)) void agent_inherit(void)
     if (!family_lacks_heir() || !agent_make_region())
         return;
     family_become_heir(&agent.region);
-    start_exporter();
+    begin_exporting();
 }
 
 void agent_hand_over(const struct span_record *record)
@@ -288,13 +310,15 @@ void agent_hand_over(const struct span_record *record)
         if (!agent.region.ring)
             return;
     }
-    start_exporter();
+    if (!atomic_load_explicit(&exporting, memory_order_relaxed))
+        begin_exporting();
     if (ring_filling(agent.region.ring) && agent.exporter.wake)
         agent.exporter.wake();
 }
 
-static void leave_for_good(void)
+static void leave_for_good(void *unused)
 {
+    (void)unused;
     region_leave(&agent.region);
     if (agent.region.path[0])
         family_say_left();
@@ -309,6 +333,13 @@ static void say_what_is_lost(void)
                   "%u spans that wait in memory, without a file (OTEL_AGENT_STATE_DIR), are lost "
                   "if another program takes this one's place",
                   spans);
+}
+
+static void leave_for_a_while(void *unused)
+{
+    (void)unused;
+    say_what_is_lost();
+    region_replace(&agent.region, connection_outliving());
 }
 
 void agent_leave(bool for_good)
@@ -326,12 +357,7 @@ void agent_leave(bool for_good)
         family_resign();
     if (atomic_load_explicit(&region_made, memory_order_acquire) != PREPARED_DONE)
         return;
-    if (for_good) {
-        leave_for_good();
-        return;
-    }
-    say_what_is_lost();
-    region_replace(&agent.region, connection_outliving());
+    own_stack_run(for_good ? leave_for_good : leave_for_a_while, NULL);
 }
 
 void agent_mark_own_thread(void)

@@ -19,6 +19,7 @@
 #include "agent/family.h"
 #include "agent/inheritance.h"
 #include "agent/life.h"
+#include "agent/own_stack.h"
 #include "agent/recovery.h"
 #include "agent/work.h"
 
@@ -128,21 +129,27 @@ static void for_each_descriptor(const struct msghdr *message, void (*act)(int fd
     }
 }
 
+__attribute__((noinline)) static void take_descriptors(const struct msghdr *message)
+{
+    int saved = errno;
+    if (agent_enter_own_process())
+        for_each_descriptor(message, inheritance_take);
+    errno = saved;
+}
+
 void observe_received_message(int fd, const struct msghdr *message, ssize_t received, int flags)
 {
     if (received < 0) {
         nothing_received(fd, received);
         return;
     }
-    int saved = errno;
     /* Peeked at, they are made all the same. */
-    if (message->msg_controllen && agent_enter_own_process())
-        for_each_descriptor(message, inheritance_take);
+    if (message->msg_controllen)
+        take_descriptors(message);
     if (flags & MSG_TRUNC)
         observe_received(fd, NULL, received, flags);
     else if (!(flags & NOT_IN_ORDER))
         observe_received_vector(fd, message->msg_iov, (int)message->msg_iovlen, received);
-    errno = saved;
 }
 
 void observe_received_messages(int fd, const struct mmsghdr *messages, int received, int flags)
@@ -374,11 +381,22 @@ void observe_leaving(void)
     errno = saved;
 }
 
+struct death {
+    pid_t child;
+    int signal;
+};
+
+static void note_death(void *context)
+{
+    const struct death *death = context;
+    recovery_note_signal((uint32_t)death->child, (uint32_t)death->signal);
+}
+
 static void note_signal(pid_t child, int signal)
 {
     int saved = errno;
     if (agent_enter() && agent_is_prepared()) {
-        recovery_note_signal((uint32_t)child, (uint32_t)signal);
+        own_stack_run(note_death, &(struct death){child, signal});
         family_say_left();
     }
     errno = saved;

@@ -17,6 +17,7 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/log.h"
+#include "agent/own_stack.h"
 #include "exporter/accounts.h"
 #include "exporter/door.h"
 #include "exporter/heir.h"
@@ -142,24 +143,35 @@ static void open_once(void)
         collector_open(&exporter.out.collector);
 }
 
-void exporter_prepare(void)
+static void look_up(void *unused)
 {
-    int none = LOOKUP_NONE;
-    if (!exporter.environment.config || !has(EXPORTER_OTLP) ||
-        !atomic_compare_exchange_strong(&exporter.lookup, &none, LOOKUP_UNDER_WAY))
-        return;
-    int saved = errno;
+    (void)unused;
     open_once();
     collector_prepare(&exporter.out.collector);
-    errno = saved;
     atomic_store_explicit(&exporter.lookup, LOOKUP_DONE, memory_order_release);
+}
+
+static bool begin_lookup(void)
+{
+    int none = LOOKUP_NONE;
+    return exporter.environment.config && has(EXPORTER_OTLP) &&
+           atomic_compare_exchange_strong(&exporter.lookup, &none, LOOKUP_UNDER_WAY);
+}
+
+void exporter_prepare(void)
+{
+    int saved = errno;
+    if (begin_lookup() && !own_stack_run_long(look_up, NULL))
+        atomic_store(&exporter.lookup, LOOKUP_NONE); /* no memory: later, on the thread */
+    errno = saved;
 }
 
 /* On the thread: the address is needed now, whoever looks it up. */
 static void await_lookup(void)
 {
     static _Atomic uint32_t never;
-    exporter_prepare();
+    if (begin_lookup())
+        look_up(NULL);
     while (has(EXPORTER_OTLP) && !outlet_out_of_time(&exporter.out) &&
            atomic_load_explicit(&exporter.lookup, memory_order_acquire) != LOOKUP_DONE)
         futex_wait(&never, BUSY_WAIT_NS);
@@ -335,6 +347,20 @@ static bool start_thread(void)
     return error == 0;
 }
 
+/* With all signals held, on a stack of ours, which its thread inherits: a handler of the
+ * application must not run on that one's. Nor may one run while the phase is STARTING: if it called
+ * exit(), that would wait for us. */
+static void start_once(void *unused)
+{
+    (void)unused;
+    int phase = PHASE_IDLE;
+    if (!atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING))
+        return;
+    open_once();
+    phase = start_thread() ? PHASE_RUNNING : PHASE_FAILED;
+    atomic_store_explicit(&exporter.phase, phase, memory_order_release);
+}
+
 bool exporter_start(void)
 {
     int phase = atomic_load_explicit(&exporter.phase, memory_order_relaxed);
@@ -342,20 +368,11 @@ bool exporter_start(void)
         return phase < PHASE_FAILED;
     if (!exporter.environment.config || exporter.environment.config->exporters == 0)
         return false;
-    /* The mask is inherited by the thread: a handler of the application must not run on our stack.
-     * Nor may one run while the phase is STARTING: if it called exit(), that would wait for us. */
     int saved = errno;
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    if (atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING)) {
-        open_once();
-        phase = start_thread() ? PHASE_RUNNING : PHASE_FAILED;
-        atomic_store_explicit(&exporter.phase, phase, memory_order_release);
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    own_stack_run(start_once, NULL);
     errno = saved;
-    return phase < PHASE_FAILED;
+    phase = atomic_load_explicit(&exporter.phase, memory_order_relaxed);
+    return phase != PHASE_IDLE && phase < PHASE_FAILED;
 }
 
 void exporter_await_start(void)

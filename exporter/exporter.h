@@ -57,8 +57,8 @@ void exporter_init(const struct exporter_environment *environment);
 void exporter_prepare(void);
 
 /* Starts the thread, named "otelagent", all signals blocked. For an https:// collector the first
- * call opens libcurl, on the caller's stack. Any thread, any number of times;
- * after the first a load and a compare. False: there is none, and won't be in this process. */
+ * call opens libcurl. Any thread, any number of times; after the first a load and a compare. False:
+ * there is none, and won't be in this process. */
 bool exporter_start(void);
 
 /* Where another thread is at starting it, waits until it has. */
