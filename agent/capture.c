@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/capture.h"
 
-#define VALUE_BYTES 1024 /* of a redacted value; the rest is cut */
-
 _Static_assert(CAPTURE_MOST <= 32, "a bit a row");
 
 static bool is_listed(const struct capture *capture, struct slice name, enum attribute attribute)
@@ -56,10 +54,10 @@ size_t capture_init_response(struct capture *capture, const struct config *confi
 }
 
 static void record(const struct capture *capture, const struct redact *redact,
-                   const struct capture_row *row, struct slice value, struct span *span)
+                   const struct capture_row *row, struct slice value, struct span *span,
+                   char scratch[CAPTURE_SCRATCH_BYTES])
 {
-    char hidden[VALUE_BYTES];
-    value = redact_header(redact, row->name, value, hidden, sizeof hidden);
+    value = redact_header(redact, row->name, value, scratch, CAPTURE_SCRATCH_BYTES);
     if (row->attribute == ATTRIBUTE_COUNT)
         span_header(span, capture->request, row->name, value);
     else
@@ -67,7 +65,8 @@ static void record(const struct capture *capture, const struct redact *redact,
 }
 
 void capture_fields(const struct capture *capture, const struct redact *redact,
-                    const struct http1_fields *fields, struct span *span)
+                    const struct http1_fields *fields, struct span *span,
+                    char scratch[CAPTURE_SCRATCH_BYTES])
 {
     if (!(capture->names & fields->names))
         return;
@@ -81,7 +80,7 @@ void capture_fields(const struct capture *capture, const struct redact *redact,
             const struct capture_row *row = &capture->rows[i];
             if (said >> i & 1 || !slice_equal_nocase(name, row->name))
                 continue;
-            record(capture, redact, row, value, span);
+            record(capture, redact, row, value, span, scratch);
             if (row->attribute != ATTRIBUTE_COUNT)
                 said |= UINT32_C(1) << i;
         }

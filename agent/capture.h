@@ -11,7 +11,8 @@
 #include "agent/span.h"
 #include "config/config.h"
 
-#define CAPTURE_MOST 32
+#define CAPTURE_MOST          32
+#define CAPTURE_SCRATCH_BYTES 1024 /* of a redacted value; the rest is cut */
 
 struct capture_row {
     struct slice name;        /* in the configuration's storage */
@@ -33,6 +34,7 @@ size_t capture_init_response(struct capture *capture, const struct config *confi
 /* Adds what is wanted of a header section to the span, redacted: every line of a header that goes
  * by its own name, the first of one that has an attribute. */
 void capture_fields(const struct capture *capture, const struct redact *redact,
-                    const struct http1_fields *fields, struct span *span);
+                    const struct http1_fields *fields, struct span *span,
+                    char scratch[CAPTURE_SCRATCH_BYTES]);
 
 #endif

@@ -34,4 +34,8 @@ void stream_lost(struct connection *connection);
 /* Ends or forgets what is still open when the connection is over; owns both directions. */
 void stream_close(struct connection *connection);
 
+/* Of what is not known to be a server's: bytes came, or go. Is it a server's, after all? */
+bool connection_serves_reader(struct connection *connection, struct slice bytes);
+bool connection_serves_writer(struct connection *connection, struct slice bytes);
+
 #endif

@@ -41,6 +41,11 @@ static struct exchange_text *text_of(const struct exchange *exchange)
     return text_at(exchange_slot(exchange));
 }
 
+union exchange_head *exchange_head(const struct exchange *exchange)
+{
+    return &text_of(exchange)->head;
+}
+
 static void give_text_back(uint32_t slot)
 {
     (void)madvise(text_at(slot), EXCHANGE_TEXT_BYTES, MADV_DONTNEED);
@@ -105,9 +110,8 @@ __attribute__((noinline)) void exchange_request_body(uint32_t slot, uint32_t gen
                                                 memory_order_relaxed, memory_order_relaxed);
 }
 
-static void open_slot(struct exchange *exchange, uint32_t slot)
+static void open_slot(struct exchange *exchange)
 {
-    exchange->slot = slot;
     exchange->inherited = EXCHANGE_OWN;
     exchange->status = 0;
     exchange->tracestate_bytes = 0;
@@ -157,8 +161,6 @@ static void close_slot(struct exchange *exchange)
 static size_t lines_of(const struct http1_fields *fields, enum http1_field field,
                        struct slice lines[LINES_MOST])
 {
-    if (!fields->value[field].at)
-        return 0;
     if (!(fields->repeated & 1u << field)) {
         lines[0] = fields->value[field];
         return 1;
@@ -174,9 +176,21 @@ static size_t lines_of(const struct http1_fields *fields, enum http1_field field
     return count;
 }
 
-static void read_tracestate(struct exchange *exchange, const struct http1_fields *fields)
+_Static_assert(LINES_MOST * sizeof(struct slice) <= SERVER_SPAN_SCRATCH_BYTES &&
+                   offsetof(struct exchange_text, scratch) % _Alignof(struct slice) == 0,
+               "lines fit");
+
+/* Not on the stack, which may be small. */
+static struct slice *scratch_lines(struct exchange *exchange)
 {
-    struct slice lines[LINES_MOST];
+    return (struct slice *)(void *)text_of(exchange)->scratch;
+}
+
+/* Apart, here and below, because most requests have none and all have the frame. */
+__attribute__((noinline)) static void read_tracestate(struct exchange *exchange,
+                                                      const struct http1_fields *fields)
+{
+    struct slice *lines = scratch_lines(exchange);
     size_t count = lines_of(fields, HTTP1_FIELD_TRACESTATE, lines);
     if (!count)
         return;
@@ -186,9 +200,10 @@ static void read_tracestate(struct exchange *exchange, const struct http1_fields
 }
 
 /* After the tracestate, which keeps its place where there is no room for both. */
-static void read_baggage(struct exchange *exchange, const struct http1_fields *fields)
+__attribute__((noinline)) static void read_baggage(struct exchange *exchange,
+                                                   const struct http1_fields *fields)
 {
-    struct slice lines[LINES_MOST];
+    struct slice *lines = scratch_lines(exchange);
     size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
     if (!count)
         return;
@@ -207,22 +222,32 @@ static void read_parent(struct exchange *exchange, const struct http1_fields *fi
     struct slice traceparent = fields->value[HTTP1_FIELD_TRACEPARENT];
     if (agent.config.propagators & PROPAGATOR_TRACECONTEXT && traceparent.at &&
         !(fields->repeated & 1u << HTTP1_FIELD_TRACEPARENT) &&
-        propagation_parse_traceparent(traceparent, parent))
+        propagation_parse_traceparent(traceparent, parent) &&
+        fields->value[HTTP1_FIELD_TRACESTATE].at)
         read_tracestate(exchange, fields);
-    if (agent.config.propagators & PROPAGATOR_BAGGAGE)
+    if (agent.config.propagators & PROPAGATOR_BAGGAGE && fields->value[HTTP1_FIELD_BAGGAGE].at)
         read_baggage(exchange, fields);
 }
 
-struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,
-                                uint64_t start_ns)
+struct exchange *exchange_take(void)
 {
     uint32_t slot;
     struct exchange *exchange = slab_take(&exchanges, &slot);
-    if (!exchange) {
-        counters_add(&counters.dropped_exchanges, 1);
-        return NULL;
-    }
-    open_slot(exchange, slot);
+    if (exchange)
+        exchange->slot = slot;
+    return exchange;
+}
+
+void exchange_put_back(struct exchange *exchange)
+{
+    slab_give(&exchanges, exchange->slot);
+}
+
+__attribute__((noinline)) void exchange_begin(struct exchange *exchange, const struct peer *peer,
+                                              uint64_t start_ns)
+{
+    const struct http1_request *request = &exchange_head(exchange)->request;
+    open_slot(exchange);
 
     struct span_context parent;
     read_parent(exchange, &request->fields, &parent);
@@ -230,10 +255,10 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
     exchange->recording = context_identify(self, &parent);
     publish(exchange);
     if (!exchange->recording)
-        return exchange;
+        return;
     agent_make_region();
     struct region_open *place = open_place(exchange);
-    struct exchange_text *text = text_at(slot);
+    struct exchange_text *text = text_of(exchange);
     span_begin(&exchange->span, place ? place->record : text->record,
                place ? sizeof place->record : sizeof text->record, SPAN_SCOPE_HTTP,
                SPAN_KIND_SERVER, self, &parent, start_ns);
@@ -241,17 +266,17 @@ struct exchange *exchange_begin(const struct http1_request *request, const struc
                     exchange->tracestate_bytes
                         ? (struct slice){text->tracestate, exchange->tracestate_bytes}
                         : SLICE_NONE);
-    server_span_request(&exchange->span, request, peer, text->scratch, sizeof text->scratch);
+    server_span_request(&exchange->span, request, peer, text->scratch);
     set_in_flight(exchange, span_word(exchange));
-    return exchange;
 }
 
-void exchange_answered(struct exchange *exchange, const struct http1_response *response)
+void exchange_answered(struct exchange *exchange)
 {
+    const struct http1_response *response = &exchange_head(exchange)->response;
     reading_answered(&exchange->reading);
     exchange->status = (uint16_t)response->status;
     if (exchange->recording)
-        server_span_response(&exchange->span, response);
+        server_span_response(&exchange->span, response, text_of(exchange)->scratch);
 }
 
 /* The response's size where the end of it was not seen. */
@@ -261,7 +286,7 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
                    struct slice error_type)
 {
     struct span *span = &exchange->span;
-    server_span_name(span, exchange->status);
+    server_span_name(span, exchange->status, text_of(exchange)->scratch);
     uint64_t request_bytes =
         atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
     if (request_bytes)

@@ -18,6 +18,7 @@
 #include "agent/context.h"
 #include "agent/evidence.h"
 #include "agent/http1.h"
+#include "agent/server_span.h"
 #include "agent/span.h"
 
 #define EXCHANGE_BYTES            256 /* a slot */
@@ -27,7 +28,6 @@
  * strangers could make those requests fail. */
 #define EXCHANGE_BAGGAGE_BYTES 4096
 #define EXCHANGE_RECORD_BYTES  7168
-#define EXCHANGE_SCRATCH_BYTES 2048
 #define EXCHANGE_PUBLISHED     ((sizeof(struct span_context) + 7) / 8)
 
 struct peer;
@@ -61,10 +61,17 @@ struct exchange {
     struct span span;
 };
 
+/* What parsing a head leaves. */
+union exchange_head {
+    struct http1_request request;
+    struct http1_response response;
+};
+
 /* What strangers fill, apart: after a peak of requests it goes back to the kernel, while the slots
  * stay, because contexts that outlived their exchange go on asking for its generation. */
 struct exchange_text {
-    char scratch[EXCHANGE_SCRATCH_BYTES];
+    union exchange_head head;
+    _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
     char tracestate[EXCHANGE_TRACESTATE_BYTES];
     char baggage[EXCHANGE_BAGGAGE_BYTES];
@@ -75,9 +82,16 @@ struct exchange_text {
 #define EXCHANGE_MEMORY(count) ((size_t)(count) * (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES))
 void exchange_init(void *memory, uint32_t count);
 
-/* Begins the server exchange of a parsed request head. NULL when no slot is free (counted). */
-struct exchange *exchange_begin(const struct http1_request *request, const struct peer *peer,
-                                uint64_t start_ns);
+/* A slot for a request whose head is about to be parsed; NULL where none is free. Either it begins,
+ * or it is put back. */
+struct exchange *exchange_take(void);
+void exchange_put_back(struct exchange *exchange);
+
+/* For whoever parses a head of it now: not on the stack, which may be small. */
+union exchange_head *exchange_head(const struct exchange *exchange);
+
+/* Begins the server exchange of the request in exchange_head(). */
+void exchange_begin(struct exchange *exchange, const struct peer *peer, uint64_t start_ns);
 
 /* Gives back memory that a peak of requests in flight has used: see slab_trim(). */
 void exchange_trim(void);
@@ -114,7 +128,7 @@ bool exchange_context(const struct exchange *exchange, struct context *context);
 void exchange_request_body(uint32_t slot, uint32_t generation, uint64_t bytes);
 
 /* The final response head was seen. */
-void exchange_answered(struct exchange *exchange, const struct http1_response *response);
+void exchange_answered(struct exchange *exchange);
 
 /* The response is over at `end_ns`, with that many payload bytes. The slot is given back. */
 void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns);

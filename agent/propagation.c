@@ -107,28 +107,48 @@ static bool valid_member(struct slice member)
     return true;
 }
 
+/* Only their lengths, because the stack may be small: where they stand, the lines say again. */
 struct members {
-    struct slice list[PROPAGATION_TRACESTATE_LIST];
+    uint16_t length[PROPAGATION_TRACESTATE_LIST]; /* without white space; 0: empty, or left out */
     size_t count;
 };
+
+/* Takes the next member off a line; false where there is none. An empty line has none. */
+struct walk {
+    struct slice rest;
+    bool more;
+};
+
+static struct walk walk_line(struct slice line)
+{
+    return (struct walk){line, line.length != 0};
+}
+
+static bool next_member(struct walk *walk, struct slice *member)
+{
+    if (!walk->more)
+        return false;
+    size_t comma = slice_find(walk->rest, ',');
+    *member = slice_trim((struct slice){walk->rest.at, comma});
+    walk->more = comma < walk->rest.length;
+    if (walk->more)
+        walk->rest = slice_after(walk->rest, comma + 1);
+    return true;
+}
 
 /* Adds the members of one line. False where one is invalid or they are too many. Empty ones count,
  * because they stay in the list where it is carried as it is. */
 static bool collect(struct members *members, struct slice line)
 {
-    if (!line.length)
-        return true;
-    for (;;) {
-        size_t comma = slice_find(line, ',');
-        struct slice member = slice_trim((struct slice){line.at, comma});
+    struct walk walk = walk_line(line);
+    struct slice member;
+    while (next_member(&walk, &member)) {
         if (members->count == PROPAGATION_TRACESTATE_LIST ||
             (member.length && !valid_member(member)))
             return false;
-        members->list[members->count++] = member;
-        if (comma == line.length)
-            return true;
-        line = slice_after(line, comma + 1);
+        members->length[members->count++] = (uint16_t)member.length; /* 513 at most */
     }
+    return true;
 }
 
 bool propagation_valid_tracestate(struct slice value)
@@ -137,39 +157,70 @@ bool propagation_valid_tracestate(struct slice value)
     return collect(&members, value);
 }
 
-/* The bytes `count` slices take when joined by commas; empty ones are left out. */
-static size_t joined_length(const struct slice *parts, size_t count)
+/* What adding so many bytes makes of the length of a text whose parts are joined by commas; empty
+ * ones are left out. */
+static size_t joined(size_t length, size_t more)
+{
+    return more ? length + more + (length != 0) : length;
+}
+
+static size_t members_length(const struct members *members)
 {
     size_t length = 0;
-    for (size_t i = 0; i < count; i++)
-        if (parts[i].length)
-            length += parts[i].length + (length != 0);
+    for (size_t i = 0; i < members->count; i++)
+        length = joined(length, members->length[i]);
     return length;
 }
 
-static struct slice join(const struct slice *parts, size_t count, char *out)
+static size_t lines_length(const struct slice *lines, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length = joined(length, lines[i].length);
+    return length;
+}
+
+static size_t append(char *out, size_t used, struct slice part)
+{
+    if (!part.length)
+        return used;
+    if (used)
+        out[used++] = ',';
+    memcpy(out + used, part.at, part.length);
+    return used + part.length;
+}
+
+static size_t join_lines(const struct slice *lines, size_t count, char *out)
 {
     size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        used = append(out, used, lines[i]);
+    return used;
+}
+
+static size_t join_members(const struct members *members, const struct slice *lines, size_t count,
+                           char *out)
+{
+    size_t used = 0;
+    size_t number = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!parts[i].length)
-            continue;
-        if (used)
-            out[used++] = ',';
-        memcpy(out + used, parts[i].at, parts[i].length);
-        used += parts[i].length;
+        struct walk walk = walk_line(lines[i]);
+        struct slice member;
+        while (next_member(&walk, &member))
+            if (members->length[number++])
+                used = append(out, used, member);
     }
-    return used ? (struct slice){out, used} : SLICE_NONE;
+    return used;
 }
 
 static void shrink(struct members *members, size_t limit)
 {
     for (size_t i = members->count; i > 0; i--)
-        if (members->list[i - 1].length > 128 &&
-            joined_length(members->list, members->count) > limit)
-            members->list[i - 1].length = 0;
+        if (members->length[i - 1] > 128 && members_length(members) > limit)
+            members->length[i - 1] = 0;
     for (size_t i = members->count; i > 0; i--)
-        if (joined_length(members->list, members->count) > limit)
-            members->list[i - 1].length = 0;
+        if (members_length(members) > limit)
+            members->length[i - 1] = 0;
 }
 
 struct slice propagation_join_tracestate(const struct slice *lines, size_t count, char *out,
@@ -179,13 +230,17 @@ struct slice propagation_join_tracestate(const struct slice *lines, size_t count
     for (size_t i = 0; i < count; i++)
         if (!collect(&members, lines[i]))
             return SLICE_NONE;
-    if (joined_length(members.list, members.count) == 0)
+    if (members_length(&members) == 0)
         return SLICE_NONE;
 
     size_t limit =
         capacity < PROPAGATION_TRACESTATE_BYTES ? capacity : PROPAGATION_TRACESTATE_BYTES;
-    if (joined_length(lines, count) <= limit)
-        return join(lines, count, out);
-    shrink(&members, limit);
-    return join(members.list, members.count, out);
+    size_t used;
+    if (lines_length(lines, count) <= limit) {
+        used = join_lines(lines, count, out);
+    } else {
+        shrink(&members, limit);
+        used = join_members(&members, lines, count, out);
+    }
+    return used ? (struct slice){out, used} : SLICE_NONE;
 }

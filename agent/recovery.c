@@ -23,6 +23,7 @@ static struct {
     struct orphan dead; /* the one that is being emptied */
     unsigned next_open;
     bool ended[REGION_OPEN]; /* given out, from the ring or as it was in flight */
+    _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
 } heir;
 
 void recovery_init(const char *directory, uint64_t key)
@@ -221,7 +222,7 @@ static void end_span(struct span_record *record, unsigned number)
     char text[16];
     uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
     struct slice error_type = reason(header, number, text);
-    server_span_name(&span, 0);
+    server_span_name(&span, 0, heir.scratch);
     if (error_type.at) {
         span_string(&span, ATTRIBUTE_ERROR_TYPE, error_type);
         span_error(&span, SLICE_NONE);

@@ -73,7 +73,7 @@ struct route_faults route_patterns_init(struct route_patterns *patterns,
 /* ---- the path as applications see it ---- */
 
 struct path {
-    char text[ROUTE_PATH_BYTES];
+    char *text; /* ROUTE_PATH_BYTES */
     size_t length;
     bool cut;
     bool dots; /* a segment is `.` or `..` */
@@ -173,7 +173,7 @@ static void normalise(struct slice raw, struct path *path)
             dots_take(&dots, c, byte);
         if (parameter || (c == '/' && path->length && path->text[path->length - 1] == '/'))
             continue;
-        path->cut |= path->length == sizeof path->text;
+        path->cut |= path->length == ROUTE_PATH_BYTES;
         if (!path->cut)
             path->text[path->length++] = c;
     }
@@ -297,12 +297,13 @@ static struct slice guess(struct slice path, char *out, size_t capacity)
 }
 
 struct slice route_of(const struct route_patterns *patterns, struct route_set *set,
-                      struct slice raw, bool admit, char *out, size_t capacity)
+                      struct slice raw, bool admit, char *out, size_t capacity,
+                      char scratch[ROUTE_PATH_BYTES])
 {
     if (!raw.length || raw.at[0] != '/')
         return SLICE_NONE;
     bool plain = raw.length <= capacity && raw.length <= ROUTE_BYTES && is_plain(raw);
-    struct path normal;
+    struct path normal = {.text = scratch};
     struct slice path = raw;
     bool cut = false;
     if (!plain) {

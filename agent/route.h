@@ -45,8 +45,9 @@ struct route_faults route_patterns_init(struct route_patterns *patterns,
  * (ROUTE_BYTES are enough). SLICE_NONE: not a path, too long, the set is full, or dot segments,
  * even between escaped slashes: what such a path means only the server knows.
  * With `admit` false a heuristic route is found only when it is known already: for answers like
- * 404, so that scanners do not use the set up. Any thread. */
+ * 404, so that scanners do not use the set up. `scratch` is working memory. Any thread. */
 struct slice route_of(const struct route_patterns *patterns, struct route_set *set,
-                      struct slice path, bool admit, char *out, size_t capacity);
+                      struct slice path, bool admit, char *out, size_t capacity,
+                      char scratch[ROUTE_PATH_BYTES]);
 
 #endif

@@ -36,9 +36,8 @@ static struct slice format_peer(const struct peer *peer, char out[INET6_ADDRSTRL
 }
 
 static void describe_peer(struct span *span, const struct peer *peer,
-                          const struct forwarded *forwarded)
+                          const struct forwarded *forwarded, char text[INET6_ADDRSTRLEN])
 {
-    char text[INET6_ADDRSTRLEN];
     struct slice address = format_peer(peer, text);
     span_string(span, ATTRIBUTE_CLIENT_ADDRESS, forwarded->client.at ? forwarded->client : address);
     span_string(span, ATTRIBUTE_NETWORK_PEER_ADDRESS, address);
@@ -59,16 +58,19 @@ static struct slice first_line(const struct http1_fields *fields, enum http1_fie
     return value;
 }
 
-static void read_forwarded(const struct http1_fields *fields, struct forwarded *forwarded)
+static const struct forwarded *read_forwarded(const struct http1_fields *fields,
+                                              struct forwarded *into)
 {
+    static const struct forwarded none;
     const struct slice *value = fields->value;
-    *forwarded = (struct forwarded){.client = SLICE_NONE};
-    if (value[HTTP1_FIELD_FORWARDED].at || value[HTTP1_FIELD_X_FORWARDED_FOR].at ||
-        value[HTTP1_FIELD_X_FORWARDED_PROTO].at || value[HTTP1_FIELD_X_FORWARDED_HOST].at)
-        forwarded_read(first_line(fields, HTTP1_FIELD_FORWARDED),
-                       first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR),
-                       first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO),
-                       first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST), forwarded);
+    if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
+        !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
+        return &none;
+    forwarded_read(first_line(fields, HTTP1_FIELD_FORWARDED),
+                   first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR),
+                   first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO),
+                   first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST), into);
+    return into;
 }
 
 /* A target in the parts that a span tells (RFC 9112, 3.2). */
@@ -114,12 +116,28 @@ static struct slice describe_server(struct span *span, const struct forwarded *f
     return authority;
 }
 
+#define TEXT_BYTES 2048 /* of what is redacted */
+
+/* What lies in the scratch memory. */
+struct working {
+    struct forwarded forwarded;
+    char address[INET6_ADDRSTRLEN];
+    char text[TEXT_BYTES];
+};
+
+_Static_assert(sizeof(struct working) <= SERVER_SPAN_SCRATCH_BYTES, "it fits");
+
+static struct working *working_in(char scratch[SERVER_SPAN_SCRATCH_BYTES])
+{
+    return (struct working *)(void *)scratch;
+}
+
 static void describe_target(struct span *span, struct slice origin, struct slice scheme,
-                            struct slice authority, char *scratch, size_t scratch_bytes)
+                            struct slice authority, char text[TEXT_BYTES])
 {
     if (!origin.at)
         return;
-    origin = redact_target(&agent.redact, origin, scratch, scratch_bytes);
+    origin = redact_target(&agent.redact, origin, text, TEXT_BYTES);
     size_t path_length = slice_find(origin, '?');
     struct slice path = {origin.at, path_length};
     span_string(span, ATTRIBUTE_URL_PATH, path_length ? path : SLICE_LITERAL("/"));
@@ -134,46 +152,52 @@ static void describe_target(struct span *span, struct slice origin, struct slice
 }
 
 void server_span_request(struct span *span, const struct http1_request *request,
-                         const struct peer *peer, char *scratch, size_t scratch_bytes)
+                         const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     const struct slice *value = request->fields.value;
-    struct forwarded forwarded;
-    read_forwarded(&request->fields, &forwarded);
+    struct working *working = working_in(scratch);
+    const struct forwarded *forwarded = read_forwarded(&request->fields, &working->forwarded);
     struct target target;
     read_target(request, &target);
 
     method_describe(span, request->method);
     struct slice authority =
-        describe_server(span, &forwarded, target.authority, value[HTTP1_FIELD_HOST]);
+        describe_server(span, forwarded, target.authority, value[HTTP1_FIELD_HOST]);
     describe_target(span, target.origin,
-                    forwarded.scheme.at ? forwarded.scheme : SLICE_LITERAL("http"), authority,
-                    scratch, scratch_bytes);
-    describe_peer(span, peer, &forwarded);
+                    forwarded->scheme.at ? forwarded->scheme : SLICE_LITERAL("http"), authority,
+                    working->text);
+    describe_peer(span, peer, forwarded, working->address);
     span_string(span, ATTRIBUTE_NETWORK_PROTOCOL_VERSION,
                 request->minor ? SLICE_LITERAL("1.1") : SLICE_LITERAL("1.0"));
-    span_string(span, ATTRIBUTE_USER_AGENT_ORIGINAL,
-                redact_value(&agent.redact, value[HTTP1_FIELD_USER_AGENT], scratch, scratch_bytes));
+    span_string(
+        span, ATTRIBUTE_USER_AGENT_ORIGINAL,
+        redact_value(&agent.redact, value[HTTP1_FIELD_USER_AGENT], working->text, TEXT_BYTES));
     span_integer(span, ATTRIBUTE_THREAD_ID, context_thread_id());
     span_string(span, ATTRIBUTE_THREAD_NAME, context_thread_name());
-    capture_fields(&agent.request_capture, &agent.redact, &request->fields, span);
+    capture_fields(&agent.request_capture, &agent.redact, &request->fields, span, working->text);
 }
 
-void server_span_response(struct span *span, const struct http1_response *response)
+void server_span_response(struct span *span, const struct http1_response *response,
+                          char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
                 response->fields.value[HTTP1_FIELD_CONTENT_TYPE]);
-    capture_fields(&agent.response_capture, &agent.redact, &response->fields, span);
+    capture_fields(&agent.response_capture, &agent.redact, &response->fields, span,
+                   working_in(scratch)->text);
 }
 
-void server_span_name(struct span *span, unsigned status)
+_Static_assert(ROUTE_BYTES + ROUTE_PATH_BYTES <= TEXT_BYTES && CAPTURE_SCRATCH_BYTES <= TEXT_BYTES,
+               "they fit");
+
+void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     struct slice method = method_in_name(span->record);
     struct slice path = span_find_string(span->record, ATTRIBUTE_URL_PATH);
-    char made[ROUTE_BYTES];
+    char *text = working_in(scratch)->text;
     struct slice route = SLICE_NONE;
     if (path.at && path.at[0] == '/')
         route = route_of(&agent.route_patterns, &agent.route_set, path, status && status != 404,
-                         made, sizeof made);
+                         text, ROUTE_BYTES, text + ROUTE_BYTES);
     if (!route.at) {
         span_name(span, method);
         return;

@@ -12,14 +12,17 @@
 
 struct peer;
 
-/* `scratch` is working memory of any size for redacted texts; what does not fit is cut. */
-void server_span_request(struct span *span, const struct http1_request *request,
-                         const struct peer *peer, char *scratch, size_t scratch_bytes);
+/* Working memory, aligned to 8 bytes: the caller's stack may be small. */
+#define SERVER_SPAN_SCRATCH_BYTES 2304
 
-void server_span_response(struct span *span, const struct http1_response *response);
+void server_span_request(struct span *span, const struct http1_request *request,
+                         const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES]);
+
+void server_span_response(struct span *span, const struct http1_response *response,
+                          char scratch[SERVER_SPAN_SCRATCH_BYTES]);
 
 /* Name and route, from the method and path that the span carries. status: 0 where the request was
  * never answered. */
-void server_span_name(struct span *span, unsigned status);
+void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES]);
 
 #endif

@@ -20,25 +20,30 @@ static uint32_t rotate(uint32_t x, unsigned n)
     return x >> n | x << (32 - n);
 }
 
-/* 6.2.2, one block. */
+/* The schedule's word t in the place of word t - 16, which is not needed any more. */
+static uint32_t schedule(uint32_t w[16], size_t t)
+{
+    uint32_t far = w[(t - 15) % 16];
+    uint32_t near = w[(t - 2) % 16];
+    uint32_t s0 = rotate(far, 7) ^ rotate(far, 18) ^ far >> 3;
+    uint32_t s1 = rotate(near, 17) ^ rotate(near, 19) ^ near >> 10;
+    return w[t % 16] += s1 + w[(t - 7) % 16] + s0;
+}
+
+/* 6.2.2, one block, in little stack. */
 static void compress(uint32_t state[8], const uint8_t *block)
 {
-    uint32_t w[64];
+    uint32_t w[16];
     for (size_t t = 0; t < 16; t++)
         w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 |
                (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
-    for (size_t t = 16; t < 64; t++) {
-        uint32_t s0 = rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^ w[t - 15] >> 3;
-        uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
-        w[t] = s1 + w[t - 7] + s0 + w[t - 16];
-    }
 
     uint32_t v[8]; /* a, b, ... h */
     memcpy(v, state, sizeof v);
     for (size_t t = 0; t < 64; t++) {
         uint32_t sum1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
         uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t first = v[7] + sum1 + choice + constants[t] + w[t];
+        uint32_t first = v[7] + sum1 + choice + constants[t] + (t < 16 ? w[t] : schedule(w, t));
         uint32_t sum0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
         uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
         memmove(v + 1, v, 7 * sizeof *v);
@@ -59,15 +64,17 @@ void sha256(struct slice message, uint8_t digest[SHA256_BYTES])
         message = slice_after(message, BLOCK);
     }
 
-    uint8_t tail[2 * BLOCK] = {0}; /* the rest, 0x80, zeros, the length in bits (5.1.1) */
+    uint8_t tail[BLOCK] = {0}; /* the rest, 0x80, zeros, the length in bits (5.1.1) */
     if (message.length)
         memcpy(tail, message.at, message.length);
     tail[message.length] = 0x80;
-    size_t end = message.length + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
+    if (message.length + 9 > BLOCK) {
+        compress(state, tail);
+        memset(tail, 0, sizeof tail);
+    }
     for (size_t i = 0; i < 8; i++)
-        tail[end - 1 - i] = (uint8_t)(bits >> (8 * i));
-    for (size_t at = 0; at < end; at += BLOCK)
-        compress(state, tail + at);
+        tail[BLOCK - 1 - i] = (uint8_t)(bits >> (8 * i));
+    compress(state, tail);
     for (size_t i = 0; i < SHA256_BYTES; i++)
         digest[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
 }

@@ -7,7 +7,6 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/exchange.h"
-#include "agent/method.h"
 #include "agent/work.h"
 
 static struct exchange *entry_exchange(uint32_t entry)
@@ -45,10 +44,14 @@ __attribute__((cold)) static void lose_direction(struct connection *connection,
 /* A complete request head: an exchange begins. Inlined, because nothing else is on most requests'
  * path. */
 __attribute__((always_inline)) static inline void request_began(struct connection *connection,
-                                                                const struct http1_request *request)
+                                                                const struct http1_request *request,
+                                                                struct exchange *exchange)
 {
     struct direction *received = &connection->received;
-    struct exchange *exchange = exchange_begin(request, &connection->peer, received->head_ns);
+    if (exchange)
+        exchange_begin(exchange, &connection->peer, received->head_ns);
+    else
+        counters_add(&counters.dropped_exchanges, 1);
     uint32_t entry = exchange ? exchange->slot + 1 : PIPELINE_UNTRACED;
     entry |= (uint32_t)http1_method(request->method) << PIPELINE_METHOD;
     if (atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) !=
@@ -115,12 +118,12 @@ static void response_goes_on(struct direction *sent, uint32_t entry)
         context_clear();
 }
 
-/* A complete response head. */
-static void response_began(struct connection *connection, const struct http1_response *response,
-                           uint64_t now_ns)
+/* A complete response head, to the request of that entry; 0: to none. */
+__attribute__((always_inline)) static inline void
+response_began(struct connection *connection, const struct http1_response *response, uint32_t entry,
+               struct exchange *exchange, uint64_t now_ns)
 {
     struct direction *sent = &connection->sent;
-    uint32_t entry = pipeline_front(&connection->pipeline);
     if (!entry) {
         /* A refusal answers half a head, or none in time; other answers, a request that was not
          * seen. */
@@ -132,9 +135,8 @@ static void response_began(struct connection *connection, const struct http1_res
     }
     if (http1_is_interim(response))
         return;
-    struct exchange *exchange = entry_exchange(entry);
     if (exchange)
-        exchange_answered(exchange, response);
+        exchange_answered(exchange);
 
     http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> PIPELINE_METHOD));
     bool tunnel = sent->body.framing == HTTP1_TUNNEL;
@@ -151,26 +153,71 @@ static void response_began(struct connection *connection, const struct http1_res
         response_goes_on(sent, entry);
 }
 
-/* Parses a head at the beginning of `bytes`. OK: *length is its size and it was acted on. */
-static enum parse take_head(struct connection *connection, struct direction *direction,
-                            struct slice bytes, size_t *length, uint64_t now_ns)
+/* Heads are parsed in the exchange that they belong to, because the caller's stack may be small. In
+ * these two there is none, and little else to do. */
+__attribute__((cold, noinline)) static enum parse
+take_request_alone(struct connection *connection, struct slice bytes, size_t *length)
 {
-    if (direction == &connection->received) {
-        struct http1_request request;
-        enum parse parsed = http1_parse_request(bytes, &request);
-        if (parsed != PARSE_OK)
-            return parsed;
-        *length = request.head_length;
-        request_began(connection, &request);
-        return PARSE_OK;
-    }
+    struct http1_request request;
+    enum parse parsed = http1_parse_request(bytes, &request);
+    if (parsed != PARSE_OK)
+        return parsed;
+    *length = request.head_length;
+    request_began(connection, &request, NULL);
+    return PARSE_OK;
+}
+
+__attribute__((cold, noinline)) static enum parse
+take_response_alone(struct connection *connection, struct slice bytes, uint32_t entry,
+                    size_t *length, uint64_t now_ns)
+{
     struct http1_response response;
     enum parse parsed = http1_parse_response(bytes, &response);
     if (parsed != PARSE_OK)
         return parsed;
     *length = response.head_length;
-    response_began(connection, &response, now_ns);
+    response_began(connection, &response, entry, NULL, now_ns);
     return PARSE_OK;
+}
+
+static enum parse take_request(struct connection *connection, struct slice bytes, size_t *length)
+{
+    struct exchange *exchange = exchange_take();
+    if (!exchange)
+        return take_request_alone(connection, bytes, length);
+    struct http1_request *request = &exchange_head(exchange)->request;
+    enum parse parsed = http1_parse_request(bytes, request);
+    if (parsed != PARSE_OK) {
+        exchange_put_back(exchange);
+        return parsed;
+    }
+    *length = request->head_length;
+    request_began(connection, request, exchange);
+    return PARSE_OK;
+}
+
+static enum parse take_response(struct connection *connection, struct slice bytes, size_t *length,
+                                uint64_t now_ns)
+{
+    uint32_t entry = pipeline_front(&connection->pipeline);
+    struct exchange *exchange = entry_exchange(entry);
+    if (!exchange)
+        return take_response_alone(connection, bytes, entry, length, now_ns);
+    struct http1_response *response = &exchange_head(exchange)->response;
+    enum parse parsed = http1_parse_response(bytes, response);
+    if (parsed != PARSE_OK)
+        return parsed;
+    *length = response->head_length;
+    response_began(connection, response, entry, exchange, now_ns);
+    return PARSE_OK;
+}
+
+/* Parses a head at the beginning of `bytes`. OK: *length is its size and it was acted on. */
+static enum parse take_head(struct connection *connection, struct direction *direction,
+                            struct slice bytes, size_t *length, uint64_t now_ns)
+{
+    return direction == &connection->received ? take_request(connection, bytes, length)
+                                              : take_response(connection, bytes, length, now_ns);
 }
 
 /* Could a head begin like this? Asked while one is incomplete, so that what is not HTTP does not
@@ -351,53 +398,12 @@ void stream_touch(struct connection *connection, uint64_t now_ns)
     atomic_store_explicit(&connection->last_ns, now_ns, memory_order_relaxed);
 }
 
-static bool may_be_request(struct slice bytes)
-{
-    enum parse detected = bytes.at ? http1_detect_request(bytes) : PARSE_BAD;
-    return detected == PARSE_OK || (detected == PARSE_MORE && method_may_begin(bytes));
-}
-
-/* This process's first bytes on a socket that somebody else made: who gets a request is the server,
- * who sends one the client. Anything else is no HTTP, or begins in the middle, and is not looked
- * at; between a pair of sockets, or on a unix socket, nobody said that it would be. */
-__attribute__((cold)) static void learn_role(struct connection *connection, struct slice bytes,
-                                             enum connection_role role)
-{
-    bool http = may_be_request(bytes);
-    bool over_network = connection->peer.family != AF_UNIX && connection->peer.family != 0;
-    if (http || over_network)
-        atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
-    if (!http) {
-        connection_make_opaque(connection, over_network);
-        return;
-    }
-    if (role == CONNECTION_CLIENT && connection_take(&connection->received)) {
-        connection->owner = work_owner();
-        connection->client_wrote = true;
-        connection_unclaim(connection, &connection->received);
-    }
-}
-
-/* Of what is not known to be a server's. Returns whether it is, after all. */
-static bool client_received(struct connection *connection, struct slice bytes)
-{
-    if (connection_role(connection) == CONNECTION_CLIENT) {
-        work_client_read(connection);
-        return false;
-    }
-    learn_role(connection, bytes, CONNECTION_SERVER);
-    if (connection_role(connection) != CONNECTION_SERVER)
-        return false;
-    work_reads(connection, atomic_load_explicit(&connection->fd, memory_order_relaxed));
-    return true;
-}
-
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns)
 {
     stream_touch(connection, now_ns);
     if (connection_role(connection) != CONNECTION_SERVER &&
-        !client_received(connection, (struct slice){bytes, length}))
+        !connection_serves_reader(connection, (struct slice){bytes, length}))
         return;
     feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
     work_for_what_was_read(connection);
@@ -407,19 +413,11 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
         context_clear();
 }
 
-/* Does a server write here? A client's context was taken when the sending began. */
-static bool server_sends(struct connection *connection, struct slice bytes)
-{
-    if (connection_role(connection) == CONNECTION_UNKNOWN)
-        learn_role(connection, bytes, CONNECTION_CLIENT);
-    return connection_role(connection) == CONNECTION_SERVER;
-}
-
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)
 {
     stream_touch(connection, now_ns);
     if (connection_role(connection) == CONNECTION_SERVER ||
-        server_sends(connection, (struct slice){bytes, length}))
+        connection_serves_writer(connection, (struct slice){bytes, length}))
         feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
 }
 

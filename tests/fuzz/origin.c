@@ -211,16 +211,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     opened = true;
 
     static const struct peer nobody;
-    struct http1_request request;
+    struct exchange *exchange = exchange_take();
+    demand(exchange != NULL);
     write_head(data, size);
     char *exact = malloc(head_bytes); /* so that a byte too far is seen */
     demand(exact != NULL);
     memcpy(exact, head, head_bytes);
-    if (http1_parse_request((struct slice){exact, head_bytes}, &request) == PARSE_OK) {
-        struct exchange *exchange = exchange_begin(&request, &nobody, 1);
-        demand(exchange != NULL);
-        check(&request, exchange);
+    if (http1_parse_request((struct slice){exact, head_bytes}, &exchange_head(exchange)->request) ==
+        PARSE_OK) {
+        exchange_begin(exchange, &nobody, 1);
+        check(&exchange_head(exchange)->request, exchange);
         exchange_forget(exchange);
+    } else {
+        exchange_put_back(exchange);
     }
     free(exact);
     return 0;

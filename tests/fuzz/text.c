@@ -13,6 +13,8 @@
 #include "agent/s3.h"
 #include "agent/url.h"
 
+static char scratch[ROUTE_PATH_BYTES]; /* route_of()'s */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MOST 2048
@@ -142,10 +144,10 @@ static void routes(struct slice input)
         route_set_init(&set, storage, 100, 1);
     }
     char out[ROUTE_BYTES];
-    struct slice found = route_of(&patterns, &set, input, true, out, sizeof out);
+    struct slice found = route_of(&patterns, &set, input, true, out, sizeof out, scratch);
     demand(found.length <= ROUTE_BYTES && route_set_count(&set) <= 100);
     if (found.at && found.at == out) /* asked again it is the same */
-        demand(route_of(&patterns, &set, input, false, out, sizeof out).at != NULL);
+        demand(route_of(&patterns, &set, input, false, out, sizeof out, scratch).at != NULL);
     for (size_t i = 0; i < found.length; i++) /* no free text becomes a route */
         demand(memchr(ROUTE_LETTERS, found.at[i], sizeof ROUTE_LETTERS - 1));
 }
@@ -164,7 +166,7 @@ static void route_patterns(struct slice input)
     struct route_faults faults = route_patterns_init(&patterns, &config);
     demand(!faults.count == !faults.reason && patterns.count <= ROUTE_PATTERNS);
     char out[ROUTE_BYTES];
-    struct slice found = route_of(&patterns, &none, input, true, out, sizeof out);
+    struct slice found = route_of(&patterns, &none, input, true, out, sizeof out, scratch);
     demand(!found.at || patterns.count);
     for (size_t i = 0; i < patterns.count; i++) {
         struct slice pattern = patterns.list[i];
@@ -172,7 +174,7 @@ static void route_patterns(struct slice input)
         for (size_t at = 0; at < pattern.length; at++)
             plain = plain && memchr(ROUTE_LETTERS, pattern.at[at], sizeof ROUTE_LETTERS - 1);
         if (plain)
-            demand(route_of(&patterns, &none, pattern, true, out, sizeof out).at != NULL);
+            demand(route_of(&patterns, &none, pattern, true, out, sizeof out, scratch).at != NULL);
     }
 }
 

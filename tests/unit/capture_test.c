@@ -12,6 +12,7 @@
 static const struct span_context self = {.trace_id = {1}, .span_id = {2}, .flags = 1};
 static struct redact redact;
 static struct capture capture;
+static char scratch[CAPTURE_SCRATCH_BYTES];
 static _Alignas(8) unsigned char memory[2048];
 static struct span span;
 
@@ -22,7 +23,7 @@ static void capture_from(const char *lines)
     size_t length;
     assert_int_equal(http1_parse_fields(slice_of(lines), &fields, &length), PARSE_OK);
     span_begin(&span, memory, sizeof memory, SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, &self, NULL, 0);
-    capture_fields(&capture, &redact, &fields, &span);
+    capture_fields(&capture, &redact, &fields, &span, scratch);
 }
 
 static void expect_request_id(const char *expected)

@@ -11,6 +11,8 @@
 #include "tests/unit/guarded.h"
 #include "tests/unit/vectors.h"
 
+static _Thread_local char scratch[ROUTE_PATH_BYTES];
+
 #define SEED UINT64_C(0x0123456789abcdef)
 
 /* Storage as the agent has it, at the end of its pages: a slot too far is a fault. */
@@ -36,7 +38,8 @@ static void check_guess(const struct vectors_case *one, void *context)
     struct slice path = one->fields[0];
     if (path.at)
         path = guarded_copy(&subject->guarded, path);
-    struct slice found = route_of(&subject->patterns, &subject->set, path, true, out, sizeof out);
+    struct slice found =
+        route_of(&subject->patterns, &subject->set, path, true, out, sizeof out, scratch);
     assert_true(vectors_same(one, "route", found, one->fields[1]));
     if (found.at && slice_equal(path, found))
         assert_ptr_equal(found.at, path.at);
@@ -75,9 +78,9 @@ static void a_plain_path_is_judged_as_any_other(void **state)
         char out[ROUTE_BYTES];
         char other[ROUTE_BYTES];
         struct slice found =
-            route_of(&subject.patterns, &subject.set, short_way, true, out, sizeof out);
+            route_of(&subject.patterns, &subject.set, short_way, true, out, sizeof out, scratch);
         struct slice same =
-            route_of(&subject.patterns, &subject.set, long_way, true, other, sizeof other);
+            route_of(&subject.patterns, &subject.set, long_way, true, other, sizeof other, scratch);
         assert_int_equal(found.at != NULL, same.at != NULL);
         assert_true(slice_equal(found, same));
         plain += found.at == short_way.at;
@@ -94,7 +97,8 @@ static void check_pattern(const struct vectors_case *one, void *context)
     struct config config = {.http_routes = list};
     assert_int_equal(route_patterns_init(&subject->patterns, &config).count, 0);
     struct slice path = guarded_copy(&subject->guarded, one->fields[1]);
-    struct slice found = route_of(&subject->patterns, &subject->set, path, true, out, sizeof out);
+    struct slice found =
+        route_of(&subject->patterns, &subject->set, path, true, out, sizeof out, scratch);
     assert_true(vectors_same(one, "route", found, one->fields[2]));
 }
 
@@ -150,13 +154,15 @@ static void a_route_is_short_or_absent(void **state)
     char path[400];
     for (size_t i = 0; i < sizeof path; i++)
         path[i] = i % 2 ? 'x' : '/';
-    struct slice found = route_of(&subject.patterns, &subject.set,
-                                  (struct slice){path, ROUTE_BYTES}, true, out, sizeof out);
+    struct slice found =
+        route_of(&subject.patterns, &subject.set, (struct slice){path, ROUTE_BYTES}, true, out,
+                 sizeof out, scratch);
     assert_int_equal(found.length, ROUTE_BYTES);
     found = route_of(&subject.patterns, &subject.set, (struct slice){path, ROUTE_BYTES + 2}, true,
-                     out, sizeof out);
+                     out, sizeof out, scratch);
     assert_null(found.at);
-    found = route_of(&subject.patterns, &subject.set, (struct slice){path, 30}, true, out, 29);
+    found =
+        route_of(&subject.patterns, &subject.set, (struct slice){path, 30}, true, out, 29, scratch);
     assert_null(found.at);
 }
 
@@ -180,19 +186,20 @@ static void a_million_paths_leave_as_many_routes_as_allowed(void **state)
     char out[ROUTE_BYTES];
     unsigned answered = 0;
     for (unsigned n = 0; n < 1000000; n++)
-        answered +=
-            route_of(&subject.patterns, &subject.set, word_path(path, n), true, out, sizeof out)
-                .at != NULL;
+        answered += route_of(&subject.patterns, &subject.set, word_path(path, n), true, out,
+                             sizeof out, scratch)
+                        .at != NULL;
     assert_int_equal(answered, 200);
     assert_int_equal(route_set_count(&subject.set), 200);
 
     /* What is known still answers, and identifiers need no room of their own. */
     for (unsigned n = 0; n < 200; n++)
-        assert_non_null(
-            route_of(&subject.patterns, &subject.set, word_path(path, n), true, out, sizeof out)
-                .at);
-    assert_null(
-        route_of(&subject.patterns, &subject.set, word_path(path, 200), true, out, sizeof out).at);
+        assert_non_null(route_of(&subject.patterns, &subject.set, word_path(path, n), true, out,
+                                 sizeof out, scratch)
+                            .at);
+    assert_null(route_of(&subject.patterns, &subject.set, word_path(path, 200), true, out,
+                         sizeof out, scratch)
+                    .at);
 }
 
 static void a_million_identifiers_are_one_route(void **state)
@@ -204,8 +211,9 @@ static void a_million_identifiers_are_one_route(void **state)
     char out[ROUTE_BYTES];
     for (int n = 0; n < 1000000; n++) {
         int length = snprintf(path, sizeof path, "/p/%d/image", n);
-        struct slice found = route_of(&subject.patterns, &subject.set,
-                                      (struct slice){path, (size_t)length}, true, out, sizeof out);
+        struct slice found =
+            route_of(&subject.patterns, &subject.set, (struct slice){path, (size_t)length}, true,
+                     out, sizeof out, scratch);
         if (!slice_equal(found, SLICE_LITERAL("/p/{id}/image")))
             fail_msg("%s", path);
     }
@@ -219,10 +227,13 @@ static void a_refused_path_does_not_use_the_set_up(void **state)
     struct subject subject = {.set = set_of(2, &storage)};
     char out[ROUTE_BYTES];
     const struct slice path = SLICE_LITERAL("/wp-login.php");
-    assert_null(route_of(&subject.patterns, &subject.set, path, false, out, sizeof out).at);
+    assert_null(
+        route_of(&subject.patterns, &subject.set, path, false, out, sizeof out, scratch).at);
     assert_int_equal(route_set_count(&subject.set), 0);
-    assert_non_null(route_of(&subject.patterns, &subject.set, path, true, out, sizeof out).at);
-    assert_non_null(route_of(&subject.patterns, &subject.set, path, false, out, sizeof out).at);
+    assert_non_null(
+        route_of(&subject.patterns, &subject.set, path, true, out, sizeof out, scratch).at);
+    assert_non_null(
+        route_of(&subject.patterns, &subject.set, path, false, out, sizeof out, scratch).at);
 }
 
 static void without_room_there_is_no_heuristic(void **state)
@@ -233,7 +244,7 @@ static void without_room_there_is_no_heuristic(void **state)
     char out[ROUTE_BYTES];
     assert_int_equal(route_set_bytes(0), 0);
     route_set_init(&set, NULL, 0, SEED);
-    assert_null(route_of(&patterns, &set, SLICE_LITERAL("/a"), true, out, sizeof out).at);
+    assert_null(route_of(&patterns, &set, SLICE_LITERAL("/a"), true, out, sizeof out, scratch).at);
 }
 
 #define THREADS 4
@@ -254,7 +265,7 @@ static void *work(void *argument)
     for (unsigned i = 0; i < TRIES; i++) {
         struct slice name = word_path(path, (worker->first + i) % 500);
         worker->answered +=
-            route_of(&patterns, worker->set, name, true, out, sizeof out).at != NULL;
+            route_of(&patterns, worker->set, name, true, out, sizeof out, scratch).at != NULL;
     }
     return NULL;
 }
