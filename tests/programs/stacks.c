@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+/* stacks.c - how much of its stack a thread needs for what it does.
+ *
+ *     stacks LISTENER STEP...
+ *
+ * LISTENER is the number of a listening socket. A child does the steps, on a thread whose stack is
+ * painted before each of them; `+` begins another thread, `fork` another process. The parent sees
+ * the paint, too, and so also what an end of the process needs. It says a line a step: its name and
+ * how many bytes below the frame it was called from have changed. The last line tells how the child
+ * ended. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STACK_BYTES ((size_t)512 << 10)
+#define PAINT       0xa5a5a5a5a5a5a5a5u
+#define STEPS_MOST  64
+#define UNSEEN      64 /* bytes below the painter's own frame that it leaves alone */
+
+static struct {
+    struct {
+        uintptr_t frame; /* where the step was called from */
+        uint64_t depth;  /* 0: it did not come back */
+    } steps[STEPS_MOST];
+} * seen;
+static char *stack;
+static int listener;
+static char request[65536];
+
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+static const char missing[] = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n"
+                              "X-Answer: one\r\nContent-Length: 0\r\n\r\n";
+
+__attribute__((noinline)) static void paint(void)
+{
+    uint64_t *top = (uint64_t *)(((uintptr_t)__builtin_frame_address(0) - UNSEEN) & -(uintptr_t)8);
+    for (uint64_t *at = (uint64_t *)stack; at < top; at++)
+        *at = PAINT;
+}
+
+static uint64_t depth_below(uintptr_t frame)
+{
+    const uint64_t *at = (const uint64_t *)stack;
+    while (*at == PAINT)
+        at++;
+    return frame - (uintptr_t)at;
+}
+
+/* ---- steps ---- */
+
+static int begin(void)
+{
+    int client = accept(listener, NULL, NULL);
+    recv(client, request, sizeof request, 0);
+    return client;
+}
+
+static void serve(void)
+{
+    int client = begin();
+    send(client, answer, sizeof answer - 1, 0);
+    close(client);
+}
+
+static void serve_missing(void)
+{
+    int client = begin();
+    write(client, missing, sizeof missing - 1);
+    close(client);
+}
+
+static void serve_named(void)
+{
+    struct sockaddr_in6 name;
+    socklen_t length = sizeof name;
+    int client = accept4(listener, (struct sockaddr *)&name, &length, SOCK_CLOEXEC);
+    recv(client, request, sizeof request, 0);
+    send(client, answer, sizeof answer - 1, 0);
+    shutdown(client, SHUT_WR);
+    close(client);
+}
+
+static void serve_parts(void)
+{
+    struct iovec parts[2] = {{(void *)answer, 10}, {(void *)(answer + 10), sizeof answer - 11}};
+    struct iovec room = {request, sizeof request};
+    int client = accept(listener, NULL, NULL);
+    readv(client, &room, 1);
+    writev(client, parts, 2);
+    close(client);
+}
+
+static void serve_message(void)
+{
+    struct iovec part = {(void *)answer, sizeof answer - 1};
+    struct iovec room = {request, sizeof request};
+    struct msghdr in = {.msg_iov = &room, .msg_iovlen = 1};
+    struct msghdr out = {.msg_iov = &part, .msg_iovlen = 1};
+    int client = accept(listener, NULL, NULL);
+    recvmsg(client, &in, 0);
+    sendmsg(client, &out, 0);
+    close(client);
+}
+
+static void serve_file(void)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+    static int file;
+    if (!file) {
+        file = memfd_create("file", 0);
+        write(file, "file", 4);
+    }
+    off_t at = 0;
+    int client = begin();
+    send(client, head, sizeof head - 1, MSG_MORE);
+    sendfile(client, file, &at, 4);
+    close(client);
+}
+
+static void leave_unanswered(void)
+{
+    close(begin());
+}
+
+static void begin_listening(void)
+{
+    listen(socket(AF_INET, SOCK_STREAM, 0), 1);
+}
+
+static void do_exit(void)
+{
+    exit(0);
+}
+
+static void do__exit(void)
+{
+    _exit(0);
+}
+
+static void become(void)
+{
+    execl("/bin/true", "true", NULL);
+}
+
+/* ---- */
+
+static const struct {
+    const char *name;
+    void (*act)(void);
+} known[] = {{"serve", serve},
+             {"missing", serve_missing},
+             {"named", serve_named},
+             {"parts", serve_parts},
+             {"message", serve_message},
+             {"file", serve_file},
+             {"unanswered", leave_unanswered},
+             {"listen", begin_listening},
+             {"exit", do_exit},
+             {"_exit", do__exit},
+             {"exec", become}};
+
+static char **steps;
+static int next;
+
+__attribute__((noinline)) static void step(void (*act)(void))
+{
+    seen->steps[next].frame = (uintptr_t)__builtin_frame_address(0);
+    paint();
+    act();
+    seen->steps[next].depth = depth_below(seen->steps[next].frame);
+}
+
+static bool is_boundary(const char *name)
+{
+    return strcmp(name, "+") == 0 || strcmp(name, "fork") == 0;
+}
+
+static void *run(void *unused)
+{
+    for (; steps[next] && !is_boundary(steps[next]); next++)
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            if (strcmp(steps[next], known[i].name) == 0)
+                step(known[i].act);
+    return unused;
+}
+
+static int run_all(void)
+{
+    pid_t child;
+    for (;;) {
+        pthread_t thread;
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+        pthread_attr_setstack(&attributes, stack, STACK_BYTES);
+        if (pthread_create(&thread, &attributes, run, NULL) != 0)
+            return 1;
+        pthread_join(thread, NULL);
+        if (!steps[next])
+            return 0;
+        if (strcmp(steps[next++], "fork") == 0 && (child = fork()) != 0) {
+            int status = 1;
+            waitpid(child, &status, 0);
+            return WEXITSTATUS(status) | WTERMSIG(status);
+        }
+    }
+}
+
+int main(int count, char *arguments[])
+{
+    if (count < 3 || count - 2 > STEPS_MOST)
+        return 2;
+    listener = atoi(arguments[1]);
+    steps = arguments + 2;
+    stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (stack == MAP_FAILED || seen == MAP_FAILED)
+        return 1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(run_all());
+    int status = 0;
+    if (waitpid(child, &status, 0) != child)
+        return 1;
+    for (int i = 0; steps[i]; i++) {
+        if (!seen->steps[i].frame)
+            continue;
+        if (!seen->steps[i].depth)
+            seen->steps[i].depth = depth_below(seen->steps[i].frame);
+        printf("%s %llu\n", steps[i], (unsigned long long)seen->steps[i].depth);
+    }
+    printf("ended %#x\n", (unsigned)status);
+    return 0;
+}
