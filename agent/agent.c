@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,12 +301,38 @@ __attribute__((cold, noinline)) void agent_inherit(void)
     begin_exporting();
 }
 
+#define TURNS 100 /* given to the thread that makes room, which takes a tenth of a millisecond */
+
+/* The exporter's thread was woken to make room, and has other things to do. Is it worth another
+ * try?
+ */
+__attribute__((cold, noinline)) static bool make_room(int tries)
+{
+    if (!ring_wants_more(agent.region.ring) || tries == TURNS)
+        return false;
+    if (!region_grow(&agent.region))
+        sched_yield();
+    return true;
+}
+
+/* One place that writes, so that it is inlined. */
+static bool write_to_ring(const struct span_record *record)
+{
+    int tries = 0;
+    if (!agent_make_region())
+        return false;
+    while (!ring_write(agent.region.ring, record, record->length))
+        if (!make_room(tries++))
+            return false;
+    return true;
+}
+
 void agent_hand_over(const struct span_record *record)
 {
     if (!agent.config.exporters)
         return; /* `none`: spans go nowhere */
     counters_add(&counters.spans_ended, 1);
-    if (!agent_make_region() || !ring_write(agent.region.ring, record, record->length)) {
+    if (!write_to_ring(record)) {
         counters_add(&counters.dropped_queue_full, 1);
         if (!agent.region.ring)
             return;

@@ -124,8 +124,19 @@ static void open_slot(struct exchange *exchange)
 /* Where the record of a request in flight survives this process, if anywhere. */
 static struct region_open *open_place(const struct exchange *exchange)
 {
-    return exchange->slot < REGION_OPEN && agent.region.open ? &agent.region.open[exchange->slot]
-                                                             : NULL;
+    /* Acquire: pairs with the release when they were made ready. */
+    return exchange->slot < atomic_load_explicit(&agent.region.open_ready, memory_order_acquire)
+               ? &agent.region.open[exchange->slot]
+               : NULL;
+}
+
+/* Likewise, after what can be done for it. */
+__attribute__((cold, noinline)) static struct region_open *
+make_open_place(const struct exchange *exchange)
+{
+    if (agent_make_region() && exchange->slot < REGION_OPEN && !open_place(exchange))
+        region_grow_open(&agent.region);
+    return open_place(exchange);
 }
 
 static uint64_t span_word(const struct exchange *exchange)
@@ -238,7 +249,7 @@ struct exchange *exchange_take(void)
     return exchange;
 }
 
-void exchange_put_back(struct exchange *exchange)
+__attribute__((cold, noinline)) void exchange_put_back(struct exchange *exchange)
 {
     slab_give(&exchanges, exchange->slot);
 }
@@ -256,8 +267,9 @@ __attribute__((noinline)) void exchange_begin(struct exchange *exchange, const s
     publish(exchange);
     if (!exchange->recording)
         return;
-    agent_make_region();
     struct region_open *place = open_place(exchange);
+    if (!place)
+        place = make_open_place(exchange);
     struct exchange_text *text = text_of(exchange);
     span_begin(&exchange->span, place ? place->record : text->record,
                place ? sizeof place->record : sizeof text->record, SPAN_SCOPE_HTTP,
@@ -366,7 +378,8 @@ static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inher
 {
     bool any = false;
     uint32_t used = atomic_load_explicit(&exchanges.fresh, memory_order_relaxed);
-    for (uint32_t slot = 0; slot < used && slot < REGION_OPEN && agent.region.open; slot++) {
+    uint32_t ready = atomic_load_explicit(&agent.region.open_ready, memory_order_relaxed);
+    for (uint32_t slot = 0; slot < used && slot < ready; slot++) {
         struct exchange *exchange = exchange_at(slot);
         if (!(atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2) ||
             !exchange->recording || !own_place(exchange))
@@ -434,7 +447,7 @@ static bool is_sound(const struct exchange *exchange)
 /* So that it survives this process, too. */
 static void move_into_region(struct exchange *exchange)
 {
-    struct region_open *place = agent_make_region() ? open_place(exchange) : NULL;
+    struct region_open *place = make_open_place(exchange);
     if (!place)
         return;
     memcpy(place->record, text_of(exchange)->record, OPEN_RECORD_BYTES);

@@ -32,6 +32,7 @@
 #include "hooks/real.h"
 
 #define PATH_BYTES 4096
+#define GROW_STEPS 8 /* at a time: one is more than a burst takes */
 
 /* Present in glibc only: on another libc the agent stays inert until it is ported. */
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
@@ -131,6 +132,8 @@ static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
     region_alive(&agent.region, now_ns, unix_offset_ns);
     head_store_trim();
     exchange_trim();
+    for (int i = 0; i < GROW_STEPS && ring_wants_more(agent.region.ring); i++)
+        region_grow(&agent.region);
 }
 
 static void region_is_left(void)

@@ -24,7 +24,8 @@ struct pipeline {
 #define PIPELINE_ALONG    0x20000000u /* its head came in one call with bytes of the one before it */
 #define PIPELINE_METHOD   30          /* the shift of enum http1_method */
 
-static inline bool pipeline_place(struct pipeline *pipeline, uint32_t entry)
+__attribute__((always_inline)) static inline bool pipeline_place(struct pipeline *pipeline,
+                                                                 uint32_t entry)
 {
     uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
     if (placed - atomic_load_explicit(&pipeline->taken, memory_order_acquire) == PIPELINE_LENGTH)

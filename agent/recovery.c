@@ -89,7 +89,7 @@ static struct slice service_of(const struct region_header *header)
 static unsigned spans_in(const struct region *region)
 {
     unsigned spans = ring_pending(region->ring);
-    for (size_t i = 0; i < REGION_OPEN; i++)
+    for (size_t i = 0; i < region->open_ready; i++)
         spans += atomic_load_explicit(&region->open[i].in_flight, memory_order_relaxed) != 0;
     return spans;
 }
@@ -183,7 +183,7 @@ static const struct span_record *open_record(unsigned number)
 void recovery_saw(struct recovery *recovery, const struct span_record *record)
 {
     (void)recovery;
-    for (unsigned i = 0; i < REGION_OPEN; i++)
+    for (unsigned i = 0; i < heir.dead.region.open_ready; i++)
         if (memcmp(open_record(i)->span_id, record->span_id, sizeof record->span_id) == 0)
             heir.ended[i] = true;
 }
@@ -234,7 +234,7 @@ static void end_span(struct span_record *record, unsigned number)
 uint32_t recovery_next_open(struct recovery *recovery, struct span_record *record)
 {
     (void)recovery;
-    while (heir.next_open < REGION_OPEN) {
+    while (heir.next_open < heir.dead.region.open_ready) {
         unsigned i = heir.next_open++;
         struct region_open *open = &heir.dead.region.open[i];
         uint32_t length = open_record(i)->length;

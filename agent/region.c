@@ -21,8 +21,18 @@
 #define PAGE_BYTES     4096u
 #define REPLACING_NS   5000000000u /* longer than an exec takes that does not fail */
 
+/* What is allocated at first, and at a time. */
+#define RING_FIRST_BYTES ((size_t)256 << 10)
+#define RING_STEP_BYTES  ((size_t)256 << 10)
+#define OPEN_FIRST       8u
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 _Static_assert(sizeof(struct region_header) <= REGION_RESOURCE, "the header fits its page");
 _Static_assert(sizeof(struct region_open) == REGION_OPEN_BYTES, "open spans lie close");
+_Static_assert(OPEN_FIRST * sizeof(struct region_open) % PAGE_BYTES == 0, "they fill pages");
 
 static size_t round_up(size_t n, size_t unit) /* a power of two */
 {
@@ -43,6 +53,12 @@ static size_t size_with(size_t ring_memory)
     return REGION_RING + ring_memory + REGION_OPEN * sizeof(struct region_open);
 }
 
+/* How much of it has memory. */
+struct parts {
+    size_t ring_bytes;
+    uint32_t open;
+};
+
 static void point_into(struct region *region, void *base, size_t ring_memory)
 {
     region->header = base;
@@ -51,13 +67,14 @@ static void point_into(struct region *region, void *base, size_t ring_memory)
 
 /* Writes header and ring into zeroed memory. */
 static void furnish(struct region *region, size_t ring_memory, uint32_t records,
-                    const struct region_place *place)
+                    const struct region_place *place, const struct parts *parts)
 {
     uint64_t pid = (uint64_t)syscall(SYS_getpid); /* getpid() is remembered across a raw clone
                                                      before glibc 2.25 */
     char *base = (char *)region->header;
     region->ring = ring_init(base + REGION_RING, ring_memory);
     ring_limit(region->ring, records);
+    ring_grown(region->ring, parts->ring_bytes);
     *region->header = (struct region_header){
         .magic = REGION_MAGIC,
         .version = REGION_VERSION,
@@ -66,7 +83,10 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
         .ring_bytes = ring_memory,
         .unix_offset_ns = clock_unix_offset_ns(),
         .alive_ns = clock_monotonic_ns(),
+        .ring_ready = parts->ring_bytes,
+        .open_ready = parts->open,
     };
+    atomic_store_explicit(&region->open_ready, parts->open, memory_order_relaxed);
     if (!region->path[0])
         return; /* nobody else will read it */
     region->header->pid_namespace = process_namespace();
@@ -113,22 +133,21 @@ static const char *obstacle(const char *directory, size_t bytes)
 }
 
 /* Not fallocate(), which some file systems and sandboxes do not know. */
-static bool fill_with_zeros(int fd, size_t bytes)
+static bool fill_with_zeros(int fd, size_t from, size_t to)
 {
     static const char zeros[32768];
-    for (size_t done = 0; done < bytes;) {
-        size_t left = bytes - done;
-        ssize_t written = pwrite(fd, zeros, left < sizeof zeros ? left : sizeof zeros, (off_t)done);
+    while (from < to) {
+        size_t left = to - from;
+        ssize_t written = pwrite(fd, zeros, left < sizeof zeros ? left : sizeof zeros, (off_t)from);
         if (written <= 0)
             return false;
-        done += (size_t)written;
+        from += (size_t)written;
     }
     return true;
 }
 
-#define TRIES                                                                                      \
-    64 /* the directory may go between two steps, with the last file of another process            \
-        */
+/* The directory may go between two steps, with the last file of another process. */
+#define TRIES 64
 
 static int create_file(struct region *region, const struct region_place *place, const char **why)
 {
@@ -146,14 +165,14 @@ static int create_file(struct region *region, const struct region_place *place, 
     return fd;
 }
 
-/* Allocated in full, by name. -1: not to be had; then there is no file, and *why says so. */
+/* Of its whole length, by name. -1: not to be had; then there is no file, and *why says so. */
 static int make_file(struct region *region, const struct region_place *place, const char **why)
 {
     *why = obstacle(place->directory, region->bytes);
     if (*why)
         return -1;
     int fd = create_file(region, place, why);
-    if (fd < 0 || fill_with_zeros(fd, region->bytes))
+    if (fd < 0 || ftruncate(fd, (off_t)region->bytes) == 0)
         return fd;
     *why = strerror(errno);
     region_file_remove(region->path);
@@ -161,7 +180,40 @@ static int make_file(struct region *region, const struct region_place *place, co
     return -1;
 }
 
-static void *map_file(struct region *region, const struct region_place *place)
+/* Bytes from..to, multiples of a page, are allocated: the kernel is asked to write to them, and
+ * says so if it can't. False with errno. */
+static bool populate(char *base, size_t from, size_t to)
+{
+    if (from == to || madvise(base + from, to - from, MADV_POPULATE_WRITE) == 0)
+        return true;
+    if (errno == EFAULT)
+        errno = ENOSPC;
+    return false;
+}
+
+static size_t least(size_t one, size_t other)
+{
+    return one < other ? one : other;
+}
+
+/* Allocates what is needed at first; all, where more could not be had later. Says how much of the
+ * ring that is, and how many open spans. */
+static bool allocate(const struct region *region, char *base, int fd, struct parts *parts)
+{
+    size_t ring_memory = region->bytes - size_with(0);
+    size_t open_at = REGION_RING + ring_memory;
+    *parts = (struct parts){least(RING_FIRST_BYTES, ring_memory), OPEN_FIRST};
+    if (!fill_with_zeros(fd, 0, REGION_RING + parts->ring_bytes) ||
+        !fill_with_zeros(fd, open_at, open_at + OPEN_FIRST * sizeof(struct region_open)))
+        return false;
+    /* Asked of what is there already, or the kernel would read ahead. */
+    if (populate(base, 0, PAGE_BYTES))
+        return true;
+    *parts = (struct parts){ring_memory, REGION_OPEN};
+    return errno == EINVAL && fill_with_zeros(fd, 0, region->bytes);
+}
+
+static void *map_file(struct region *region, const struct region_place *place, struct parts *parts)
 {
     const char *why;
     if (!place->directory || !place->directory[0])
@@ -174,6 +226,10 @@ static void *map_file(struct region *region, const struct region_place *place)
         return MAP_FAILED;
     }
     void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base != MAP_FAILED && !allocate(region, base, fd, parts)) {
+        munmap(base, region->bytes);
+        base = MAP_FAILED;
+    }
     if (base == MAP_FAILED)
         region_file_remove(region->path);
     close(fd);
@@ -201,18 +257,82 @@ bool region_init(struct region *region, size_t ring_records, const struct region
     int saved = errno;
     size_t ring_memory = ring_size((uint32_t)ring_records);
     *region = (struct region){.bytes = size_with(ring_memory)};
-    void *base = map_file(region, place);
-    if (base == MAP_FAILED)
+    struct parts parts = {ring_memory, REGION_OPEN};
+    void *base = map_file(region, place, &parts);
+    if (base == MAP_FAILED) {
+        parts = (struct parts){ring_memory, REGION_OPEN};
         base = map_memory(region);
+    }
     errno = saved;
     if (base == MAP_FAILED) {
         *region = (struct region){0};
         return false;
     }
     point_into(region, base, ring_memory);
-    furnish(region, ring_memory, (uint32_t)ring_records, place);
+    furnish(region, ring_memory, (uint32_t)ring_records, place, &parts);
     errno = saved;
     return true;
+}
+
+/* ---- growing ---- */
+
+/* Memory of this process's alone from there on, where nobody has touched anything. */
+static bool do_without_file(char *base, size_t from, size_t to)
+{
+    return mmap(base + from, to - from, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+static void grow_ring(struct region *region)
+{
+    if (!ring_wants_more(region->ring))
+        return; /* somebody has been here */
+    char *base = (char *)region->header;
+    size_t all = region->header->ring_bytes;
+    size_t ready = ring_ready(region->ring);
+    size_t next = least(ready + RING_STEP_BYTES, all);
+    if (populate(base, REGION_RING + ready, REGION_RING + next)) {
+        atomic_store_explicit(&region->header->ring_ready, next, memory_order_relaxed);
+        ring_grown(region->ring, next);
+    } else if (do_without_file(base, REGION_RING + ready, REGION_RING + all))
+        ring_grown(region->ring, all);
+}
+
+static void grow_open(struct region *region)
+{
+    uint32_t ready = atomic_load_explicit(&region->open_ready, memory_order_relaxed);
+    size_t open_at = REGION_RING + region->header->ring_bytes;
+    size_t from = open_at + ready * sizeof(struct region_open);
+    char *base = (char *)region->header;
+    if (ready == REGION_OPEN)
+        return; /* somebody has been here */
+    if (populate(base, from, region->bytes))
+        atomic_store_explicit(&region->header->open_ready, REGION_OPEN, memory_order_relaxed);
+    else if (!do_without_file(base, from, region->bytes))
+        return;
+    atomic_store_explicit(&region->open_ready, REGION_OPEN, memory_order_release);
+}
+
+/* One at a time. */
+static bool grow(struct region *region, void (*which)(struct region *region))
+{
+    if (!region->header || atomic_exchange_explicit(&region->growing, true, memory_order_acquire))
+        return false;
+    int saved = errno;
+    which(region);
+    errno = saved;
+    atomic_store_explicit(&region->growing, false, memory_order_release);
+    return true;
+}
+
+__attribute__((cold)) bool region_grow(struct region *region)
+{
+    return grow(region, grow_ring);
+}
+
+__attribute__((cold)) void region_grow_open(struct region *region)
+{
+    grow(region, grow_open);
 }
 
 /* ---- for those who come after ---- */
@@ -221,8 +341,21 @@ static bool is_whole(const struct region_header *header, size_t bytes)
 {
     return header->magic == REGION_MAGIC && header->version == REGION_VERSION &&
            header->bytes == bytes && header->resource_bytes <= REGION_RESOURCE_BYTES &&
-           header->ring_bytes <= bytes && header->ring_bytes % PAGE_BYTES == 0 &&
-           size_with(header->ring_bytes) == bytes;
+           header->ring_bytes <= bytes && header->ring_ready <= header->ring_bytes &&
+           header->ring_ready % PAGE_BYTES == 0 &&
+           (header->open_ready == OPEN_FIRST || header->open_ready == REGION_OPEN) &&
+           header->ring_bytes % PAGE_BYTES == 0 && size_with(header->ring_bytes) == bytes;
+}
+
+/* To read a hole takes room in some file systems; where there is none, that is a SIGBUS. */
+static bool cover_holes(struct region *region)
+{
+    char *base = (char *)region->header;
+    size_t ring_end = REGION_RING + region->header->ring_bytes;
+    size_t ready_end = REGION_RING + region->header->ring_ready;
+    size_t open_end = ring_end + region->open_ready * sizeof(struct region_open);
+    return (ready_end == ring_end || do_without_file(base, ready_end, ring_end)) &&
+           (open_end == region->bytes || do_without_file(base, open_end, region->bytes));
 }
 
 bool region_map(struct region *region, int fd, size_t bytes)
@@ -237,7 +370,8 @@ bool region_map(struct region *region, int fd, size_t bytes)
     if (is_whole(header, bytes)) {
         point_into(region, base, header->ring_bytes);
         region->ring = (struct ring *)((char *)base + REGION_RING);
-        if (ring_adopt(region->ring, header->ring_bytes))
+        region->open_ready = header->open_ready;
+        if (cover_holes(region) && ring_adopt(region->ring, header->ring_bytes))
             return true;
     }
     munmap(base, bytes);
@@ -259,7 +393,8 @@ bool region_has_something(const struct region *region)
     if (!region->header)
         return false;
     bool something = ring_pending(region->ring) != 0;
-    for (size_t i = 0; i < REGION_OPEN; i++)
+    uint32_t ready = atomic_load_explicit(&region->open_ready, memory_order_relaxed);
+    for (size_t i = 0; i < ready; i++)
         something |= atomic_load_explicit(&region->open[i].in_flight, memory_order_relaxed) != 0;
     return something;
 }

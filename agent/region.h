@@ -4,8 +4,10 @@
  *
  * It is a file, if it can be, mapped and position-independent, so that a process that is killed
  * loses none of it: the next process of the same service finds the file and sends what it holds
- * (recovery.h). The file is allocated in full before it is touched, because a mapped file on a
- * full disk is a SIGBUS; where it can't be had, anonymous memory does as well until the end.
+ * (recovery.h). What is touched of the file is allocated before, because a mapped file on a full
+ * disk is a SIGBUS: a first part when it is made, more as that fills, because most processes need
+ * little and a thread of the program waits for it. Where a file can't be had, anonymous memory does
+ * as well until the end.
  *
  * Only the owner's thread that exports reads the ring; when the owner is gone, whoever holds the
  * lock on the file. */
@@ -23,7 +25,7 @@
 
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
 #define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */
-#define REGION_VERSION        3u
+#define REGION_VERSION        4u
 #define REGION_REPLACED       ".replaced" /* at the end of the file's name (region_replace) */
 #define REGION_STALE_NS       60000000000 /* without a sign of life, where nothing else tells */
 #define REGION_RESOURCE_BYTES 16384
@@ -59,6 +61,10 @@ struct region_header {
      * for each open span whose connection goes on there. */
     _Atomic uint64_t replaced_ns;
     _Atomic uint64_t handed_on;
+    /* What the file has room for, of the ring in bytes, and of the open spans; the rest is a hole.
+     */
+    _Atomic uint64_t ring_ready;
+    _Atomic uint32_t open_ready;
 };
 
 #define REGION_RESOURCE 4096u
@@ -68,7 +74,9 @@ struct region {
     struct region_header *header; /* NULL: no region */
     size_t bytes;
     struct ring *ring;
-    struct region_open *open;     /* REGION_OPEN of them */
+    struct region_open *open;    /* REGION_OPEN of them, of which the first `open_ready` may be */
+    _Atomic uint32_t open_ready; /* touched; 0 where there is no region */
+    _Atomic bool growing;
     char path[REGION_PATH_BYTES]; /* of the file; empty: anonymous memory */
 };
 
@@ -83,6 +91,14 @@ struct region_place {
  * inside) and has 1 KiB of memory for each, at least 64 KiB, rounded up to a power of two. False:
  * no memory; then `region` is all zero. Keeps errno. */
 bool region_init(struct region *region, size_t ring_records, const struct region_place *place);
+
+/* Where ring_wants_more(): makes more of it ready. Where the file can't have it, the rest becomes
+ * anonymous memory. False where nothing was done, because another thread is at it. Any thread, but
+ * on the program's only where the exporter's was not in time. Keeps errno. */
+bool region_grow(struct region *region);
+
+/* All open spans may be touched from now on, if the file can have them. Likewise. */
+void region_grow_open(struct region *region);
 
 /* Maps what a region's file holds, for a process that has locked it; `bytes` is the file's size.
  * False: it is no region, or not a whole one. */

@@ -59,6 +59,8 @@ struct ring *ring_init(void *memory, size_t bytes)
         ring->shift++;
     ring->granules = 1u << ring->shift;
     ring->limit = RING_RECORDS_MAX;
+    ring->ready = RING_ALL_READY;
+    ring_set_mark(ring);
     return ring;
 }
 
@@ -137,6 +139,10 @@ static enum claim pass(struct ring *ring, uint64_t tail, uint64_t word)
 static enum claim claim(struct ring *ring, uint64_t tail, uint64_t *busy)
 {
     uint64_t position = position_of(tail);
+    uint32_t run = run_of(*busy);
+    /* Acquire: pairs with the release in ring_grown(). */
+    if (position + run > atomic_load_explicit(&ring->ready, memory_order_acquire))
+        return full_unless_outdated(ring, tail);
     struct granule *first = granule_at(ring, position);
     /* Acquire, here and below: pairs with the reader's release in free_run, so that it has
      * finished with the payload before we write there. */
@@ -149,7 +155,6 @@ static enum claim claim(struct ring *ring, uint64_t tail, uint64_t *busy)
     if (records_between(tail, head) >= ring->limit)
         return full_unless_outdated(ring, tail);
 
-    uint32_t run = run_of(*busy);
     uint32_t clear = 1;
     uint64_t blocker = 0;
     for (; clear < run; clear++) {
@@ -324,6 +329,8 @@ uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity)
 {
     for (;;) {
         uint64_t position = position_of(ring->cursor);
+        if (position >= atomic_load_explicit(&ring->ready, memory_order_acquire))
+            return 0; /* nobody has written there, and there may be no memory to read */
         /* Acquire: pairs with the releases in commit. */
         uint64_t word =
             atomic_load_explicit(&granule_at(ring, position)->word, memory_order_acquire);
@@ -399,6 +406,7 @@ void ring_release(struct ring *ring)
     ring->seen = 0;
     /* Release: pairs with pass(), which takes holes behind the head for passable. */
     atomic_store_explicit(&ring->head, ring->cursor, memory_order_release);
+    ring_set_mark(ring);
 }
 
 /* Is what the head of the memory says about it true? */
@@ -456,8 +464,8 @@ bool ring_filling(const struct ring *ring)
 {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-    uint64_t used = (position_of(tail) - position_of(head)) & POSITION_MASK;
-    return used > ring->granules / 2 || records_between(tail, head) > ring->limit / 2;
+    uint64_t mark = atomic_load_explicit(&ring->mark, memory_order_relaxed);
+    return (int64_t)(tail - mark) > 0 || records_between(tail, head) > ring->limit / 2;
 }
 
 uint64_t ring_abandoned(const struct ring *ring)

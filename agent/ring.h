@@ -31,6 +31,16 @@ size_t ring_bytes(size_t capacity_bytes);
  * that fits and touches only its head. NULL: misaligned, or too small for one record. */
 struct ring *ring_init(void *memory, size_t bytes);
 
+/* From now on only the first `bytes` of its memory, head included, may be touched; all of it where
+ * that is as much as it has. At first all. One thread at a time; values only rise. */
+void ring_grown(struct ring *ring, size_t bytes);
+
+/* How many bytes that are; SIZE_MAX: all. */
+size_t ring_ready(const struct ring *ring);
+
+/* Will writers soon come to what is not ready? */
+bool ring_wants_more(const struct ring *ring);
+
 /* Bounds how many records may wait, 1..RING_RECORDS_MAX (values outside are brought inside).
  * Before the first write. */
 void ring_limit(struct ring *ring, uint32_t records);
@@ -66,7 +76,8 @@ uint32_t ring_read(struct ring *ring, void *into, uint32_t capacity);
 /* Records claimed and not yet released: waiting, being written, or on their way. */
 uint32_t ring_pending(const struct ring *ring);
 
-/* More than half full, in bytes or in records: two loads, for a writer to decide on a wake-up. */
+/* More than half full, in bytes or in records, or what is ready will be soon: for a writer to
+ * decide on a wake-up. */
 bool ring_filling(const struct ring *ring);
 
 /* Since ring_init: records retired because their writer did not finish them, and records written,

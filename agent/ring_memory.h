@@ -9,11 +9,17 @@
 #include "agent/granule.h"
 #include "agent/ring.h"
 
+#define RING_ALL_READY UINT64_MAX
+
 struct ring {
     /* Written by ring_init and ring_limit, before any thread. */
     uint32_t granules; /* a power of two */
     uint32_t shift;    /* its logarithm */
     uint32_t limit;    /* records */
+
+    /* Written now and then, read by each write. */
+    _Atomic uint64_t ready; /* no position from here on may be touched; RING_ALL_READY: each may */
+    _Atomic uint64_t mark;  /* a place: of a tail beyond it the reader is told */
 
     /* Writers'. On a line of its own, because each write changes it. */
     _Alignas(GRANULE_BYTES) _Atomic uint64_t tail;
@@ -58,6 +64,20 @@ static inline bool is_claimed(const struct ring *ring, uint64_t position, uint64
     enum state state = state_of(word);
     return (state == BUSY || state == READY || state == PAD) &&
            (word >> STAMP_SHIFT) == (lap_of(ring, position) & STAMP_MASK);
+}
+
+#define GROW_AHEAD 1024u /* granules: more than is written while more memory is made ready */
+
+/* Half a lap from the head, or where more memory has to be made ready. Threads that do this at the
+ * same time leave a mark that is too low at worst: then somebody is told in vain. */
+static inline void ring_set_mark(struct ring *ring)
+{
+    uint64_t ready = atomic_load_explicit(&ring->ready, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint64_t half = position_of(head) + ring->granules / 2;
+    uint64_t soon = ready == RING_ALL_READY ? half : ready > GROW_AHEAD ? ready - GROW_AHEAD : 0;
+    uint64_t mark = (soon < half ? soon : half) << RECORD_BITS | RECORD_MASK;
+    atomic_store_explicit(&ring->mark, mark, memory_order_relaxed);
 }
 
 #endif

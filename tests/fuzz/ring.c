@@ -77,6 +77,9 @@ static bool exchange_word(_Atomic uint64_t *at, uint64_t *expected, uint64_t wor
 enum { WRITERS = 3, HANDLERS = WRITERS, READER = 2 * WRITERS, ACTORS, STACK_BYTES = 262144 };
 enum { RECORD_WORDS_MAX = 4 * PAYLOAD_WORDS, HEAD_WORDS = 2, GRANULES_MAX = 32 };
 
+#define GROW 0xf7 /* a step: all of the ring is ready */
+static _Alignas(64) unsigned char memory[sizeof(struct ring) + GRANULES_MAX * GRANULE_BYTES];
+
 static struct actor {
     ucontext_t context;
     void *fake_stack; /* AddressSanitizer's */
@@ -271,8 +274,18 @@ static void read_once(unsigned turns, bool release)
     resume(&actors[READER], turns);
 }
 
+static void grow(void)
+{
+    __asan_unpoison_memory_region(memory, sizeof memory);
+    ring_grown(ring, sizeof memory);
+}
+
 static void play(const uint8_t step[2])
 {
+    if (step[0] == GROW) {
+        grow();
+        return;
+    }
     unsigned turns = 1 + step[1] % 32;
     unsigned writer = step[1] / 32 % WRITERS;
     switch (step[0] % 16) {
@@ -361,15 +374,25 @@ static void use_again(void)
     }
 }
 
+/* The upper half may not be touched yet. */
+static void begin_small(void)
+{
+    size_t half = ring->granules / 2 * sizeof(struct granule);
+    ring_grown(ring, sizeof *ring + half);
+    __asan_poison_memory_region(memory + sizeof *ring + half, half);
+}
+
 static void begin(uint8_t settings)
 {
-    static _Alignas(64) unsigned char memory[sizeof(struct ring) + GRANULES_MAX * GRANULE_BYTES];
+    __asan_unpoison_memory_region(memory, sizeof memory);
     memset(memory, 0, sizeof memory);
     memset(actors, 0, sizeof actors);
     ring = ring_init(memory, sizeof(struct ring) + ((size_t)4 << settings % 4) * GRANULE_BYTES);
     if (!ring)
         fail("no ring");
     ring_limit(ring, settings & 4 ? 1 + settings / 8 : RING_RECORDS_MAX);
+    if (settings & 0x80)
+        begin_small();
     accepted = left = received = skipped = asleep_ns = 0;
     now_ns = 1;
     last_tid = 100;
@@ -391,6 +414,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     come_home(&actors[READER]);
     drain();
     check_accounts();
+    grow();
     use_again();
     check_accounts();
     return 0;

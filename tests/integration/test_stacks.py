@@ -13,7 +13,8 @@ import servers
 
 BOUND = 1024  # bytes more than untraced, the first request included
 RARE_BOUND = 2048  # where values of headers are hashed
-SERVED = {"serve", "missing", "named", "parts", "message", "file", "unanswered"}
+SERVED = {"serve", "missing", "named", "parts", "message", "file", "unanswered",
+          "small-thread", "signal-stack"}
 STEPS = ["serve", "serve", "missing", "named", "parts", "message", "file", "unanswered", "listen",
          "+", "serve", "serve", "fork", "serve", "serve"]
 
@@ -91,6 +92,18 @@ def check(program, steps, request, environment, bound):
     ids=["http", "unsampled", "console", "https", "by-name"])
 def test_a_request_takes_little_of_the_stack(directory, library, program, variables):
     check(program, STEPS, PLAIN, traced(library, directory, **variables), BOUND)
+
+
+@pytest.mark.parametrize("variables", [
+    {}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://127.0.0.1:1"},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.invalid:4318"}, HASHED],
+    ids=["http", "https", "by-name", "hashed"])
+@pytest.mark.parametrize("where", ["small-thread", "signal-stack"])
+def test_the_first_request_may_come_to_a_small_stack(directory, library, program, where, variables):
+    """PTHREAD_STACK_MIN, and 8 KB for a handler."""
+    _, end = depths(program, [where, where, "serve"], LOADED,
+                    traced(library, directory, **variables))
+    assert end == ["ended", "0"]
 
 
 @pytest.mark.parametrize("last", ["exit", "_exit", "exec"])

@@ -418,6 +418,48 @@ def test_where_a_stranger_took_the_directorys_name_spans_wait_in_memory(service,
     assert line.endswith("is not this user's alone")
 
 
+# --- What it costs ---
+
+FIRST_BYTES = 512 << 10
+
+
+def test_the_first_request_waits_for_little_of_the_file(service, program, directory):
+    """What is written to the file before the first answer, of the 2.5 MB that it may hold."""
+    shop = service(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE, OTEL_LOG_LEVEL="none")
+    log = directory / "first.strace"
+    strace = [servers.program("strace"), "-o", log, "-f", "-qq", "-e", "trace=pwrite64,sendto"]
+    for variable, value in shop.tracing.environment().items():
+        strace += ["-E", f"{variable}={value}"]
+    with small.Small(directory, [*strace, program], name="first") as server:
+        ask(server)
+        assert len(shop.files) == 1
+        pid = int(log.read_text().split(None, 1)[0])
+        os.kill(pid, signal.SIGTERM)
+        server.process.wait(20)
+        server.stop(check=False)
+    lines = [line.split(None, 1)[1] for line in log.read_text().splitlines()
+             if line.startswith(f"{pid} ")]
+    before = lines[:next(at for at, line in enumerate(lines) if line.startswith("sendto"))]
+    written = sum(int(line.rsplit("= ", 1)[1]) for line in before)
+    assert 0 < written <= FIRST_BYTES, before
+
+
+def test_what_comes_at_once_finds_room_and_outlives_its_process(service, program, collector):
+    """As many as may wait, before anybody has read one: the file grows as fast as it fills."""
+    hanging = sink.Hang()
+    collector.steps.appendleft(hanging)
+    shop = service(OTEL_BSP_MAX_QUEUE_SIZE="2048", OTEL_BSP_SCHEDULE_DELAY="60000")
+    first = shop.start(program)
+    ask(first, 2040)
+    kill(first)
+    hanging.over.set()
+    second = shop.start(program)
+    ask(second)
+    second.stop()
+    collector.wait_for_spans(2041)
+    assert len(collector.stored()) == 2041
+
+
 # --- A full file system ---
 
 
@@ -440,7 +482,8 @@ def fill(directory):
 
 
 def test_a_file_system_that_fills_up_later_takes_nothing_away(service, program, collector):
-    """Every page of the file is there already; to touch one that is not would be SIGBUS."""
+    """To touch a page of the file that is not allocated would be SIGBUS: what the file has no room
+    for waits in memory."""
     hanging = sink.Hang()
     collector.steps.appendleft(hanging)
     shop = service(OTEL_BSP_MAX_QUEUE_SIZE="2048", OTEL_BSP_SCHEDULE_DELAY="10")

@@ -9,6 +9,7 @@
  * how many bytes below the frame it was called from have changed. The last line tells how the child
  * ended. */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,10 +25,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STACK_BYTES ((size_t)512 << 10)
-#define PAINT       0xa5a5a5a5a5a5a5a5u
-#define STEPS_MOST  64
-#define UNSEEN      64 /* bytes below the painter's own frame that it leaves alone */
+#define STACK_BYTES  ((size_t)512 << 10)
+#define PAINT        0xa5a5a5a5a5a5a5a5u
+#define STEPS_MOST   64
+#define SIGNAL_BYTES 8192 /* of a handler's stack */
+#define UNSEEN       64   /* bytes below the painter's own frame that it leaves alone */
 
 static struct {
     struct {
@@ -134,6 +136,40 @@ static void leave_unanswered(void)
     close(begin());
 }
 
+static void *serve_on_thread(void *unused)
+{
+    serve();
+    return unused;
+}
+
+static void serve_on_small_thread(void)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, (size_t)PTHREAD_STACK_MIN);
+    if (pthread_create(&thread, &attributes, serve_on_thread, NULL) == 0)
+        pthread_join(thread, NULL);
+}
+
+static void serve_in_handler(int signal)
+{
+    (void)signal;
+    serve();
+}
+
+/* With a page below it that is nobody's. */
+static void serve_on_signal_stack(void)
+{
+    char *memory =
+        mmap(NULL, 4096 + SIGNAL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(memory, 4096, PROT_NONE);
+    sigaltstack(&(stack_t){.ss_sp = memory + 4096, .ss_size = SIGNAL_BYTES}, NULL);
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = serve_in_handler, .sa_flags = SA_ONSTACK},
+              NULL);
+    raise(SIGUSR1);
+}
+
 static void begin_listening(void)
 {
     listen(socket(AF_INET, SOCK_STREAM, 0), 1);
@@ -166,6 +202,8 @@ static const struct {
              {"message", serve_message},
              {"file", serve_file},
              {"unanswered", leave_unanswered},
+             {"small-thread", serve_on_small_thread},
+             {"signal-stack", serve_on_signal_stack},
              {"listen", begin_listening},
              {"exit", do_exit},
              {"_exit", do__exit},

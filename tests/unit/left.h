@@ -91,6 +91,7 @@ static inline void live_and_leave(int told, uint64_t key)
     for (unsigned i = 1; i <= FINISHED; i++)
         write_finished(&region, i);
     leave_in_flight(&region, 3, FINISHED);
+    region_grow_open(&region);
     leave_in_flight(&region, REGION_OPEN - 1, FINISHED + 1);
     if (write(told, region.path, sizeof region.path) != sizeof region.path)
         abort();

@@ -106,6 +106,73 @@ static void the_last_byte_of_the_last_open_span_is_ours(void **state)
 
 /* ---- the file ---- */
 
+static size_t allocated_bytes(const struct region *region)
+{
+    struct stat status;
+    assert_int_equal(stat(region->path, &status), 0);
+    return (size_t)status.st_blocks * 512;
+}
+
+/* Writes until it is full, as agent_hand_over() does. */
+static unsigned fill(struct region *region, size_t record_bytes)
+{
+    unsigned held = 0;
+    while (ring_write(region->ring, taken, (uint32_t)record_bytes)) {
+        held++;
+        if (ring_filling(region->ring) && ring_wants_more(region->ring))
+            region_grow(region);
+    }
+    return held;
+}
+
+static void a_file_takes_little_until_it_is_used(void **state)
+{
+    (void)state;
+    struct region region;
+    struct region_place place = in_directory(directory);
+    assert_true(region_init(&region, 2048, &place));
+    assert_true(region.bytes > 2u << 20);
+    assert_in_range(allocated_bytes(&region), 256 * 1024, 500 * 1024);
+    region_grow(&region); /* needs nothing */
+    assert_in_range(allocated_bytes(&region), 256 * 1024, 500 * 1024);
+
+    assert_int_equal(fill(&region, 800), 2048);
+    assert_true(allocated_bytes(&region) > 800 * 2048); /* no hole was written to */
+    region_grow_open(&region);
+    memset(region.open, 1, REGION_OPEN * sizeof *region.open);
+    for (unsigned i = 0; i < 2048; i++)
+        assert_int_equal(ring_read(region.ring, taken, sizeof taken), 800);
+    assert_int_equal(fill(&region, 800), 2048); /* the next lap */
+    region_unlink(&region);
+    region_forget(&region);
+}
+
+static void an_heir_sees_what_was_ready(void **state)
+{
+    (void)state;
+    struct region region;
+    struct region heir;
+    struct region_place place = in_directory(directory);
+    assert_true(region_init(&region, 2048, &place));
+    assert_true(ring_write(region.ring, taken, 800));
+    atomic_store(&region.open[7].in_flight, 1);
+    size_t before = allocated_bytes(&region);
+
+    int fd = open(region.path, O_RDWR | O_CLOEXEC);
+    assert_true(region_map(&heir, fd, region.bytes));
+    assert_int_equal(heir.open_ready, 8);
+    assert_true(region_has_something(&heir));
+    assert_int_equal(ring_read(heir.ring, taken, sizeof taken), 800);
+    assert_int_equal(ring_read(heir.ring, taken, sizeof taken), 0);
+    for (unsigned i = 0; i < REGION_OPEN; i++) /* not asked for, but no trap */
+        assert_int_equal(heir.open[i].in_flight, i == 7);
+    assert_int_equal(allocated_bytes(&region), before);
+    close(fd);
+    region_forget(&heir);
+    region_unlink(&region);
+    region_forget(&region);
+}
+
 static void a_file_says_whose_it_is(void **state)
 {
     (void)state;
@@ -116,7 +183,6 @@ static void a_file_says_whose_it_is(void **state)
     assert_int_equal(stat(region.path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
     assert_int_equal(status.st_size, region.bytes);
-    assert_true((size_t)status.st_blocks * 512 >= region.bytes); /* no hole to fall into */
 
     struct region_name name;
     assert_true(region_name_parse(&name, strrchr(region.path, '/') + 1));
@@ -130,6 +196,7 @@ static void a_file_says_whose_it_is(void **state)
     assert_memory_equal((char *)region.header + REGION_RESOURCE, "res", 3);
 
     assert_false(region_has_something(&region));
+    region_grow_open(&region);
     atomic_store(&region.open[REGION_OPEN - 1].in_flight, 1);
     assert_true(region_has_something(&region));
     region_unlink(&region);
@@ -512,6 +579,8 @@ int main(void)
         cmocka_unit_test(the_smallest_region_takes_the_largest_record),
         cmocka_unit_test(only_used_pages_are_resident),
         cmocka_unit_test(the_last_byte_of_the_last_open_span_is_ours),
+        cmocka_unit_test(a_file_takes_little_until_it_is_used),
+        cmocka_unit_test(an_heir_sees_what_was_ready),
         cmocka_unit_test(a_file_says_whose_it_is),
         cmocka_unit_test(names_of_others_are_not_ours),
         cmocka_unit_test(where_no_file_can_be_memory_does),
