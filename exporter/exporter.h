@@ -15,8 +15,8 @@
  * the collector's host is a name: once a minute, and after a post that was not accepted. The
  * program's own threads make these on our behalf when it is loaded, before the first span, for
  * sockets from elsewhere and at exit or exec: readlink, statfs, mkdir, pwrite64, rename, getrandom,
- * gettid, clone3 (before glibc 2.34 clone), mprotect, sigaltstack, sched_yield, getsockname, getpeername and
- * ioctl. */
+ * gettid, clone3 (before glibc 2.34 clone), mprotect, sigaltstack, sched_yield, getsockname,
+ * getpeername and ioctl. */
 #ifndef EXPORTER_EXPORTER_H
 #define EXPORTER_EXPORTER_H
 
