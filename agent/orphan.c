@@ -67,6 +67,15 @@ static bool is_void(int fd, const struct region_name *name, int64_t written_ns)
            pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == REGION_VOID;
 }
 
+/* Read, because to map it is to adopt its ring, whose owner would begin again with what it is
+ * sending. */
+static bool is_in_use(const struct region_name *name, int fd)
+{
+    struct region_header header;
+    return pread(fd, &header, sizeof header, 0) == sizeof header && header.magic == REGION_MAGIC &&
+           header.version == REGION_VERSION && !is_abandoned(name, &header);
+}
+
 bool orphan_take(struct orphan *orphan, const struct region_name *name, const char *path)
 {
     struct stat status;
@@ -77,9 +86,8 @@ bool orphan_take(struct orphan *orphan, const struct region_name *name, const ch
         return false;
     memcpy(orphan->path, path, strlen(path) + 1);
     /* The lock first: who had it before may have removed the file. */
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_mine(fd, &status) &&
-        (!region_map(&orphan->region, fd, (size_t)status.st_size) ||
-         is_abandoned(name, orphan->region.header))) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_mine(fd, &status) && !is_in_use(name, fd)) {
+        region_map(&orphan->region, fd, (size_t)status.st_size);
         orphan->written_ns = (int64_t)status.st_mtim.tv_sec * 1000000000;
         orphan->is_void = !orphan->region.header && is_void(fd, name, orphan->written_ns);
         return true;

@@ -25,6 +25,23 @@ static void who_execs_finds_what_he_left(void **state)
     region_forget(&region);
 }
 
+/* In another namespace of processes, or without /proc, each file is looked into. */
+static void who_is_sending_does_not_begin_again_because_somebody_looks(void **state)
+{
+    (void)state;
+    struct region region;
+    struct region_place place = {directory, KEY, SLICE_LITERAL("resource")};
+    assert_true(region_init(&region, 100, &place));
+    write_finished(&region, 1);
+    strcpy(left, region.path);
+    rename_left(process_namespace() + 1, 1, 1);
+    assert_true(ring_peek(region.ring, memory, sizeof memory) > 0);
+    nobody_takes_it();
+    assert_int_equal(ring_peek(region.ring, memory, sizeof memory), 0);
+    unlink(left);
+    region_forget(&region);
+}
+
 static void others_wait_whether_an_exec_fails(void **state)
 {
     (void)state;
@@ -134,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(who_execs_finds_what_he_left),
+        TEST(who_is_sending_does_not_begin_again_because_somebody_looks),
         TEST(others_wait_whether_an_exec_fails),
         TEST(a_request_that_is_handed_on_did_not_fail),
         TEST(spans_of_other_services_wait_for_a_day),
