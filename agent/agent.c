@@ -343,9 +343,24 @@ void agent_hand_over(const struct span_record *record)
         agent.exporter.wake();
 }
 
+static bool has_region(void)
+{
+    return atomic_load_explicit(&region_made, memory_order_acquire) == PREPARED_DONE;
+}
+
 static void leave_for_good(void *unused)
 {
     (void)unused;
+    if (agent_is_prepared()) {
+        connection_release_refused();
+        if (family_is_founder() && family_has_left())
+            agent_inherit();
+    }
+    if (agent.exporter.stop)
+        agent.exporter.stop(AGENT_LEAVING_NS);
+    family_resign();
+    if (!has_region())
+        return;
     region_leave(&agent.region);
     if (agent.region.path[0])
         family_say_left();
@@ -373,18 +388,10 @@ void agent_leave(bool for_good)
 {
     if (!agent_gate_open() || tl_agent_own_thread || !agent_in_own_process() || life_settling())
         return;
-    if (for_good && agent_is_prepared()) {
-        connection_release_refused();
-        if (family_is_founder() && family_has_left())
-            agent_inherit();
-    }
-    if (for_good && agent.exporter.stop)
-        agent.exporter.stop(AGENT_LEAVING_NS);
-    if (for_good)
-        family_resign();
-    if (atomic_load_explicit(&region_made, memory_order_acquire) != PREPARED_DONE)
-        return;
-    own_stack_run(for_good ? leave_for_good : leave_for_a_while, NULL);
+    if (!for_good && has_region())
+        own_stack_run(leave_for_a_while, NULL);
+    if (for_good && !own_stack_run_long(leave_for_good, NULL))
+        leave_for_good(NULL); /* no memory: better here than not at all */
 }
 
 void agent_mark_own_thread(void)

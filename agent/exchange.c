@@ -36,16 +36,6 @@ static struct exchange_text *text_at(uint32_t slot)
     return (struct exchange_text *)(void *)(first + (size_t)slot * EXCHANGE_TEXT_BYTES);
 }
 
-static struct exchange_text *text_of(const struct exchange *exchange)
-{
-    return text_at(exchange_slot(exchange));
-}
-
-union exchange_head *exchange_head(const struct exchange *exchange)
-{
-    return &text_of(exchange)->head;
-}
-
 static void give_text_back(uint32_t slot)
 {
     (void)madvise(text_at(slot), EXCHANGE_TEXT_BYTES, MADV_DONTNEED);
@@ -194,7 +184,7 @@ _Static_assert(LINES_MOST * sizeof(struct slice) <= SERVER_SPAN_SCRATCH_BYTES &&
 /* Not on the stack, which may be small. */
 static struct slice *scratch_lines(struct exchange *exchange)
 {
-    return (struct slice *)(void *)text_of(exchange)->scratch;
+    return (struct slice *)(void *)exchange->text->scratch;
 }
 
 /* Apart, here and below, because most requests have none and all have the frame. */
@@ -205,7 +195,7 @@ __attribute__((noinline)) static void read_tracestate(struct exchange *exchange,
     size_t count = lines_of(fields, HTTP1_FIELD_TRACESTATE, lines);
     if (!count)
         return;
-    struct slice joined = propagation_join_tracestate(lines, count, text_of(exchange)->tracestate,
+    struct slice joined = propagation_join_tracestate(lines, count, exchange->text->tracestate,
                                                       EXCHANGE_TRACESTATE_BYTES);
     exchange->tracestate_bytes = (uint16_t)joined.length;
 }
@@ -218,9 +208,8 @@ __attribute__((noinline)) static void read_baggage(struct exchange *exchange,
     size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
     if (!count)
         return;
-    struct slice joined =
-        propagation_join_baggage(lines, count, text_of(exchange)->baggage,
-                                 EXCHANGE_BAGGAGE_BYTES - exchange->tracestate_bytes);
+    struct slice joined = propagation_join_baggage(
+        lines, count, exchange->text->baggage, EXCHANGE_BAGGAGE_BYTES - exchange->tracestate_bytes);
     exchange->baggage_bytes = (uint16_t)joined.length;
 }
 
@@ -244,8 +233,10 @@ struct exchange *exchange_take(void)
 {
     uint32_t slot;
     struct exchange *exchange = slab_take(&exchanges, &slot);
-    if (exchange)
-        exchange->slot = slot;
+    if (!exchange)
+        return NULL;
+    exchange->slot = slot;
+    exchange->text = text_at(slot);
     return exchange;
 }
 
@@ -270,7 +261,7 @@ __attribute__((noinline)) void exchange_begin(struct exchange *exchange, const s
     struct region_open *place = open_place(exchange);
     if (!place)
         place = make_open_place(exchange);
-    struct exchange_text *text = text_of(exchange);
+    struct exchange_text *text = exchange->text;
     span_begin(&exchange->span, place ? place->record : text->record,
                place ? sizeof place->record : sizeof text->record, SPAN_SCOPE_HTTP,
                SPAN_KIND_SERVER, self, &parent, start_ns);
@@ -288,7 +279,7 @@ void exchange_answered(struct exchange *exchange)
     reading_answered(&exchange->reading);
     exchange->status = (uint16_t)response->status;
     if (exchange->recording)
-        server_span_response(&exchange->span, response, text_of(exchange)->scratch);
+        server_span_response(&exchange->span, response, exchange->text->scratch);
 }
 
 /* The response's size where the end of it was not seen. */
@@ -298,7 +289,7 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
                    struct slice error_type)
 {
     struct span *span = &exchange->span;
-    server_span_name(span, exchange->status, text_of(exchange)->scratch);
+    server_span_name(span, exchange->status, exchange->text->scratch);
     uint64_t request_bytes =
         atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
     if (request_bytes)
@@ -394,7 +385,7 @@ static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inher
  */
 static void copy_record(struct exchange *exchange, const struct region_open *from)
 {
-    copy_racing((char *)text_of(exchange)->record, (const char *)from->record, OPEN_RECORD_BYTES);
+    copy_racing((char *)exchange->text->record, (const char *)from->record, OPEN_RECORD_BYTES);
 }
 
 static void keep_copy(struct exchange *exchange, uint8_t unused)
@@ -412,7 +403,7 @@ static void inherit(struct exchange *exchange, uint8_t inherited)
 {
     if (inherited == EXCHANGE_OWN)
         copy_record(exchange, open_place(exchange));
-    exchange->span.record = (struct span_record *)text_of(exchange)->record;
+    exchange->span.record = (struct span_record *)exchange->text->record;
     exchange->inherited = inherited;
 }
 
@@ -438,7 +429,7 @@ static bool take_from_parent(struct region_open *open, uint64_t id, bool known)
 
 static bool is_sound(const struct exchange *exchange)
 {
-    const struct span_record *record = (const struct span_record *)text_of(exchange)->record;
+    const struct span_record *record = (const struct span_record *)exchange->text->record;
     return record->length >= sizeof *record && record->length <= OPEN_RECORD_BYTES &&
            record->length % 8 == 0 &&
            memcmp(record->span_id, exchange->self.span_id, sizeof record->span_id) == 0;
@@ -450,7 +441,7 @@ static void move_into_region(struct exchange *exchange)
     struct region_open *place = make_open_place(exchange);
     if (!place)
         return;
-    memcpy(place->record, text_of(exchange)->record, OPEN_RECORD_BYTES);
+    memcpy(place->record, exchange->text->record, OPEN_RECORD_BYTES);
     exchange->span.record = (struct span_record *)place->record;
     set_in_flight(exchange, span_word(exchange));
 }
@@ -480,7 +471,7 @@ copy_carried(const struct context *context, bool baggage, char *into, size_t cap
     size_t length = baggage ? exchange->baggage_bytes : exchange->tracestate_bytes;
     if (length > capacity)
         return 0;
-    const struct exchange_text *text = text_of(exchange);
+    const struct exchange_text *text = text_at(exchange_slot(exchange));
     copy_racing(into, baggage ? text->baggage : text->tracestate, length);
     return still(exchange, context->generation) ? length : 0;
 }

@@ -40,6 +40,8 @@ enum exchange_inherited {
     EXCHANGE_CLONED  /* it does not: past fork(), by _Fork() or a bare system call */
 };
 
+struct exchange_text;
+
 struct exchange {
     uint64_t link; /* the slab's */
     /* Odd while the slot is in use. Who copies from an exchange that another thread may end checks
@@ -58,10 +60,11 @@ struct exchange {
     struct reading reading;
     struct span_context self;
     _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
+    struct exchange_text *text;                     /* always the same, for who has the exchange */
     struct span span;
 };
 
-/* What parsing a head leaves. */
+/* What parsing a head leaves: not on the stack, which may be small. */
 union exchange_head {
     struct http1_request request;
     struct http1_response response;
@@ -78,6 +81,12 @@ struct exchange_text {
 };
 #define EXCHANGE_TEXT_BYTES 16384 /* of which only the pages that are used become resident */
 
+/* For whoever parses a head of it now. */
+static inline union exchange_head *exchange_head(const struct exchange *exchange)
+{
+    return &exchange->text->head;
+}
+
 /* Where exchanges live: zeroed memory for `count` slots and texts. */
 #define EXCHANGE_MEMORY(count) ((size_t)(count) * (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES))
 void exchange_init(void *memory, uint32_t count);
@@ -86,9 +95,6 @@ void exchange_init(void *memory, uint32_t count);
  * or it is put back. */
 struct exchange *exchange_take(void);
 void exchange_put_back(struct exchange *exchange);
-
-/* For whoever parses a head of it now: not on the stack, which may be small. */
-union exchange_head *exchange_head(const struct exchange *exchange);
 
 /* Begins the server exchange of the request in exchange_head(). */
 void exchange_begin(struct exchange *exchange, const struct peer *peer, uint64_t start_ns);

@@ -76,7 +76,7 @@ __attribute__((always_inline)) static inline bool name_is(const char *at, const 
 }
 
 /* HTTP1_FIELD_COUNT: not one of the table's. */
-static inline enum http1_field recognise(struct slice name)
+__attribute__((always_inline)) static inline enum http1_field recognise(struct slice name)
 {
     if (name.length == 0)
         return HTTP1_FIELD_COUNT;

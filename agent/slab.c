@@ -40,48 +40,9 @@ void slab_adopt(struct slab *slab, void *memory, size_t object_bytes, uint32_t c
     atomic_store_explicit(&slab->chunks[0], memory, memory_order_release);
 }
 
-/* The word that links a free object to the next. A taker that lost the race may read it when the
- * object is in use already; what it read is then thrown away. */
-static _Atomic uint32_t *link_of(void *object)
+__attribute__((noinline)) void *slab_take_another(struct slab *slab, uint32_t *index)
 {
-    return object;
-}
-
-/* The first object of a list; NULL: it is empty. */
-__attribute__((always_inline)) static inline void *pop(struct slab *slab, _Atomic uint64_t *from,
-                                                       uint32_t *index)
-{
-    uint64_t list = atomic_load_explicit(from, memory_order_acquire);
-    while ((uint32_t)list) {
-        uint32_t first = (uint32_t)list - 1;
-        void *object = slab_at(slab, first);
-        uint32_t next = atomic_load_explicit(link_of(object), memory_order_relaxed);
-        uint64_t rest = ((list >> 32) + 1) << 32 | next;
-        if (atomic_compare_exchange_weak_explicit(from, &list, rest, memory_order_acquire,
-                                                  memory_order_acquire)) {
-            *index = first;
-            return object;
-        }
-    }
-    return NULL;
-}
-
-static inline void push(struct slab *slab, _Atomic uint64_t *onto, uint32_t index)
-{
-    void *object = slab_at(slab, index);
-    uint64_t list = atomic_load_explicit(onto, memory_order_relaxed);
-    uint64_t rest;
-    do {
-        atomic_store_explicit(link_of(object), (uint32_t)list, memory_order_relaxed);
-        rest = ((list >> 32) + 1) << 32 | (index + 1);
-    } while (!atomic_compare_exchange_weak_explicit(onto, &list, rest, memory_order_release,
-                                                    memory_order_relaxed));
-}
-
-/* Where the list of free ones is empty. */
-__attribute__((noinline)) static void *take_another(struct slab *slab, uint32_t *index)
-{
-    void *trimmed = pop(slab, &slab->trimmed_list, index);
+    void *trimmed = slab_pop(slab, &slab->trimmed_list, index);
     if (trimmed) {
         atomic_fetch_sub_explicit(&slab->trimmed, 1, memory_order_relaxed);
         return trimmed;
@@ -96,17 +57,6 @@ __attribute__((noinline)) static void *take_another(struct slab *slab, uint32_t 
     return slab_at(slab, fresh);
 }
 
-void *slab_take(struct slab *slab, uint32_t *index)
-{
-    void *object = pop(slab, &slab->free_list, index);
-    return object ? object : take_another(slab, index);
-}
-
-void slab_give(struct slab *slab, uint32_t index)
-{
-    push(slab, &slab->free_list, index);
-}
-
 /* The length of the list of free objects, about: others change it meanwhile, so that it may lead
  * into objects that are in use, and whose first word is not theirs alone. */
 static uint32_t count_free(struct slab *slab, uint32_t used)
@@ -115,7 +65,7 @@ static uint32_t count_free(struct slab *slab, uint32_t used)
     uint32_t next = (uint32_t)atomic_load_explicit(&slab->free_list, memory_order_acquire);
     while (next && next <= used && count < used) {
         count++;
-        next = atomic_load_explicit(link_of(slab_at(slab, next - 1)), memory_order_relaxed);
+        next = atomic_load_explicit(slab_link(slab_at(slab, next - 1)), memory_order_relaxed);
     }
     return count;
 }
@@ -131,9 +81,9 @@ void slab_trim(struct slab *slab, void (*give_back)(uint32_t index))
     if (free <= FREE_KEPT || free / 2 < at_work)
         return;
     uint32_t index;
-    while (free-- > FREE_KEPT && pop(slab, &slab->free_list, &index)) {
+    while (free-- > FREE_KEPT && slab_pop(slab, &slab->free_list, &index)) {
         give_back(index);
         atomic_fetch_add_explicit(&slab->trimmed, 1, memory_order_relaxed);
-        push(slab, &slab->trimmed_list, index);
+        slab_push(slab, &slab->trimmed_list, index);
     }
 }

@@ -38,12 +38,6 @@ struct slab {
  * Before threads use the slab. */
 void slab_adopt(struct slab *slab, void *memory, size_t object_bytes, uint32_t count);
 
-/* An object with unspecified content (zero when it is fresh), and its index; NULL when the slab
- * is at its limit or memory can't be had. The first 8 bytes of every object are the slab's, also
- * while it is taken: a thread that lost a race still looks at them. */
-void *slab_take(struct slab *slab, uint32_t *index);
-void slab_give(struct slab *slab, uint32_t index);
-
 /* Where far more objects are free than in use, calls `give_back` for nearly all of the free ones,
  * one after the other, which nobody has meanwhile: to give memory that belongs to them to the
  * kernel. Any thread, but one at a time. A fork in the middle costs the child an object. */
@@ -57,6 +51,62 @@ static inline void *slab_at(struct slab *slab, uint32_t index)
         atomic_load_explicit(&slab->chunks[index >> slab->chunk_shift], memory_order_acquire);
     uint32_t place = index & ((UINT32_C(1) << slab->chunk_shift) - 1);
     return chunk + place * slab->object_bytes;
+}
+
+/* The word that links a free object to the next. A taker that lost the race may read it when the
+ * object is in use already; what it read is then thrown away. */
+static inline _Atomic uint32_t *slab_link(void *object)
+{
+    return object;
+}
+
+/* The first object of a list; NULL: it is empty. */
+__attribute__((always_inline)) static inline void *slab_pop(struct slab *slab,
+                                                            _Atomic uint64_t *from, uint32_t *index)
+{
+    uint64_t list = atomic_load_explicit(from, memory_order_acquire);
+    while ((uint32_t)list) {
+        uint32_t first = (uint32_t)list - 1;
+        void *object = slab_at(slab, first);
+        uint32_t next = atomic_load_explicit(slab_link(object), memory_order_relaxed);
+        uint64_t rest = ((list >> 32) + 1) << 32 | next;
+        if (atomic_compare_exchange_weak_explicit(from, &list, rest, memory_order_acquire,
+                                                  memory_order_acquire)) {
+            *index = first;
+            return object;
+        }
+    }
+    return NULL;
+}
+
+__attribute__((always_inline)) static inline void slab_push(struct slab *slab,
+                                                            _Atomic uint64_t *onto, uint32_t index)
+{
+    void *object = slab_at(slab, index);
+    uint64_t list = atomic_load_explicit(onto, memory_order_relaxed);
+    uint64_t rest;
+    do {
+        atomic_store_explicit(slab_link(object), (uint32_t)list, memory_order_relaxed);
+        rest = ((list >> 32) + 1) << 32 | (index + 1);
+    } while (!atomic_compare_exchange_weak_explicit(onto, &list, rest, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+/* Where the list of free ones is empty; for slab_take(). */
+void *slab_take_another(struct slab *slab, uint32_t *index);
+
+/* An object with unspecified content (zero when it is fresh), and its index; NULL when the slab
+ * is at its limit or memory can't be had. The first 8 bytes of every object are the slab's, also
+ * while it is taken: a thread that lost a race still looks at them. */
+__attribute__((always_inline)) static inline void *slab_take(struct slab *slab, uint32_t *index)
+{
+    void *object = slab_pop(slab, &slab->free_list, index);
+    return object ? object : slab_take_another(slab, index);
+}
+
+__attribute__((always_inline)) static inline void slab_give(struct slab *slab, uint32_t index)
+{
+    slab_push(slab, &slab->free_list, index);
 }
 
 #endif
