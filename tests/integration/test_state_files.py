@@ -424,7 +424,7 @@ FIRST_BYTES = 512 << 10
 
 
 def test_the_first_request_waits_for_little_of_the_file(service, program, directory):
-    """What is written to the file before the first answer, of the 2.5 MB that it may hold."""
+    """What is written to the file before the first answer, however much it may hold."""
     shop = service(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE, OTEL_LOG_LEVEL="none")
     log = directory / "first.strace"
     strace = [servers.program("strace"), "-o", log, "-f", "-qq", "-e", "trace=pwrite64,sendto"]
