@@ -303,7 +303,8 @@ struct slice route_of(const struct route_patterns *patterns, struct route_set *s
     if (!raw.length || raw.at[0] != '/')
         return SLICE_NONE;
     bool plain = raw.length <= capacity && raw.length <= ROUTE_BYTES && is_plain(raw);
-    struct path normal = {.text = scratch};
+    struct path normal = {0};
+    normal.text = scratch;
     struct slice path = raw;
     bool cut = false;
     if (!plain) {
