@@ -42,7 +42,7 @@ bool model_open(struct model *model, int fd, enum role role, int thread)
     talk->role = role;
     talk->references = 1;
     talk->lost = talk->tunnel = talk->ended = talk->stale = talk->guessed = talk->wrote =
-        talk->perhaps_tunnel = talk->handed_on = talk->refused = false;
+        talk->perhaps_tunnel = talk->handed_on = talk->refused = talk->guessing = false;
     talk->guessed = doubt;
     talk->epoch = model->forks;
     talk->owner = role == ROLE_CLIENT ? model_call(model, thread, false) : MODEL_NOBODY;
@@ -468,7 +468,7 @@ void model_sending(struct model *model, struct talk *talk, int thread)
 {
     if (talk->role == ROLE_UNKNOWN) {
         talk->role = ROLE_CLIENT;
-        talk->guessed = true;
+        talk->guessed = talk->guessing = true;
         happened[HAPPENED_client_guessed]++;
     }
     if (talk->role != ROLE_CLIENT)
@@ -520,6 +520,7 @@ static void note_answerer(struct model *model, const struct talk *talk, int thre
 
 void model_sent(struct model *model, struct talk *talk, int thread, size_t count)
 {
+    talk->guessing = false;
     if (count)
         touch(model, talk);
     if (talk->role == ROLE_CLIENT)

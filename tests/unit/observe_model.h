@@ -105,6 +105,7 @@ struct talk {
     bool ended;          /* nothing is sent after a shutdown */
     bool stale;          /* another process moved its last byte */
     bool guessed;        /* a client by its first bytes: its owner may be unknown */
+    bool guessing;       /* which are on their way: until they have gone it is nothing yet */
     bool handed_on;      /* another process has it, too */
     int epoch;           /* forks before its last byte */
     bool wrote;          /* a client: its first request */

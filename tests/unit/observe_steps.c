@@ -433,6 +433,11 @@ static bool is_role(const struct talk *talk, enum role role)
     return talk && talk->role == role;
 }
 
+static bool is_unknown(const struct talk *talk)
+{
+    return !talk || talk->role == ROLE_UNKNOWN || talk->guessing;
+}
+
 /* What is a wait for these two? */
 static enum wait kind_of(const struct step *step, int other)
 {
@@ -447,8 +452,7 @@ static enum wait kind_of(const struct step *step, int other)
         return WAIT_OF_LOOP;
     int only = (int)((is_role(one, ROLE_SERVER) ? one : two) - model.talks);
     bool works = model_is_open(&model, mine->owner);
-    bool others = !one || !two || is_role(one, ROLE_UNKNOWN) || is_role(two, ROLE_UNKNOWN);
-    if (others && mine->has_changed)
+    if ((is_unknown(one) || is_unknown(two)) && mine->has_changed)
         return WAIT_OF_LOOP;
     if (works ? model.requests[mine->owner].talk != only : mine->loop)
         return WAIT_OF_LOOP;
