@@ -460,12 +460,15 @@ static enum wait kind_of(const struct step *step, int other)
     return WAIT_PRIVATE;
 }
 
+/* After bytes that were lost to view nobody can say for sure what the wait was: whom the thread
+ * worked for before will do, too, whatever it waited for. */
 static void end_wait(const struct step *step, enum wait wait)
 {
+    int before = model.threads[step->thread].owner;
     model_goes_on(&model, step->thread);
     if (wait == WAIT_OF_LOOP)
         model_waited(&model, step->thread);
-    steps_check_context(step, MODEL_NOBODY, false, false);
+    steps_check_context(step, before, false, false);
 }
 
 static void poll_some(const struct step *step)
