@@ -19,6 +19,12 @@ static struct loop {
     _Atomic bool interleaves;
 } loops[LOOPS + 1]; /* by number, from 1; the last one is for all that are not counted */
 
+/* What was read in a turn of a loop. */
+enum {
+    CROWDED_SEVERAL = 1, /* requests of several connections */
+    CROWDED_UNKNOWN = 2  /* bytes that are not understood */
+};
+
 #define ONE_TURN (UINT64_C(1) << 32)
 
 static _Atomic bool hands_over;
@@ -31,9 +37,9 @@ static __thread struct {
     /* How many of those with READING_WHOLE it has neither answered nor ended. One that another
      * thread ends stays counted: what follows from that is on the safe side. */
     uint32_t unanswered;
-    uint8_t loop;  /* 0: none */
-    bool has_read; /* of a request, since the last wait */
-    bool crowded;  /* and of those of several connections */
+    uint8_t loop;    /* 0: none */
+    bool has_read;   /* of a request, since the last wait */
+    uint8_t crowded; /* CROWDED_*, likewise */
     bool defers;
     bool answers_at_once; /* it has, after a call, before it waited */
 } tl_shown;
@@ -87,7 +93,7 @@ void evidence_waited(void)
 {
     tl_shown.now += ONE_TURN;
     tl_shown.has_read = false;
-    tl_shown.crowded = false;
+    tl_shown.crowded = 0;
     if (!tl_shown.loop) {
         become_loop();
         return;
@@ -118,12 +124,17 @@ void evidence_hands_over(void)
 
 void evidence_changes_connection(void)
 {
-    tl_shown.crowded |= tl_shown.has_read;
+    tl_shown.crowded |= tl_shown.has_read * CROWDED_SEVERAL;
 }
 
 void evidence_read(void)
 {
     tl_shown.has_read = true;
+}
+
+void evidence_read_unknown(void)
+{
+    tl_shown.crowded |= CROWDED_UNKNOWN;
 }
 
 void evidence_works_on(void)
@@ -143,11 +154,17 @@ void evidence_call(void)
         evidence_interleaves();
 }
 
+/* May this turn of a loop be for something else than what was read of a request last? */
+static bool is_crowded(void)
+{
+    return tl_shown.loop && tl_shown.crowded & (tl_shown.defers ? CROWDED_SEVERAL | CROWDED_UNKNOWN
+                                                                : CROWDED_UNKNOWN);
+}
+
 bool evidence_tells(void)
 {
     return !atomic_load_explicit(&hands_over, memory_order_relaxed) &&
-           !atomic_load_explicit(&own_loop()->interleaves, memory_order_relaxed) &&
-           !(tl_shown.loop && tl_shown.defers && tl_shown.crowded);
+           !atomic_load_explicit(&own_loop()->interleaves, memory_order_relaxed) && !is_crowded();
 }
 
 uint32_t evidence_owed(void)

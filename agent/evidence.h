@@ -14,7 +14,8 @@
  * - A loop handles requests *in order* if it has answered one, after a call, before it waited, and
  *   has never deferred one: of several read together it is at the first.
  * - A turn of a loop is *crowded* once requests of two connections were read in it: of a loop that
- *   defers, what runs then may be for either, answered or not.
+ *   defers, what runs then may be for either, answered or not; and of any loop once bytes were read
+ *   that are not understood (of a WebSocket, of TLS): nobody sees whether they are dealt with.
  * - A process *works on*, for good, once a call begins after an answer, before anything is read:
  *   then it may also do so while the next request is there already.
  * - A process *hands over*, for good, once a request is answered by another thread than the one
@@ -60,6 +61,8 @@ void evidence_hands_over(void);
 void evidence_changes_connection(void);
 /* It reads bytes of a request. */
 void evidence_read(void);
+/* It has read bytes of a server connection that are not understood. */
+void evidence_read_unknown(void);
 void evidence_works_on(void);
 /* May a thread have gone on to the next request, which is there, with the answer to one? */
 bool evidence_ends_with_answers(void);

@@ -38,7 +38,7 @@ static struct connection *receiving(int fd)
     }
     /* What was read is not known, so neither is whom the thread works for from now on. */
     if (connection_role(connection) == CONNECTION_SERVER)
-        context_clear();
+        work_read_unknown();
     return NULL;
 }
 

@@ -410,7 +410,7 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
     /* Asked last: who took the entry before what is a tunnel's has made it opaque before. */
     if (connection->received.state == DIRECTION_TUNNEL ||
         atomic_load_explicit(&connection->opaque, memory_order_relaxed))
-        context_clear();
+        work_read_unknown();
 }
 
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)

@@ -175,6 +175,12 @@ void work_for_what_was_read(struct connection *connection)
         context_clear();
 }
 
+__attribute__((cold)) void work_read_unknown(void)
+{
+    context_clear();
+    evidence_read_unknown();
+}
+
 bool work_has_changed_connections(void)
 {
     return tl_read.has_changed;

@@ -30,6 +30,8 @@ void work_for_what_was_read(struct connection *connection);
 bool work_goes_on_with(const struct connection *connection, uint32_t next);
 /* It has answered the request it works for, and there is no next one. */
 void work_has_answered(void);
+/* It has read of a server connection what is not understood. */
+void work_read_unknown(void);
 /* It asked for more of a request, and there was none: it may leave the rest to others. */
 void work_nothing_read(const struct connection *connection);
 /* It made a loop wait for the connection: a thread that is none has left it. */

@@ -225,6 +225,60 @@ static void a_turn_with_two_connections_is_told_nothing_by_a_loop_that_defers(vo
     assert_true(has_context());
 }
 
+static const char message[] = "\x81\x05hello"; /* a WebSocket's */
+
+/* On FD, behind an upgrade. */
+static void become_a_loop_with_a_tunnel(void)
+{
+    become_a_loop();
+    receive(FD, get);
+    answer(FD, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    wait_as_a_loop();
+}
+
+static void a_turn_in_which_a_tunnel_was_read_may_be_its(void **state)
+{
+    (void)state;
+    become_a_loop_with_a_tunnel();
+    receive(FD, message);
+    receive(FD + 1, get); /* what runs may be the message's: nobody sees it answered */
+    assert_false(has_context());
+    answer(FD + 1, nothing);
+    wait_as_a_loop();
+    receive(FD + 1, get);
+    assert_true(has_context());
+}
+
+static void so_may_one_in_which_it_is_read_between(void **state)
+{
+    (void)state;
+    become_a_loop_with_a_tunnel();
+    receive(FD + 1, half);
+    receive(FD, message);
+    receive(FD + 1, rest);
+    assert_false(has_context());
+}
+
+static void so_may_one_in_which_bytes_are_found_to_be_no_http(void **state)
+{
+    (void)state;
+    become_a_loop();
+    receive(FD, message);
+    receive(FD + 1, get);
+    assert_false(has_context());
+}
+
+static void a_thread_that_is_no_loop_reads_on_undisturbed(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, message);
+    observe_closing(FD);
+    accept_connection(FD);
+    receive(FD, get);
+    assert_true(has_context());
+}
+
 static void a_wait_that_others_can_end_is_a_loop_s(void **state)
 {
     (void)state;
@@ -529,6 +583,10 @@ int main(void)
         TEST(a_descriptor_that_waits_for_a_loop_is_one),
         TEST(a_private_loop_that_can_be_woken_is_still_private),
         TEST(a_turn_with_two_connections_is_told_nothing_by_a_loop_that_defers),
+        TEST(a_turn_in_which_a_tunnel_was_read_may_be_its),
+        TEST(so_may_one_in_which_it_is_read_between),
+        TEST(so_may_one_in_which_bytes_are_found_to_be_no_http),
+        TEST(a_thread_that_is_no_loop_reads_on_undisturbed),
         TEST(a_wait_that_others_can_end_is_a_loop_s),
         TEST(a_request_that_is_over_is_no_reason_to_be_a_loop),
         TEST(a_process_whose_threads_answer_for_each_other_hands_over),

@@ -134,7 +134,7 @@ void model_waited(struct model *model, int thread)
     happened[HAPPENED_deferred] += mine->defers;
     mine->loop = true;
     mine->turn++;
-    mine->has_read = mine->crowded = mine->has_answered = false;
+    mine->has_read = mine->crowded = mine->read_unknown = mine->has_answered = false;
     mine->owner = MODEL_NOBODY;
     mine->handing_over = false;
 }
@@ -153,8 +153,9 @@ int model_call(struct model *model, int thread, bool recorded)
     struct request *request = &model->requests[mine->owner];
     bool others = owes_others(model, thread, request->talk);
     happened[HAPPENED_owed_others] += others;
-    bool crowded = mine->loop && mine->defers && mine->crowded;
+    bool crowded = mine->loop && (mine->read_unknown || (mine->defers && mine->crowded));
     happened[HAPPENED_crowded] += crowded;
+    happened[HAPPENED_crowded_by_a_tunnel] += mine->loop && mine->read_unknown;
     if (mine->doubtful || others || crowded || mine->interleaves || model->hands_over ||
         !model_is_open(model, mine->owner)) {
         mine->doubtful = true;
@@ -195,6 +196,10 @@ void model_registered(struct model *model, const struct talk *talk, int thread)
 static void read_by(struct model *model, struct talk *talk, int thread, bool in_body)
 {
     struct thread_model *mine = &model->threads[thread];
+    if (talk->tunnel) {
+        mine->read_unknown = true;
+        return;
+    }
     const struct cell *cell = &talk->in.cells[talk->in.moved];
     bool in_head = !in_body && talk->in.moved && cell[-1].request == cell->request;
     bool unanswered = in_body && talk->first < talk->last &&

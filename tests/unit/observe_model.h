@@ -130,9 +130,10 @@ struct thread_model {
     bool interleaves;
     bool defers;
     bool answers_at_once;
-    bool overtaken; /* another thread has answered or ended what it had read */
-    bool has_read;  /* since it waited */
-    bool crowded;   /* of several connections */
+    bool overtaken;    /* another thread has answered or ended what it had read */
+    bool has_read;     /* since it waited */
+    bool crowded;      /* of several connections */
+    bool read_unknown; /* bytes of a tunnel, likewise */
     bool has_answered;
     bool has_changed; /* connections */
     int turn;

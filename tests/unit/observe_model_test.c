@@ -14,7 +14,7 @@
 #include "tests/unit/observe_steps.h"
 
 #define OFTEN  50 /* each kind of call, text and trouble */
-#define INPUTS 9000
+#define INPUTS 10000
 #define STEPS  60
 #define BYTES  (1 + STEP_BYTES * STEPS)
 
@@ -53,6 +53,7 @@ static const char *const courses[] = {
     "Aqrgk",                 /* handed to a loop */
     "AqrSksSkqqrSsk",        /* worked on after the answer */
     "wAqrwS:A.qr:qrksS.sSk", /* two of a turn of a loop that defers */
+    "wAqruqSw:A.r:qrkS",     /* beside a tunnel's bytes */
     "AqryAqryk",             /* told to wait for something else, too */
     "Aqqqrk:Aqr.sSksSk",     /* by a thread that goes round */
 };
