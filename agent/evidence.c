@@ -34,7 +34,7 @@ static _Atomic uint32_t threads; /* numbers given so far */
 static __thread struct {
     uint64_t now;    /* waits as a loop in the upper half, calls in the lower */
     uint32_t number; /* 0: not given yet */
-    /* How many of those with READING_WHOLE it has neither answered nor ended. One that another
+    /* How many of its own with READING_OWN it has neither answered nor ended. One that another
      * thread ends stays counted: what follows from that is on the safe side. */
     uint32_t unanswered;
     uint8_t loop;    /* 0: none */
@@ -213,7 +213,7 @@ void reading_begin(struct reading *reading, bool whole)
     uint32_t state = (uint32_t)tl_shown.loop << READING_LOOP;
     reading->thread = evidence_thread();
     if (state) {
-        state |= whole;
+        state |= whole * (uint32_t)(READING_WHOLE | READING_OWN);
         tl_shown.unanswered += whole;
         count(state, weight(state));
         note_whole(reading);
@@ -230,11 +230,14 @@ static void add(struct reading *reading, uint32_t bits)
     bool more = !(before & READING_WHOLE);
     if (!(before >> READING_LOOP) || (before | bits) == before)
         return;
+    bool own = more && reading->thread == tl_shown.number && !reading_is_answered(reading);
+    if (own)
+        bits |= READING_OWN;
     if (more)
         count(before, OWED_WHOLE);
     if (atomic_compare_exchange_strong_explicit(&reading->state, &before, before | bits,
                                                 memory_order_relaxed, memory_order_relaxed))
-        tl_shown.unanswered += more && !reading_is_answered(reading);
+        tl_shown.unanswered += own;
     else if (more)
         count((uint32_t)tl_shown.loop << READING_LOOP, -OWED_WHOLE);
 }
@@ -260,7 +263,7 @@ static bool is_this_turn(uint64_t since)
 /* No more one of those that this thread has left without an answer. */
 static void settle(const struct reading *reading, uint32_t state)
 {
-    if (state & READING_WHOLE && reading->thread == tl_shown.number)
+    if (state & READING_OWN && reading->thread == tl_shown.number)
         tl_shown.unanswered--;
 }
 

@@ -42,6 +42,7 @@ struct reading {
 enum {
     READING_WHOLE = 1,  /* its last byte was read, or a call was begun under it: counted so */
     READING_CALLED = 2, /* a call was begun under it */
+    READING_OWN = 4,    /* the thread that read its head was the first to count it so */
     READING_LOOP = 8    /* the shift of the loop's number, from 1; 0: no loop has read it */
 };
 

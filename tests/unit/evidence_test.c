@@ -382,6 +382,27 @@ static void so_does_one_whose_threads_read_one_request(void **state)
     assert_false(has_context());
 }
 
+static void *read_half_as_a_loop(void *unused)
+{
+    wait_as_a_loop();
+    receive(FD, half);
+    return unused;
+}
+
+static void who_reads_the_rest_of_another_s_request_does_not_defer_it(void **state)
+{
+    (void)state;
+    become_a_loop();
+    on_another_thread(read_half_as_a_loop);
+    receive(FD, rest);
+    answer(FD, nothing);
+    wait_as_a_loop();
+    receive(FD + 1, get);
+    work_call();
+    answer(FD + 1, nothing);
+    assert_true(evidence_handles_in_order());
+}
+
 static void half_a_head_is_some_of_a_request(void **state)
 {
     (void)state;
@@ -592,6 +613,7 @@ int main(void)
         TEST(a_process_whose_threads_answer_for_each_other_hands_over),
         TEST(what_it_worked_for_before_is_in_doubt_too),
         TEST(so_does_one_whose_threads_read_one_request),
+        TEST(who_reads_the_rest_of_another_s_request_does_not_defer_it),
         TEST(half_a_head_is_some_of_a_request),
         TEST(so_does_one_whose_reader_leaves_requests_behind),
         TEST(what_comes_after_a_shutdown_is_thrown_away),

@@ -129,7 +129,7 @@ void model_waited(struct model *model, int thread)
     mine->defers |= mine->loop && mine->overtaken;
     for (int i = 0; i < model->request_count; i++)
         if (mine->loop && is_owed(model, i, thread) && !model->requests[i].answered &&
-            (model->requests[i].whole || model->requests[i].called))
+            model->requests[i].own)
             mine->defers = true;
     happened[HAPPENED_deferred] += mine->defers;
     mine->loop = true;
@@ -161,6 +161,7 @@ int model_call(struct model *model, int thread, bool recorded)
         mine->doubtful = true;
         return MODEL_NOBODY;
     }
+    request->own |= !request->whole && !request->answered;
     request->called = true;
     return mine->owner;
 }
@@ -227,7 +228,7 @@ static void read_by(struct model *model, struct talk *talk, int thread, bool in_
 /* That thread answers, or ends, what it may not have read. */
 static void note_overtaking(struct model *model, const struct request *request, int thread)
 {
-    if (request->reader != thread && request->counted && (request->whole || request->called))
+    if (request->reader != thread && request->counted && request->own)
         model->threads[request->reader].overtaken = true;
 }
 
@@ -392,7 +393,7 @@ static void request_began(struct model *model, struct talk *talk, int thread, in
     happened[HAPPENED_asked_while_one_waits] += talk->first < reads_from;
     talk->pending[talk->last++] = (int16_t)number;
     request->counted = mine->loop;
-    request->whole = request->framing == FRAMING_NONE;
+    request->whole = request->own = request->framing == FRAMING_NONE;
     request->turn = mine->turn;
     request->calls = mine->calls;
     mine->last_read = number;
@@ -404,6 +405,8 @@ static void body_over(struct model *model, struct request *request, int thread)
     const struct thread_model *mine = &model->threads[thread];
     if (!mine->loop)
         return;
+    request->own |=
+        !request->whole && !request->called && !request->answered && request->reader == thread;
     request->whole = true;
     request->turn = mine->turn;
     request->calls = mine->calls;

@@ -68,6 +68,7 @@ struct request {
     bool counted;
     bool whole;  /* its last byte was read */
     bool called; /* a call was begun under it */
+    bool own;    /* the first of both was seen by that thread */
     int turn;    /* of the thread, when it was whole */
     int calls;   /* likewise */
     bool has_parent;
