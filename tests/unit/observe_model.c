@@ -548,8 +548,10 @@ void model_sent(struct model *model, struct talk *talk, int thread, size_t count
         talk->tunnel = cell->marks & CELL_TUNNEL;
         if (cell->marks & CELL_OVER)
             response_over(model, talk, thread);
-        while (talk->tunnel && front(model, talk)) /* what looked like one was the tunnel's */
+        while (talk->tunnel && front(model, talk)) { /* what looked like one was the tunnel's */
+            note_overtaking(model, front(model, talk), thread);
             end_front(model, talk, FATE_NONE);
+        }
     }
 }
 
