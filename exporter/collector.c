@@ -27,14 +27,14 @@ static enum transport_outcome refuse(struct transport *transport, const struct t
     return TRANSPORT_REFUSED;
 }
 
-static bool not_local(const struct transport *transport)
+static bool never(const struct transport *transport)
 {
     (void)transport;
     return false;
 }
 
-static const struct transport_operations no_operations = {no_preparation, refuse, no_preparation,
-                                                          not_local};
+static const struct transport_operations no_operations = {no_preparation, never, refuse,
+                                                          no_preparation, never};
 static struct transport no_transport = {&no_operations};
 
 void collector_init(struct collector *collector, const struct config *config, const char *url,
@@ -71,6 +71,11 @@ void collector_open(struct collector *collector)
 {
     if (collector->transport == &collector->https.transport && collector->loader)
         https_open(&collector->https, collector->loader);
+}
+
+bool collector_asks(const struct collector *collector)
+{
+    return collector->transport->operations->asks(collector->transport);
 }
 
 void collector_prepare(struct collector *collector)

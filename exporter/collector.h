@@ -59,6 +59,9 @@ void collector_init(struct collector *collector, const struct config *config, co
  * before the first collector_export(), once. */
 void collector_open(struct collector *collector);
 
+/* Whether collector_prepare() asks a resolver, and so may take long. */
+bool collector_asks(const struct collector *collector);
+
 /* Looks up the address; any thread, once. */
 void collector_prepare(struct collector *collector);
 

@@ -2,7 +2,6 @@
 #include "exporter/exporter.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -20,6 +19,7 @@
 #include "agent/own_stack.h"
 #include "exporter/accounts.h"
 #include "exporter/door.h"
+#include "exporter/futex.h"
 #include "exporter/heir.h"
 #include "exporter/late.h"
 #include "exporter/outlet.h"
@@ -34,12 +34,12 @@
 /* For a thread inside a library that the end of the process takes down: it never waits for the
  * collector there, so only a machine without time to spare keeps it there for so long. Not for
  * ever, because the thread that exits may hold a lock that it needs. */
-#define DOOR_NS  5000000000
-#define SWEEP_NS 3600000000000u /* between two sweeps for what nobody comes for */
-#define LOOK_NS  1000000000u    /* between two looks whether the program's threads have ended */
+#define DOOR_NS   5000000000
+#define LOOKUP_NS 200000000u     /* what a listen() waits for the collector's name at most */
+#define SWEEP_NS  3600000000000u /* between two sweeps for what nobody comes for */
+#define LOOK_NS   1000000000u    /* between two looks whether the program's threads have ended */
 
 enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_FAILED, PHASE_ENDED };
-enum lookup { LOOKUP_NONE, LOOKUP_UNDER_WAY, LOOKUP_DONE };
 enum end { END_NOT, END_FINISHED, END_LEFT_ALONE };
 
 static struct {
@@ -47,12 +47,13 @@ static struct {
 
     _Atomic int phase;   /* release when a thread is running: pairs with acquire in exporter_stop */
     _Atomic bool opened; /* collector_open() was called; no order needed, it starts no thread */
-    _Atomic int lookup;  /* release after the lookup: pairs with acquire on the thread */
+    _Atomic bool looking; /* somebody looks the address up, or has; no order needed */
 
     /* Futexes, and so 32 bits. */
-    _Atomic uint32_t woken;    /* 1: look at the ring; acquire-release with what woke us */
-    _Atomic uint32_t stopping; /* 1: out.stop_ns is set; wakes a thread that waits to try again */
-    _Atomic uint32_t finished; /* enum end: whether the thread, or who waits for it, was first */
+    _Atomic uint32_t woken;     /* 1: look at the ring; acquire-release with what woke us */
+    _Atomic uint32_t stopping;  /* 1: out.stop_ns is set; wakes a thread that waits to try again */
+    _Atomic uint32_t finished;  /* enum end: whether the thread, or who waits for it, was first */
+    _Atomic uint32_t looked_up; /* 1: with or without success; release pairs with acquire */
 
     pthread_t thread;
     pid_t pid; /* of the process that all this is about */
@@ -70,26 +71,6 @@ static struct {
 static struct ring *ring(void)
 {
     return *exporter.environment.ring;
-}
-
-static void futex_wake(_Atomic uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-}
-
-/* Waits while the word is 0, at most for so long. A monotonic clock that goes back, which a preload
- * like libfaketime brings about, makes for an immense time that has gone by: the wait is over
- * early, here and wherever times are compared like this, where a deadline would be far off. */
-static void futex_wait(_Atomic uint32_t *word, uint64_t most_ns)
-{
-    uint64_t begun = clock_monotonic_ns();
-    uint64_t gone;
-    while (atomic_load_explicit(word, memory_order_acquire) == 0 &&
-           (gone = clock_monotonic_ns() - begun) < most_ns) {
-        uint64_t left = most_ns - gone;
-        struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, &wait, NULL, 0);
-    }
 }
 
 static uint64_t stop_deadline(void)
@@ -129,7 +110,8 @@ void exporter_init(const struct exporter_environment *environment)
 {
     exporter.environment = *environment;
     exporter.pid = getpid();
-    atomic_store(&exporter.lookup, LOOKUP_NONE);
+    atomic_store(&exporter.looking, false);
+    atomic_store(&exporter.looked_up, 0);
     late_init(environment->state_directory);
     resource_detect(environment->config);
     set_up();
@@ -143,38 +125,99 @@ static void open_once(void)
         collector_open(&exporter.out.collector);
 }
 
-static void look_up(void *unused)
+static bool may_look_up(void)
+{
+    return exporter.environment.config && has(EXPORTER_OTLP) &&
+           !atomic_exchange_explicit(&exporter.looking, true, memory_order_relaxed);
+}
+
+static void look_up(void)
+{
+    collector_prepare(&exporter.out.collector);
+    atomic_store_explicit(&exporter.looked_up, 1, memory_order_release);
+    futex_wake(&exporter.looked_up);
+}
+
+static void begin_thread(void)
+{
+    prctl(PR_SET_NAME, "otelagent", 0, 0, 0);
+    if (exporter.environment.thread_begin)
+        exporter.environment.thread_begin();
+}
+
+static void *run_look_up(void *unused)
+{
+    (void)unused;
+    begin_thread();
+    look_up();
+    return NULL;
+}
+
+static int create_thread(pthread_t *thread, void *(*function)(void *))
+{
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error)
+        return error;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    error = pthread_create(thread, &attributes, function, NULL);
+    if (error == EINVAL) /* the program's thread-locals leave no room in a stack this small */
+        error = pthread_create(thread, NULL, function, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* The caller does not wait for a name server that is away: that takes ten seconds and more. A
+ * thread that has found nothing by then goes on, and ends by itself. Where there can be none, the
+ * exporter's does it. The mask: as in exporter_start(). */
+static void look_up_beside(void)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    int error = create_thread(&thread, run_look_up);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        atomic_store_explicit(&exporter.looking, false, memory_order_relaxed);
+        return;
+    }
+    futex_wait(&exporter.looked_up, LOOKUP_NS);
+    if (atomic_load_explicit(&exporter.looked_up, memory_order_acquire))
+        pthread_join(thread, NULL);
+    else
+        pthread_detach(thread);
+}
+
+static void prepare(void *unused)
 {
     (void)unused;
     open_once();
-    collector_prepare(&exporter.out.collector);
-    atomic_store_explicit(&exporter.lookup, LOOKUP_DONE, memory_order_release);
-}
-
-static bool begin_lookup(void)
-{
-    int none = LOOKUP_NONE;
-    return exporter.environment.config && has(EXPORTER_OTLP) &&
-           atomic_compare_exchange_strong(&exporter.lookup, &none, LOOKUP_UNDER_WAY);
+    if (collector_asks(&exporter.out.collector))
+        look_up_beside();
+    else
+        look_up();
 }
 
 void exporter_prepare(void)
 {
     int saved = errno;
-    if (begin_lookup() && !own_stack_run_long(look_up, NULL))
-        atomic_store(&exporter.lookup, LOOKUP_NONE); /* no memory: later, on the thread */
+    if (may_look_up() && !own_stack_run_long(prepare, NULL))
+        atomic_store_explicit(&exporter.looking, false, memory_order_relaxed); /* no memory: later,
+                                                                                  on the thread */
     errno = saved;
 }
 
-/* On the thread: the address is needed now, whoever looks it up. */
+/* On the thread: the address is needed now, whoever looks it up. It stays in the resolver's hands
+ * until then, also where the process ends meanwhile: see stop_thread(). */
 static void await_lookup(void)
 {
-    static _Atomic uint32_t never;
-    if (begin_lookup())
-        look_up(NULL);
-    while (has(EXPORTER_OTLP) && !outlet_out_of_time(&exporter.out) &&
-           atomic_load_explicit(&exporter.lookup, memory_order_acquire) != LOOKUP_DONE)
-        futex_wait(&never, BUSY_WAIT_NS);
+    if (may_look_up()) {
+        open_once();
+        look_up();
+    }
+    while (has(EXPORTER_OTLP) && !atomic_load_explicit(&exporter.looked_up, memory_order_acquire))
+        futex_wait(&exporter.looked_up, LOOK_NS);
 }
 
 static void count_abandoned(void)
@@ -305,9 +348,7 @@ static void end_process(void)
 static void *run(void *unused)
 {
     (void)unused;
-    prctl(PR_SET_NAME, "otelagent", 0, 0, 0);
-    if (exporter.environment.thread_begin)
-        exporter.environment.thread_begin();
+    begin_thread();
     await_lookup();
     if (outlet_take_memory(&exporter.out))
         run_until_stopped();
@@ -329,15 +370,7 @@ static void *run(void *unused)
 
 static bool start_thread(void)
 {
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0)
-        return false;
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-
-    int error = pthread_create(&exporter.thread, &attributes, run, NULL);
-    if (error == EINVAL) /* the program's thread-locals leave no room in a stack this small */
-        error = pthread_create(&exporter.thread, NULL, run, NULL);
-    pthread_attr_destroy(&attributes);
+    int error = create_thread(&exporter.thread, run);
     if (error)
         log_write(LOG_WARN,
                   "can't start the exporter's thread: %s; spans are left to another process of the "
@@ -457,11 +490,11 @@ void exporter_child(void)
     /* The parent's thread may have been anywhere when memory was copied: begin again with all it
      * owned, but for addresses that were found before it began. */
     struct addresses addresses = exporter.out.collector.http.addresses;
-    bool looked_up = atomic_load(&exporter.lookup) == LOOKUP_DONE;
+    bool looked_up = atomic_load(&exporter.looked_up);
     set_up();
     if (looked_up)
         exporter.out.collector.http.addresses = addresses;
-    atomic_store(&exporter.lookup, looked_up ? LOOKUP_DONE : LOOKUP_NONE);
+    atomic_store(&exporter.looking, looked_up);
     exporter.abandoned = 0;
     atomic_store(&exporter.woken, 0);
     atomic_store(&exporter.stopping, 0);

@@ -50,10 +50,10 @@ struct exporter_environment {
 /* In the constructor: notes what it is given, finds the resource. Starts and opens nothing. */
 void exporter_init(const struct exporter_environment *environment);
 
-/* Opens what an https:// collector needs, and looks up the collector's address, which may take as
- * long as the resolver takes. At the first listen(), before a server changes its root directory.
- * Any thread; only the first call counts. Without it the thread does so when it starts. Leaves
- * nothing open. */
+/* Opens what an https:// collector needs, and looks up the collector's address, where that takes a
+ * resolver on a thread that is waited for for 0.2 s at most, and ends when the resolver does. At
+ * the first listen(), before a server changes its root directory. Any thread; only the first call
+ * counts. Without it the exporter's thread does so when it starts. Leaves nothing open. */
 void exporter_prepare(void);
 
 /* Starts the thread, named "otelagent", all signals blocked. For an https:// collector the first

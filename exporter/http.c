@@ -431,6 +431,12 @@ static void http_prepare(struct transport *transport)
     renewal_begin(&http->renewal, clock_monotonic_ns());
 }
 
+static bool http_asks(const struct transport *transport)
+{
+    struct addresses unused = {0};
+    return !address_literal(((const struct http *)transport)->endpoint, &unused);
+}
+
 static bool http_local(const struct transport *transport)
 {
     return address_local(&((const struct http *)transport)->addresses);
@@ -438,6 +444,7 @@ static bool http_local(const struct transport *transport)
 
 static const struct transport_operations operations = {
     .prepare = http_prepare,
+    .asks = http_asks,
     .post = http_post,
     .close = http_close,
     .local = http_local,

@@ -21,6 +21,15 @@
 
 /* --- Hosts --- */
 
+static bool https_asks(const struct transport *transport)
+{
+    const struct https *https = (const struct https *)transport;
+    for (int i = 0; i < https->place_count; i++)
+        if (!https->places[i].literal)
+            return true;
+    return false;
+}
+
 static void look_up(struct https *https)
 {
     bool asked = false;
@@ -453,6 +462,7 @@ static enum transport_outcome https_post(struct transport *transport,
 
 static const struct transport_operations operations = {
     .prepare = https_prepare,
+    .asks = https_asks,
     .post = https_post,
     .close = https_close,
     .local = https_local,

@@ -2,7 +2,7 @@
 /* transport.h - one post to a collector, whatever carries it.
  *
  * A small table of functions, so that plain sockets (http.h) and others can be told apart in one
- * place only. All functions but prepare() are called on the exporter's thread; a post blocks,
+ * place only. All functions but the first two are called on the exporter's thread; a post blocks,
  * but never beyond its deadline, nor beyond the moment at which the process wants to be gone. */
 #ifndef EXPORTER_TRANSPORT_H
 #define EXPORTER_TRANSPORT_H
@@ -49,6 +49,8 @@ struct transport_operations {
     /* Looks up addresses and whatever else must happen before a chroot. Leaves nothing open. Any
      * thread, once. */
     void (*prepare)(struct transport *transport);
+    /* Whether it asks a resolver for that, and so may take long. */
+    bool (*asks)(const struct transport *transport);
     enum transport_outcome (*post)(struct transport *transport, const struct transport_post *post,
                                    struct transport_answer *answer);
     /* Closes the connection, where it is still ours. */

@@ -313,6 +313,26 @@ def test_a_resolver_counts_like_a_collector(service, directory, program, answers
         assert max(seconds[1:]) < SOON, seconds
 
 
+def test_no_server_waits_for_a_resolver_before_it_listens(service, directory, program):
+    """One that is silent takes ten seconds by the usual options, with several servers more."""
+    nobody, free = "127.0.0.154", servers.free_port()
+    (directory / "resolv.conf").write_text(f"nameserver {nobody}\n")
+    where = sink.Collector()
+    where.port = free
+    command = [*life.world(f"mount --bind {directory}/resolv.conf /etc/resolv.conf"), program]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
+        name_server.bind((nobody, 53))
+        begun = time.monotonic()
+        server = service.start(where, command, OTEL_EXPORTER_OTLP_ENDPOINT=(
+            f"http://collector.example:{free}"))
+        ask(server)
+        answered = time.monotonic() - begun
+        end(server)
+        assert name_server.recv(512)  # it was asked
+    assert answered < 5
+    assert said(server).left == 1
+
+
 @pytest.mark.parametrize("what", ["link", "text", "foreign", "pipe"])
 def test_what_is_not_a_note_is_left_alone(service, directory, collector, what):
     hang(collector)

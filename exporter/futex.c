@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/futex.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/clock.h"
+
+void futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+void futex_wait(_Atomic uint32_t *word, uint64_t most_ns)
+{
+    uint64_t begun = clock_monotonic_ns();
+    uint64_t gone;
+    while (atomic_load_explicit(word, memory_order_acquire) == 0 &&
+           (gone = clock_monotonic_ns() - begun) < most_ns) {
+        uint64_t left = most_ns - gone;
+        struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, &wait, NULL, 0);
+    }
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* futex.h - words of this process that threads wait for. */
+#ifndef EXPORTER_FUTEX_H
+#define EXPORTER_FUTEX_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+void futex_wake(_Atomic uint32_t *word);
+
+/* Waits while the word is 0, at most for so long. A monotonic clock that goes back, which a preload
+ * like libfaketime brings about, makes for an immense time that has gone by: the wait is over
+ * early, here and wherever times are compared like this, where a deadline would be far off. */
+void futex_wait(_Atomic uint32_t *word, uint64_t most_ns);
+
+#endif
