@@ -107,14 +107,15 @@ static bool streams_are_usual(bool may_listen)
 }
 
 /* There when the program began. A redirection opens for writing only; who opens a file for reading,
- * too, keeps data in it, unless it takes all that the program says. */
+ * too, keeps data in it, unless it takes all that the program says, or has no name: then it is
+ * where whoever started the program collects its words (Python's TemporaryFile). */
 static bool is_redirection(const struct stat *status)
 {
     int mode = access_mode(STDERR_FILENO);
     bool appends = (int)syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_APPEND;
     if (mode == O_RDONLY || is_also(STDIN_FILENO, status) || !streams_are_usual(appends))
         return false;
-    return mode == O_WRONLY || is_also(STDOUT_FILENO, status);
+    return mode == O_WRONLY || status->st_nlink == 0 || is_also(STDOUT_FILENO, status);
 }
 
 static bool ends_with(const char *text, size_t length, const char *end)

@@ -7,6 +7,7 @@ import fcntl
 import itertools
 import os
 import subprocess
+import tempfile
 import urllib.request
 
 import pytest
@@ -241,6 +242,16 @@ def test_what_dup2_puts_there_is_the_programs_log(directory, library, program, k
         said = log.read()
     for part in (b"SERVER GET", b"spans ended 2", b"one", b"two"):
         assert part in said, said
+
+
+def test_it_is_said_into_a_file_without_a_name(directory, library, program):
+    """As a program's words are collected by the one that starts it."""
+    with tempfile.TemporaryFile(dir=directory) as log:
+        run = Run(program, directory, (subprocess.DEVNULL, subprocess.DEVNULL, log),
+                  preload(library, directory), 2)
+        assert run(*SERVE)[0] == 0
+        log.seek(0)
+        assert b"spans ended 2" in log.read()
 
 
 @pytest.mark.parametrize("begin", ["closed", "null", "pipe"])
