@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,17 +300,27 @@ __attribute__((cold, noinline)) void agent_inherit(void)
     begin_exporting();
 }
 
-#define TURNS 100 /* given to the thread that makes room, which takes a tenth of a millisecond */
+#define MOMENT_NS 100000 /* of a thread that makes room, which takes some of them on a slow disk   \
+                          */
+#define MOMENTS 200
 
-/* The exporter's thread was woken to make room, and has other things to do. Is it worth another
- * try?
- */
+static void wait_a_moment(void)
+{
+    static _Atomic uint32_t never;
+    struct timespec most = {0, MOMENT_NS};
+    syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &most, NULL, 0);
+}
+
+/* The exporter's thread was woken to make room, and may be at it, or have other things to do. Is it
+ * worth another try? */
 __attribute__((cold, noinline)) static bool make_room(int tries)
 {
-    if (!ring_wants_more(agent.region.ring) || tries == TURNS)
+    if (!ring_wants_more(agent.region.ring) || tries == MOMENTS)
         return false;
+    int saved = errno;
     if (!region_grow(&agent.region))
-        sched_yield();
+        wait_a_moment();
+    errno = saved;
     return true;
 }
 
