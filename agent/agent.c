@@ -300,8 +300,9 @@ __attribute__((cold, noinline)) void agent_inherit(void)
     begin_exporting();
 }
 
-#define MOMENT_NS 100000 /* of a thread that makes room, which takes some of them on a slow disk   \
-                          */
+#define MOMENT_NS                                                                                  \
+    100000 /* of a thread that makes room, which takes some of them on a slow disk                 \
+            */
 #define MOMENTS 200
 
 static void wait_a_moment(void)
@@ -365,9 +366,9 @@ static void leave_for_good(void *unused)
         if (family_is_founder() && family_has_left())
             agent_inherit();
     }
+    family_resign();
     if (agent.exporter.stop)
         agent.exporter.stop(AGENT_LEAVING_NS);
-    family_resign();
     if (!has_region())
         return;
     region_leave(&agent.region);

@@ -12,7 +12,8 @@
 
 static struct family alone;
 struct family *family = &alone;
-static pid_t founder; /* written together with it */
+static pid_t founder;           /* written together with it */
+static _Atomic pid_t last_heir; /* of this process and its parents; relaxed, as it stands alone */
 
 void family_found(void)
 {
@@ -51,6 +52,7 @@ bool family_become_heir(const struct region *region)
         return false;
     family->inode = status.st_ino;
     memcpy(family->path, region->path, sizeof family->path);
+    atomic_store_explicit(&last_heir, getpid(), memory_order_relaxed);
     atomic_store_explicit(&family->heir, getpid(), memory_order_release);
     return true;
 }
@@ -58,7 +60,7 @@ bool family_become_heir(const struct region *region)
 bool family_calls(void)
 {
     return family_has_left() &&
-           atomic_load_explicit(&family->heir, memory_order_relaxed) == getpid() &&
+           atomic_load_explicit(&last_heir, memory_order_relaxed) == getpid() &&
            atomic_exchange_explicit(&family->left, 0, memory_order_relaxed) != 0;
 }
 
@@ -79,6 +81,6 @@ bool family_inherits(const struct region *region)
 {
     struct stat status;
     int32_t heir = find_heir();
-    return heir > 0 && heir != getpid() && in_one_directory(region->path, family->path) &&
+    return heir > 0 && heir == getppid() && in_one_directory(region->path, family->path) &&
            stat(family->path, &status) == 0 && status.st_ino == family->inode;
 }

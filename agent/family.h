@@ -47,13 +47,17 @@ bool family_lacks_heir(void);
 /* This process, whose region that is, looks after what is left until it resigns. False: it has no
  * file by which others could tell that it finds theirs, or there is an heir. */
 bool family_become_heir(const struct region *region);
+
+/* Before it looks for the last time: who ends from now on sends its own. */
 void family_resign(void);
 
-/* One has left something since the last time this was asked, and this process is the heir. */
+/* One has left something since the last time this was asked, and this process is the heir, or was
+ * until it resigned. */
 bool family_calls(void);
 
-/* Is there an heir, beside this process, that finds its file? Not where this one has become another
- * user since, or has another root. */
+/* Is this process's parent the heir, and does it find its file? Not where this one has become
+ * another user since, or has another root. A sibling will not do: the workers of a server end
+ * together, and the heir would have looked for the last time when the others leave. */
 bool family_inherits(const struct region *region);
 
 #endif
