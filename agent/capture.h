@@ -12,7 +12,7 @@
 #include "config/config.h"
 
 #define CAPTURE_MOST          32
-#define CAPTURE_SCRATCH_BYTES 1024 /* of a redacted value; the rest is cut */
+#define CAPTURE_SCRATCH_BYTES (1024 + REDACT_WORK_BYTES) /* a longer redacted value is cut */
 
 struct capture_row {
     struct slice name;        /* in the configuration's storage */

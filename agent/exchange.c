@@ -245,19 +245,17 @@ __attribute__((cold, noinline)) void exchange_put_back(struct exchange *exchange
     slab_give(&exchanges, exchange->slot);
 }
 
-__attribute__((noinline)) void exchange_begin(struct exchange *exchange, const struct peer *peer,
-                                              uint64_t start_ns)
+/* True: there is a record to fill. Apart, because what fills it has not to lie below this frame. */
+__attribute__((noinline)) static bool begin_record(struct exchange *exchange, uint64_t start_ns)
 {
-    const struct http1_request *request = &exchange_head(exchange)->request;
     open_slot(exchange);
-
     struct span_context parent;
-    read_parent(exchange, &request->fields, &parent);
+    read_parent(exchange, &exchange_head(exchange)->request.fields, &parent);
     struct span_context *self = &exchange->self;
     exchange->recording = context_identify(self, &parent);
     publish(exchange);
     if (!exchange->recording)
-        return;
+        return false;
     struct region_open *place = open_place(exchange);
     if (!place)
         place = make_open_place(exchange);
@@ -269,7 +267,16 @@ __attribute__((noinline)) void exchange_begin(struct exchange *exchange, const s
                     exchange->tracestate_bytes
                         ? (struct slice){text->tracestate, exchange->tracestate_bytes}
                         : SLICE_NONE);
-    server_span_request(&exchange->span, request, peer, text->scratch);
+    return true;
+}
+
+__attribute__((noinline)) void exchange_begin(struct exchange *exchange, const struct peer *peer,
+                                              uint64_t start_ns)
+{
+    if (!begin_record(exchange, start_ns))
+        return;
+    server_span_request(&exchange->span, &exchange_head(exchange)->request, peer,
+                        exchange->text->scratch);
     set_in_flight(exchange, span_word(exchange));
 }
 

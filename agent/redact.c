@@ -14,6 +14,8 @@ static const char *const fixed_headers[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+#define HEX_DIGITS 16 /* of a hash */
+
 /* ---- writing ---- */
 
 /* A copy that begins only when something has to be hidden. */
@@ -25,7 +27,10 @@ struct edit {
     size_t capacity;
     size_t used;
     bool changed;
+    struct sha256 *work; /* behind `capacity`; NULL where nothing is hashed */
 };
+
+_Static_assert(sizeof(struct sha256) + _Alignof(struct sha256) <= REDACT_WORK_BYTES, "it fits");
 
 static void put(struct edit *edit, const char *text, size_t length)
 {
@@ -48,16 +53,15 @@ static void hide(struct edit *edit, size_t from, size_t to)
 {
     if (from == to)
         return;
-    if (!edit->redact->hash) {
+    if (!edit->work) {
         replace(edit, from, to, SLICE_LITERAL("REDACTED"));
         return;
     }
-    uint8_t digest[SHA256_BYTES];
-    char hex[16];
-    sha256((struct slice){edit->in.at + from, to - from}, digest);
-    for (size_t i = 0; i < sizeof hex; i++)
-        hex[i] = "0123456789abcdef"[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
-    replace(edit, from, to, (struct slice){hex, sizeof hex});
+    sha256_in(edit->work, (struct slice){edit->in.at + from, to - from});
+    char *hex = (char *)edit->work->tail;
+    for (size_t i = 0; i < HEX_DIGITS; i++)
+        hex[i] = "0123456789abcdef"[edit->work->digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
+    replace(edit, from, to, (struct slice){hex, HEX_DIGITS});
 }
 
 static bool full(const struct edit *edit)
@@ -77,7 +81,13 @@ static struct edit begin(const struct redact *redact, struct slice in, char *out
 {
     if (in.length > REDACT_BYTES)
         in.length = REDACT_BYTES; /* work must be bounded */
-    return (struct edit){.redact = redact, .in = in, .out = out, .capacity = out ? capacity : 0};
+    struct edit edit = {.redact = redact, .in = in, .out = out, .capacity = out ? capacity : 0};
+    if (redact->hash && edit.capacity >= REDACT_WORK_BYTES) {
+        edit.capacity -= REDACT_WORK_BYTES;
+        uintptr_t work = (uintptr_t)(out + edit.capacity) + _Alignof(struct sha256) - 1;
+        edit.work = (struct sha256 *)(work & -(uintptr_t) _Alignof(struct sha256));
+    }
+    return edit;
 }
 
 /* ---- the grammar ---- */
@@ -122,7 +132,7 @@ static void redact_pairs(struct edit *edit, size_t from, size_t to, char separat
     }
 }
 
-static void redact_path_on(struct edit *edit, size_t from)
+__attribute__((always_inline)) static inline void redact_path_on(struct edit *edit, size_t from)
 {
     if (from == edit->in.length || redact_words_quiet(edit->redact, slice_after(edit->in, from)))
         return;
@@ -216,14 +226,20 @@ struct slice redact_query(const struct redact *redact, struct slice query, char 
     return finish(&edit);
 }
 
+__attribute__((noinline)) static struct slice
+redact_unquiet_target(const struct redact *redact, struct slice target, char *out, size_t capacity)
+{
+    struct edit edit = begin(redact, target, out, capacity);
+    redact_path_on(&edit, 0);
+    return finish(&edit);
+}
+
 struct slice redact_target(const struct redact *redact, struct slice target, char *out,
                            size_t capacity)
 {
     if (target.length <= REDACT_BYTES && redact_words_quiet(redact, target))
         return target;
-    struct edit edit = begin(redact, target, out, capacity);
-    redact_path_on(&edit, 0);
-    return finish(&edit);
+    return redact_unquiet_target(redact, target, out, capacity);
 }
 
 struct slice redact_url(const struct redact *redact, struct slice url, char *out, size_t capacity)
@@ -233,7 +249,7 @@ struct slice redact_url(const struct redact *redact, struct slice url, char *out
     return finish(&edit);
 }
 
-static bool secret_header(const struct redact *redact, struct slice name)
+__attribute__((noinline)) static bool secret_header(const struct redact *redact, struct slice name)
 {
     for (size_t i = 0; i < COUNT(fixed_headers); i++)
         if (slice_equal_nocase(name, slice_of(fixed_headers[i])))
@@ -256,14 +272,21 @@ static bool is_prose(struct slice text)
            slice_find(text, '%') == text.length;
 }
 
+/* Apart, because few values have anything to look at, and who asks has a frame of its own. */
+__attribute__((noinline)) static struct slice
+redact_unquiet_value(const struct redact *redact, struct slice value, char *out, size_t capacity)
+{
+    struct edit edit = begin(redact, value, out, capacity);
+    redact_value_on(&edit);
+    return finish(&edit);
+}
+
 struct slice redact_value(const struct redact *redact, struct slice value, char *out,
                           size_t capacity)
 {
     if (is_prose(value) && value.length <= REDACT_BYTES)
         return value;
-    struct edit edit = begin(redact, value, out, capacity);
-    redact_value_on(&edit);
-    return finish(&edit);
+    return redact_unquiet_value(redact, value, out, capacity);
 }
 
 struct slice redact_header(const struct redact *redact, struct slice name, struct slice value,

@@ -197,8 +197,10 @@ static unsigned char take_folded(const struct redact *redact, struct slice *text
     return text->length ? redact->fold[(unsigned char)take(text, depth)] : 0;
 }
 
-static bool word_at(const struct redact *redact, const struct redact_word *word, struct slice text,
-                    enum depth depth, struct slice *rest)
+__attribute__((always_inline)) static inline bool word_at(const struct redact *redact,
+                                                          const struct redact_word *word,
+                                                          struct slice text, enum depth depth,
+                                                          struct slice *rest)
 {
     for (size_t i = 0; i < word->length; i++)
         if (!text.length || take_folded(redact, &text, depth) != word->text[i])
@@ -211,8 +213,8 @@ static bool word_at(const struct redact *redact, const struct redact_word *word,
 }
 
 /* The same behind escapes. */
-static bool find_decoded(const struct redact *redact, struct slice text, enum depth depth,
-                         struct slice *rest)
+__attribute__((always_inline)) static inline bool
+find_decoded(const struct redact *redact, struct slice text, enum depth depth, struct slice *rest)
 {
     unsigned char before = 0;
     struct slice after = text;
@@ -235,8 +237,8 @@ static bool find_decoded(const struct redact *redact, struct slice text, enum de
     return false;
 }
 
-static bool find_word(const struct redact *redact, struct slice text, enum depth depth,
-                      struct slice *rest)
+__attribute__((always_inline)) static inline bool
+find_word(const struct redact *redact, struct slice text, enum depth depth, struct slice *rest)
 {
     return depth == DEPTH_RAW ? find_raw(redact, text, rest)
                               : find_decoded(redact, text, depth, rest);
@@ -294,7 +296,7 @@ static bool assigns(struct slice text, enum depth depth)
 }
 
 /* Does the text hold a word and, later, a `=` or `:`? */
-static bool holds_pair(const struct redact *redact, struct slice text)
+__attribute__((noinline)) static bool holds_pair(const struct redact *redact, struct slice text)
 {
     int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
@@ -307,7 +309,7 @@ static bool holds_pair(const struct redact *redact, struct slice text)
 
 /* A user in front of a host: a password may hold any character, so any `@` after `://` counts.
  * `bare`: also one after a `:` with no space between, as in `user:password@host`. */
-static bool holds_user(struct slice text, bool bare)
+__attribute__((noinline)) static bool holds_user(struct slice text, bool bare)
 {
     int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
@@ -340,7 +342,8 @@ bool redact_words_secret(const struct redact *redact, struct slice text)
     return holds_pair(redact, text) || (user && holds_user(text, true));
 }
 
-bool redact_words_quiet(const struct redact *redact, struct slice text)
+/* Not inlined, because what follows where something is to be hidden goes deep. */
+__attribute__((noinline)) bool redact_words_quiet(const struct redact *redact, struct slice text)
 {
     const unsigned stop = 1u << (redact->begun - 1) | SIEVE_ESCAPE;
     unsigned state = 0;

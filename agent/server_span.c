@@ -58,6 +58,16 @@ static struct slice first_line(const struct http1_fields *fields, enum http1_fie
     return value;
 }
 
+/* Apart, here and below, because few requests need it and all have the frame. */
+__attribute__((noinline)) static void read_forwarded_lines(const struct http1_fields *fields,
+                                                           struct forwarded *into)
+{
+    forwarded_read(first_line(fields, HTTP1_FIELD_FORWARDED),
+                   first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR),
+                   first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO),
+                   first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST), into);
+}
+
 static const struct forwarded *read_forwarded(const struct http1_fields *fields,
                                               struct forwarded *into)
 {
@@ -66,10 +76,7 @@ static const struct forwarded *read_forwarded(const struct http1_fields *fields,
     if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
         !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
         return &none;
-    forwarded_read(first_line(fields, HTTP1_FIELD_FORWARDED),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST), into);
+    read_forwarded_lines(fields, into);
     return into;
 }
 
@@ -79,22 +86,28 @@ struct target {
     struct slice authority; /* of absolute and authority form; else absent */
 };
 
-static void read_target(const struct http1_request *request, struct target *target)
+__attribute__((noinline)) static void read_other_target(const struct http1_request *request,
+                                                        struct target *target, struct url *url)
+{
+    struct slice text = request->target;
+    target->origin = SLICE_NONE;
+    if (http1_method(request->method) == HTTP1_METHOD_CONNECT) {
+        target->authority = text;
+    } else if (url_split(text, url)) {
+        target->authority = url->authority;
+        size_t before = (size_t)(url->path.at - text.at);
+        target->origin =
+            url->path.length || url->query.at ? slice_after(text, before) : SLICE_LITERAL("/");
+    }
+}
+
+static void read_target(const struct http1_request *request, struct target *target, struct url *url)
 {
     struct slice text = request->target;
     *target = (struct target){.origin = text, .authority = SLICE_NONE};
     if (text.at[0] == '/' || slice_equal(text, SLICE_LITERAL("*")))
         return;
-    target->origin = SLICE_NONE;
-    struct url url;
-    if (http1_method(request->method) == HTTP1_METHOD_CONNECT) {
-        target->authority = text;
-    } else if (url_split(text, &url)) {
-        target->authority = url.authority;
-        size_t before = (size_t)(url.path.at - text.at);
-        target->origin =
-            url.path.length || url.query.at ? slice_after(text, before) : SLICE_LITERAL("/");
-    }
+    read_other_target(request, target, url);
 }
 
 /* Who was asked, as the first proxy saw it, else as the target (which overrides Host: RFC 9112,
@@ -116,11 +129,13 @@ static struct slice describe_server(struct span *span, const struct forwarded *f
     return authority;
 }
 
-#define TEXT_BYTES 2048 /* of what is redacted */
+#define TEXT_BYTES (2048 + REDACT_WORK_BYTES) /* of what is redacted */
 
 /* What lies in the scratch memory. */
 struct working {
     struct forwarded forwarded;
+    struct target target;
+    struct url url;
     char address[INET6_ADDRSTRLEN];
     char text[TEXT_BYTES];
 };
@@ -133,11 +148,10 @@ static struct working *working_in(char scratch[SERVER_SPAN_SCRATCH_BYTES])
 }
 
 static void describe_target(struct span *span, struct slice origin, struct slice scheme,
-                            struct slice authority, char text[TEXT_BYTES])
+                            struct slice authority)
 {
     if (!origin.at)
         return;
-    origin = redact_target(&agent.redact, origin, text, TEXT_BYTES);
     size_t path_length = slice_find(origin, '?');
     struct slice path = {origin.at, path_length};
     span_string(span, ATTRIBUTE_URL_PATH, path_length ? path : SLICE_LITERAL("/"));
@@ -151,29 +165,50 @@ static void describe_target(struct span *span, struct slice origin, struct slice
     }
 }
 
-void server_span_request(struct span *span, const struct http1_request *request,
-                         const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES])
+static void find_target(const struct http1_request *request, struct working *working)
 {
-    const struct slice *value = request->fields.value;
-    struct working *working = working_in(scratch);
-    const struct forwarded *forwarded = read_forwarded(&request->fields, &working->forwarded);
-    struct target target;
-    read_target(request, &target);
+    struct target *target = &working->target;
+    read_target(request, target, &working->url);
+    if (target->origin.at)
+        target->origin = redact_target(&agent.redact, target->origin, working->text, TEXT_BYTES);
+}
 
+/* Apart from the steps before and behind it, because the caller's stack may be small and redaction
+ * goes deep: that has not to lie below this frame. */
+__attribute__((noinline)) static void describe_request(struct span *span,
+                                                       const struct http1_request *request,
+                                                       const struct peer *peer,
+                                                       struct working *working)
+{
+    const struct target *target = &working->target;
+    const struct forwarded *forwarded = read_forwarded(&request->fields, &working->forwarded);
     method_describe(span, request->method);
-    struct slice authority =
-        describe_server(span, forwarded, target.authority, value[HTTP1_FIELD_HOST]);
-    describe_target(span, target.origin,
-                    forwarded->scheme.at ? forwarded->scheme : SLICE_LITERAL("http"), authority,
-                    working->text);
+    struct slice authority = describe_server(span, forwarded, target->authority,
+                                             request->fields.value[HTTP1_FIELD_HOST]);
+    describe_target(span, target->origin,
+                    forwarded->scheme.at ? forwarded->scheme : SLICE_LITERAL("http"), authority);
     describe_peer(span, peer, forwarded, working->address);
     span_string(span, ATTRIBUTE_NETWORK_PROTOCOL_VERSION,
                 request->minor ? SLICE_LITERAL("1.1") : SLICE_LITERAL("1.0"));
-    span_string(
-        span, ATTRIBUTE_USER_AGENT_ORIGINAL,
-        redact_value(&agent.redact, value[HTTP1_FIELD_USER_AGENT], working->text, TEXT_BYTES));
+}
+
+static void describe_others(struct span *span, const struct http1_request *request,
+                            struct working *working)
+{
+    span_string(span, ATTRIBUTE_USER_AGENT_ORIGINAL,
+                redact_value(&agent.redact, request->fields.value[HTTP1_FIELD_USER_AGENT],
+                             working->text, TEXT_BYTES));
     span_integer(span, ATTRIBUTE_THREAD_ID, context_thread_id());
     span_string(span, ATTRIBUTE_THREAD_NAME, context_thread_name());
+}
+
+void server_span_request(struct span *span, const struct http1_request *request,
+                         const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES])
+{
+    struct working *working = working_in(scratch);
+    find_target(request, working);
+    describe_request(span, request, peer, working);
+    describe_others(span, request, working);
     capture_fields(&agent.request_capture, &agent.redact, &request->fields, span, working->text);
 }
 

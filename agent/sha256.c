@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sha256.h"
 
-#define BLOCK 64
-
 /* FIPS 180-4, 4.2.2 */
 static const uint32_t constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -30,16 +28,16 @@ static uint32_t schedule(uint32_t w[16], size_t t)
     return w[t % 16] += s1 + w[(t - 7) % 16] + s0;
 }
 
-/* 6.2.2, one block, in little stack. */
-static void compress(uint32_t state[8], const uint8_t *block)
+/* 6.2.2, one block. */
+static void compress(struct sha256 *work, const uint8_t *block)
 {
-    uint32_t w[16];
+    uint32_t *w = work->schedule;
     for (size_t t = 0; t < 16; t++)
         w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 |
                (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
 
-    uint32_t v[8]; /* a, b, ... h */
-    memcpy(v, state, sizeof v);
+    uint32_t *v = work->letters; /* a, b, ... h */
+    memcpy(v, work->state, sizeof work->letters);
     for (size_t t = 0; t < 64; t++) {
         uint32_t sum1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
         uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
@@ -51,30 +49,39 @@ static void compress(uint32_t state[8], const uint8_t *block)
         v[0] = first + sum0 + majority;
     }
     for (size_t i = 0; i < 8; i++)
-        state[i] += v[i];
+        work->state[i] += v[i];
+}
+
+void sha256_in(struct sha256 *work, struct slice message)
+{
+    static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    const uint64_t bits = (uint64_t)message.length * 8;
+    memcpy(work->state, initial, sizeof initial);
+    while (message.length >= SHA256_BLOCK) {
+        compress(work, (const uint8_t *)message.at);
+        message = slice_after(message, SHA256_BLOCK);
+    }
+
+    uint8_t *tail = work->tail; /* the rest, 0x80, zeros, the length in bits (5.1.1) */
+    memset(tail, 0, SHA256_BLOCK);
+    if (message.length)
+        memcpy(tail, message.at, message.length);
+    tail[message.length] = 0x80;
+    if (message.length + 9 > SHA256_BLOCK) {
+        compress(work, tail);
+        memset(tail, 0, SHA256_BLOCK);
+    }
+    for (size_t i = 0; i < 8; i++)
+        tail[SHA256_BLOCK - 1 - i] = (uint8_t)(bits >> (8 * i));
+    compress(work, tail);
+    for (size_t i = 0; i < SHA256_BYTES; i++)
+        work->digest[i] = (uint8_t)(work->state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
 void sha256(struct slice message, uint8_t digest[SHA256_BYTES])
 {
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    const uint64_t bits = (uint64_t)message.length * 8;
-    while (message.length >= BLOCK) {
-        compress(state, (const uint8_t *)message.at);
-        message = slice_after(message, BLOCK);
-    }
-
-    uint8_t tail[BLOCK] = {0}; /* the rest, 0x80, zeros, the length in bits (5.1.1) */
-    if (message.length)
-        memcpy(tail, message.at, message.length);
-    tail[message.length] = 0x80;
-    if (message.length + 9 > BLOCK) {
-        compress(state, tail);
-        memset(tail, 0, sizeof tail);
-    }
-    for (size_t i = 0; i < 8; i++)
-        tail[BLOCK - 1 - i] = (uint8_t)(bits >> (8 * i));
-    compress(state, tail);
-    for (size_t i = 0; i < SHA256_BYTES; i++)
-        digest[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
+    struct sha256 work;
+    sha256_in(&work, message);
+    memcpy(digest, work.digest, SHA256_BYTES);
 }

@@ -13,6 +13,20 @@
 
 #define SHA256_BYTES 32
 
+#define SHA256_BLOCK 64
+
+/* Working memory, for callers whose stack may be small. */
+struct sha256 {
+    uint32_t state[8];
+    uint32_t schedule[16];
+    uint32_t letters[8];
+    uint8_t tail[SHA256_BLOCK];
+    uint8_t digest[SHA256_BYTES];
+};
+
+/* Leaves the result in work->digest. */
+void sha256_in(struct sha256 *work, struct slice message);
+
 void sha256(struct slice message, uint8_t digest[SHA256_BYTES]);
 
 #endif

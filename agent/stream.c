@@ -244,12 +244,14 @@ static bool may_collect(struct connection *connection, struct direction *directi
 }
 
 /* Adds to a head that is being collected: all of its first bytes, later as much as its buffer
- * takes, because a body that may follow needs no larger one. Returns how many of `bytes` it used.
- * Not inlined: most heads come in one piece. */
+ * takes, because a body that may follow needs no larger one. Returns how many of `bytes` it used;
+ * *whole is the head, once it is, and absent until then.
+ * Not inlined: most heads come in one piece, and the other ones are not parsed below its frame. */
 __attribute__((noinline)) static size_t collect(struct connection *connection,
                                                 struct direction *direction, struct slice bytes,
-                                                uint64_t now_ns)
+                                                struct slice *whole)
 {
+    *whole = SLICE_NONE;
     bool begins = !head_is_kept(&direction->place);
     char *buffer = NULL;
     size_t room;
@@ -277,32 +279,34 @@ __attribute__((noinline)) static size_t collect(struct connection *connection,
             lose_direction(connection, direction);
         return taken;
     }
-    size_t consumed = length - direction->collected;
-    size_t parsed_length;
-    if (take_head(connection, direction, (struct slice){buffer, length}, &parsed_length, now_ns) !=
-        PARSE_OK)
-        lose_direction(connection, direction);
-    head_store_drop(&direction->place);
-    return consumed;
+    *whole = (struct slice){buffer, length};
+    return length - direction->collected;
 }
 
 static size_t feed_head(struct connection *connection, struct direction *direction,
                         struct slice bytes, uint64_t now_ns)
 {
-    if (head_is_kept(&direction->place))
-        return collect(connection, direction, bytes, now_ns);
+    struct slice head = bytes;
+    size_t used = bytes.length;
+    bool kept = head_is_kept(&direction->place);
+    if (!kept)
+        direction->head_ns = now_ns;
+    else if (used = collect(connection, direction, bytes, &head), !head.at)
+        return used;
 
-    direction->head_ns = now_ns;
     size_t length;
-    switch (take_head(connection, direction, bytes, &length, now_ns)) {
-    case PARSE_OK:
+    enum parse parsed = take_head(connection, direction, head, &length, now_ns);
+    if (parsed == PARSE_OK && !kept)
         return length;
-    case PARSE_MORE:
-        return collect(connection, direction, bytes, now_ns);
-    default:
-        lose_direction(connection, direction);
-        return bytes.length;
+    if (parsed == PARSE_MORE && !kept) {
+        used = collect(connection, direction, bytes, &head);
+        if (!head.at)
+            return used;
     }
+    if (parsed != PARSE_OK)
+        lose_direction(connection, direction);
+    head_store_drop(&direction->place);
+    return used;
 }
 
 /* The body of the newest request is the one being read. NULL where it was answered before its body

@@ -129,12 +129,16 @@ static void configured_words_replace_the_default_ones(void **state)
 static void hash_mode_shows_the_beginning_of_the_digest(void **state)
 {
     (void)state;
-    char out[256];
+    char out[512];
     struct redact redact = made(DEFAULT_WORDS, REDACT_HASH);
     struct slice found = redact_url(&redact, SLICE_LITERAL("http://u:p@h/?token=abc&a=1"), out,
                                     sizeof out); /* SHA-256("abc") = ba7816bf 8f01cfea ... */
     assert_true(slice_equal(
         found, SLICE_LITERAL("http://REDACTED:REDACTED@h/?token=ba7816bf8f01cfea&a=1")));
+    found = redact_query(&redact, SLICE_LITERAL("token=abc&a=1"), out, REDACT_WORK_BYTES - 1);
+    assert_true(slice_equal(found, SLICE_LITERAL("token=REDACTED&a=1")));
+    found = redact_query(&redact, SLICE_LITERAL("token=abc&a=1"), out + 1, REDACT_WORK_BYTES + 10);
+    assert_true(slice_equal(found, SLICE_LITERAL("token=ba78")));
 }
 
 static void words_beyond_the_limit_are_counted(void **state)
