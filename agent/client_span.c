@@ -29,17 +29,29 @@ void client_span_begin(struct client_span *client)
     client->start_ns = clock_monotonic_ns();
 }
 
+struct client_page *client_page_take(void)
+{
+    uint32_t index;
+    struct client_page *page = slab_take(&pages, &index);
+    if (page)
+        page->index = index;
+    return page;
+}
+
+void client_page_give(struct client_page *page)
+{
+    slab_give(&pages, page->index);
+}
+
 struct client_page *client_span_describe(const struct client_span *client, enum span_scope scope)
 {
     if (!client->begun || !client->recorded)
         return NULL;
-    uint32_t index;
-    struct client_page *page = slab_take(&pages, &index);
+    struct client_page *page = client_page_take();
     if (!page) {
         client_span_lost();
         return NULL;
     }
-    page->index = index;
     span_begin(&page->span, page->record, sizeof page->record, scope, SPAN_KIND_CLIENT,
                &client->self, &client->parent, client->start_ns);
     return page;
@@ -52,7 +64,7 @@ void client_span_end(struct client_span *client, struct client_page *page, uint6
         return;
     span_end(&page->span, end_ns);
     agent_hand_over(page->span.record);
-    slab_give(&pages, page->index);
+    client_page_give(page);
 }
 
 void client_span_error(struct span *span, struct slice type, struct slice message)

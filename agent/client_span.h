@@ -43,6 +43,10 @@ void client_span_begin(struct client_span *client);
  * (counted). Every page goes to client_span_end(). */
 struct client_page *client_span_describe(const struct client_span *client, enum span_scope scope);
 
+/* A page as working memory, where no span is written; NULL where there is none. */
+struct client_page *client_page_take(void);
+void client_page_give(struct client_page *page);
+
 /* A span that could not even begin, for want of memory: counted. */
 void client_span_lost(void);
 

@@ -82,7 +82,11 @@ bool context_begin_span(struct span_context *self, struct span_context *parent)
     return context_identify(self, parent);
 }
 
-void context_propagate(const struct span_context *self,
+_Static_assert(CONTEXT_PROPAGATE_BYTES >= EXCHANGE_TRACESTATE_BYTES &&
+                   CONTEXT_PROPAGATE_BYTES >= EXCHANGE_BAGGAGE_BYTES,
+               "each of them fits");
+
+void context_propagate(const struct span_context *self, char room[CONTEXT_PROPAGATE_BYTES],
                        void (*line)(void *context, struct slice name, struct slice value),
                        void *context)
 {
@@ -92,16 +96,14 @@ void context_propagate(const struct span_context *self,
         line(context, SLICE_LITERAL("traceparent"),
              (struct slice){traceparent, sizeof traceparent});
 
-        char tracestate[EXCHANGE_TRACESTATE_BYTES];
-        size_t length = exchange_copy_tracestate(&tl_thread.context, tracestate);
+        size_t length = exchange_copy_tracestate(&tl_thread.context, room);
         if (length)
-            line(context, SLICE_LITERAL("tracestate"), (struct slice){tracestate, length});
+            line(context, SLICE_LITERAL("tracestate"), (struct slice){room, length});
     }
     if (agent.config.propagators & PROPAGATOR_BAGGAGE) {
-        char baggage[EXCHANGE_BAGGAGE_BYTES];
-        size_t length = exchange_copy_baggage(&tl_thread.context, baggage);
+        size_t length = exchange_copy_baggage(&tl_thread.context, room);
         if (length)
-            line(context, SLICE_LITERAL("baggage"), (struct slice){baggage, length});
+            line(context, SLICE_LITERAL("baggage"), (struct slice){room, length});
     }
 }
 

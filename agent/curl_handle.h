@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "agent/client_span.h"
+#include "agent/context.h"
 #include "agent/exchange.h"
 #include "agent/handle.h"
 #include "agent/observe_curl.h"
@@ -39,6 +40,7 @@ struct curl_transfer {
     char text[CURL_TEXT_BYTES];
     struct curl_list nodes[CURL_NODES + 3];
     char lines[CURL_LINES_BYTES];
+    _Alignas(8) char room[CONTEXT_PROPAGATE_BYTES]; /* while it begins: the stack may be small */
 };
 
 struct curl_handle {

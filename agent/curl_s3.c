@@ -16,6 +16,14 @@ static struct slice header_of(const struct curl_handle *handle, struct slice nam
     return SLICE_NONE;
 }
 
+/* Not on the stack, which may be small. */
+struct recognising {
+    struct s3_query query;
+    char made[sizeof((struct curl_handle *)0)->sigv4 + 64];
+};
+
+_Static_assert(sizeof(struct recognising) <= sizeof((struct curl_transfer *)0)->room, "it fits");
+
 static char *append(char *at, struct slice text)
 {
     if (text.length)
@@ -62,7 +70,7 @@ static void settle(struct slice *text, char **at, const char *end)
 void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handle *handle)
 {
     struct url url;
-    char made[sizeof handle->sigv4 + 64];
+    struct recognising *working = (struct recognising *)(void *)transfer->room;
     if (!url_split(slice_of(transfer->url), &url))
         return;
     struct slice authorization = header_of(handle, SLICE_LITERAL("authorization"));
@@ -72,14 +80,14 @@ void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handl
         .port = url.port,
         .path = url.path.length ? url.path : SLICE_LITERAL("/"),
         .query = url.query,
-        .authorization = authorization.at ? authorization : from_sigv4(handle, made),
+        .authorization = authorization.at ? authorization : from_sigv4(handle, working->made),
         .copy_source = header_of(handle, SLICE_LITERAL("x-amz-copy-source")),
     };
     /* The region may be the header's; bucket and the rest are the URL's or in `text`. */
     char *const end = transfer->text + sizeof transfer->text;
     char *at = end - 64;
-    transfer->is_s3 = s3_recognise(&agent.s3_endpoints, &request, &transfer->s3, transfer->text,
-                                   sizeof transfer->text - 64) &&
+    transfer->is_s3 = s3_recognise(&agent.s3_endpoints, &request, &working->query, &transfer->s3,
+                                   transfer->text, sizeof transfer->text - 64) &&
                       transfer->s3.operation.at;
     settle(&transfer->s3.region, &at, end);
 }

@@ -92,7 +92,7 @@ void curl_transfer_inject(struct curl_transfer *transfer, struct curl_handle *ha
     size_t theirs = adding.count;
     if (theirs == SIZE_MAX)
         return;
-    context_propagate(&transfer->span.self, add_line, &adding);
+    context_propagate(&transfer->span.self, transfer->room, add_line, &adding);
     if (adding.count == theirs)
         return;
     for (size_t i = 0; i < adding.count; i++)

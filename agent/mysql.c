@@ -136,11 +136,14 @@ static void follow_use(struct mysql_handle *handle, struct slice text)
     char first = slice_lower(start.at[0]);
     if (first != 'u' && first >= 'a' && first <= 'z' && slice_find(text, ';') == text.length)
         return;
-    char buffer[1024];
+    struct client_page *page = client_page_take(); /* the stack may be small */
+    if (!page)
+        return;
     struct sql sql;
-    sql_summarise(text, buffer, sizeof buffer, &sql);
+    sql_summarise(text, page->scratch, sizeof page->scratch, &sql);
     if (sql.use_schema.length)
         mysql_handle_use(handle, sql.use_schema);
+    client_page_give(page);
 }
 
 static void end_send(struct mysql_call *call, struct mysql_handle *handle, bool failed)

@@ -45,21 +45,6 @@ static const struct slice parameters[] = {
 
 /* ---- the query ---- */
 
-#define PAIRS 24
-
-struct pair {
-    struct slice key;
-    struct slice value;
-};
-
-/* The pairs that can matter; `list` is without those of signatures and response overrides. */
-struct query {
-    struct pair list[PAIRS];
-    size_t count;
-    bool too_many;
-    struct slice credential; /* X-Amz-Credential of a presigned URL, still encoded */
-};
-
 static bool starts_nocase(struct slice text, struct slice prefix)
 {
     return text.length >= prefix.length &&
@@ -76,22 +61,22 @@ static bool is_signature(struct slice key)
            slice_equal(key, SLICE_LITERAL("Expires"));
 }
 
-static void add_pair(struct query *query, struct slice text)
+static void add_pair(struct s3_query *query, struct slice text)
 {
     size_t equals = slice_find(text, '=');
-    struct pair pair = {.key = {text.at, equals}};
+    struct s3_pair pair = {.key = {text.at, equals}};
     pair.value = slice_after(text, equals < text.length ? equals + 1 : equals);
     if (starts_nocase(pair.key, SLICE_LITERAL("X-Amz-Credential")))
         query->credential = pair.value;
     if (!pair.key.length || is_signature(pair.key))
         return;
-    if (query->count == PAIRS)
+    if (query->count == S3_PAIRS)
         query->too_many = true;
     else
         query->list[query->count++] = pair;
 }
 
-static void parse_query(struct slice text, struct query *query)
+static void parse_query(struct slice text, struct s3_query *query)
 {
     query->count = 0;
     query->too_many = false;
@@ -105,7 +90,7 @@ static void parse_query(struct slice text, struct query *query)
 }
 
 /* `key` or `key=value` of the table. */
-static bool is_marker(const struct pair *pair, struct slice marker)
+static bool is_marker(const struct s3_pair *pair, struct slice marker)
 {
     size_t equals = slice_find(marker, '=');
     if (!slice_equal(pair->key, (struct slice){marker.at, equals}))
@@ -113,7 +98,7 @@ static bool is_marker(const struct pair *pair, struct slice marker)
     return equals == marker.length || slice_equal(pair->value, slice_after(marker, equals + 1));
 }
 
-static bool has_marker(const struct query *query, struct slice marker)
+static bool has_marker(const struct s3_query *query, struct slice marker)
 {
     if (!marker.length)
         return true;
@@ -132,10 +117,10 @@ static bool is_parameter(struct slice key)
 }
 
 /* Is every key without a value explained by the row? */
-static bool explained(const struct query *query, const struct operation *row)
+static bool explained(const struct s3_query *query, const struct operation *row)
 {
     for (size_t i = 0; i < query->count; i++) {
-        const struct pair *pair = &query->list[i];
+        const struct s3_pair *pair = &query->list[i];
         if (!pair->value.length && !is_parameter(pair->key) && !is_marker(pair, row->markers[0]) &&
             !is_marker(pair, row->markers[1]))
             return false;
@@ -143,7 +128,7 @@ static bool explained(const struct query *query, const struct operation *row)
     return true;
 }
 
-static struct slice value_of(const struct query *query, struct slice key)
+static struct slice value_of(const struct s3_query *query, struct slice key)
 {
     for (size_t i = 0; i < query->count; i++)
         if (slice_equal(query->list[i].key, key))
@@ -152,7 +137,7 @@ static struct slice value_of(const struct query *query, struct slice key)
 }
 
 static struct slice find_operation(const struct s3_request *request, enum level level,
-                                   const struct query *query)
+                                   const struct s3_query *query)
 {
     enum copy copy = request->copy_source.at ? YES : NO;
     if (query->too_many)
@@ -292,19 +277,18 @@ static struct slice copy_source(struct slice text)
 }
 
 bool s3_recognise(const struct s3_endpoints *endpoints, const struct s3_request *request,
-                  struct s3_call *call, char *memory, size_t capacity)
+                  struct s3_query *query, struct s3_call *call, char *memory, size_t capacity)
 {
     *call = (struct s3_call){.part_number = 0};
     if (request->path.length && request->path.at[0] != '/')
         return false;
-    struct query query;
     struct s3_host host = configured(endpoints, request->host, request->port);
     if (host.style == S3_STYLE_NONE)
         host = s3_host_aws(request->host);
 
-    parse_query(request->query, &query);
+    parse_query(request->query, query);
     struct slice scope_region;
-    enum s3_scope scope = s3_scope_of(request->authorization, query.credential, &scope_region);
+    enum s3_scope scope = s3_scope_of(request->authorization, query->credential, &scope_region);
     if (host.style == S3_STYLE_NONE && scope == S3_SCOPE_S3)
         host = s3_host_signed(request->host);
     if (host.style == S3_STYLE_NONE || scope == S3_SCOPE_OTHER) /* one endpoint may serve it all */
@@ -316,16 +300,16 @@ bool s3_recognise(const struct s3_endpoints *endpoints, const struct s3_request 
     if (!locate(&host, request->path, call, &key, &level, &certain))
         return false;
     if (certain)
-        call->operation = find_operation(request, level, &query);
+        call->operation = find_operation(request, level, query);
 
     struct memory left;
     left.at = memory;
     left.left = capacity;
     struct slice source = copy_source(slice_trim(request->copy_source));
     call->key = decode(&left, key);
-    call->upload_id = decode(&left, value_of(&query, SLICE_LITERAL("uploadId")));
+    call->upload_id = decode(&left, value_of(query, SLICE_LITERAL("uploadId")));
     call->copy_source = decode(&left, source);
-    call->part_number = part_number(value_of(&query, SLICE_LITERAL("partNumber")));
+    call->part_number = part_number(value_of(query, SLICE_LITERAL("partNumber")));
     call->region = host.region.at ? host.region : scope_region;
     return true;
 }

@@ -51,10 +51,26 @@ struct s3_call {
     int part_number;          /* 1..10000, 0 for none */
 };
 
+/* The query in its parts: working memory, because the caller's stack may be small. */
+#define S3_PAIRS 24
+
+struct s3_pair {
+    struct slice key;
+    struct slice value;
+};
+
+/* The pairs that can matter; `list` is without those of signatures and response overrides. */
+struct s3_query {
+    struct s3_pair list[S3_PAIRS];
+    size_t count;
+    bool too_many;
+    struct slice credential; /* X-Amz-Credential of a presigned URL, still encoded */
+};
+
 /* False where it is not S3. A call without an operation is S3, but of an unknown kind: name and
  * attributes are those of plain HTTP then. Slices point into the request or `memory`; decoded text
  * may hold any byte. */
 bool s3_recognise(const struct s3_endpoints *endpoints, const struct s3_request *request,
-                  struct s3_call *call, char *memory, size_t capacity);
+                  struct s3_query *query, struct s3_call *call, char *memory, size_t capacity);
 
 #endif

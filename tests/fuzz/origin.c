@@ -198,7 +198,8 @@ static void check(const struct http1_request *request, const struct exchange *ex
 
     int passed_on = 0;
     context_set(&context);
-    context_propagate(&context.span, check_line, &passed_on);
+    char room[CONTEXT_PROPAGATE_BYTES];
+    context_propagate(&context.span, room, check_line, &passed_on);
     demand(passed_on >= 1 && passed_on <= 3);
     context_clear();
 }

@@ -236,9 +236,10 @@ static void s3(struct slice input)
                                        .query = part[3],
                                        .authorization = part[4],
                                        .copy_source = part[5]};
+    struct s3_query query;
     struct s3_call call;
     char memory[64];
-    if (!s3_recognise(&endpoints, &request, &call, memory, sizeof memory))
+    if (!s3_recognise(&endpoints, &request, &query, &call, memory, sizeof memory))
         return;
     demand(call.part_number >= 0 && call.part_number <= 10000);
     demand(within(call.bucket, part[1]) || within(call.bucket, part[2]));

@@ -543,7 +543,8 @@ static void what_is_passed_on_is_one_line(void **state)
         receive(FD, request);
         work_call();
         context_begin_span(&self, &parent);
-        context_propagate(&self, expect_one_line, &lines);
+        char room[CONTEXT_PROPAGATE_BYTES];
+        context_propagate(&self, room, expect_one_line, &lines);
         assert_true(lines >= 1);
     }
 }

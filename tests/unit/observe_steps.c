@@ -412,7 +412,8 @@ static void make_client_span(const struct step *step)
         demand("a child in another trace");
     happened[HAPPENED_client_span_with_a_parent] += span_context_present(&parent);
     happened[HAPPENED_client_span_without] += !span_context_present(&parent);
-    context_propagate(&self, check_line, &owner);
+    char room[CONTEXT_PROPAGATE_BYTES];
+    context_propagate(&self, room, check_line, &owner);
 }
 
 /* In the loop's place, or in one that knows no connections. */

@@ -55,9 +55,10 @@ static void check_request(const struct vectors_case *one, void *context)
     if (!slice_equal(field[1], SLICE_LITERAL("::1")))
         url_host_port(field[1], &request.host, &request.port);
 
+    struct s3_query query;
     struct s3_call call;
     assert_int_equal(one->count, 12);
-    bool is_s3 = s3_recognise(&subject->endpoints, &request, &call, memory, sizeof memory);
+    bool is_s3 = s3_recognise(&subject->endpoints, &request, &query, &call, memory, sizeof memory);
     if (is_s3 == slice_equal(field[6], SLICE_LITERAL("no")))
         fail_msg("line %d: %s", one->line, is_s3 ? "taken for S3" : "not recognised");
     if (!is_s3)
@@ -96,8 +97,9 @@ static void a_copy_names_its_source(void **state)
         .copy_source = SLICE_LITERAL(" src/a%20b?versionId=3 "),
     };
     char memory[64];
+    struct s3_query query;
     struct s3_call call;
-    assert_true(s3_recognise(&none, &request, &call, memory, sizeof memory));
+    assert_true(s3_recognise(&none, &request, &query, &call, memory, sizeof memory));
     assert_true(slice_equal(call.copy_source, SLICE_LITERAL("src/a b")));
     assert_true(slice_equal(call.key, SLICE_LITERAL("k ")));
 }
@@ -113,9 +115,10 @@ static void decoded_text_is_cut_where_memory_ends(void **state)
         .path = SLICE_LITERAL("/%41bcdefg"),
         .query = SLICE_LITERAL("uploadId=%41"),
     };
+    struct s3_query query;
     struct s3_call call;
     char *memory = guarded.end - 5;
-    assert_true(s3_recognise(&none, &request, &call, memory, 5));
+    assert_true(s3_recognise(&none, &request, &query, &call, memory, 5));
     assert_true(slice_equal(call.key, SLICE_LITERAL("Abcde")));
     assert_int_equal(call.upload_id.length, 0);
     assert_true(slice_equal(call.operation, SLICE_LITERAL("ListParts")));
