@@ -2,7 +2,9 @@
 """How much of the program's stack the agent takes: tests/programs/stacks.c paints a thread's stack
 before each step and looks how far it has changed, once without the agent and once with it."""
 
+import http.server
 import os
+import resource
 import socket
 import subprocess
 import threading
@@ -12,11 +14,20 @@ import pytest
 import servers
 
 BOUND = 1024  # bytes more than untraced, the first request included
-RARE_BOUND = 2048  # where values of headers are hashed
-SERVED = {"serve", "missing", "named", "parts", "message", "file", "unanswered",
-          "small-thread", "signal-stack"}
-STEPS = ["serve", "serve", "missing", "named", "parts", "message", "file", "unanswered", "listen",
-         "+", "serve", "serve", "fork", "serve", "serve"]
+RARE_BOUND = 1280  # where values of headers are hashed
+SERVED = {"serve", "missing", "named", "parts", "message", "file", "unanswered", "pieces",
+          "spliced", "answer-spliced", "passed", "killed", "open", "small-thread", "signal-stack"}
+STEPS = ["serve", "serve", "missing", "named", "parts", "message", "file", "unanswered", "pieces",
+         "spliced", "answer-spliced", "passed", "ended", "killed", "serve", "listen",
+         "+", "serve", "serve", "fork", "serve", "serve", "ended", "killed", "serve"]
+CURL = ["curl-make", "curl-set", "curl-go", "curl-go", "curl-copy", "multi-add", "multi-go",
+        "multi-read", "multi-remove", "multi-add", "multi-remove", "curl-set-s3", "multi-add",
+        "multi-go", "multi-read", "multi-remove", "curl-go", "curl-forget", "curl-set-nowhere",
+        "curl-go", "multi-add", "multi-go", "multi-read", "multi-remove", "curl-end"]
+MYSQL = ["my-make", "my-connect", "my-query", "my-query", "my-real-query", "my-fail", "my-use",
+         "my-send", "my-read", "my-send", "my-query", "my-transact", "my-stmt-make", "my-prepare",
+         "my-execute", "my-execute", "my-stmt-close", "my-stmt-make", "my-prepare", "my-execute",
+         "my-close"]
 
 PLAIN = b"GET /some/path HTTP/1.1\r\nHost: stacks\r\nUser-Agent: test\r\n\r\n"
 LOADED = (
@@ -32,12 +43,24 @@ HASHED = {"OTEL_AGENT_CAPTURE_REQUEST_HEADERS": "x-link,x-word",
           "OTEL_AGENT_CAPTURE_RESPONSE_HEADERS": "x-answer", "OTEL_AGENT_REDACT_MODE": "hash"}
 
 
+def compiled(output, *arguments):
+    return subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+                           "-Wno-unused-result", "-O2", "-pthread", "-Wl,-z,now", "-o", output,
+                           servers.PROGRAMS / "stacks.c", *arguments], check=False).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def program(run_directory):
     output = run_directory / "stacks"
-    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
-                    "-Wno-unused-result", "-O2", "-pthread", "-Wl,-z,now", "-o", output,
-                    servers.PROGRAMS / "stacks.c"], check=True)
+    assert compiled(output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def clients(run_directory):
+    output = run_directory / "stacks-clients"
+    if not compiled(output, "-DCLIENTS", "-lcurl", "-lmariadb", "-I/usr/include/mariadb"):
+        pytest.fail("libcurl or libmariadb is missing: scripts/bootstrap --test")
     return output
 
 
@@ -53,18 +76,21 @@ def ask(listener, request, times):
             pass  # what the program did shows in its output
 
 
-def depths(program, steps, request, environment=None):
+def depths(program, steps, request, environment=None, limit=None):
     """[(step, bytes)], and how the program ended."""
     inherited = {name: value for name, value in os.environ.items()
-                 if not name.startswith(("OTEL_", "LD_PRELOAD"))}
+                 if not name.startswith(("OTEL_", "LD_PRELOAD"))
+                 and not name.lower().endswith("_proxy")}
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         asking = threading.Thread(target=ask, daemon=True, args=(
             listener, request, sum(step in SERVED for step in steps)))
         process = subprocess.Popen([program, str(listener.fileno()), *steps], text=True,
                                    pass_fds=[listener.fileno()], stdout=subprocess.PIPE,
+                                   preexec_fn=lambda: limit and resource.setrlimit(
+                                       resource.RLIMIT_AS, (limit, limit)),
                                    env={**inherited, **(environment or {})})
         asking.start()
-        said = process.communicate(timeout=120)[0]
+        said = process.communicate(timeout=60)[0]
     *lines, ended = [line.split() for line in said.splitlines()]
     return [(step, int(depth)) for step, depth in lines], ended
 
@@ -76,9 +102,12 @@ def traced(library, directory, **variables):
     return tracing.environment()
 
 
-def check(program, steps, request, environment, bound):
-    plain, plain_end = depths(program, steps, request)
-    found, end = depths(program, steps, request, environment)
+def check(program, steps, request, environment, bound, told=None, limit=None):
+    """At most `bound` bytes more than untraced; `told` are variables of both runs, `limit` the
+    bytes of address space."""
+    told = told or {}
+    plain, plain_end = depths(program, steps, request, told, limit)
+    found, end = depths(program, steps, request, {**environment, **told}, limit)
     assert end == plain_end == ["ended", "0"]
     assert [step for step, _ in found] == [step for step, _ in plain]
     more = [(step, with_us - without) for (step, with_us), (_, without) in zip(found, plain)]
@@ -106,13 +135,74 @@ def test_the_first_request_may_come_to_a_small_stack(directory, library, program
     assert end == ["ended", "0"]
 
 
-@pytest.mark.parametrize("last", ["exit", "_exit", "exec"])
-def test_the_end_takes_little_of_the_stack(directory, library, program, last):
-    check(program, ["serve", last], PLAIN, traced(library, directory), BOUND)
+@pytest.mark.parametrize("last", ["exit", "_exit", "exec", "execv"])
+@pytest.mark.parametrize("before", [["serve"], ["serve", "fork"], ["serve", "fork", "serve"]],
+                         ids=["own", "child", "busy-child"])
+def test_the_end_takes_little_of_the_stack(directory, library, program, before, last):
+    check(program, [*before, last], PLAIN, traced(library, directory), BOUND)
 
 
-@pytest.mark.parametrize("variables,bound", [({}, BOUND + 256), (HASHED, RARE_BOUND)],
+@pytest.mark.parametrize("variables,bound", [({}, BOUND), (HASHED, RARE_BOUND)],
                          ids=["plain", "hashed"])
 def test_a_request_with_much_to_say_takes_little_more(directory, library, program, variables,
                                                       bound):
     check(program, STEPS, LOADED, traced(library, directory, **variables), bound)
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(404 if "missing" in self.path else 200)
+        self.send_header("x-amz-request-id", "THE-REQUEST")
+        self.end_headers()
+
+    do_PUT = do_GET
+
+    def log_message(self, *_arguments):
+        pass
+
+
+@pytest.fixture
+def web():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def for_requests(steps):
+    """Without a request, within one, and within one on another thread."""
+    return [*steps, "open", *steps, "close", "+", "open", *steps, "close"]
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"}, HASHED],
+                         ids=["plain", "unsampled", "hashed"])
+@pytest.mark.parametrize("path", ["/bucket/key", "/bucket/missing?token=1&password=%41bc&x=y"],
+                         ids=["plain", "secret"])
+def test_calls_of_libcurl_take_little_of_the_stack(directory, library, clients, web, path,
+                                                   variables):
+    told = {"LD_BIND_NOW": "1", "STACKS_URL": f"http://user:password@127.0.0.1:{web}{path}",
+            "STACKS_NOWHERE": f"http://127.0.0.1:1{path}"}
+    environment = traced(library, directory, OTEL_AGENT_S3_ENDPOINTS=f"127.0.0.1:{web}",
+                         **variables)
+    bound = RARE_BOUND if variables is HASHED else BOUND
+    check(clients, for_requests(CURL), LOADED, environment, bound, told)
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"},
+                                       {"OTEL_AGENT_SLOW_QUERY_MS": "1"}],
+                         ids=["plain", "unsampled", "slow"])
+def test_calls_of_libmariadb_take_little_of_the_stack(directory, library, clients, mariadb,
+                                                      variables):
+    told = {"LD_BIND_NOW": "1", "STACKS_MYSQL_PORT": str(mariadb.port),
+            "STACKS_MYSQL_PASSWORD": servers.DB_PASSWORD}
+    check(clients, for_requests(MYSQL), LOADED, traced(library, directory, **variables), BOUND,
+          told)
+
+
+def test_requests_that_find_no_room_take_little_of_the_stack(directory, library, program):
+    """In so much address space there is room for some 250 at a time."""
+    check(program, ["serve", "crowd", "serve", "crowd"], PLAIN, traced(library, directory), BOUND,
+          limit=64 << 20)

@@ -7,8 +7,9 @@
  * painted before each of them; `+` begins another thread, `fork` another process. The parent sees
  * the paint, too, and so also what an end of the process needs. It says a line a step: its name and
  * how many bytes below the frame it was called from have changed. The last line tells how the child
- * ended. */
+ * ended. With CLIENTS defined, there are steps that call libcurl and libmariadb. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -27,8 +28,9 @@
 
 #define STACK_BYTES  ((size_t)512 << 10)
 #define PAINT        0xa5a5a5a5a5a5a5a5u
-#define STEPS_MOST   64
+#define STEPS_MOST   128
 #define SIGNAL_BYTES 8192 /* of a handler's stack */
+#define CROWD        400  /* requests in flight */
 #define UNSEEN       64   /* bytes below the painter's own frame that it leaves alone */
 
 static struct {
@@ -131,6 +133,161 @@ static void serve_file(void)
     close(client);
 }
 
+/* The head's bytes come one after the other. */
+static void serve_pieces(void)
+{
+    size_t used = 0;
+    int client = accept(listener, NULL, NULL);
+    while (used < 4 || memcmp(request + used - 4, "\r\n\r\n", 4) != 0)
+        if (recv(client, request + used++, 1, 0) != 1)
+            break;
+    for (size_t i = 0; i < sizeof missing - 1; i++)
+        send(client, missing + i, 1, MSG_NOSIGNAL);
+    close(client);
+}
+
+/* The head is passed on, and then read elsewhere; the answer comes out of a pipe. */
+static void serve_spliced(void)
+{
+    int in[2], out[2];
+    if (pipe(in) != 0 || pipe(out) != 0)
+        return;
+    int client = accept(listener, NULL, NULL);
+    splice(client, NULL, in[1], NULL, sizeof request, 0);
+    read(in[0], request, sizeof request);
+    write(out[1], answer, sizeof answer - 1);
+    splice(out[0], NULL, client, NULL, sizeof answer - 1, 0);
+    close(client);
+    for (int i = 0; i < 2; i++) {
+        close(in[i]);
+        close(out[i]);
+    }
+}
+
+/* The answer only. */
+static void answer_spliced(void)
+{
+    int out[2];
+    if (pipe(out) != 0)
+        return;
+    int client = begin();
+    write(out[1], answer, sizeof answer - 1);
+    splice(out[0], NULL, client, NULL, sizeof answer - 1, 0);
+    close(client);
+    close(out[0]);
+    close(out[1]);
+}
+
+static ssize_t pass(int by, int *fd, ssize_t (*act)(int by, struct msghdr *message))
+{
+    char byte = 'x';
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof *fd)] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *first = CMSG_FIRSTHDR(&message);
+    first->cmsg_level = SOL_SOCKET;
+    first->cmsg_type = SCM_RIGHTS;
+    first->cmsg_len = CMSG_LEN(sizeof *fd);
+    memcpy(CMSG_DATA(first), fd, sizeof *fd);
+    ssize_t result = act(by, &message);
+    memcpy(fd, CMSG_DATA(first), sizeof *fd);
+    return result;
+}
+
+static ssize_t give(int by, struct msghdr *message)
+{
+    return sendmsg(by, message, 0);
+}
+
+static ssize_t take(int by, struct msghdr *message)
+{
+    return recvmsg(by, message, 0);
+}
+
+/* The connection goes to another descriptor. */
+static void serve_passed(void)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+        return;
+    int client = accept(listener, NULL, NULL);
+    int passed = client;
+    pass(pair[0], &passed, give);
+    pass(pair[1], &passed, take);
+    close(client);
+    recv(passed, request, sizeof request, 0);
+    send(passed, answer, sizeof answer - 1, 0);
+    close(passed);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* Requests of its own, all of them in flight at a time; the answers of a second pass. */
+static void serve_crowd(void)
+{
+    static int clients[CROWD], servers[CROWD];
+    static const char plain[] = "GET / HTTP/1.1\r\nHost: crowd\r\n\r\n";
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof name;
+    int own = socket(AF_INET, SOCK_STREAM, 0);
+    bind(own, (struct sockaddr *)&name, length);
+    listen(own, 1);
+    getsockname(own, (struct sockaddr *)&name, &length);
+    for (int i = 0; i < CROWD; i++) {
+        clients[i] = socket(AF_INET, SOCK_STREAM, 0);
+        connect(clients[i], (struct sockaddr *)&name, length);
+        send(clients[i], plain, sizeof plain - 1, 0);
+        servers[i] = accept(own, NULL, NULL);
+        recv(servers[i], request, sizeof request, 0);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        send(servers[i], answer, sizeof answer - 1, 0);
+        close(servers[i]);
+        recv(clients[i], request, sizeof request, 0);
+        close(clients[i]);
+    }
+    close(own);
+}
+
+/* The child has the thread's stack, because the painted one is shared with it. */
+static void *make_child(void *doomed)
+{
+    char *const arguments[] = {"true", NULL};
+    pid_t child = fork();
+    if (child == 0) {
+        if (doomed) {
+            begin();
+            kill(getpid(), SIGKILL);
+        }
+        execv("/bin/true", arguments);
+        _exit(1);
+    }
+    return (void *)(intptr_t)child;
+}
+
+static void wait_for_child(bool doomed)
+{
+    pthread_t thread;
+    void *child;
+    pthread_create(&thread, NULL, make_child, doomed ? (void *)seen : NULL);
+    pthread_join(thread, &child);
+    waitpid((pid_t)(intptr_t)child, NULL, 0);
+}
+
+static void wait_for_ended(void)
+{
+    wait_for_child(false);
+}
+
+/* In the middle of a request. */
+static void wait_for_killed(void)
+{
+    wait_for_child(true);
+}
+
 static void leave_unanswered(void)
 {
     close(begin());
@@ -190,7 +347,16 @@ static void become(void)
     execl("/bin/true", "true", NULL);
 }
 
+static void become_by_list(void)
+{
+    execv("/bin/true", (char *const[]){"true", NULL});
+}
+
 /* ---- */
+
+#ifdef CLIENTS
+#include "stacks_clients.h"
+#endif
 
 static const struct {
     const char *name;
@@ -201,13 +367,25 @@ static const struct {
              {"parts", serve_parts},
              {"message", serve_message},
              {"file", serve_file},
+             {"pieces", serve_pieces},
+             {"spliced", serve_spliced},
+             {"answer-spliced", answer_spliced},
+             {"passed", serve_passed},
+             {"crowd", serve_crowd},
+             {"ended", wait_for_ended},
+             {"killed", wait_for_killed},
              {"unanswered", leave_unanswered},
              {"small-thread", serve_on_small_thread},
              {"signal-stack", serve_on_signal_stack},
              {"listen", begin_listening},
              {"exit", do_exit},
              {"_exit", do__exit},
-             {"exec", become}};
+             {"exec", become},
+             {"execv", become_by_list},
+#ifdef CLIENTS
+             CLIENTS_STEPS
+#endif
+};
 
 static char **steps;
 static int next;
