@@ -81,7 +81,8 @@ static struct edit begin(const struct redact *redact, struct slice in, char *out
 {
     if (in.length > REDACT_BYTES)
         in.length = REDACT_BYTES; /* work must be bounded */
-    struct edit edit = {.redact = redact, .in = in, .out = out, .capacity = out ? capacity : 0};
+    struct edit edit = {.redact = redact, .in = in, .capacity = out ? capacity : 0};
+    edit.out = out;
     if (redact->hash && edit.capacity >= REDACT_WORK_BYTES) {
         edit.capacity -= REDACT_WORK_BYTES;
         uintptr_t work = (uintptr_t)(out + edit.capacity) + _Alignof(struct sha256) - 1;
