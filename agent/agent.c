@@ -300,10 +300,8 @@ __attribute__((cold, noinline)) void agent_inherit(void)
     begin_exporting();
 }
 
-#define MOMENT_NS                                                                                  \
-    100000 /* of a thread that makes room, which takes some of them on a slow disk                 \
-            */
-#define MOMENTS 200
+#define MOMENT_NS 100000 /* more than it takes to publish what was made ready */
+#define MOMENTS   200
 
 static void wait_a_moment(void)
 {
@@ -312,8 +310,8 @@ static void wait_a_moment(void)
     syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &most, NULL, 0);
 }
 
-/* The exporter's thread was woken to make room, and may be at it, or have other things to do. Is it
- * worth another try? */
+/* The exporter's thread was woken to make room, and may have other things to do. Is it worth
+ * another try? */
 __attribute__((cold, noinline)) static bool make_room(int tries)
 {
     if (!ring_wants_more(agent.region.ring) || tries == MOMENTS)

@@ -93,8 +93,9 @@ struct region_place {
 bool region_init(struct region *region, size_t ring_records, const struct region_place *place);
 
 /* Where ring_wants_more(): makes more of it ready. Where the file can't have it, the rest becomes
- * anonymous memory. False where nothing was done, because another thread is at it. Any thread, but
- * on the program's only where the exporter's was not in time. Keeps errno. */
+ * anonymous memory. False where it has to be tried again, because another thread is publishing what
+ * it made ready. Any number of threads, but on the program's only where the exporter's was not in
+ * time. Keeps errno. */
 bool region_grow(struct region *region);
 
 /* All open spans may be touched from now on, if the file can have them. Likewise. */
