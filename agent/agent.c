@@ -19,6 +19,7 @@
 #include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/family.h"
+#include "agent/futex.h"
 #include "agent/life.h"
 #include "agent/log.h"
 #include "agent/own_stack.h"
@@ -303,22 +304,16 @@ __attribute__((cold, noinline)) void agent_inherit(void)
 #define MOMENT_NS 100000 /* more than it takes to publish what was made ready */
 #define MOMENTS   200
 
-static void wait_a_moment(void)
-{
-    static _Atomic uint32_t never;
-    struct timespec most = {0, MOMENT_NS};
-    syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &most, NULL, 0);
-}
-
 /* The exporter's thread was woken to make room, and may have other things to do. Is it worth
  * another try? */
 __attribute__((cold, noinline)) static bool make_room(int tries)
 {
+    static _Atomic uint32_t never;
     if (!ring_wants_more(agent.region.ring) || tries == MOMENTS)
         return false;
     int saved = errno;
     if (!region_grow(&agent.region))
-        wait_a_moment();
+        futex_wait(&never, MOMENT_NS);
     errno = saved;
     return true;
 }

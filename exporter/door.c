@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/futex.h"
 
 /* A fork waits no longer: the thread may be waiting for a lock that the forking thread has. Moments
  * inside are milliseconds; a machine without time to spare makes tenths of a second of them. */
@@ -63,7 +64,7 @@ static void leave(_Atomic uint32_t *word)
     uint32_t taken = TAKEN; /* or it was shut meanwhile, and stays so */
     atomic_compare_exchange_strong_explicit(word, &taken, FREE, memory_order_release,
                                             memory_order_relaxed);
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    futex_wake(word);
 }
 
 bool door_enter(void)

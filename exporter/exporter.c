@@ -15,11 +15,11 @@
 
 #include "agent/clock.h"
 #include "agent/counters.h"
+#include "agent/futex.h"
 #include "agent/log.h"
 #include "agent/own_stack.h"
 #include "exporter/accounts.h"
 #include "exporter/door.h"
-#include "exporter/futex.h"
 #include "exporter/heir.h"
 #include "exporter/late.h"
 #include "exporter/outlet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* futex.h - words of this process that threads wait for. */
-#ifndef EXPORTER_FUTEX_H
-#define EXPORTER_FUTEX_H
+#ifndef AGENT_FUTEX_H
+#define AGENT_FUTEX_H
 
 #include <stdatomic.h>
 #include <stdint.h>
