@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,8 +23,8 @@
 #include "exporter/late.h"
 #include "exporter/outlet.h"
 #include "exporter/resource.h"
+#include "exporter/thread.h"
 
-#define STACK_BYTES  ((size_t)256 << 10)
 #define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_stalled() */
 #define GIVE_UP_NS   100000000 /* beyond the bound, before a stuck thread is left alone */
 /* Instead of these, where a wait was in vain a moment ago: a tenth of a second in all. */
@@ -62,8 +61,8 @@ static struct {
     uint64_t abandoned; /* of the ring, counted so far */
     uint64_t looked_ns; /* when it was last asked whether the program's threads have ended */
     bool deserted;      /* they have */
+    int status;         /* of the first of them */
     struct heir heir;
-    int status; /* of the first of them */
 
     struct outlet out; /* its stop_ns is the deadline of exporter_stop() */
 } exporter;
@@ -138,33 +137,12 @@ static void look_up(void)
     futex_wake(&exporter.looked_up);
 }
 
-static void begin_thread(void)
-{
-    prctl(PR_SET_NAME, "otelagent", 0, 0, 0);
-    if (exporter.environment.thread_begin)
-        exporter.environment.thread_begin();
-}
-
 static void *run_look_up(void *unused)
 {
     (void)unused;
-    begin_thread();
+    thread_begin(exporter.environment.thread_begin);
     look_up();
     return NULL;
-}
-
-static int create_thread(pthread_t *thread, void *(*function)(void *))
-{
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error)
-        return error;
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    error = pthread_create(thread, &attributes, function, NULL);
-    if (error == EINVAL) /* the program's thread-locals leave no room in a stack this small */
-        error = pthread_create(thread, NULL, function, NULL);
-    pthread_attr_destroy(&attributes);
-    return error;
 }
 
 /* The caller does not wait for a name server that is away: that takes ten seconds and more. A
@@ -176,7 +154,7 @@ static void look_up_beside(void)
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    int error = create_thread(&thread, run_look_up);
+    int error = thread_create(&thread, run_look_up);
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (error) {
         atomic_store_explicit(&exporter.looking, false, memory_order_relaxed);
@@ -348,7 +326,7 @@ static void end_process(void)
 static void *run(void *unused)
 {
     (void)unused;
-    begin_thread();
+    thread_begin(exporter.environment.thread_begin);
     await_lookup();
     if (outlet_take_memory(&exporter.out))
         run_until_stopped();
@@ -370,7 +348,7 @@ static void *run(void *unused)
 
 static bool start_thread(void)
 {
-    int error = create_thread(&exporter.thread, run);
+    int error = thread_create(&exporter.thread, run);
     if (error)
         log_write(LOG_WARN,
                   "can't start the exporter's thread: %s; spans are left to another process of the "
