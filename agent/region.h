@@ -25,7 +25,7 @@
 
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
 #define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */
-#define REGION_VERSION        4u
+#define REGION_VERSION        5u
 #define REGION_REPLACED       ".replaced" /* at the end of the file's name (region_replace) */
 #define REGION_STALE_NS       60000000000 /* without a sign of life, where nothing else tells */
 #define REGION_RESOURCE_BYTES 16384
@@ -55,7 +55,6 @@ struct region_header {
     uint64_t resource_bytes; /* from REGION_RESOURCE on: an encoded Resource message */
     _Atomic int64_t unix_offset_ns; /* what to add to its records' times */
     _Atomic uint64_t alive_ns;      /* CLOCK_MONOTONIC: the process was seen at work */
-    uint64_t unused;                /* 0; older agents wrote here when they gave up */
     _Atomic uint32_t signal;        /* that ended the process, where somebody knows; else 0 */
     /* CLOCK_MONOTONIC: the process was about to become another program (exec); else 0. Then a bit
      * for each open span whose connection goes on there. */

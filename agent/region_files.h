@@ -22,9 +22,8 @@
 #define REGION_PREFIX     "otelagent-"
 #define REGION_PATH_BYTES 512
 
-/* Files that ended processes of one user may leave in a directory: as many as take
- * a REGION_SHARE'th of the file system, within these bounds.
- * Some more, if many start at once. */
+/* Files that ended processes of one user may leave in a directory: as many as take a
+ * REGION_SHARE'th of the file system, within these bounds. Some more, if many start at once. */
 #define REGION_SHARE       16
 #define REGION_BYTES_LEAST ((size_t)256 << 20)
 #define REGION_BYTES_MOST  ((size_t)2 << 30)

@@ -9,8 +9,8 @@
  * pthread_create(). */
 int thread_create(pthread_t *thread, void *(*function)(void *unused));
 
-/* First on such a thread: names it "otelagent" and has `mark`, which may be NULL, say that it is the
- * agent's. */
+/* First on such a thread: names it "otelagent" and has `mark`, which may be NULL, say that it is
+ * the agent's. */
 void thread_begin(void (*mark)(void));
 
 #endif

@@ -251,6 +251,7 @@ static void inherit(void)
         encode(record, length, dead.unix_offset_ns);
     }
     ring_release(dead.ring);
+    recovery_settle(&dead);
     otlp_finish(&otlp, dead.resource, &body);
     otlp_clear(&otlp);
     recovery_end(&dead, true);
