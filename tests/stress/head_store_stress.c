@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Threads that keep more heads than there is room for, while another gives memory back: each finds
  * its own bytes or nothing, never another's. */
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +10,10 @@
 
 #include "agent/counters.h"
 #include "agent/head_store.h"
+#include "tests/stress/crowd.h"
 
-#define THREADS 4
-#define HEADS   40 /* of each thread; together more than the 64 long ones that there is room for */
+#define HEADS 40 /* of each thread; together more than the 64 long ones that there is room for */
 
-static _Atomic bool over;
 static _Atomic uint64_t begun;
 static _Atomic uint64_t found_lost;
 
@@ -104,17 +102,7 @@ static void nothing_is_left(void)
 
 int main(int count, char **arguments)
 {
-    unsigned seconds = count > 1 ? (unsigned)strtoul(arguments[1], NULL, 10) : 2;
-    pthread_t threads[THREADS + 1];
-    for (uintptr_t i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, work, (void *)(i + 1)) != 0)
-            abort();
-    if (pthread_create(&threads[THREADS], NULL, trim, NULL) != 0)
-        abort();
-    sleep(seconds);
-    over = true;
-    for (int i = 0; i <= THREADS; i++)
-        pthread_join(threads[i], NULL);
+    crowd_run(count, arguments, work, trim);
     nothing_is_left();
     printf("%llu heads, %llu lost, %llu of them found so\n", (unsigned long long)begun,
            (unsigned long long)counters_get(&counters.heads_no_room),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Threads that take and give back objects of one slab, in waves, while another gives memory back to
  * the kernel: each object has one owner, and keeps what he wrote. */
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +9,13 @@
 #include <unistd.h>
 
 #include "agent/slab.h"
+#include "tests/stress/crowd.h"
 
-#define THREADS 4
-#define EACH    150 /* objects of a thread at most */
-#define BYTES   12288
-#define WORDS   (BYTES / sizeof(uint64_t))
+#define EACH  150 /* objects of a thread at most */
+#define BYTES 12288
+#define WORDS (BYTES / sizeof(uint64_t))
 
-static struct slab slab = SLAB_INIT(BYTES, 64, THREADS *EACH);
-static _Atomic bool over;
+static struct slab slab = SLAB_INIT(BYTES, 64, CROWD *EACH);
 static _Atomic uint64_t takes;
 static _Atomic uint64_t trims;
 
@@ -96,17 +94,7 @@ static void all_are_back(void)
 
 int main(int count, char **arguments)
 {
-    unsigned seconds = count > 1 ? (unsigned)strtoul(arguments[1], NULL, 10) : 2;
-    pthread_t threads[THREADS + 1];
-    for (uintptr_t i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, work, (void *)(i + 1)) != 0)
-            abort();
-    if (pthread_create(&threads[THREADS], NULL, trim, NULL) != 0)
-        abort();
-    sleep(seconds);
-    over = true;
-    for (int i = 0; i <= THREADS; i++)
-        pthread_join(threads[i], NULL);
+    crowd_run(count, arguments, work, trim);
     all_are_back();
     printf("%llu taken, trimmed %llu times\n", (unsigned long long)takes,
            (unsigned long long)trims);
