@@ -52,7 +52,7 @@ def ask(server, times=1):
 
 def kill(server):
     os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(servers.PATIENCE_SECONDS)
 
 
 def end(server):
@@ -71,6 +71,15 @@ def once_each(collector, count):
     stored = collector.stored()
     assert len(stored) == count
     assert set(stored.values()) == {1}, sorted(stored.values())
+
+
+def the_next_sends(service, collector, count):
+    """A program that is started and asked once sends that many of another's, and its own."""
+    server = service.start(collector)
+    ask(server)
+    collector.wait_for_spans(count)
+    server.stop()
+    once_each(collector, count + 1)
 
 
 def go_away(collector):

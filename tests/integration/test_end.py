@@ -16,7 +16,8 @@ import life
 import servers
 import sink
 import small
-from ending import SOON, answer_with, ask, end, go_away, hang, kill, once_each, said
+from ending import (SOON, answer_with, ask, end, go_away, hang, kill, once_each, said,
+                    the_next_sends)
 
 REQUESTS = 20
 LATE = ".otelagent-late-"  # exporter/late.h
@@ -71,11 +72,7 @@ def test_where_nobody_listens_spans_are_left_at_once(service, directory, authori
         assert seconds < SOON
         assert len(service.left) == 1
         collector.start()
-        second = service.start(collector)
-        ask(second)
-        collector.wait_for_spans(REQUESTS)
-        second.stop()
-        once_each(collector, REQUESTS + 1)
+        the_next_sends(service, collector, REQUESTS)
     assert not service.left
 
 
@@ -92,11 +89,7 @@ def test_what_is_not_taken_at_the_end_is_tried_once(service, collector, status, 
     assert said(first).left == REQUESTS
     assert seconds < SOON
     answer_with(collector, sink.accept)
-    second = service.start(collector)
-    ask(second)
-    collector.wait_for_spans(REQUESTS)
-    second.stop()
-    once_each(collector, REQUESTS + 1)
+    the_next_sends(service, collector, REQUESTS)
     assert not service.left
 
 
@@ -141,11 +134,7 @@ def test_a_batch_that_waits_to_be_tried_again_is_left(service, collector):
     assert said(first).left == REQUESTS
     assert seconds < SOON
     answer_with(collector, sink.accept)
-    second = service.start(collector)
-    ask(second)
-    collector.wait_for_spans(REQUESTS)
-    second.stop()
-    once_each(collector, REQUESTS + 1)
+    the_next_sends(service, collector, REQUESTS)
     assert not service.left
 
 

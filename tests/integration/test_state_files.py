@@ -19,6 +19,7 @@ import load
 import servers
 import sink
 import small
+from ending import ask, kill, once_each
 
 ALIVE_NS = 64  # offset of region_header.alive_ns in a file
 DAY_NS = 24 * 3600 * 10**9
@@ -74,26 +75,8 @@ def service(library, directory, collector):
         each.stop()
 
 
-def ask(server, times=1):
-    connection = server.connect()
-    for number in range(times):
-        small.ask(connection, path=f"/number/{number}")
-    connection.close()
-
-
-def kill(server):
-    os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait(servers.PATIENCE_SECONDS)
-
-
 def says(server, text):
     return [line for line in server.said if text in line]
-
-
-def once_each(collector, count):
-    collector.wait_for_spans(count)
-    assert len(collector.stored()) == count
-    assert set(collector.stored().values()) == {1}
 
 
 # --- How many ---

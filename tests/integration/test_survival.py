@@ -18,6 +18,7 @@ import servers
 import sink
 import small
 import spans
+from ending import once_each
 
 KILLED = [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGHUP]
 REQUESTS = 50
@@ -72,13 +73,6 @@ def paths(collector):
         attributes = {each.key: each.value for each in span.attributes}
         found[attributes["url.path"].string_value].append(attributes)
     return found
-
-
-def once_each(collector, count):
-    collector.wait_for_spans(count)
-    stored = collector.stored()
-    assert len(stored) == count
-    assert set(stored.values()) == {1}
 
 
 @pytest.mark.parametrize("number", KILLED, ids=lambda number: number.name)
