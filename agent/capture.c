@@ -53,36 +53,71 @@ size_t capture_init_response(struct capture *capture, const struct config *confi
     return add_list(capture, config->capture_response_headers);
 }
 
-static void record(const struct capture *capture, const struct redact *redact,
-                   const struct capture_row *row, struct slice value, struct span *span,
-                   char scratch[CAPTURE_SCRATCH_BYTES])
+/* What lies in the scratch memory. The walk and what is done with what it finds are apart, because
+ * redaction goes deep and the stack may be small: neither lies below the other's frame. */
+struct working {
+    struct slice lines;
+    struct slice name;
+    struct slice value;
+    uint32_t row;  /* of the table: the next to look at */
+    uint32_t said; /* rows whose attribute is there already */
+    char text[CAPTURE_TEXT_BYTES + REDACT_WORK_BYTES];
+};
+
+_Static_assert(sizeof(struct working) <= CAPTURE_SCRATCH_BYTES, "it fits");
+
+/* The next row that wants this line, NULL at the line's end. */
+static const struct capture_row *next_row(const struct capture *capture, struct working *working)
 {
-    value = redact_header(redact, row->name, value, scratch, CAPTURE_SCRATCH_BYTES);
+    while (working->row < capture->count) {
+        uint32_t bit = UINT32_C(1) << working->row;
+        const struct capture_row *row = &capture->rows[working->row++];
+        if (working->said & bit || !slice_equal_nocase(working->name, row->name))
+            continue;
+        if (row->attribute != ATTRIBUTE_COUNT)
+            working->said |= bit;
+        return row;
+    }
+    return NULL;
+}
+
+__attribute__((noinline)) static const struct capture_row *next(const struct capture *capture,
+                                                                struct working *working)
+{
+    for (;;) {
+        const struct capture_row *row = next_row(capture, working);
+        if (row)
+            return row;
+        if (!http1_next_field(&working->lines, &working->name, &working->value))
+            return NULL;
+        bool likely = capture->names & http1_name_bit(working->name);
+        working->row = likely ? 0 : CAPTURE_MOST;
+    }
+}
+
+__attribute__((noinline)) static void record(const struct capture *capture,
+                                             const struct redact *redact,
+                                             const struct capture_row *row, struct span *span,
+                                             struct working *working)
+{
+    struct slice shown =
+        redact_header(redact, row->name, working->value, working->text, sizeof working->text);
     if (row->attribute == ATTRIBUTE_COUNT)
-        span_header(span, capture->request, row->name, value);
+        span_header(span, capture->request, row->name, shown);
     else
-        span_string(span, row->attribute, value);
+        span_string(span, row->attribute, shown);
 }
 
 void capture_fields(const struct capture *capture, const struct redact *redact,
-                    const struct http1_fields *fields, struct span *span,
-                    char scratch[CAPTURE_SCRATCH_BYTES])
+                    const struct http1_fields *fields, struct span *span, char *scratch)
 {
     if (!(capture->names & fields->names))
         return;
-    uint32_t said = 0; /* rows whose attribute is there already */
-    struct slice lines = fields->lines;
-    struct slice name, value;
-    while (http1_next_field(&lines, &name, &value)) {
-        if (!(capture->names & http1_name_bit(name)))
-            continue;
-        for (size_t i = 0; i < capture->count; i++) {
-            const struct capture_row *row = &capture->rows[i];
-            if (said >> i & 1 || !slice_equal_nocase(name, row->name))
-                continue;
-            record(capture, redact, row, value, span, scratch);
-            if (row->attribute != ATTRIBUTE_COUNT)
-                said |= UINT32_C(1) << i;
-        }
-    }
+    struct working *working = (struct working *)(void *)scratch;
+    working->lines = fields->lines;
+    working->row = CAPTURE_MOST;
+    working->said = 0;
+    const struct capture_row *row;
+    while ((row = next(capture, working)) != NULL)
+        record(capture, redact, row, span, working);
 }

@@ -12,7 +12,8 @@
 #include "config/config.h"
 
 #define CAPTURE_MOST          32
-#define CAPTURE_SCRATCH_BYTES (1024 + REDACT_WORK_BYTES) /* a longer redacted value is cut */
+#define CAPTURE_TEXT_BYTES    1024 /* a longer redacted value is cut */
+#define CAPTURE_SCRATCH_BYTES (CAPTURE_TEXT_BYTES + REDACT_WORK_BYTES + 56)
 
 struct capture_row {
     struct slice name;        /* in the configuration's storage */
@@ -32,9 +33,9 @@ size_t capture_init_request(struct capture *capture, const struct config *config
 size_t capture_init_response(struct capture *capture, const struct config *config);
 
 /* Adds what is wanted of a header section to the span, redacted: every line of a header that goes
- * by its own name, the first of one that has an attribute. */
+ * by its own name, the first of one that has an attribute. `scratch`: CAPTURE_SCRATCH_BYTES of
+ * working memory, aligned to 8. */
 void capture_fields(const struct capture *capture, const struct redact *redact,
-                    const struct http1_fields *fields, struct span *span,
-                    char scratch[CAPTURE_SCRATCH_BYTES]);
+                    const struct http1_fields *fields, struct span *span, char *scratch);
 
 #endif

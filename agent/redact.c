@@ -18,7 +18,8 @@ static const char *const fixed_headers[] = {
 
 /* ---- writing ---- */
 
-/* A copy that begins only when something has to be hidden. */
+/* A copy that begins only when something has to be hidden. It lies behind what it writes, because
+ * the stack may be small. */
 struct edit {
     const struct redact *redact;
     struct slice in;
@@ -27,10 +28,10 @@ struct edit {
     size_t capacity;
     size_t used;
     bool changed;
-    struct sha256 *work; /* behind `capacity`; NULL where nothing is hashed */
+    struct sha256 sha256;
 };
 
-_Static_assert(sizeof(struct sha256) + _Alignof(struct sha256) <= REDACT_WORK_BYTES, "it fits");
+_Static_assert(sizeof(struct edit) + _Alignof(struct edit) - 1 <= REDACT_WORK_BYTES, "it fits");
 
 static void put(struct edit *edit, const char *text, size_t length)
 {
@@ -53,14 +54,14 @@ static void hide(struct edit *edit, size_t from, size_t to)
 {
     if (from == to)
         return;
-    if (!edit->work) {
+    if (!edit->redact->hash) {
         replace(edit, from, to, SLICE_LITERAL("REDACTED"));
         return;
     }
-    sha256_in(edit->work, (struct slice){edit->in.at + from, to - from});
-    char *hex = (char *)edit->work->tail;
+    sha256_in(&edit->sha256, (struct slice){edit->in.at + from, to - from});
+    char *hex = (char *)edit->sha256.tail;
     for (size_t i = 0; i < HEX_DIGITS; i++)
-        hex[i] = "0123456789abcdef"[edit->work->digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
+        hex[i] = "0123456789abcdef"[edit->sha256.digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
     replace(edit, from, to, (struct slice){hex, HEX_DIGITS});
 }
 
@@ -77,17 +78,20 @@ static struct slice finish(struct edit *edit)
     return (struct slice){edit->out, edit->used};
 }
 
-static struct edit begin(const struct redact *redact, struct slice in, char *out, size_t capacity)
+static struct edit *begin(const struct redact *redact, struct slice in, char *out, size_t capacity)
 {
+    capacity -= REDACT_WORK_BYTES;
+    uintptr_t work = (uintptr_t)(out + capacity) + _Alignof(struct edit) - 1;
+    struct edit *edit = (struct edit *)(work & -(uintptr_t) _Alignof(struct edit));
+    edit->redact = redact;
+    edit->in = in;
     if (in.length > REDACT_BYTES)
-        in.length = REDACT_BYTES; /* work must be bounded */
-    struct edit edit = {.redact = redact, .in = in, .capacity = out ? capacity : 0};
-    edit.out = out;
-    if (redact->hash && edit.capacity >= REDACT_WORK_BYTES) {
-        edit.capacity -= REDACT_WORK_BYTES;
-        uintptr_t work = (uintptr_t)(out + edit.capacity) + _Alignof(struct sha256) - 1;
-        edit.work = (struct sha256 *)(work & -(uintptr_t) _Alignof(struct sha256));
-    }
+        edit->in.length = REDACT_BYTES; /* work must be bounded */
+    edit->copied = 0;
+    edit->out = out;
+    edit->capacity = capacity;
+    edit->used = 0;
+    edit->changed = false;
     return edit;
 }
 
@@ -221,18 +225,18 @@ static void redact_url_on(struct edit *edit)
 struct slice redact_query(const struct redact *redact, struct slice query, char *out,
                           size_t capacity)
 {
-    struct edit edit = begin(redact, query, out, capacity);
-    if (!redact_words_quiet(redact, edit.in))
-        redact_pairs(&edit, 0, edit.in.length, '&');
-    return finish(&edit);
+    struct edit *edit = begin(redact, query, out, capacity);
+    if (!redact_words_quiet(redact, edit->in))
+        redact_pairs(edit, 0, edit->in.length, '&');
+    return finish(edit);
 }
 
 __attribute__((noinline)) static struct slice
 redact_unquiet_target(const struct redact *redact, struct slice target, char *out, size_t capacity)
 {
-    struct edit edit = begin(redact, target, out, capacity);
-    redact_path_on(&edit, 0);
-    return finish(&edit);
+    struct edit *edit = begin(redact, target, out, capacity);
+    redact_path_on(edit, 0);
+    return finish(edit);
 }
 
 struct slice redact_target(const struct redact *redact, struct slice target, char *out,
@@ -245,9 +249,9 @@ struct slice redact_target(const struct redact *redact, struct slice target, cha
 
 struct slice redact_url(const struct redact *redact, struct slice url, char *out, size_t capacity)
 {
-    struct edit edit = begin(redact, url, out, capacity);
-    redact_url_on(&edit);
-    return finish(&edit);
+    struct edit *edit = begin(redact, url, out, capacity);
+    redact_url_on(edit);
+    return finish(edit);
 }
 
 __attribute__((noinline)) static bool secret_header(const struct redact *redact, struct slice name)
@@ -277,9 +281,9 @@ static bool is_prose(struct slice text)
 __attribute__((noinline)) static struct slice
 redact_unquiet_value(const struct redact *redact, struct slice value, char *out, size_t capacity)
 {
-    struct edit edit = begin(redact, value, out, capacity);
-    redact_value_on(&edit);
-    return finish(&edit);
+    struct edit *edit = begin(redact, value, out, capacity);
+    redact_value_on(edit);
+    return finish(edit);
 }
 
 struct slice redact_value(const struct redact *redact, struct slice value, char *out,
@@ -293,10 +297,10 @@ struct slice redact_value(const struct redact *redact, struct slice value, char 
 struct slice redact_header(const struct redact *redact, struct slice name, struct slice value,
                            char *out, size_t capacity)
 {
-    struct edit edit = begin(redact, value, out, capacity);
+    struct edit *edit = begin(redact, value, out, capacity);
     if (secret_header(redact, name))
-        hide(&edit, 0, edit.in.length);
+        hide(edit, 0, edit->in.length);
     else
-        redact_value_on(&edit);
-    return finish(&edit);
+        redact_value_on(edit);
+    return finish(edit);
 }

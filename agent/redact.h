@@ -9,12 +9,12 @@
  * sensitive key and the next `&` even where `;` may separate too. The keys themselves stay
  * readable.
  *
- * The functions write into the caller's buffer only when something has to change, else they
- * return their argument (of a text over REDACT_BYTES the beginning). A buffer too small cuts the
- * end of the result: what is written is redacted as it is written, so a cut can't uncover anything.
- * Where values are hashed, the buffer's last REDACT_WORK_BYTES are working memory, because the
- * stack may be small; in a buffer that is shorter they become REDACTED. Nothing allocates; work
- * grows with length times the number of words. */
+ * The functions write a text into the caller's buffer only when something has to change, else they
+ * return their argument (of a text over REDACT_BYTES the beginning). The buffer's last
+ * REDACT_WORK_BYTES are working memory, because the stack may be small: `capacity`, which counts
+ * them, must not be less. A buffer too small cuts the end of the result: what is written is
+ * redacted as it is written, so a cut can't uncover anything. Nothing allocates; work grows with
+ * length times the number of words. */
 #ifndef AGENT_REDACT_H
 #define AGENT_REDACT_H
 
@@ -26,7 +26,7 @@
 #define REDACT_WORDS      64 /* configured ones */
 #define REDACT_WORD_BYTES 63
 #define REDACT_BYTES      8192 /* of a text that is looked at; more than a span can hold */
-#define REDACT_WORK_BYTES 256
+#define REDACT_WORK_BYTES 304
 
 enum {
     REDACT_FIXED = 0

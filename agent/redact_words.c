@@ -175,73 +175,84 @@ static inline size_t next_hit(const struct redact *redact, struct slice text, si
     return 0;
 }
 
-/* The first word in `text` as it stands; *rest is what follows it. */
-static bool find_raw(const struct redact *redact, struct slice text, struct slice *rest)
+/* What follows the first word in `text` as it stands, NULL if there is none. */
+__attribute__((noinline)) static const char *find_raw(const struct redact *redact,
+                                                      struct slice text)
 {
     const unsigned stop = 1u << (redact->begun - 1);
     unsigned state = 0;
     for (size_t end = 0; (end = next_hit(redact, text, end, stop, &state)) != 0;) {
         size_t at = end - redact->begun;
         const struct redact_word *word = raw_word(redact, text, at);
-        if (word) {
-            *rest = slice_after(text, at + word->length);
-            return true;
-        }
+        if (word)
+            return text.at + at + word->length;
     }
-    return false;
+    return NULL;
 }
 
-/* The next character folded, 0 at the end. */
-static unsigned char take_folded(const struct redact *redact, struct slice *text, enum depth depth)
+/* A character of a text that is read as decoded, folded, and where the next one begins; 0 at the
+ * end. It comes in registers: what is read goes to several places at a time, and redaction may
+ * happen on a small stack. */
+struct taken {
+    const char *next;
+    unsigned char c;
+};
+
+__attribute__((noinline)) static struct taken
+take_folded(const struct redact *redact, const char *at, const char *end, enum depth depth)
 {
-    return text->length ? redact->fold[(unsigned char)take(text, depth)] : 0;
+    struct slice left = {at, (size_t)(end - at)};
+    if (!left.length)
+        return (struct taken){at, 0};
+    unsigned char c = redact->fold[(unsigned char)take(&left, depth)];
+    return (struct taken){left.at, c};
 }
 
-__attribute__((always_inline)) static inline bool word_at(const struct redact *redact,
-                                                          const struct redact_word *word,
-                                                          struct slice text, enum depth depth,
-                                                          struct slice *rest)
+/* What follows the word if it stands at `at`, else NULL. */
+__attribute__((always_inline)) static inline const char *after_word(const struct redact *redact,
+                                                                    const struct redact_word *word,
+                                                                    const char *at, const char *end,
+                                                                    enum depth depth)
 {
-    for (size_t i = 0; i < word->length; i++)
-        if (!text.length || take_folded(redact, &text, depth) != word->text[i])
-            return false;
-    struct slice next = text;
-    if (word->whole && alphanumeric(take_folded(redact, &next, depth)))
-        return false;
-    *rest = text;
-    return true;
+    for (size_t i = 0; i < word->length; i++) {
+        if (at == end)
+            return NULL;
+        struct taken one = take_folded(redact, at, end, depth);
+        if (one.c != word->text[i])
+            return NULL;
+        at = one.next;
+    }
+    return word->whole && alphanumeric(take_folded(redact, at, end, depth).c) ? NULL : at;
 }
 
-/* The same behind escapes. */
-__attribute__((always_inline)) static inline bool
-find_decoded(const struct redact *redact, struct slice text, enum depth depth, struct slice *rest)
+/* As find_raw, behind escapes. */
+__attribute__((noinline)) static const char *
+find_decoded(const struct redact *redact, const char *at, const char *end, enum depth depth)
 {
     unsigned char before = 0;
-    struct slice after = text;
-    unsigned char c = take_folded(redact, &after, depth);
-    while (text.length) {
-        struct slice beyond = after;
-        unsigned char next = take_folded(redact, &beyond, depth);
-        if (has_pair(redact, c, next))
+    struct taken one = take_folded(redact, at, end, depth);
+    while (at != end) {
+        struct taken second = take_folded(redact, one.next, end, depth);
+        if (has_pair(redact, one.c, second.c))
             for (size_t i = 0; i < redact->count; i++) {
                 const struct redact_word *word = &redact->words[i];
-                if (word->text[0] == c && !(word->whole && alphanumeric(before)) &&
-                    word_at(redact, word, text, depth, rest))
-                    return true;
+                if (word->text[0] != one.c || (word->whole && alphanumeric(before)))
+                    continue;
+                const char *rest = after_word(redact, word, at, end, depth);
+                if (rest)
+                    return rest;
             }
-        before = c;
-        c = next;
-        text = after;
-        after = beyond;
+        before = one.c;
+        at = one.next;
+        one = second;
     }
-    return false;
+    return NULL;
 }
 
-__attribute__((always_inline)) static inline bool
-find_word(const struct redact *redact, struct slice text, enum depth depth, struct slice *rest)
+static const char *find_word(const struct redact *redact, struct slice text, enum depth depth)
 {
-    return depth == DEPTH_RAW ? find_raw(redact, text, rest)
-                              : find_decoded(redact, text, depth, rest);
+    return depth == DEPTH_RAW ? find_raw(redact, text)
+                              : find_decoded(redact, text.at, text.at + text.length, depth);
 }
 
 /* Without an escape all depths read the same. */
@@ -250,12 +261,11 @@ static int depths(struct slice text)
     return slice_find(text, '%') == text.length ? DEPTH_RAW + 1 : DEPTH_COUNT;
 }
 
-bool redact_key(const struct redact *redact, struct slice key)
+__attribute__((noinline)) bool redact_key(const struct redact *redact, struct slice key)
 {
-    struct slice rest;
     int end = depths(key);
     for (int depth = DEPTH_RAW; depth < end; depth++)
-        if (find_word(redact, key, (enum depth)depth, &rest))
+        if (find_word(redact, key, (enum depth)depth))
             return true;
     return false;
 }
@@ -285,10 +295,11 @@ static unsigned marks_of(struct slice text)
     return found;
 }
 
-static bool assigns(struct slice text, enum depth depth)
+static bool assigns(const char *at, const char *end, enum depth depth)
 {
-    while (text.length) {
-        char c = take_at(&text, depth);
+    struct slice left = {at, (size_t)(end - at)};
+    while (left.length) {
+        char c = take_at(&left, depth);
         if (c == '=' || c == ':')
             return true;
     }
@@ -300,8 +311,8 @@ __attribute__((noinline)) static bool holds_pair(const struct redact *redact, st
 {
     int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
-        struct slice rest;
-        if (find_word(redact, text, (enum depth)depth, &rest) && assigns(rest, (enum depth)depth))
+        const char *rest = find_word(redact, text, (enum depth)depth);
+        if (rest && assigns(rest, text.at + text.length, (enum depth)depth))
             return true;
     }
     return false;
@@ -333,13 +344,14 @@ bool redact_words_user(struct slice text)
     return (marks_of(text) & both) == both && holds_user(text, false);
 }
 
-bool redact_words_secret(const struct redact *redact, struct slice text)
+/* Not inlined, and the deeper function last: its frame is gone by then. */
+__attribute__((noinline)) bool redact_words_secret(const struct redact *redact, struct slice text)
 {
     unsigned marks = marks_of(text);
     if (!(marks & (MARK_EQUALS | MARK_COLON)))
         return false;
     bool user = marks & MARK_COLON && marks & MARK_AT;
-    return holds_pair(redact, text) || (user && holds_user(text, true));
+    return (user && holds_user(text, true)) || holds_pair(redact, text);
 }
 
 /* Not inlined, because what follows where something is to be hidden goes deep. */

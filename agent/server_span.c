@@ -137,7 +137,7 @@ struct working {
     struct target target;
     struct url url;
     char address[INET6_ADDRSTRLEN];
-    char text[TEXT_BYTES];
+    _Alignas(8) char text[TEXT_BYTES];
 };
 
 _Static_assert(sizeof(struct working) <= SERVER_SPAN_SCRATCH_BYTES, "it fits");

@@ -73,14 +73,14 @@ static struct slice plant(struct text *text, struct slice before, const char *le
 static void secrets(const struct redact *redact, struct slice input, unsigned choice)
 {
     static struct text text;
-    static char memory[4 * MOST];
+    static char memory[4 * MOST + REDACT_WORK_BYTES];
     if (contains(input, MARK) || input.length > MOST / 2)
         return;
     size_t middle = input.length ? (choice * 31u) % (input.length + 1) : 0;
     struct slice before = {input.at, middle};
     struct slice after = slice_after(input, middle);
     const char *key = keys[choice % (sizeof keys / sizeof *keys)];
-    size_t capacity = choice % 2 ? sizeof memory : choice % 97;
+    size_t capacity = choice % 2 ? sizeof memory : REDACT_WORK_BYTES + choice % 97;
     char *out = memory + sizeof memory - capacity;
 
     struct slice found = redact_query(redact, plant(&text, before, "&", key, after), out, capacity);
@@ -100,7 +100,7 @@ static void secrets(const struct redact *redact, struct slice input, unsigned ch
 static void user_info(const struct redact *redact, struct slice input)
 {
     struct text text = {.length = 0};
-    char out[4 * MOST];
+    char out[4 * MOST + REDACT_WORK_BYTES];
     if (contains(input, MARK) || input.length > MOST / 2)
         return;
     for (size_t i = 0; i < input.length; i++)
@@ -121,7 +121,7 @@ static void user_info(const struct redact *redact, struct slice input)
 static void accounts(const struct redact *redact, struct slice input)
 {
     struct text text = {.length = 0};
-    char out[4 * MOST];
+    char out[4 * MOST + REDACT_WORK_BYTES];
     if (contains(input, MARK) || input.length > MOST / 2)
         return;
     add(&text, SLICE_LITERAL("name="));

@@ -12,7 +12,7 @@
 static const struct span_context self = {.trace_id = {1}, .span_id = {2}, .flags = 1};
 static struct redact redact;
 static struct capture capture;
-static char scratch[CAPTURE_SCRATCH_BYTES];
+static _Alignas(8) char scratch[CAPTURE_SCRATCH_BYTES];
 static _Alignas(8) unsigned char memory[2048];
 static struct span span;
 

@@ -32,7 +32,8 @@ static void check_prefixes(const struct subject *subject, struct slice in, struc
 {
     char out[1024];
     for (size_t capacity = 0; capacity < expected.length; capacity++) {
-        struct slice found = subject->function(&subject->redact, in, out, capacity);
+        struct slice found =
+            subject->function(&subject->redact, in, out, REDACT_WORK_BYTES + capacity);
         if (found.at == in.at)
             assert_true(slice_equal(found, expected));
         else
@@ -79,7 +80,7 @@ static void secrets_in_urls_are_hidden(void **state)
 static void a_target_is_a_url_without_authority(void **state)
 {
     (void)state;
-    char out[256];
+    char out[512];
     struct redact redact = made(DEFAULT_WORDS, REDACT_TEXT);
     assert_true(
         slice_equal(redact_target(&redact, SLICE_LITERAL("/a;token=x?key=y#z"), out, sizeof out),
@@ -107,7 +108,7 @@ static void headers_are_hidden_by_name_and_looked_into_otherwise(void **state)
 static void credentials_stay_hidden_without_any_configured_word(void **state)
 {
     (void)state;
-    char out[256];
+    char out[512];
     struct redact redact = made("", REDACT_TEXT);
     struct slice found =
         redact_header(&redact, SLICE_LITERAL("AUTHORIZATION"), SLICE_LITERAL("x"), out, sizeof out);
@@ -119,7 +120,7 @@ static void credentials_stay_hidden_without_any_configured_word(void **state)
 static void configured_words_replace_the_default_ones(void **state)
 {
     (void)state;
-    char out[256];
+    char out[512];
     struct redact redact = made(" kennwort ,, PIN,", REDACT_TEXT);
     struct slice found =
         redact_query(&redact, SLICE_LITERAL("Kennwort1=a&spin=b&password=c"), out, sizeof out);
@@ -135,8 +136,6 @@ static void hash_mode_shows_the_beginning_of_the_digest(void **state)
                                     sizeof out); /* SHA-256("abc") = ba7816bf 8f01cfea ... */
     assert_true(slice_equal(
         found, SLICE_LITERAL("http://REDACTED:REDACTED@h/?token=ba7816bf8f01cfea&a=1")));
-    found = redact_query(&redact, SLICE_LITERAL("token=abc&a=1"), out, REDACT_WORK_BYTES - 1);
-    assert_true(slice_equal(found, SLICE_LITERAL("token=REDACTED&a=1")));
     found = redact_query(&redact, SLICE_LITERAL("token=abc&a=1"), out + 1, REDACT_WORK_BYTES + 10);
     assert_true(slice_equal(found, SLICE_LITERAL("token=ba78")));
 }
@@ -168,11 +167,12 @@ static void a_word_too_long_hides_by_its_beginning(void **state)
     assert_false(redact_key(&redact, (struct slice){word, REDACT_WORD_BYTES - 1}));
 }
 
-static void without_a_buffer_a_secret_is_cut_off(void **state)
+static void without_room_a_secret_is_cut_off(void **state)
 {
     (void)state;
+    char out[REDACT_WORK_BYTES];
     struct redact redact = made(DEFAULT_WORDS, REDACT_TEXT);
-    assert_int_equal(redact_query(&redact, SLICE_LITERAL("token=abc"), NULL, 0).length, 0);
+    assert_int_equal(redact_query(&redact, SLICE_LITERAL("token=abc"), out, sizeof out).length, 0);
 }
 
 static void a_text_too_long_to_look_at_is_cut(void **state)
@@ -221,7 +221,7 @@ int main(void)
         cmocka_unit_test(a_word_too_long_hides_by_its_beginning),
         cmocka_unit_test(a_text_too_long_to_look_at_is_cut),
         cmocka_unit_test(a_word_of_one_letter_counts),
-        cmocka_unit_test(without_a_buffer_a_secret_is_cut_off),
+        cmocka_unit_test(without_room_a_secret_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
