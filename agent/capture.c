@@ -59,7 +59,7 @@ struct working {
     struct slice lines;
     struct slice name;
     struct slice value;
-    uint32_t row;  /* of the table: the next to look at */
+    uint32_t rows; /* of the table, that may still want this line: a bit each */
     uint32_t said; /* rows whose attribute is there already */
     char text[CAPTURE_TEXT_BYTES + REDACT_WORK_BYTES];
 };
@@ -69,13 +69,14 @@ _Static_assert(sizeof(struct working) <= CAPTURE_SCRATCH_BYTES, "it fits");
 /* The next row that wants this line, NULL at the line's end. */
 static const struct capture_row *next_row(const struct capture *capture, struct working *working)
 {
-    while (working->row < capture->count) {
-        uint32_t bit = UINT32_C(1) << working->row;
-        const struct capture_row *row = &capture->rows[working->row++];
-        if (working->said & bit || !slice_equal_nocase(working->name, row->name))
+    while (working->rows) {
+        unsigned i = (unsigned)__builtin_ctz(working->rows);
+        working->rows &= working->rows - 1;
+        const struct capture_row *row = &capture->rows[i];
+        if (!slice_equal_nocase(working->name, row->name))
             continue;
         if (row->attribute != ATTRIBUTE_COUNT)
-            working->said |= bit;
+            working->said |= UINT32_C(1) << i;
         return row;
     }
     return NULL;
@@ -90,8 +91,8 @@ __attribute__((noinline)) static const struct capture_row *next(const struct cap
             return row;
         if (!http1_next_field(&working->lines, &working->name, &working->value))
             return NULL;
-        bool likely = capture->names & http1_name_bit(working->name);
-        working->row = likely ? 0 : CAPTURE_MOST;
+        if (capture->names & http1_name_bit(working->name))
+            working->rows = (uint32_t)((UINT64_C(1) << capture->count) - 1) & ~working->said;
     }
 }
 
@@ -115,7 +116,7 @@ void capture_fields(const struct capture *capture, const struct redact *redact,
         return;
     struct working *working = (struct working *)(void *)scratch;
     working->lines = fields->lines;
-    working->row = CAPTURE_MOST;
+    working->rows = 0;
     working->said = 0;
     const struct capture_row *row;
     while ((row = next(capture, working)) != NULL)
