@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -187,6 +188,13 @@ def children(pid):
 def resident_bytes(pid):
     pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def private_bytes(pid):
+    """Memory that is the process's own, in use. The file of finished spans is none of it: it has
+    the size that the settings say, and fills with whatever is traced."""
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return 1024 * int(re.search(r"^Anonymous:\s+(\d+) kB", text, re.M).group(1))
 
 
 # --- MariaDB ---

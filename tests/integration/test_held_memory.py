@@ -28,13 +28,6 @@ EXCHANGE_BYTES = 256  # what stays of each
 RETURN_SECONDS = 30  # the exporter's thread looks once a second; a loaded machine takes longer
 
 
-def private_bytes(pid):
-    """Memory that is the process's own, in use. The file of finished spans is none of it: it has
-    the size that the settings say, and fills with whatever is traced."""
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return 1024 * int(re.search(r"^Anonymous:\s+(\d+) kB", text, re.M).group(1))
-
-
 def not_traced(log):
     """How many heads in pieces found no room, and how many requests were over the limit."""
     found = re.search(r"not traced: requests over the limit (\d+), .* heads in pieces without room "
@@ -44,7 +37,8 @@ def not_traced(log):
 
 def wait_for_memory(server, most):
     deadline = time.monotonic() + RETURN_SECONDS
-    while (held := private_bytes(server.process.pid)) > most and time.monotonic() < deadline:
+    pid = server.process.pid
+    while (held := servers.private_bytes(pid)) > most and time.monotonic() < deadline:
         time.sleep(0.2)
     return held
 
@@ -84,7 +78,7 @@ def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length)
     lengths = (200, 3_000, 12_000, 50_000)
     for size in lengths:
         ask_in_pieces(server, f"/before/{size}", size)
-    before = private_bytes(server.process.pid)
+    before = servers.private_bytes(server.process.pid)
     with contextlib.ExitStack() as stack:
         halves = [stack.enter_context(server.connect()) for _ in range(count)]
         texts = [head(f"/half/{number}", length) for number in range(count)]
@@ -98,7 +92,7 @@ def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length)
                 ask(connection, f"/whole/{number}")
         for size in lengths:
             ask_in_pieces(server, f"/meanwhile/{size}", size)
-        held = private_bytes(server.process.pid) - before
+        held = servers.private_bytes(server.process.pid) - before
         print(f"{held} bytes are held for {count} half heads of {length}")
         assert held <= STORE_BYTES + count * CONNECTION_BYTES + SLACK_BYTES
         # Now the rest of all of them: what is not seen was counted.
@@ -127,7 +121,7 @@ def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length)
 
 def test_a_peak_of_requests_in_flight_leaves_little_behind(start, directory):
     server = start(together=IN_FLIGHT)
-    before = private_bytes(server.process.pid)
+    before = servers.private_bytes(server.process.pid)
     # All that a stranger can have the agent keep of a request.
     carried = ("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
                f"tracestate: a={'s' * 200}\r\nbaggage: b={'g' * 3700}\r\nUser-Agent: {'u' * 2000}")
@@ -136,9 +130,9 @@ def test_a_peak_of_requests_in_flight_leaves_little_behind(start, directory):
         for number, connection in enumerate(connections[:-1]):
             connection.sendall(f"GET /{number}?{'q' * 1000} HTTP/1.1\r\nHost: a\r\n{carried}\r\n\r\n"
                                .encode())
-        server.wait_until(lambda: private_bytes(server.process.pid) - before > IN_FLIGHT * 4096,
+        server.wait_until(lambda: servers.private_bytes(server.process.pid) - before > IN_FLIGHT * 4096,
                           "memory for requests in flight")
-        held = private_bytes(server.process.pid) - before
+        held = servers.private_bytes(server.process.pid) - before
         connections[-1].sendall(b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
         for connection in connections:
             read_answer(connection)
