@@ -100,12 +100,17 @@ static void nothing_is_left(void)
         abort();
 }
 
+static bool enough(void)
+{
+    return begun > 1000 && found_lost > 0;
+}
+
 int main(int count, char **arguments)
 {
-    crowd_run(count, arguments, work, trim);
+    crowd_run(count, arguments, work, trim, enough);
     nothing_is_left();
     printf("%llu heads, %llu lost, %llu of them found so\n", (unsigned long long)begun,
            (unsigned long long)counters_get(&counters.heads_no_room),
            (unsigned long long)found_lost);
-    return begun > 1000 && found_lost > 0 ? 0 : 1;
+    return enough() ? 0 : 1;
 }
