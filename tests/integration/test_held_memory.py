@@ -5,10 +5,8 @@ counted, and the memory goes back to the kernel."""
 
 import collections
 import contextlib
-import pathlib
 import re
 import socket
-import struct
 import time
 
 import pytest
@@ -37,8 +35,7 @@ def not_traced(log):
 
 def wait_for_memory(server, most):
     deadline = time.monotonic() + RETURN_SECONDS
-    pid = server.process.pid
-    while (held := servers.private_bytes(pid)) > most and time.monotonic() < deadline:
+    while (held := server.private_bytes) > most and time.monotonic() < deadline:
         time.sleep(0.2)
     return held
 
@@ -78,7 +75,7 @@ def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length)
     lengths = (200, 3_000, 12_000, 50_000)
     for size in lengths:
         ask_in_pieces(server, f"/before/{size}", size)
-    before = servers.private_bytes(server.process.pid)
+    before = server.private_bytes
     with contextlib.ExitStack() as stack:
         halves = [stack.enter_context(server.connect()) for _ in range(count)]
         texts = [head(f"/half/{number}", length) for number in range(count)]
@@ -92,7 +89,7 @@ def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length)
                 ask(connection, f"/whole/{number}")
         for size in lengths:
             ask_in_pieces(server, f"/meanwhile/{size}", size)
-        held = servers.private_bytes(server.process.pid) - before
+        held = server.private_bytes - before
         print(f"{held} bytes are held for {count} half heads of {length}")
         assert held <= STORE_BYTES + count * CONNECTION_BYTES + SLACK_BYTES
         # Now the rest of all of them: what is not seen was counted.
@@ -121,7 +118,7 @@ def test_half_heads_hold_little_and_hide_nobody(start, directory, count, length)
 
 def test_a_peak_of_requests_in_flight_leaves_little_behind(start, directory):
     server = start(together=IN_FLIGHT)
-    before = servers.private_bytes(server.process.pid)
+    before = server.private_bytes
     # All that a stranger can have the agent keep of a request.
     carried = ("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
                f"tracestate: a={'s' * 200}\r\nbaggage: b={'g' * 3700}\r\nUser-Agent: {'u' * 2000}")
@@ -130,9 +127,9 @@ def test_a_peak_of_requests_in_flight_leaves_little_behind(start, directory):
         for number, connection in enumerate(connections[:-1]):
             connection.sendall(f"GET /{number}?{'q' * 1000} HTTP/1.1\r\nHost: a\r\n{carried}\r\n\r\n"
                                .encode())
-        server.wait_until(lambda: servers.private_bytes(server.process.pid) - before > IN_FLIGHT * 4096,
+        server.wait_until(lambda: server.private_bytes - before > IN_FLIGHT * 4096,
                           "memory for requests in flight")
-        held = servers.private_bytes(server.process.pid) - before
+        held = server.private_bytes - before
         connections[-1].sendall(b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
         for connection in connections:
             read_answer(connection)
