@@ -101,11 +101,10 @@ static void settle(struct reader *reader, char *spare, size_t spare_bytes)
     settle_sampler(config, !piece_is(piece_trim(piece_of(name)), CONFIG_SAMPLER_UNSET),
                    reader->decided_by[ROW_sampler_ratio] != NULL);
 
+    struct piece environment = piece_trim(piece_of(config->deployment_environment));
+    bool develops = piece_is(environment, "development") || piece_is(environment, "dev");
     if (config->stacktrace == WHEN_AUTO)
-        config->stacktrace =
-            piece_is(piece_trim(piece_of(config->deployment_environment)), "development")
-                ? WHEN_ALWAYS
-                : WHEN_NEVER;
+        config->stacktrace = develops ? WHEN_ALWAYS : WHEN_NEVER;
 }
 
 /* Reads the variables again, aloud, into a copy nobody keeps: only now can whoever hears the
