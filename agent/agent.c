@@ -25,6 +25,7 @@
 #include "agent/own_stack.h"
 #include "agent/random.h"
 #include "agent/stack.h"
+#include "agent/unwinder.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES       4096
@@ -108,6 +109,7 @@ __attribute__((cold)) static void settle_in_child(void *unused)
     own_pid = getpid();
     context_forked();
     evidence_forked();
+    unwinder_forked();
     connection_forked_child();
     ring_thread_reset();
     memset(&counters, 0, sizeof counters);

@@ -6,6 +6,7 @@
 #include "agent/context.h"
 #include "agent/counters.h"
 #include "agent/slab.h"
+#include "agent/stack_trace.h"
 #include "agent/work.h"
 
 _Static_assert(sizeof(struct client_page) % 64 == 0, "a slab's object");
@@ -80,6 +81,8 @@ void client_span_exception(struct span *span, struct slice type, struct slice me
     span_event(span, EVENT_EXCEPTION, time_ns);
     span_string(span, ATTRIBUTE_EXCEPTION_TYPE, type);
     span_string(span, ATTRIBUTE_EXCEPTION_MESSAGE, message);
+    if (agent.config.stacktrace == WHEN_ALWAYS)
+        stack_trace_add(span);
 }
 
 struct slice client_decimal(uint64_t value, char out[CLIENT_DECIMAL_BYTES])

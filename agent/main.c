@@ -23,7 +23,9 @@
 #include "agent/process.h"
 #include "agent/recovery.h"
 #include "agent/sha256.h"
+#include "agent/stack_trace.h"
 #include "agent/standard_error.h"
+#include "agent/unwinder.h"
 #include "exporter/door.h"
 #include "exporter/endpoint.h"
 #include "exporter/exporter.h"
@@ -170,6 +172,22 @@ static int activated_sockets(void)
     return sockets > 0 && sockets <= INHERITANCE_MOST ? (int)sockets : 0;
 }
 
+static const struct unwind_loader unwind_loader = {opener_open, opener_find};
+
+/* Before there is a thread of ours, for the same reason as with libcurl (exporter.c). */
+static void open_unwinder(void)
+{
+    stack_trace_init();
+    const char *why = "not in a process forked from one with threads";
+    const char *advice = "";
+    if (door_may_open()) {
+        if (unwinder_open(&unwind_loader, &why))
+            return;
+        advice = "; install libunwind 8 (Debian: libunwind8)";
+    }
+    log_write(LOG_WARN, "no stack traces: can't open libunwind-x86_64.so.8: %s%s", why, advice);
+}
+
 /* What most programs never need: called with the first connection or span. */
 static void init_exporter(void)
 {
@@ -190,6 +208,8 @@ static void init_exporter(void)
         .called = family_calls,
     });
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
+    if (agent.config.stacktrace == WHEN_ALWAYS)
+        open_unwinder();
 }
 
 static void begin(void)
@@ -223,7 +243,8 @@ static void begin(void)
         .place = place_region,
     };
     pthread_atfork(exchange_forking, connection_forked, agent_note_fork);
-    if (strncmp(config_traces_endpoint(config), "https:", 6) == 0)
+    if (strncmp(config_traces_endpoint(config), "https:", 6) == 0 ||
+        config->stacktrace == WHEN_ALWAYS)
         door_init(); /* others have no use for it, and a fork shall not pay */
     agent_open();
     inheritance_at_start(activated_sockets());

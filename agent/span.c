@@ -215,6 +215,15 @@ void span_event(struct span *span, enum event event, uint64_t time_ns)
     append_integer(span, SPAN_ENTRY_EVENT, event, (int64_t)time_ns);
 }
 
+void span_frames(struct span *span, struct slice frames)
+{
+    struct span_entry *entry = append(span, SPAN_ENTRY_FRAMES, 0, (uint32_t)frames.length);
+    if (!entry)
+        return;
+    memcpy(entry->bytes, frames.at, frames.length);
+    span->record->has_frames = 1;
+}
+
 void span_link(struct span *span, const struct span_context *to)
 {
     struct span_entry *entry = append(span, SPAN_ENTRY_LINK, 0, 24);

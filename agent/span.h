@@ -42,7 +42,8 @@ struct span_record {
     uint8_t scope;         /* enum span_scope */
     uint8_t flags;         /* TRACE_FLAG_* */
     uint8_t parent_remote; /* 1: the parent's context came from another process */
-    uint8_t reserved[5];
+    uint8_t has_frames;    /* 1: it has an entry SPAN_ENTRY_FRAMES */
+    uint8_t reserved[4];
     uint8_t trace_id[16];
     uint8_t span_id[8];
     uint8_t parent_id[8]; /* all zero: a root */
@@ -62,7 +63,8 @@ enum span_entry_kind {
     SPAN_ENTRY_REQUEST_HEADER,  /* text "key\0value": http.request.header.KEY = [value] */
     SPAN_ENTRY_RESPONSE_HEADER, /* likewise http.response.header.KEY */
     SPAN_ENTRY_EVENT,           /* number = enum event, int64 time */
-    SPAN_ENTRY_LINK             /* 24 bytes: trace id, span id */
+    SPAN_ENTRY_LINK,            /* 24 bytes: trace id, span id */
+    SPAN_ENTRY_FRAMES           /* a stack trace without names: frames.h */
 };
 
 struct span_entry {
@@ -105,6 +107,9 @@ void span_header(struct span *span, bool request, struct slice key, struct slice
 void span_error(struct span *span, struct slice message);
 
 void span_event(struct span *span, enum event event, uint64_t time_ns);
+/* A stack trace, of the event before it. Left out, and counted, where there is no room. */
+void span_frames(struct span *span, struct slice frames);
+
 void span_link(struct span *span, const struct span_context *to);
 void span_end(struct span *span, uint64_t end_ns);
 

@@ -58,7 +58,7 @@ void stack_init(void)
 
 /* By a call that reads those bytes before it refuses what it is told to do with them; from NULL,
  * none. */
-static bool can_read_eight(uintptr_t at)
+bool stack_can_read_word(uintptr_t at)
 {
     return at && (syscall(SYS_rt_sigprocmask, -1, at, NULL, EIGHT) == 0 || errno != EFAULT);
 }
@@ -74,7 +74,7 @@ static bool range_can_be_read(uintptr_t from, uintptr_t to)
     uintptr_t here = (uintptr_t)__builtin_frame_address(0) & -PAGE_BYTES;
     if (madvise((void *)here, PAGE_BYTES, MADV_POPULATE_READ) == 0)
         return false;
-    while (from < to && can_read_eight(from))
+    while (from < to && stack_can_read_word(from))
         from += PAGE_BYTES;
     return from == to;
 }
@@ -120,6 +120,11 @@ void stack_return(bool before)
     tl_stack.lent = before;
 }
 
+uintptr_t stack_end(void)
+{
+    return stack_is_own() && !tl_stack.lent ? tl_stack.top : 0;
+}
+
 bool stack_holds(const void *at, size_t bytes)
 {
     uintptr_t first = (uintptr_t)at;
@@ -135,8 +140,8 @@ bool stack_can_read(const void *at, size_t bytes)
     uintptr_t first = (uintptr_t)at;
     uintptr_t last = first + bytes - EIGHT;
     int saved = errno;
-    bool can = last >= first && can_read_eight(first) &&
-               ((first & -PAGE_BYTES) == (last & -PAGE_BYTES) || can_read_eight(last));
+    bool can = last >= first && stack_can_read_word(first) &&
+               ((first & -PAGE_BYTES) == (last & -PAGE_BYTES) || stack_can_read_word(last));
     errno = saved;
     return can;
 }

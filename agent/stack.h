@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define STACK_DEEPEST_BYTES 1048576
 
@@ -32,11 +33,17 @@ bool stack_is_own(void);
 bool stack_lend(void);
 void stack_return(bool before);
 
+/* Where that stack ends above the caller; 0 where the caller runs elsewhere. Keeps errno. */
+uintptr_t stack_end(void);
+
 /* Do `bytes` bytes at `at` lie in frames of the caller's, or of those above it? */
 bool stack_holds(const void *at, size_t bytes);
 
 /* May `bytes` bytes, 8 to 4096, at `at` be read? Without a question to the kernel where they lie on
  * the caller's stack. Keeps errno. */
 bool stack_can_read(const void *at, size_t bytes);
+
+/* May 8 bytes at `at` be read? Always a question to the kernel; may change errno. */
+bool stack_can_read_word(uintptr_t at);
 
 #endif

@@ -4,6 +4,7 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/span.h"
+#include "exporter/frames_text.h"
 #include "exporter/late.h"
 
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
@@ -44,9 +45,26 @@ bool outlet_is_ending(const struct outlet *outlet)
     return atomic_load_explicit(&outlet->stop_ns, memory_order_relaxed) != 0;
 }
 
+#define SPELLED_BYTES FRAMES_RECORD_BYTES(RECORD_BYTES_MOST)
+_Static_assert(SPELLED_BYTES <= OTLP_RECORD_BYTES_MOST, "the encoder takes that, too");
+
+/* Without memory a span goes without its stack trace. */
+static __attribute__((cold, noinline)) const struct span_record *
+spell(struct outlet *outlet, const struct span_record *record)
+{
+    if (!symbols_init(&outlet->symbols) || !arena_map(&outlet->spelled, SPELLED_BYTES))
+        return record;
+    frames_spell(&outlet->symbols, record, outlet->spelled.base, SPELLED_BYTES);
+    return (const struct span_record *)outlet->spelled.base;
+}
+
 static void add(struct outlet *outlet, const struct source *source,
                 const struct span_record *record, uint32_t length)
 {
+    if (record->has_frames && length >= sizeof *record && record->length <= length) {
+        record = spell(outlet, record);
+        length = record->length;
+    }
     if (!otlp_add(&outlet->otlp, record, length, source->unix_offset_ns))
         counters_add(&counters.dropped_export, 1);
     else if (outlet_has(outlet, EXPORTER_CONSOLE))

@@ -22,6 +22,7 @@
 #include "exporter/console.h"
 #include "exporter/file.h"
 #include "exporter/otlp.h"
+#include "exporter/symbols.h"
 
 /* Whose spans a batch is made of. */
 struct source {
@@ -39,6 +40,8 @@ struct outlet {
     _Atomic bool relieved; /* relaxed: at its end another process waits for what this one leaves */
     uint64_t took_ns;      /* how long the last batch took, in a process that ends */
     struct arena record;
+    struct arena spelled; /* a record whose stack trace is in words; mapped with the first */
+    struct symbols symbols;
     struct otlp otlp;
     struct collector collector;
     struct file file;
