@@ -175,8 +175,9 @@ def for_requests(steps):
     return [*steps, "open", *steps, "close", "+", "open", *steps, "close"]
 
 
-@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"}, HASHED],
-                         ids=["plain", "unsampled", "hashed"])
+@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"}, HASHED,
+                                       {"OTEL_AGENT_STACKTRACE": "true"}],
+                         ids=["plain", "unsampled", "hashed", "stack-traces"])
 @pytest.mark.parametrize("path", ["/bucket/key", "/bucket/missing?token=1&password=%41bc&x=y"],
                          ids=["plain", "secret"])
 def test_calls_of_libcurl_take_little_of_the_stack(directory, library, clients, web, path,
@@ -189,8 +190,9 @@ def test_calls_of_libcurl_take_little_of_the_stack(directory, library, clients, 
 
 
 @pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"},
-                                       {"OTEL_AGENT_SLOW_QUERY_MS": "1"}],
-                         ids=["plain", "unsampled", "slow"])
+                                       {"OTEL_AGENT_SLOW_QUERY_MS": "1"},
+                                       {"OTEL_AGENT_STACKTRACE": "true"}],
+                         ids=["plain", "unsampled", "slow", "stack-traces"])
 def test_calls_of_libmariadb_take_little_of_the_stack(directory, library, clients, mariadb,
                                                       variables):
     told = {"LD_BIND_NOW": "1", "STACKS_MYSQL_PORT": str(mariadb.port),
