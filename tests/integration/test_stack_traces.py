@@ -169,6 +169,11 @@ def test_a_small_stack_has_room(library, directory):
     assert functions(event)[:2] == ["ask_database", "on_small_stack"]
 
 
+def test_the_loader_s_lock_is_not_waited_for(library, directory):
+    _, event = failures([FAILING, "listing"], library, directory)
+    assert functions(event)[:2] == ["ask_database", "sink"]
+
+
 @pytest.mark.parametrize("mode", ["handler", "alternate"])
 def test_a_signal_handler_has_none_and_what_follows_has(library, directory, mode):
     within, after = failures([FAILING, mode], library, directory)

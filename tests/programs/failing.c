@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* failing MODE [ARGUMENT] - calls that fail, from places that a stack trace has to cope with. Port 1
- * of 127.0.0.1 refuses both libraries. Prints what they say, and which pipes are open at the end. */
+/* failing MODE [ARGUMENT] - calls that fail, from places that a stack trace has to cope with. Port
+ * 1 of 127.0.0.1 refuses both libraries. Prints what they say, and which pipes are open at the end.
+ */
 #include <curl/curl.h>
+#include <link.h>
 #include <mysql.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +22,8 @@ static volatile int depth;
 
 static int ask_database(void)
 {
-    int failed = !mysql_real_connect(connection, "127.0.0.1", "user", "hunter2", "shop", 1, NULL, 0);
+    int failed =
+        !mysql_real_connect(connection, "127.0.0.1", "user", "hunter2", "shop", 1, NULL, 0);
     printf("database: %d\n", failed);
     return failed;
 }
@@ -119,8 +123,8 @@ static void in_generated_code(void)
 {
     static const unsigned char code[] = {0x55, 0x48, 0xbd, 0x41, 0x41, 0x41, 0x41, 0x41,
                                          0x41, 0x41, 0x41, 0xff, 0xd7, 0x5d, 0xc3};
-    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memcpy(memory, code, sizeof code);
     ((void (*)(int (*)(void)))memory)(ask_database);
 }
@@ -146,6 +150,38 @@ static void in_child(void)
         exit(0);
     }
     wait(NULL);
+}
+
+static sem_t listing, done;
+
+static int wait_in_list(struct dl_phdr_info *module, size_t size, void *unused)
+{
+    (void)module;
+    (void)size;
+    (void)unused;
+    sem_post(&listing);
+    sem_wait(&done);
+    return 1;
+}
+
+static void *list_modules(void *unused)
+{
+    dl_iterate_phdr(wait_in_list, unused);
+    return NULL;
+}
+
+/* Another thread holds a lock of the loader until the call has returned. */
+static void while_listing(void)
+{
+    pthread_t thread;
+    sink(0); /* what is done once */
+    sem_init(&listing, 0, 0);
+    sem_init(&done, 0, 0);
+    pthread_create(&thread, NULL, list_modules, NULL);
+    sem_wait(&listing);
+    sink(1);
+    sem_post(&done);
+    pthread_join(thread, NULL);
 }
 
 static void killed(void)
@@ -196,6 +232,8 @@ int main(int count, char **arguments)
         with_a_broken_stack();
     else if (strcmp(mode, "child") == 0)
         in_child();
+    else if (strcmp(mode, "listing") == 0)
+        while_listing();
     else if (strcmp(mode, "killed") == 0)
         killed();
     else if (strcmp(mode, "chroot") == 0 && count > 2)
