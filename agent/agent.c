@@ -69,6 +69,10 @@ static void compile_settings(void)
     if (faults.count)
         log_write(LOG_WARN, "OTEL_AGENT_HTTP_ROUTES: '%.*s' is not used: %s; %zu in all are not",
                   (int)faults.pattern.length, faults.pattern.at, faults.reason, faults.count);
+    struct ignore_faults left_out = ignore_init(&agent.ignore, &agent.config);
+    if (left_out.count)
+        log_write(LOG_WARN, "OTEL_AGENT_HTTP_IGNORE: '%.*s' is not used: %s; %zu in all are not",
+                  (int)left_out.entry.length, left_out.entry.at, left_out.reason, left_out.count);
     if (s3_endpoints_init(&agent.s3_endpoints, &agent.config))
         log_write(LOG_WARN,
                   "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or HOST:PORT, "

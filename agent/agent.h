@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/capture.h"
+#include "agent/ignore.h"
 #include "agent/life.h"
 #include "agent/redact.h"
 #include "agent/region.h"
@@ -40,6 +41,7 @@ struct agent {
     struct route_patterns route_patterns;
     struct route_set route_set;
     struct s3_endpoints s3_endpoints;
+    struct ignore ignore;
     struct capture request_capture;
     struct capture response_capture;
     struct region region;

@@ -5,6 +5,7 @@
 #include "agent/clock.h"
 #include "agent/context.h"
 #include "agent/counters.h"
+#include "agent/family.h"
 #include "agent/slab.h"
 #include "agent/stack_trace.h"
 #include "agent/work.h"
@@ -21,11 +22,26 @@ void client_span_lost(void)
     counters_add(&counters.dropped_calls, 1);
 }
 
+/* Whether a server, and so whether requests are what it works for, is known from its first one. */
+static enum client_outside outside_of(const struct client_span *client)
+{
+    enum config_when kept = agent.config.root_client_spans;
+    if (!client->recorded || kept == WHEN_ALWAYS || span_context_present(&client->parent))
+        return CLIENT_KEPT;
+    if (kept == WHEN_NEVER)
+        return CLIENT_LEFT_OUT;
+    return family_serves() ? CLIENT_KEPT_NOTABLE : CLIENT_KEPT;
+}
+
 void client_span_begin(struct client_span *client)
 {
     memset(&client->self, 0, sizeof client->self); /* no context where there is no memory */
     work_call();
     client->recorded = agent_prepare() && context_begin_span(&client->self, &client->parent);
+    client->is_session = false;
+    client->outside = outside_of(client);
+    if (client->outside != CLIENT_KEPT)
+        client->self.flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
     client->begun = true;
     client->start_ns = clock_monotonic_ns();
 }
@@ -55,7 +71,35 @@ struct client_page *client_span_describe(const struct client_span *client, enum 
     }
     span_begin(&page->span, page->record, sizeof page->record, scope, SPAN_KIND_CLIENT,
                &client->self, &client->parent, client->start_ns);
+    page->span.record->flags |= TRACE_FLAG_SAMPLED; /* also where nobody was told so */
     return page;
+}
+
+#define SLOW_NS   1000000000u
+#define NS_PER_MS 1000000u
+
+/* 0: nothing is slow. */
+static uint64_t slow_ns(const struct span_record *record)
+{
+    return record->scope == SPAN_SCOPE_MYSQL ? (uint64_t)agent.config.slow_query_ms * NS_PER_MS
+                                             : SLOW_NS;
+}
+
+static bool is_notable(const struct span_record *record)
+{
+    uint64_t slow = slow_ns(record);
+    return record->status == SPAN_STATUS_ERROR ||
+           (slow && record->end_ns - record->start_ns >= slow);
+}
+
+/* What counts those that are left out like this one; NULL: it is kept. */
+static _Atomic uint64_t *left_out_with(const struct client_span *client,
+                                       const struct span_record *record)
+{
+    bool notable = is_notable(record);
+    if (client->outside == CLIENT_LEFT_OUT || (client->outside == CLIENT_KEPT_NOTABLE && !notable))
+        return &counters.left_out_outside;
+    return client->is_session && !notable ? &counters.left_out_session : NULL;
 }
 
 void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns)
@@ -64,7 +108,11 @@ void client_span_end(struct client_span *client, struct client_page *page, uint6
     if (!page)
         return;
     span_end(&page->span, end_ns);
-    agent_hand_over(page->span.record);
+    _Atomic uint64_t *left_out = left_out_with(client, page->span.record);
+    if (left_out)
+        counters_add(left_out, 1);
+    else
+        agent_hand_over(page->span.record);
     client_page_give(page);
 }
 

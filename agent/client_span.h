@@ -5,7 +5,11 @@
  * be cancelled or be jumped out of, and nothing of ours may hang on its return. The record is
  * written in one piece at the end, in a page that is given back at once; a signal handler or
  * another coroutine in the middle of it takes a page of its own. Nothing is recorded of a span
- * that is not sampled, but its context still travels. */
+ * that is not sampled, but its context still travels.
+ *
+ * A server's call that belongs to no request is worth a span only where it failed or was slow,
+ * which is known at its end, after its context has gone out. So that travels as one of an
+ * unsampled trace: what is called records nothing for a span that mostly never comes. */
 #ifndef AGENT_CLIENT_SPAN_H
 #define AGENT_CLIENT_SPAN_H
 
@@ -18,6 +22,13 @@
 #define CLIENT_RECORD_BYTES  10208
 #define CLIENT_SCRATCH_BYTES 6144
 
+/* What becomes of a call that belongs to no request (OTEL_AGENT_ROOT_CLIENT_SPANS). */
+enum client_outside {
+    CLIENT_KEPT,         /* it belongs to one, or all are kept */
+    CLIENT_KEPT_NOTABLE, /* where it failed or was slow */
+    CLIENT_LEFT_OUT
+};
+
 /* A span that has begun: a value, that may be kept anywhere. */
 struct client_span {
     struct span_context self;
@@ -25,6 +36,8 @@ struct client_span {
     uint64_t start_ns; /* CLOCK_MONOTONIC */
     bool begun;
     bool recorded;
+    bool is_session; /* a database call that is no statement (OTEL_AGENT_DB_SPANS) */
+    uint8_t outside; /* enum client_outside */
 };
 
 /* Where a record is written, with working memory for texts. */
@@ -50,7 +63,8 @@ void client_page_give(struct client_page *page);
 /* A span that could not even begin, for want of memory: counted. */
 void client_span_lost(void);
 
-/* Hands the record over and gives the page back. `client` has ended. */
+/* Hands the record over, unless it is one to leave out (counted), and gives the page back. `client`
+ * has ended. */
 void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns);
 
 /* `error.type`, `error.message`, status Error, before the span's first event. Absent slices are

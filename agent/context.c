@@ -79,7 +79,11 @@ bool context_begin_span(struct span_context *self, struct span_context *parent)
         memset(parent, 0, sizeof *parent);
     else
         *parent = tl_thread.context.span;
-    return context_identify(self, parent);
+    bool recorded = context_identify(self, parent);
+    if (!(parent->flags & TRACE_FLAG_LEFT_OUT))
+        return recorded;
+    self->flags &= (uint8_t)~TRACE_FLAG_SAMPLED; /* samplers need not follow the parent */
+    return false;
 }
 
 _Static_assert(CONTEXT_PROPAGATE_BYTES >= EXCHANGE_TRACESTATE_BYTES &&

@@ -8,6 +8,7 @@
 #include "agent/connection.h"
 #include "agent/counters.h"
 #include "agent/propagation.h"
+#include "agent/served.h"
 #include "agent/server_span.h"
 #include "agent/slab.h"
 
@@ -253,6 +254,8 @@ __attribute__((noinline)) static bool begin_record(struct exchange *exchange, ui
     read_parent(exchange, &exchange_head(exchange)->request.fields, &parent);
     struct span_context *self = &exchange->self;
     exchange->recording = context_identify(self, &parent);
+    if (served_is_watched())
+        served(exchange);
     publish(exchange);
     if (!exchange->recording)
         return false;

@@ -18,6 +18,7 @@ struct family {
     /* 1: one has left a file with something in it. Relaxed: who hears of it looks for the file. */
     _Atomic uint32_t left;
     _Atomic int32_t heir; /* its process id, FAMILY_CHOOSING or 0; release with what follows */
+    _Atomic bool serves;  /* HTTP; relaxed, as it stands alone, and for good */
     uint64_t inode;       /* of the heir's file */
     char path[REGION_PATH_BYTES];
 };
@@ -40,6 +41,19 @@ static inline void family_say_left(void)
 static inline bool family_has_left(void)
 {
     return atomic_load_explicit(&family->left, memory_order_relaxed) != 0;
+}
+
+/* One of the family has been asked something by HTTP: its workers are a server's, those that have
+ * not been asked yet included. */
+static inline void family_say_serves(void)
+{
+    if (!atomic_load_explicit(&family->serves, memory_order_relaxed))
+        atomic_store_explicit(&family->serves, true, memory_order_relaxed);
+}
+
+static inline bool family_serves(void)
+{
+    return atomic_load_explicit(&family->serves, memory_order_relaxed);
 }
 
 bool family_lacks_heir(void);

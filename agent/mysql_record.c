@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "agent/agent.h"
 #include "agent/clock.h"
 #include "agent/mysql_retry.h"
 #include "agent/mysql_span.h"
+#include "agent/sql_session.h"
 
 #define NO_ROWS UINT64_MAX
 
@@ -72,6 +74,14 @@ static void attempt(struct mysql_outcome *outcome, const struct mysql_call *call
     settle_retry(outcome, hash);
 }
 
+/* Connects and kin, which have a name but no text, and statements of that kind. */
+static bool is_session(const struct mysql_outcome *outcome)
+{
+    if (agent.config.db_spans == DB_SPANS_ALL)
+        return false;
+    return outcome->sql ? sql_is_session(outcome->sql) : outcome->operation.at != NULL;
+}
+
 void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool failed,
                   const struct mysql_statement *kept, struct slice operation)
 {
@@ -118,6 +128,7 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
         handle->batch[summary.length] = '\0';
     }
     mysql_span_describe(&page->span, &outcome);
+    call->span.is_session = is_session(&outcome);
     client_span_end(&call->span, page, end_ns);
 }
 
@@ -135,6 +146,7 @@ void mysql_record_pending(struct mysql_handle *handle)
             .end_ns = clock_monotonic_ns(),
         };
         mysql_span_describe(&page->span, &outcome);
+        handle->pending.is_session = is_session(&outcome);
     }
     client_span_end(&handle->pending, page, clock_monotonic_ns());
     mysql_statement_drop((void *)handle->handle.address);

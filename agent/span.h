@@ -26,6 +26,8 @@ extern const char *const span_scope_names[SPAN_SCOPE_COUNT];
 #define TRACE_FLAG_SAMPLED 0x01 /* W3C Trace Context level 1 */
 #define TRACE_FLAG_RANDOM  0x02 /* level 2: the right-most 7 bytes of the trace id are random */
 
+#define TRACE_FLAG_LEFT_OUT 0x80 /* ours, never sent: no child of it is recorded either */
+
 /* What identifies a span to others, as `traceparent` carries it. */
 struct span_context {
     uint8_t trace_id[16]; /* all zero: no context */

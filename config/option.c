@@ -30,6 +30,8 @@ const struct parse_choices *option_choices(enum option_type type)
         return &parse_whens;
     case OPTION_REDACT_MODE:
         return &parse_redact_modes;
+    case OPTION_DB_SPANS:
+        return &parse_db_spans;
     default:
         return NULL;
     }

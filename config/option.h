@@ -27,7 +27,8 @@ enum option_type {
     OPTION_COMPRESSION,
     OPTION_PROTOCOL,
     OPTION_WHEN,
-    OPTION_REDACT_MODE
+    OPTION_REDACT_MODE,
+    OPTION_DB_SPANS
 };
 
 struct option {

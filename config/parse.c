@@ -43,6 +43,9 @@ const struct parse_choices parse_whens = {
 
 const struct parse_choices parse_redact_modes = {2, {{"text", REDACT_TEXT}, {"hash", REDACT_HASH}}};
 
+const struct parse_choices parse_db_spans = {
+    2, {{"statements", DB_SPANS_STATEMENTS}, {"all", DB_SPANS_ALL}}};
+
 static bool digit(char c)
 {
     return c >= '0' && c <= '9';

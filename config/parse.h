@@ -45,6 +45,7 @@ extern const struct parse_choices parse_compressions;
 extern const struct parse_choices parse_protocols;
 extern const struct parse_choices parse_whens;
 extern const struct parse_choices parse_redact_modes;
+extern const struct parse_choices parse_db_spans;
 
 /* The choice of that name, any case. */
 bool parse_choice(struct piece text, const struct parse_choices *choices, unsigned *value);

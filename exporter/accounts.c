@@ -9,7 +9,7 @@ static unsigned long long count(_Atomic uint64_t *counter)
     return (unsigned long long)counters_get(counter);
 }
 
-/* The second line only where there is something to say: most processes have nothing. */
+/* The further lines only where there is something to say: most processes have nothing. */
 void accounts_say(void)
 {
     log_write(LOG_INFO,
@@ -31,6 +31,14 @@ void accounts_say(void)
             count(&counters.dropped_exchanges), count(&counters.connections_opaque),
             count(&counters.heads_too_long), count(&counters.heads_no_room),
             count(&counters.spans_incomplete), count(&counters.injections_left_out));
+    if (count(&counters.left_out_outside) || count(&counters.left_out_session) ||
+        count(&counters.left_out_ignored))
+        log_write(LOG_INFO,
+                  "left out, as configured: calls outside requests %llu "
+                  "(OTEL_AGENT_ROOT_CLIENT_SPANS), database calls that are no statements %llu "
+                  "(OTEL_AGENT_DB_SPANS), requests %llu (OTEL_AGENT_HTTP_IGNORE)",
+                  count(&counters.left_out_outside), count(&counters.left_out_session),
+                  count(&counters.left_out_ignored));
 }
 
 uint64_t accounts_unsettled(void)

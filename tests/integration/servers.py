@@ -92,6 +92,8 @@ class Tracing:
             "OTEL_AGENT_STATE_DIR": str(self.state),
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "OTEL_BSP_MAX_QUEUE_SIZE": "20000",
+            # Most tests count calls, all of them.
+            "OTEL_AGENT_ROOT_CLIENT_SPANS": "true", "OTEL_AGENT_DB_SPANS": "all",
             **self.variables,
         }
 

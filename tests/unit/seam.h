@@ -53,6 +53,8 @@ static inline int open_gate(void **state)
     (void)state;
     if (!config_parse(&agent.config, from_environment, NULL, NULL))
         return -1;
+    agent.config.root_client_spans = WHEN_ALWAYS; /* most tests count calls, all of them */
+    agent.config.db_spans = DB_SPANS_ALL;
     agent_open();
     return agent_prepare() && agent_make_region() ? 0 : -1;
 }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/* served.h - what a request tells about its process: it is a server, unless the request is one
+ * that nobody wants to hear of (OTEL_AGENT_HTTP_IGNORE), such as a worker's health check. */
+#ifndef AGENT_SERVED_H
+#define AGENT_SERVED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct exchange;
+
+extern _Atomic bool served_watched;
+
+/* Has each request to be looked at? Where no path is ignored, only until the first one has been.
+ * Relaxed: one more does not matter. */
+static inline bool served_is_watched(void)
+{
+    return __builtin_expect(atomic_load_explicit(&served_watched, memory_order_relaxed), false);
+}
+
+/* Its head was parsed, and its context is not known to others yet. An ignored one is not recorded,
+ * and neither are its children; counted. */
+void served(struct exchange *exchange);
+
+/* For tests: other paths are ignored now. */
+void served_reset(void);
+
+#endif
