@@ -30,6 +30,7 @@
 #include "exporter/endpoint.h"
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
+#include "hooks/copy.h"
 #include "hooks/opener.h"
 #include "hooks/real.h"
 
@@ -188,6 +189,26 @@ static void open_unwinder(void)
     log_write(LOG_WARN, "no stack traces: can't open libunwind-x86_64.so.8: %s%s", why, advice);
 }
 
+/* `tell`: this copy came later than the other one's word on copies. */
+static void say_instead(const char *other, bool tell)
+{
+    log_write(tell ? LOG_INFO : LOG_DEBUG,
+              "%s is in this process, too, and was before this copy of the agent: this one does "
+              "nothing",
+              other);
+}
+
+static void say_spare(void)
+{
+    const char *other = copy_follower();
+    if (other)
+        log_write(
+            LOG_INFO,
+            "%s is another copy of the agent in this process, and does nothing (LD_PRELOAD or "
+            "/etc/ld.so.preload names more than one)",
+            other);
+}
+
 /* What most programs never need: called with the first connection or span. */
 static void init_exporter(void)
 {
@@ -207,6 +228,7 @@ static void init_exporter(void)
         .has_heir = region_has_heir,
         .called = family_calls,
     });
+    say_spare();
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
     if (agent.config.stacktrace == WHEN_ALWAYS)
         open_unwinder();
@@ -216,7 +238,9 @@ static void begin(void)
 {
     standard_error_at_start();
     struct config *config = &agent.config;
-    if (!config_parse(config, from_environment, warn, config))
+    bool tell;
+    const char *other = copy_instead(&tell);
+    if (!config_parse(config, from_environment, other ? NULL : warn, config))
         return;
     log_set_level((enum log_level)config->log_level);
     if (!config_enabled(config))
@@ -231,7 +255,10 @@ static void begin(void)
         log_write(LOG_DEBUG, "%s is not to be traced (OTEL_AGENT_EXECUTABLES_ALLOW, _DENY)", name);
         return;
     }
-
+    if (other) {
+        say_instead(other, tell);
+        return;
+    }
     agent.exporter = (struct agent_exporter){
         .init = init_exporter,
         .prepare = exporter_prepare,

@@ -83,6 +83,11 @@ void *library_find_in(const char *symbol, const char *version, const char *names
     return find((struct search){.symbol = symbol, .version = version, .names = names});
 }
 
+void *library_find_anywhere(const char *symbol, const char *names)
+{
+    return find((struct search){.symbol = symbol, .names = names, .behind_us = true});
+}
+
 /* A search for the first definition of a symbol, our own and earlier objects included. */
 struct first {
     const char *symbol;
@@ -114,6 +119,34 @@ bool library_replaced(const char *symbol, const char *names)
     };
     dl_iterate_phdr(look_for_first, &first);
     return first.elsewhere;
+}
+
+struct elsewhere {
+    const char *symbol;
+    bool behind_us;
+    struct library_place place;
+};
+
+static int look_elsewhere(struct dl_phdr_info *object, size_t size, void *data)
+{
+    struct elsewhere *search = data;
+    struct image image;
+    (void)size;
+    if (image_contains(object, &library_age)) {
+        search->behind_us = true;
+        return 0;
+    }
+    void *found = image_open(&image, object) ? image_find(&image, search->symbol, NULL) : NULL;
+    if (found)
+        search->place = (struct library_place){found, object->dlpi_name, !search->behind_us};
+    return found != NULL;
+}
+
+struct library_place library_elsewhere(const char *symbol)
+{
+    struct elsewhere search = {.symbol = symbol};
+    dl_iterate_phdr(look_elsewhere, &search);
+    return search.place;
 }
 
 static int count(struct dl_phdr_info *object, size_t size, void *data)

@@ -42,9 +42,20 @@ __attribute__((cold)) void *library_find(const char *symbol, const char *version
 __attribute__((cold)) void *library_find_in(const char *symbol, const char *version,
                                             const char *names);
 
+/* The same whether it comes before or after ours. */
+__attribute__((cold)) void *library_find_anywhere(const char *symbol, const char *names);
+
 /* Whether a library that is opened now would be given somebody else's `symbol`: the first object of
  * the program's start that defines it lies in a file whose name begins with none of `names`. */
 __attribute__((cold)) bool library_replaced(const char *symbol, const char *names);
+
+/* Where the first object other than ours lies that defines a symbol. */
+struct library_place {
+    void *address;    /* of the symbol; NULL: none does, and the rest says nothing */
+    const char *path; /* the loader's, "" for the program; lives as long as the object */
+    bool before_us;   /* in the loader's order */
+};
+__attribute__((cold)) struct library_place library_elsewhere(const char *symbol);
 
 /* Every object loaded so far belongs to the program's start. From the constructor, by way of
  * real_resolve(); later calls change nothing, and until then all objects do. */

@@ -86,11 +86,15 @@ static function **slot(unsigned row)
 }
 
 /* Before glibc 2.34 dlopen() lies in libdl, which may come later. Otherwise what a library opened
- * later calls `shutdown` is its own affair. */
+ * later calls `shutdown` is its own affair. Where the program has opened us itself, libc comes
+ * before us. */
 static function *find(unsigned row)
 {
     int saved = errno;
-    function *original = (function *)library_find(rows[row].name, NULL, "libc.|libdl.");
+    static const char libc[] = "libc.|libdl.";
+    function *original = (function *)library_find(rows[row].name, NULL, libc);
+    if (!original)
+        original = (function *)library_find_anywhere(rows[row].name, libc);
     if (original)
         __atomic_store_n(slot(row), original, __ATOMIC_RELEASE);
     errno = saved;
