@@ -3,13 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -51,6 +48,12 @@ static size_t ring_size(uint32_t records)
 static size_t size_with(size_t ring_memory)
 {
     return REGION_RING + ring_memory + REGION_OPEN * sizeof(struct region_open);
+}
+
+/* Where the hole begins that lies behind an encoded resource of so many bytes. */
+static size_t resource_end(size_t bytes)
+{
+    return REGION_RESOURCE + (bytes > REGION_RESOURCE_BYTES ? 0 : round_up(bytes, PAGE_BYTES));
 }
 
 /* How much of it has memory. */
@@ -99,39 +102,6 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
 
 /* ---- the file ---- */
 
-/* Does a page that was once written have its place for ever? Not where each change goes to a new
- * place, as in btrfs, or to another machine: there a full disk, or a lost one, is a SIGBUS in
- * whichever thread of the program touches the page. */
-static bool keeps_places(const struct statfs *system)
-{
-    static const uint32_t known[] = {TMPFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
-                                     OVERLAYFS_SUPER_MAGIC};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if ((uint32_t)system->f_type == known[i])
-            return true;
-    return false;
-}
-
-/* A file that is longer than the process may write is a SIGXFSZ. One that takes more than half of
- * what is left would rob those whom the file system was made for: /dev/shm has 64 MB in a
- * container. */
-static const char *obstacle(const char *directory, size_t bytes)
-{
-    struct rlimit limit;
-    struct statfs system;
-    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < bytes)
-        return "files may not be as large here";
-    if (statfs(directory, &system) != 0)
-        return strerror(errno);
-    if (!keeps_places(&system))
-        return "it is neither on tmpfs nor on ext4, xfs or an overlay of them";
-    if ((uint64_t)system.f_bavail * (uint64_t)system.f_bsize / 2 < bytes)
-        return "it would take more than half of the room that is left";
-    if (!region_files_room(directory, bytes))
-        return "ended processes left too many there that nobody has come for";
-    return NULL;
-}
-
 /* Not fallocate(), which some file systems and sandboxes do not know. */
 static bool fill_with_zeros(int fd, size_t from, size_t to)
 {
@@ -168,7 +138,7 @@ static int create_file(struct region *region, const struct region_place *place, 
 /* Of its whole length, by name. -1: not to be had; then there is no file, and *why says so. */
 static int make_file(struct region *region, const struct region_place *place, const char **why)
 {
-    *why = obstacle(place->directory, region->bytes);
+    *why = region_files_obstacle(place->directory, region->bytes);
     if (*why)
         return -1;
     int fd = create_file(region, place, why);
@@ -198,12 +168,14 @@ static size_t least(size_t one, size_t other)
 
 /* Allocates what is needed at first; all, where more could not be had later. Says how much of the
  * ring that is, and how many open spans. */
-static bool allocate(const struct region *region, char *base, int fd, struct parts *parts)
+static bool allocate(const struct region *region, char *base, int fd, size_t resource_bytes,
+                     struct parts *parts)
 {
     size_t ring_memory = region->bytes - size_with(0);
     size_t open_at = REGION_RING + ring_memory;
     *parts = (struct parts){least(RING_FIRST_BYTES, ring_memory), OPEN_FIRST};
-    if (!fill_with_zeros(fd, 0, REGION_RING + parts->ring_bytes) ||
+    if (!fill_with_zeros(fd, 0, resource_end(resource_bytes)) ||
+        !fill_with_zeros(fd, REGION_RING, REGION_RING + parts->ring_bytes) ||
         !fill_with_zeros(fd, open_at, open_at + OPEN_FIRST * sizeof(struct region_open)))
         return false;
     /* Asked of what is there already, or the kernel would read ahead. */
@@ -226,7 +198,7 @@ static void *map_file(struct region *region, const struct region_place *place, s
         return MAP_FAILED;
     }
     void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base != MAP_FAILED && !allocate(region, base, fd, parts)) {
+    if (base != MAP_FAILED && !allocate(region, base, fd, place->resource.length, parts)) {
         munmap(base, region->bytes);
         base = MAP_FAILED;
     }
@@ -381,7 +353,9 @@ static bool cover_holes(struct region *region)
     size_t ring_end = REGION_RING + region->header->ring_bytes;
     size_t ready_end = REGION_RING + region->header->ring_ready;
     size_t open_end = ring_end + region->open_ready * sizeof(struct region_open);
-    return (ready_end == ring_end || do_without_file(base, ready_end, ring_end)) &&
+    size_t said_end = resource_end(region->header->resource_bytes);
+    return (said_end == REGION_RING || do_without_file(base, said_end, REGION_RING)) &&
+           (ready_end == ring_end || do_without_file(base, ready_end, ring_end)) &&
            (open_end == region->bytes || do_without_file(base, open_end, region->bytes));
 }
 

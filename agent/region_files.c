@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -254,4 +255,37 @@ bool region_files_room(const char *directory, size_t bytes)
     bool full = for_each_entry(fd, ALL_ENTRIES, count_ended, &count);
     close(fd);
     return !full;
+}
+
+/* Does a page that was once written have its place for ever? Not where each change goes to a new
+ * place, as in btrfs, or to another machine: there a full disk, or a lost one, is a SIGBUS in
+ * whichever thread of the program touches the page. */
+static bool keeps_places(const struct statfs *system)
+{
+    static const uint32_t known[] = {TMPFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                     OVERLAYFS_SUPER_MAGIC};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if ((uint32_t)system->f_type == known[i])
+            return true;
+    return false;
+}
+
+/* A file that is longer than the process may write is a SIGXFSZ. One that takes more than half of
+ * what is left would rob those whom the file system was made for: /dev/shm has 64 MB in a
+ * container. */
+const char *region_files_obstacle(const char *directory, size_t bytes)
+{
+    struct rlimit limit;
+    struct statfs system;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < bytes)
+        return "files may not be as large here";
+    if (statfs(directory, &system) != 0)
+        return strerror(errno);
+    if (!keeps_places(&system))
+        return "it is neither on tmpfs nor on ext4, xfs or an overlay of them";
+    if ((uint64_t)system.f_bavail * (uint64_t)system.f_bsize / 2 < bytes)
+        return "it would take more than half of the room that is left";
+    if (!region_files_room(directory, bytes))
+        return "ended processes left too many there that nobody has come for";
+    return NULL;
 }

@@ -65,4 +65,7 @@ bool region_files_visit_all(const char *directory, region_visit *visit, void *co
  * processes have fewer together, not even the directory. */
 bool region_files_room(const char *directory, size_t bytes);
 
+/* Why there can be no file of so many bytes in the directory; NULL: nothing is in the way. */
+const char *region_files_obstacle(const char *directory, size_t bytes);
+
 #endif

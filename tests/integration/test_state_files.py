@@ -139,7 +139,7 @@ def test_what_holds_nothing_goes_with_the_next_process_that_exports(service, pro
 
 def pending_of(file):
     """Records between the ring's head and tail: their low 20 bits count them."""
-    ring = file.read_bytes()[4096 + 16384:][:256]
+    ring = file.read_bytes()[4096 + 86016:][:256]
     tail, = struct.unpack_from("Q", ring, 64)
     head, = struct.unpack_from("Q", ring, 128)
     return (tail - head) & 0xfffff
