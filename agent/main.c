@@ -26,6 +26,7 @@
 #include "agent/stack_trace.h"
 #include "agent/standard_error.h"
 #include "agent/unwinder.h"
+#include "exporter/command.h"
 #include "exporter/door.h"
 #include "exporter/endpoint.h"
 #include "exporter/exporter.h"
@@ -105,7 +106,7 @@ static uint64_t service_key(const struct config *config)
     char text[2048];
     uint8_t digest[SHA256_BYTES];
     uint64_t key;
-    const char *service = resource_find("service.name");
+    const char *service = resource_set_name();
     int length =
         snprintf(text, sizeof text, "%s\n%s\n%s\n%d", service ? service : "",
                  config_traces_endpoint(config), config->export_file, (int)config->exporters);
@@ -119,6 +120,8 @@ static const char *state_directory(const struct config *config)
 {
     return config->exporters && strcmp(config->state_dir, "none") != 0 ? config->state_dir : "";
 }
+
+_Static_assert(RESOURCE_BYTES_MOST <= REGION_RESOURCE_BYTES, "a region keeps any resource");
 
 static void place_region(struct region_place *place)
 {
@@ -229,12 +232,14 @@ static void init_exporter(void)
         .called = family_calls,
     });
     say_spare();
+    resource_say_name();
+    resource_say_loss();
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
     if (agent.config.stacktrace == WHEN_ALWAYS)
         open_unwinder();
 }
 
-static void begin(void)
+static void begin(int count, char **words)
 {
     standard_error_at_start();
     struct config *config = &agent.config;
@@ -259,6 +264,8 @@ static void begin(void)
         say_instead(other, tell);
         return;
     }
+    if (!config->service_name[0])
+        command_note(count, (const char *const *)words);
     agent.exporter = (struct agent_exporter){
         .init = init_exporter,
         .prepare = exporter_prepare,
@@ -278,11 +285,12 @@ static void begin(void)
     announce(config);
 }
 
-__attribute__((constructor)) static void load(void)
+/* glibc gives constructors what main() gets. */
+__attribute__((constructor)) static void load(int count, char **words)
 {
     if (getauxval(AT_SECURE))
         return; /* a privileged program is nobody's to look into */
-    begin();
+    begin(count, words);
     footprint_reduce();
 }
 

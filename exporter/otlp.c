@@ -2,6 +2,7 @@
 #include "exporter/otlp.h"
 
 #include "exporter/name.h"
+#include "exporter/resource.h"
 #include "exporter/utf8.h"
 #include "exporter/wire.h"
 
@@ -12,8 +13,7 @@
  * names of 45 there; a byte of text becomes at most three, three times. */
 #define ENCODED_BYTES_MOST(n) ((size_t)(n)*20 + 4096)
 #define PART_BYTES            (PART_BYTES_WANTED + ENCODED_BYTES_MOST(OTLP_RECORD_BYTES_MOST))
-#define RESOURCE_BYTES        ((size_t)16384)
-#define HEAD_BYTES            (RESOURCE_BYTES + 256)
+#define HEAD_BYTES            (RESOURCE_BYTES_MOST + 256)
 
 /* Fields of Span; those of smaller messages stand where they are used. */
 enum {
@@ -448,7 +448,7 @@ void otlp_finish(struct otlp *otlp, struct slice resource, struct otlp_body *bod
         add_piece(body, part->head, put_scope(part, (enum span_scope)scope));
         add_piece(body, part->spans, part->used);
     }
-    if (resource.length > RESOURCE_BYTES)
+    if (resource.length > RESOURCE_BYTES_MOST)
         resource.length = 0;
     size_t rest = 1 + wire_varint_bytes(resource.length) + resource.length;
     size_t schema = 2 + strlen(OTLP_SCHEMA_URL);

@@ -73,8 +73,8 @@ bool otlp_room(const struct otlp *otlp);
 bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length,
               int64_t unix_offset_ns);
 
-/* The batch so far, `resource` being an encoded Resource message of at most 16 KiB. Valid until
- * the next otlp_add() or otlp_clear(). */
+/* The batch so far, `resource` being an encoded Resource message of at most RESOURCE_BYTES_MOST.
+ * Valid until the next otlp_add() or otlp_clear(). */
 void otlp_finish(struct otlp *otlp, struct slice resource, struct otlp_body *body);
 
 /* Forgets the batch. */

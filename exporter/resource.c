@@ -12,14 +12,26 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/log.h"
 #include "config/pairs.h"
+#include "exporter/command.h"
 #include "exporter/container.h"
-#include "exporter/otlp.pb-c.h"
 #include "exporter/utf8.h"
+#include "exporter/wire.h"
 
-#define ATTRIBUTES_MOST 64
-#define TEXT_BYTES      8192
-#define ENCODED_BYTES   16384 /* what an encoder accepts (otlp.h) */
+/* Of the user's, beside our own: more is left out, and said. */
+#define USERS_MOST  256
+#define USERS_BYTES ((size_t)65536 + 2 * USERS_MOST) /* each text has a NUL */
+
+#define OWN_MOST        48
+#define OWN_BYTES       ((size_t)14 << 10)
+#define OWN_VALUE_BYTES 1024
+#define ATTRIBUTES_MOST (USERS_MOST + OWN_MOST)
+#define TEXT_BYTES      (OWN_BYTES + USERS_BYTES)
+#define WRAPPING_BYTES  16 /* of the wire's, around an attribute's texts */
+
+_Static_assert(TEXT_BYTES + ATTRIBUTES_MOST * WRAPPING_BYTES <= RESOURCE_BYTES_MOST,
+               "what is kept can be sent");
 
 struct item {
     char *key;
@@ -34,24 +46,30 @@ static struct {
     struct item items[ATTRIBUTES_MOST];
     int count;
     size_t used;
+    unsigned lost;           /* of the user's attributes */
+    char first_lost[64];     /* its key, or the beginning of it */
+    char fallback[300];      /* unknown_service:EXECUTABLE */
+    const char *name_source; /* of the service; NULL: the user has said it, or nobody knows */
+    size_t encoded_bytes;    /* 0: not encoded yet */
     char text[TEXT_BYTES];
-    size_t encoded_bytes; /* 0: not encoded yet */
-    unsigned char encoded[ENCODED_BYTES];
+    /* Until then it lends its room to files that are read, and to decoded text. */
+    unsigned char encoded[RESOURCE_BYTES_MOST];
 } resource;
 
-/* A repaired copy that stays; NULL where the room is used up. */
+/* A repaired copy that stays; NULL where the room is used up. It is repaired in the place it will
+ * stay in, because the text may be longer than a stack has room for. */
 static char *keep(struct slice text)
 {
-    char scratch[UTF8_SCRATCH(1024)];
+    size_t room = sizeof resource.text - resource.used;
+    char *kept = resource.text + resource.used;
     if (!text.at)
         text = SLICE_LITERAL("");
-    if (text.length > 1024)
-        text.length = 1024;
-    text = utf8_clean(text, SIZE_MAX, scratch);
-    if (text.length >= sizeof resource.text - resource.used)
+    if (text.length >= room || (!utf8_plain(text) && UTF8_SCRATCH(text.length) > room))
         return NULL;
-    char *kept = resource.text + resource.used;
-    memcpy(kept, text.at, text.length);
+    text = utf8_clean(text, SIZE_MAX, kept);
+    if (text.length >= room)
+        return NULL;
+    memmove(kept, text.at, text.length);
     kept[text.length] = '\0';
     resource.used += text.length + 1;
     return kept;
@@ -65,12 +83,12 @@ static struct item *find(const char *key)
     return NULL;
 }
 
-/* A new item, or the one with that key; NULL where the user has it, or there is no room. */
+/* A new item, or the one with that key; NULL where there is no room. */
 static struct item *claim(const char *key)
 {
     struct item *item = find(key);
     if (item)
-        return item->users ? NULL : item;
+        return item;
     if (resource.count == ATTRIBUTES_MOST)
         return NULL;
     char *kept = keep(slice_of(key));
@@ -83,6 +101,8 @@ static struct item *claim(const char *key)
 
 static void set(const char *key, struct slice value)
 {
+    if (value.length > OWN_VALUE_BYTES)
+        value.length = OWN_VALUE_BYTES;
     struct item *item = value.length ? claim(key) : NULL;
     if (!item)
         return;
@@ -100,7 +120,7 @@ static void set_once(const char *key, const char *value)
 static void set_integer(const char *key, int64_t value)
 {
     struct item *item = claim(key);
-    if (item)
+    if (item && !item->users)
         item->integer = value;
 }
 
@@ -126,37 +146,18 @@ static struct slice read_file(const char *path, char *buffer, size_t capacity)
     return (struct slice){buffer, length};
 }
 
-static void set_users(const struct config *config)
-{
-    char buffer[2048];
-    struct pairs_pair pair;
-    enum pairs_result result;
-    struct pairs pairs = pairs_of(config->resource_attributes);
-    while ((result = pairs_next(&pairs, buffer, sizeof buffer, &pair)) != PAIRS_END) {
-        if (result != PAIRS_PAIR)
-            continue; /* config has said so */
-        struct item *item = find(pair.key);
-        if (item)
-            item->users = false; /* the last one of a key counts */
-        set(pair.key, (struct slice){pair.value, pair.value_length});
-        item = find(pair.key);
-        if (item)
-            item->users = true;
-    }
-    struct item *name = config->service_name[0] ? find("service.name") : NULL;
-    if (name)
-        name->users = false; /* OTEL_SERVICE_NAME has the higher rank */
-    set("service.name", slice_of(config->service_name));
-}
-
 /* Both generations of the name, whichever was said. */
 static void set_environment(const struct config *config)
 {
-    const char *stable = resource_find("deployment.environment.name");
-    const char *older = resource_find("deployment.environment");
-    const char *value = stable ? stable : older ? older : config->environment;
-    set("deployment.environment.name", slice_of(value));
-    set("deployment.environment", slice_of(value));
+    static const char *const keys[] = {"deployment.environment.name", "deployment.environment"};
+    const char *value = NULL;
+    for (int i = 0; i < 2 && !(value && *value); i++)
+        value = pairs_find(config->resource_attributes, keys[i], (char *)resource.encoded,
+                           sizeof resource.encoded);
+    if (!value || !*value)
+        value = config->environment;
+    set(keys[0], slice_of(value));
+    set(keys[1], slice_of(value));
 }
 
 /* The names under which the downward API's values are usually put into the environment. */
@@ -171,9 +172,22 @@ static const struct {
     {"k8s.container.name", {"K8S_CONTAINER_NAME", "CONTAINER_NAME", NULL}},
 };
 
-static void set_kubernetes(void)
+/* Where nothing else names the pod: its host name, if that can be nothing else. HOSTNAME is not
+ * asked: images set it to the address to listen on, and with the node's network it is the node's.
+ */
+static void set_pod_from_host_name(void)
 {
-    bool inside = getenv("KUBERNETES_SERVICE_HOST") != NULL;
+    struct utsname host;
+    char hosts[128];
+    if (uname(&host) == 0 && container_is_deployments(slice_of(host.nodename)) &&
+        container_hosts_are_a_pods(read_file("/etc/hosts", hosts, sizeof hosts)))
+        set_once("k8s.pod.name", host.nodename);
+}
+
+static void set_kubernetes(const struct container *container)
+{
+    char namespace[64];
+    bool inside = container->pod;
     for (size_t i = 0; i < sizeof kubernetes / sizeof *kubernetes; i++)
         for (int j = 0; j < 3 && kubernetes[i].variables[j]; j++) {
             const char *variable = kubernetes[i].variables[j];
@@ -181,8 +195,16 @@ static void set_kubernetes(void)
             if (inside || strncmp(variable, "K8S_", 4) == 0)
                 set_once(kubernetes[i].key, getenv(variable));
         }
-    if (inside) /* a pod's host name is its own */
-        set_once("k8s.pod.name", getenv("HOSTNAME"));
+    if (!inside)
+        return;
+    set_once("k8s.pod.uid", container->pod_uid);
+    set_once("k8s.container.name", container->name);
+    struct slice account = read_file("/var/run/secrets/kubernetes.io/serviceaccount/namespace",
+                                     namespace, sizeof namespace);
+    account.length = slice_find(account, '\n');
+    if (!find("k8s.namespace.name"))
+        set("k8s.namespace.name", account);
+    set_pod_from_host_name();
 }
 
 static const char *architecture(const char *machine)
@@ -211,15 +233,63 @@ static void set_host(void)
     set("os.description", container_os_name(release));
 }
 
-static void set_container(void)
+/* The whole lines in `text`; returns what is left. A line that fills the buffer has shown all that
+ * matters of it, and its rest will be none. */
+static size_t read_lines(struct container *container, struct slice text, size_t capacity)
 {
-    /* Lent by the encoded form, which does not exist yet. */
+    size_t end;
+    while ((end = slice_find(text, '\n')) < text.length || text.length == capacity) {
+        container_read_mount(container, (struct slice){text.at, end});
+        text = slice_after(text, end < text.length ? end + 1 : end);
+    }
+    if (text.length)
+        memmove(resource.encoded, text.at, text.length);
+    return text.length;
+}
+
+/* All of it, in pieces: a container with many volumes has its own lines last. */
+static void read_mounts(struct container *container)
+{
     char *buffer = (char *)resource.encoded;
-    struct slice cgroup = read_file("/proc/self/cgroup", buffer, ENCODED_BYTES);
-    struct slice id = container_id_from_cgroup(cgroup);
-    if (!id.at && container_cgroup_is_hidden(cgroup))
-        id = container_id_from_mountinfo(read_file("/proc/self/mountinfo", buffer, ENCODED_BYTES));
-    set("container.id", id);
+    size_t kept = 0;
+    ssize_t got;
+    int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    while (fd >= 0 && (got = read(fd, buffer + kept, sizeof resource.encoded - kept)) > 0)
+        kept = read_lines(container, (struct slice){buffer, kept + (size_t)got},
+                          sizeof resource.encoded);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The unit has the higher rank: it is what its host's people call the service. */
+static void set_service(const struct config *config, struct service service)
+{
+    resource.name_source = NULL;
+    if (config->service_name[0]) {
+        set("service.name", slice_of(config->service_name));
+        return;
+    }
+    if (!service.name[0])
+        service = *command_service();
+    resource.name_source = service.name[0] ? service.source : NULL;
+    set("service.name", slice_of(service.name[0] ? service.name : resource.fallback));
+}
+
+static void set_container(const struct config *config, struct container *container)
+{
+    char *buffer = (char *)resource.encoded;
+    struct slice cgroup = read_file("/proc/self/cgroup", buffer, sizeof resource.encoded);
+    struct service service = {0};
+    container_read_cgroup(container, cgroup);
+    if (!container->id[0])
+        service_from_cgroup(&service, cgroup);
+    set_service(config, service);
+    const char *cluster = getenv("KUBERNETES_SERVICE_HOST");
+    container->pod = container->pod || (cluster && *cluster);
+    if (!container->id[0] || container->pod)
+        read_mounts(container);
+    container_settle(container);
+    set("container.id", slice_of(container->id));
 }
 
 /* Interpreters by the beginning of their executable's name. */
@@ -237,7 +307,6 @@ static const char *runtime(const char *executable)
 static void set_process(void)
 {
     char path[PATH_MAX];
-    char name[300];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     path[length > 0 ? length : 0] = '\0';
     const char *slash = strrchr(path, '/');
@@ -249,8 +318,7 @@ static void set_process(void)
     set("process.executable.path", slice_of(path));
     set("process.command", slice_of(program_invocation_name));
     set("process.runtime.name", slice_of(runtime(executable)));
-    snprintf(name, sizeof name, "unknown_service:%.255s", executable);
-    set_once("service.name", name);
+    snprintf(resource.fallback, sizeof resource.fallback, "unknown_service:%.255s", executable);
 }
 
 /* Never 0 random bytes, never a wait: where the kernel has none yet, what differs between two
@@ -278,6 +346,83 @@ static void format_instance(char into[37])
              u[14], u[15]);
 }
 
+/* A value of the user's is kept whole or not at all. */
+static bool set_users_one(const struct pairs_pair *pair, int *count, size_t most_used)
+{
+    struct item *item = find(pair->key);
+    size_t key_bytes = item ? 0 : pair->key_length + 1;
+    if (!pair->value_length)
+        return true; /* empty is unset */
+    if ((!item && *count == USERS_MOST) ||
+        pair->value_length + 1 + key_bytes > most_used - resource.used)
+        return false;
+    item = claim(pair->key);
+    char *value = item ? keep((struct slice){pair->value, pair->value_length}) : NULL;
+    if (!value) { /* bytes that are no UTF-8 take more room */
+        if (item && key_bytes)
+            resource.count--;
+        return false;
+    }
+    *count += key_bytes != 0;
+    item->value = value;
+    item->users = true;
+    return true;
+}
+
+static void note_loss(const char *key)
+{
+    if (resource.lost++ == 0)
+        snprintf(resource.first_lost, sizeof resource.first_lost, "%s", key);
+}
+
+/* After our own, so that these have their places however much the user says. What the user says
+ * takes the place of ours; of a key that is said twice the last one counts. */
+static void set_users(const struct config *config)
+{
+    int count = 0;
+    size_t most_used = resource.used + USERS_BYTES;
+    char *buffer = (char *)resource.encoded;
+    struct pairs_pair pair;
+    enum pairs_result result;
+    struct pairs pairs = pairs_of(config->resource_attributes);
+    while ((result = pairs_next(&pairs, buffer, sizeof resource.encoded, &pair)) != PAIRS_END) {
+        if (result == PAIRS_TOO_LONG)
+            note_loss("one that is longer than all that is kept");
+        if (result != PAIRS_PAIR) /* config has said so */
+            continue;
+        bool name = strcmp(pair.key, "service.name") == 0;
+        if (name && config->service_name[0])
+            continue; /* has the higher rank */
+        if (!set_users_one(&pair, &count, most_used))
+            note_loss(pair.key);
+        else if (name && pair.value_length)
+            resource.name_source = NULL;
+    }
+}
+
+void resource_say_loss(void)
+{
+    if (resource.lost)
+        log_write(LOG_WARN,
+                  "OTEL_RESOURCE_ATTRIBUTES: %u left out, the first is \"%s\": more than %d "
+                  "attributes, or 64 KiB, are not kept",
+                  resource.lost, resource.first_lost, USERS_MOST);
+}
+
+void resource_say_name(void)
+{
+    if (resource.name_source)
+        log_write(LOG_INFO, "service.name is \"%s\", from %s; OTEL_SERVICE_NAME names it otherwise",
+                  resource_find("service.name"), resource.name_source);
+}
+
+/* What is found is not always the same for processes that look after each other's spans: a program
+ * takes another's place, a worker is started in a way of its own. */
+const char *resource_set_name(void)
+{
+    return resource.name_source ? resource.fallback : resource_find("service.name");
+}
+
 void resource_refresh(void)
 {
     char uuid[37];
@@ -295,9 +440,10 @@ void resource_refresh(void)
 void resource_detect(const struct config *config)
 {
     int saved = errno;
+    struct container container = {0};
     resource.count = 0;
     resource.used = 0;
-    set_users(config);
+    resource.lost = 0;
     set("telemetry.sdk.name", SLICE_LITERAL("otelagent"));
     set("telemetry.sdk.language", SLICE_LITERAL("cpp"));
     set("telemetry.sdk.version", SLICE_LITERAL(OTELAGENT_VERSION));
@@ -307,35 +453,35 @@ void resource_detect(const struct config *config)
     set_process();
     resource_refresh();
     set_host();
-    set_container();
-    set_kubernetes();
+    set_container(config, &container);
+    set_kubernetes(&container);
+    set_users(config);
     resource.encoded_bytes = 0;
     errno = saved;
 }
 
+/* A KeyValue, field 1 of a Resource. */
+static unsigned char *put_item(unsigned char *at, const struct item *item)
+{
+    size_t key = strlen(item->key);
+    size_t text = item->value ? strlen(item->value) : 0;
+    size_t value = 1 + (item->value ? wire_varint_bytes(text) + text
+                                    : wire_varint_bytes((uint64_t)item->integer));
+    size_t pair = 1 + wire_varint_bytes(key) + key + 1 + wire_varint_bytes(value) + value;
+    at = wire_number(at, WIRE_TAG(1, WIRE_LENGTH), pair);
+    at = wire_bytes(at, WIRE_TAG(1, WIRE_LENGTH), item->key, key);
+    at = wire_number(at, WIRE_TAG(2, WIRE_LENGTH), value);
+    if (item->value)
+        return wire_bytes(at, WIRE_TAG(1, WIRE_LENGTH), item->value, text);
+    return wire_number(at, WIRE_TAG(3, WIRE_VARINT), (uint64_t)item->integer);
+}
+
 struct slice resource_encoded(void)
 {
-    Otlp__KeyValue pairs[ATTRIBUTES_MOST];
-    Otlp__AnyValue values[ATTRIBUTES_MOST];
-    Otlp__KeyValue *pointers[ATTRIBUTES_MOST];
-    Otlp__Resource message = OTLP__RESOURCE__INIT;
-    message.attributes = pointers;
-    for (int i = 0; i < resource.count && !resource.encoded_bytes; i++) {
-        const struct item *item = &resource.items[i];
-        pairs[i] = (Otlp__KeyValue)OTLP__KEY_VALUE__INIT;
-        values[i] = (Otlp__AnyValue)OTLP__ANY_VALUE__INIT;
-        pairs[i].key = item->key;
-        pairs[i].value = &values[i];
-        pointers[i] = &pairs[i];
-        values[i].value_case = OTLP__ANY_VALUE__VALUE_INT_VALUE;
-        values[i].int_value = item->integer;
-        if (item->value) {
-            values[i].value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
-            values[i].string_value = item->value;
-        }
-        message.n_attributes = (size_t)i + 1;
-    }
-    if (!resource.encoded_bytes && otlp__resource__get_packed_size(&message) <= ENCODED_BYTES)
-        resource.encoded_bytes = otlp__resource__pack(&message, resource.encoded);
+    unsigned char *at = resource.encoded;
+    for (int i = 0; i < resource.count && !resource.encoded_bytes; i++)
+        at = put_item(at, &resource.items[i]);
+    if (!resource.encoded_bytes)
+        resource.encoded_bytes = (size_t)(at - resource.encoded);
     return (struct slice){(const char *)resource.encoded, resource.encoded_bytes};
 }

@@ -17,7 +17,8 @@
     "packages site-packages dist-packages vendor "
 
 #define ENDINGS                                                                                    \
-    " py pyc pyz pyw js mjs cjs ts mts cts tsx jsx rb ru php phar pl psgi sh jar war dll ini yaml " \
+    " py pyc pyz pyw js mjs cjs ts mts cts tsx jsx rb ru php phar pl psgi sh jar war dll ini "     \
+    "yaml "                                                                                        \
     "yml toml "
 
 bool service_is_one_of(struct slice word, const char *list)
@@ -101,10 +102,10 @@ static struct slice without_ending(struct slice name)
 /* Where folders are called by chance, or after a person. */
 static bool is_foreign(struct slice path)
 {
-    static const struct slice roots[] = {
-        SLICE_LITERAL("/tmp"),  SLICE_LITERAL("/var/tmp"), SLICE_LITERAL("/dev"),
-        SLICE_LITERAL("/run"),  SLICE_LITERAL("/proc"),    SLICE_LITERAL("/var/run"),
-        SLICE_LITERAL("/root"), SLICE_LITERAL("/nix")};
+    static const struct slice roots[] = {SLICE_LITERAL("/tmp"),  SLICE_LITERAL("/var/tmp"),
+                                         SLICE_LITERAL("/dev"),  SLICE_LITERAL("/run"),
+                                         SLICE_LITERAL("/proc"), SLICE_LITERAL("/var/run"),
+                                         SLICE_LITERAL("/root"), SLICE_LITERAL("/nix")};
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
         if (slice_starts(path, roots[i]) &&
             (path.length == roots[i].length || path.at[roots[i].length] == '/'))
@@ -121,8 +122,8 @@ static bool take_innermost(struct service *service, struct slice path)
         struct slice part = service_last_part(&path);
         struct slice outer = path;
         struct slice around = service_last_part(&outer);
-        if (slice_equal(around, SLICE_LITERAL("home")) || slice_equal(part, SLICE_LITERAL("home")) ||
-            slice_equal(part, SLICE_LITERAL("root")))
+        if (slice_equal(around, SLICE_LITERAL("home")) ||
+            slice_equal(part, SLICE_LITERAL("home")) || slice_equal(part, SLICE_LITERAL("root")))
             return false;
         if (!service_is_one_of(part, FOLDERS) && service_take(service, part, "the folder"))
             return true;
@@ -184,8 +185,9 @@ bool service_take_module(struct service *service, struct slice module, const cha
 bool service_take_jar(struct service *service, struct slice path, const char *folder)
 {
     static const struct slice kinds[] = {
-        SLICE_LITERAL("-SNAPSHOT"), SLICE_LITERAL("-all"),    SLICE_LITERAL("-exec"),
-        SLICE_LITERAL("-fat"),      SLICE_LITERAL("-shaded"), SLICE_LITERAL("-boot"),
+        SLICE_LITERAL("-SNAPSHOT"), SLICE_LITERAL("-all"),
+        SLICE_LITERAL("-exec"),     SLICE_LITERAL("-fat"),
+        SLICE_LITERAL("-shaded"),   SLICE_LITERAL("-boot"),
         SLICE_LITERAL("-runner"),   SLICE_LITERAL("-jar-with-dependencies")};
     struct slice folders = path;
     struct slice name = without_ending(service_last_part(&folders));

@@ -18,7 +18,8 @@ static const struct {
     const char *name; /* "": none */
 } commands[] = {
     {"/usr/bin/python3 /usr/bin/gunicorn shop:app", "shop"},
-    {"python3.11 /srv/venv/bin/gunicorn -w 4 -b 0.0.0.0:80 -k gevent shop.wsgi:application", "shop"},
+    {"python3.11 /srv/venv/bin/gunicorn -w 4 -b 0.0.0.0:80 -k gevent shop.wsgi:application",
+     "shop"},
     {"python3 /usr/bin/gunicorn --bind=unix:/run/x --daemon shop.wsgi", "shop"},
     {"python3 /usr/bin/gunicorn -c python:conf.x -k uvicorn.workers.UvicornWorker shop:make('a')",
      "shop"},
@@ -107,7 +108,8 @@ static void commands_name_services(void **state)
         char text[1024];
         const char *words[WORDS_MOST];
         struct service service = {.source = NULL};
-        service_from_command(&service, words, split(commands[i].command, text, words), FOLDER, NULL);
+        service_from_command(&service, words, split(commands[i].command, text, words), FOLDER,
+                             NULL);
         if (strcmp(service.name, commands[i].name) != 0 || !service.name[0] != !service.source)
             fail_msg("%s: \"%s\", not \"%s\"", commands[i].command, service.name, commands[i].name);
     }
@@ -124,8 +126,9 @@ static void flask_is_told_by_a_variable_too(void **state)
 
 static void folders_of_people_and_of_chance_name_nothing(void **state)
 {
-    static const char *const folders[] = {"/",     "/app", "/srv/www", "/home/alice", "/tmp/shop",
-                                          "/root", "",     "relative", "/srv/20260101/src"};
+    static const char *const folders[] = {
+        "/",     "/app", "/srv/www", "/home/alice",      "/tmp/shop",
+        "/root", "",     "relative", "/srv/20260101/src"};
     const char *const words[] = {"node", "index.js"};
     (void)state;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
