@@ -21,10 +21,13 @@
     "yaml "                                                                                        \
     "yml toml "
 
+/* A word may hold anything, NUL too: units' names are unescaped. */
 bool service_is_one_of(struct slice word, const char *list)
 {
-    for (const char *at = list; word.length && *at; at++)
-        if (*at == ' ' && strncmp(at + 1, word.at, word.length) == 0 && at[1 + word.length] == ' ')
+    size_t length = strlen(list);
+    for (size_t i = 0; word.length && i + word.length + 2 <= length; i++)
+        if (list[i] == ' ' && memcmp(list + i + 1, word.at, word.length) == 0 &&
+            list[i + 1 + word.length] == ' ')
             return true;
     return false;
 }

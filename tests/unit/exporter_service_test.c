@@ -165,6 +165,7 @@ static const struct {
     {"3:memory:/system.slice/shop.service", ""},
     {"0::/system.slice/.service", ""},
     {"0::/system.slice/a\\x2.service", ""},
+    {"0::/system.slice/xrdp-sesman\\x00.service", ""},
     {"0::/\n", ""},
     {"0::", ""},
     {"", ""},
