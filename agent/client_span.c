@@ -46,6 +46,15 @@ void client_span_begin(struct client_span *client)
     client->start_ns = clock_monotonic_ns();
 }
 
+void client_span_follow(struct client_span *client, const struct client_span *first,
+                        uint64_t start_ns)
+{
+    client->parent = first->parent;
+    client->recorded = context_identify(&client->self, &client->parent) && first->recorded;
+    client->begun = true;
+    client->start_ns = start_ns;
+}
+
 struct client_page *client_page_take(void)
 {
     uint32_t index;

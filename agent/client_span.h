@@ -52,6 +52,11 @@ struct client_page {
 /* Begins a span now, below the thread's current context. */
 void client_span_begin(struct client_span *client);
 
+/* Begins a span that stands beside `first`, below the same parent, whatever the thread works for by
+ * now: it tells of what `first` began. */
+void client_span_follow(struct client_span *client, const struct client_span *first,
+                        uint64_t start_ns);
+
 /* A page with the record begun; NULL where the span is not recorded, or no memory is left for it
  * (counted). Every page goes to client_span_end(). */
 struct client_page *client_span_describe(const struct client_span *client, enum span_scope scope);

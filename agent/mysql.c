@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/clock.h"
 #include "agent/mysql_record.h"
 #include "agent/observe_mysql.h"
 
@@ -10,11 +11,23 @@
  * coroutine of the nonblocking API. A frame that lies elsewhere was left by a jump. */
 #define NESTED_WITHIN_BYTES 65536
 
+/* The last MYSQL made in the caller's frames. The library's own reconnect makes one in its,
+ * connects that, closes the application's and copies the new one over it. */
+static __thread void *tl_made_on_stack;
+
+static bool lies_above(uintptr_t address, uintptr_t here)
+{
+    return address > here && address - here < NESTED_WITHIN_BYTES;
+}
+
 void observe_mysql_made(void *mysql)
 {
     int saved = errno;
-    if (mysql && agent_enter())
+    if (mysql && agent_enter()) {
         mysql_handle_made(mysql);
+        if (lies_above((uintptr_t)mysql, (uintptr_t)&saved))
+            tl_made_on_stack = mysql;
+    }
     errno = saved;
 }
 
@@ -25,39 +38,117 @@ static bool enter(struct mysql_call *call, const struct mysql_library *library, 
     call->mysql = NULL;
     if (!mysql || !agent_enter())
         return false;
-    struct mysql_handle *handle = mysql_handle_of(mysql);
+    struct mysql_handle *handle = mysql_handle_known(mysql);
     if (!handle) {
-        client_span_lost();
-        return false;
+        handle = mysql_handle_made(mysql);
+        if (!handle) {
+            client_span_lost();
+            return false;
+        }
+        if (operation != MYSQL_OPERATION_CONNECT)
+            mysql_handle_connected(handle, library, mysql);
     }
     uintptr_t here = (uintptr_t)call;
-    uintptr_t outer = atomic_load_explicit(&handle->frame, memory_order_relaxed);
-    if (outer > here && outer - here < NESTED_WITHIN_BYTES)
+    if (lies_above(atomic_load_explicit(&handle->frame, memory_order_relaxed), here))
         return false;
     atomic_store_explicit(&handle->frame, here, memory_order_relaxed);
     call->library = library;
     call->mysql = mysql;
     call->stmt = NULL;
-    call->text = NULL;
+    call->command = NULL;
     call->operation = operation;
     call->span.begun = false;
     return true;
+}
+
+/* The text as the application gave it. */
+static struct slice given(const char *text, size_t length)
+{
+    if (!text)
+        return SLICE_NONE;
+    if (length == MYSQL_TERMINATED)
+        length = strnlen(text, SQL_READ_BYTES + 1);
+    return (struct slice){text, length};
+}
+
+/* A USE moves the connection also where its span is not recorded. Most statements show by their
+ * first letter that they hold none. */
+static bool may_use(struct slice text)
+{
+    struct slice start = slice_trim(text);
+    if (!start.length || text.length > SQL_READ_BYTES)
+        return false;
+    char first = slice_lower(start.at[0]);
+    return first == 'u' || first < 'a' || first > 'z' || slice_find(text, ';') < text.length;
+}
+
+/* True: the call was made before, and was not ready. */
+static bool resume(struct mysql_call *call, struct mysql_handle *handle)
+{
+    if (handle->waiting.begun && handle->waiting_for == call->operation) {
+        call->span = handle->waiting;
+        call->command = handle->waiting_command;
+        handle->waiting.begun = false;
+        return true;
+    }
+    mysql_record_abandoned(handle);
+    return false;
+}
+
+void observe_mysql_not_ready(struct mysql_call *call)
+{
+    struct mysql_handle *handle = call->mysql ? mysql_handle_known(call->mysql) : NULL;
+    if (!handle || atomic_load_explicit(&handle->frame, memory_order_relaxed) != (uintptr_t)call)
+        return;
+    atomic_store_explicit(&handle->frame, 0, memory_order_relaxed);
+    handle->waiting = call->span;
+    handle->waiting.begun = true;
+    handle->waiting_for = (uint8_t)call->operation;
+    handle->waiting_command = call->command;
+}
+
+static void say(struct mysql_call *call, struct mysql_text *text, struct slice said)
+{
+    client_span_begin(&call->span);
+    text->span = call->span;
+    text->known = false;
+    if (said.at && (call->span.recorded || may_use(said)))
+        mysql_text_keep(text, said);
+}
+
+static void begin_query(struct mysql_call *call, struct mysql_handle *handle, struct slice said)
+{
+    switch (call->operation) {
+    case MYSQL_OPERATION_READ_RESULT:
+        call->span = handle->pending;
+        return;
+    case MYSQL_OPERATION_LATER:
+        call->span.start_ns = clock_monotonic_ns();
+        return;
+    default:
+        mysql_record_pending(handle);
+        say(call, &handle->text, said);
+        return;
+    }
 }
 
 void observe_mysql_query(struct mysql_call *call, const struct mysql_library *library, void *mysql,
                          enum mysql_operation operation, const char *text, size_t length)
 {
     int saved = errno;
-    if (enter(call, library, mysql, operation)) {
-        struct mysql_handle *handle = mysql_handle_known(mysql);
-        call->text = text;
-        call->length = length;
-        if (operation == MYSQL_OPERATION_READ_RESULT)
-            call->span = handle->pending;
-        else if (operation != MYSQL_OPERATION_NEXT_RESULT)
-            mysql_record_pending(handle);
-        if (operation != MYSQL_OPERATION_READ_RESULT)
-            client_span_begin(&call->span);
+    if (enter(call, library, mysql, operation) && !resume(call, mysql_handle_known(mysql)))
+        begin_query(call, mysql_handle_known(mysql), given(text, length));
+    errno = saved;
+}
+
+void observe_mysql_command(struct mysql_call *call, const struct mysql_library *library,
+                           void *mysql, const char *name)
+{
+    int saved = errno;
+    if (enter(call, library, mysql, MYSQL_OPERATION_COMMAND) &&
+        !resume(call, mysql_handle_known(mysql))) {
+        call->command = name;
+        client_span_begin(&call->span);
     }
     errno = saved;
 }
@@ -65,11 +156,18 @@ void observe_mysql_query(struct mysql_call *call, const struct mysql_library *li
 void observe_mysql_target(struct mysql_call *call, const struct mysql_library *library, void *mysql,
                           enum mysql_operation operation, struct mysql_target target)
 {
+    static const char *const commands[] = {
+        [MYSQL_OPERATION_CONNECT] = "CONNECT",
+        [MYSQL_OPERATION_CHANGE_USER] = "CHANGE USER",
+        [MYSQL_OPERATION_SELECT_DB] = "USE",
+    };
     int saved = errno;
-    if (enter(call, library, mysql, operation)) {
-        call->target = target;
+    if (enter(call, library, mysql, operation) && !resume(call, mysql_handle_known(mysql))) {
         if (operation == MYSQL_OPERATION_CONNECT)
             mysql_handle_aim(mysql_handle_known(mysql), &target);
+        else
+            mysql_handle_aim_next(mysql_handle_known(mysql), &target);
+        call->command = commands[operation];
         client_span_begin(&call->span);
     }
     errno = saved;
@@ -98,6 +196,23 @@ static bool same_connection(const struct mysql_statement *statement)
     return handle && handle->handle.generation == statement->generation;
 }
 
+static void begin_stmt(struct mysql_call *call, struct mysql_statement *statement,
+                       struct slice said)
+{
+    if (call->operation == MYSQL_OPERATION_LATER) {
+        call->span.start_ns = clock_monotonic_ns();
+        return;
+    }
+    /* Whoever asks the connection for further results gets this statement's. */
+    mysql_handle_known(call->mysql)->text.span.begun = false;
+    if (said.at) {
+        say(call, &statement->text, said);
+        return;
+    }
+    client_span_begin(&call->span);
+    statement->text.span = call->span;
+}
+
 void observe_mysql_stmt(struct mysql_call *call, const struct mysql_library *library, void *stmt,
                         enum mysql_operation operation, const char *text, size_t length)
 {
@@ -107,11 +222,27 @@ void observe_mysql_stmt(struct mysql_call *call, const struct mysql_library *lib
     if (statement && same_connection(statement) &&
         enter(call, library, statement->mysql, operation)) {
         call->stmt = stmt;
-        call->text = text;
-        call->length = length;
-        client_span_begin(&call->span);
+        begin_stmt(call, statement, given(text, length));
     }
     errno = saved;
+}
+
+/* Within a call on the same handle it is the library that reconnects: the handle stays, and so do
+ * its statements. If a call was jumped out of instead, a handle is remembered that is gone, until
+ * another comes to lie there. */
+static void close_handle(struct mysql_handle *handle, void *mysql, uintptr_t here)
+{
+    uintptr_t outer = atomic_load_explicit(&handle->frame, memory_order_relaxed);
+    if (!lies_above(outer, here)) {
+        mysql_record_pending(handle);
+        mysql_record_abandoned(handle);
+        mysql_handle_drop(mysql);
+        return;
+    }
+    handle->reconnected = true;
+    if ((uintptr_t)tl_made_on_stack > here && (uintptr_t)tl_made_on_stack < outer)
+        mysql_handle_drop(tl_made_on_stack);
+    tl_made_on_stack = NULL;
 }
 
 void observe_mysql_closing(const struct mysql_library *library, void *mysql)
@@ -119,95 +250,35 @@ void observe_mysql_closing(const struct mysql_library *library, void *mysql)
     (void)library;
     int saved = errno;
     struct mysql_handle *handle = mysql && agent_enter() ? mysql_handle_known(mysql) : NULL;
-    if (handle) {
-        mysql_record_pending(handle);
-        mysql_handle_drop(mysql);
-    }
+    if (handle)
+        close_handle(handle, mysql, (uintptr_t)&saved);
     errno = saved;
-}
-
-/* A USE moves the connection also where its span is not recorded. Most statements show by their
- * first letter that they hold none. */
-static void follow_use(struct mysql_handle *handle, struct slice text)
-{
-    struct slice start = slice_trim(text);
-    if (!start.length || text.length > SQL_READ_BYTES)
-        return;
-    char first = slice_lower(start.at[0]);
-    if (first != 'u' && first >= 'a' && first <= 'z' && slice_find(text, ';') == text.length)
-        return;
-    struct client_page *page = client_page_take(); /* the stack may be small */
-    if (!page)
-        return;
-    struct sql sql;
-    sql_summarise(text, page->scratch, sizeof page->scratch, &sql);
-    if (sql.use_schema.length)
-        mysql_handle_use(handle, sql.use_schema);
-    client_page_give(page);
-}
-
-static void end_send(struct mysql_call *call, struct mysql_handle *handle, bool failed)
-{
-    struct mysql_statement *kept = failed ? NULL : mysql_statement_make(call->mysql, call->mysql);
-    if (!kept) {
-        mysql_record(call, handle, failed, NULL, SLICE_NONE);
-        return;
-    }
-    mysql_statement_keep(kept, mysql_call_text(call));
-    handle->pending = call->span;
 }
 
 static void end_read(struct mysql_call *call, struct mysql_handle *handle, bool failed)
 {
-    struct mysql_statement *kept = mysql_statement_of(call->mysql);
     handle->pending.begun = false;
-    if (!kept)
-        return;
-    if (call->span.begun && call->span.recorded)
-        mysql_record(call, handle, failed, kept, SLICE_NONE);
-    else if (!failed && kept->sql.use_schema.length)
-        mysql_handle_use(handle, kept->sql.use_schema);
-    mysql_statement_drop(call->mysql);
+    if (call->span.begun)
+        mysql_record(call, handle, failed, &handle->text);
 }
 
 static void end_target(struct mysql_call *call, struct mysql_handle *handle, bool failed)
 {
-    static const struct slice operations[] = {
-        [MYSQL_OPERATION_CONNECT] = {"CONNECT", 7},
-        [MYSQL_OPERATION_CHANGE_USER] = {"CHANGE USER", 11},
-        [MYSQL_OPERATION_SELECT_DB] = {"USE", 3},
-    };
-    if (!failed && call->operation == MYSQL_OPERATION_CONNECT) {
+    if (!failed && call->operation == MYSQL_OPERATION_CONNECT)
         mysql_handle_connected(handle, call->library, call->mysql);
-    } else if (!failed) {
-        struct mysql_target changed = {.user = call->target.user, .schema = call->target.schema};
-        mysql_handle_aim(handle, &changed);
-    }
-    mysql_record(call, handle, failed, NULL, operations[call->operation]);
-}
-
-static void end_prepare(struct mysql_call *call, struct mysql_handle *handle, bool failed)
-{
-    struct mysql_statement *statement = mysql_statement_of(call->stmt);
-    if (failed)
-        mysql_record(call, handle, true, NULL, SLICE_NONE);
-    else if (statement)
-        mysql_statement_keep(statement, mysql_call_text(call));
-}
-
-static void end_query(struct mysql_call *call, struct mysql_handle *handle, bool failed)
-{
-    if (call->span.recorded)
-        mysql_record(call, handle, failed, NULL, SLICE_NONE);
     else if (!failed)
-        follow_use(handle, mysql_call_text(call));
+        mysql_handle_moved(handle);
+    mysql_record(call, handle, failed, NULL);
 }
 
 static void end(struct mysql_call *call, struct mysql_handle *handle, bool failed)
 {
+    struct mysql_statement *statement = call->stmt ? mysql_statement_of(call->stmt) : NULL;
+    struct mysql_text *text = statement ? &statement->text : call->stmt ? NULL : &handle->text;
     switch (call->operation) {
     case MYSQL_OPERATION_QUERY:
-        end_query(call, handle, failed);
+    case MYSQL_OPERATION_EXECUTE:
+        mysql_record(call, handle, failed, text);
         return;
     case MYSQL_OPERATION_CONNECT:
     case MYSQL_OPERATION_CHANGE_USER:
@@ -215,20 +286,26 @@ static void end(struct mysql_call *call, struct mysql_handle *handle, bool faile
         end_target(call, handle, failed);
         return;
     case MYSQL_OPERATION_SEND:
-        end_send(call, handle, failed);
+        if (failed)
+            mysql_record(call, handle, true, text);
+        else
+            handle->pending = call->span;
         return;
     case MYSQL_OPERATION_READ_RESULT:
         end_read(call, handle, failed);
         return;
-    case MYSQL_OPERATION_NEXT_RESULT:
-        if (failed)
-            mysql_record(call, handle, true, NULL, SLICE_NONE);
+    case MYSQL_OPERATION_LATER:
+        if (failed && text && text->span.begun) {
+            client_span_follow(&call->span, &text->span, call->span.start_ns);
+            mysql_record(call, handle, true, text);
+        }
         return;
     case MYSQL_OPERATION_PREPARE:
-        end_prepare(call, handle, failed);
+        if (failed)
+            mysql_record(call, handle, true, text);
         return;
-    case MYSQL_OPERATION_EXECUTE:
-        mysql_record(call, handle, failed, mysql_statement_of(call->stmt), SLICE_NONE);
+    case MYSQL_OPERATION_COMMAND:
+        mysql_record(call, handle, failed, NULL);
         return;
     }
 }
@@ -242,6 +319,9 @@ void observe_mysql_end(struct mysql_call *call, bool failed)
     /* Another frame: the handle was closed and made anew under this call. */
     if (handle && atomic_load_explicit(&handle->frame, memory_order_relaxed) == (uintptr_t)call) {
         atomic_store_explicit(&handle->frame, 0, memory_order_relaxed);
+        if (handle->reconnected) /* perhaps to another server */
+            mysql_handle_connected(handle, call->library, call->mysql);
+        handle->reconnected = false;
         end(call, handle, failed);
     }
     errno = saved;

@@ -14,11 +14,6 @@ struct mysql_handle *mysql_handle_made(void *mysql)
     return handle_make(&handles, mysql);
 }
 
-struct mysql_handle *mysql_handle_of(void *mysql)
-{
-    return handle_find_or_make(&handles, mysql);
-}
-
 struct mysql_handle *mysql_handle_known(void *mysql)
 {
     return handle_find(&handles, mysql);
@@ -26,7 +21,6 @@ struct mysql_handle *mysql_handle_known(void *mysql)
 
 void mysql_handle_drop(void *mysql)
 {
-    handle_drop(&statements, mysql);
     handle_drop(&handles, mysql);
 }
 
@@ -59,6 +53,21 @@ void mysql_handle_aim(struct mysql_handle *handle, const struct mysql_target *ta
         handle->is_unix = false;
         handle->port = target->port ? (uint16_t)target->port : 3306;
     }
+}
+
+void mysql_handle_aim_next(struct mysql_handle *handle, const struct mysql_target *target)
+{
+    handle->next_user[0] = handle->next_schema[0] = '\0';
+    keep(handle->next_user, sizeof handle->next_user, target->user);
+    keep(handle->next_schema, sizeof handle->next_schema, target->schema);
+}
+
+void mysql_handle_moved(struct mysql_handle *handle)
+{
+    if (handle->next_user[0])
+        keep(handle->user, sizeof handle->user, handle->next_user);
+    if (handle->next_schema[0])
+        keep(handle->schema, sizeof handle->schema, handle->next_schema);
 }
 
 static void adopt(char *into, size_t capacity, const struct mysql_library *library, void *mysql,
@@ -129,18 +138,26 @@ void mysql_statement_drop(void *key)
     handle_drop(&statements, key);
 }
 
-void mysql_statement_keep(struct mysql_statement *statement, struct slice text)
+/* To recognise the text: equal texts have equal hashes. Not 0. Like FNV-1a, but eight bytes at a
+ * time, because every statement is hashed. */
+static uint64_t hash_of(struct slice text)
 {
-    statement->hash = mysql_text_hash(text);
-    sql_summarise(text, statement->buffer, sizeof statement->buffer, &statement->sql);
-}
-
-uint64_t mysql_text_hash(struct slice text)
-{
-    /* FNV-1a, 64 bits: short, and only computed for statements that failed or may be retries. */
     uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.length && i < SQL_READ_BYTES; i++)
-        hash = (hash ^ (unsigned char)text.at[i]) * 0x100000001b3u;
+    size_t length = text.length < SQL_READ_BYTES ? text.length : SQL_READ_BYTES;
+    for (size_t i = 0; i < length; i += sizeof hash) {
+        uint64_t word = 0;
+        size_t left = length - i;
+        memcpy(&word, text.at + i, left < sizeof word ? left : sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
     hash ^= text.length;
     return hash ? hash : 1;
+}
+
+void mysql_text_keep(struct mysql_text *text, struct slice given)
+{
+    text->hash = hash_of(given);
+    sql_summarise(given, text->buffer, sizeof text->buffer, &text->sql);
+    text->known = true;
 }

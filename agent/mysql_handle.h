@@ -3,8 +3,9 @@
  *
  * Where a MYSQL * leads to is remembered from the calls that said so, because its layout is not to
  * be relied on; libmariadb is asked when it has connected, since it also knows option files and
- * defaults. A prepared statement's text is given once and executed often: it is sanitised once
- * and kept, bounded. */
+ * defaults. A statement's text is sanitised when it is given and kept, bounded: it is executed
+ * often where it was prepared, it explains errors of later results, and the application may free it
+ * as soon as a nonblocking call has begun. */
 #ifndef AGENT_MYSQL_HANDLE_H
 #define AGENT_MYSQL_HANDLE_H
 
@@ -15,45 +16,59 @@
 #include "agent/observe_mysql.h"
 #include "agent/sql.h"
 
-#define MYSQL_STATEMENT_BYTES 3840 /* of text and summary kept with a prepared statement */
+#define MYSQL_TEXT_BYTES 3840 /* of text and summary kept of a statement */
 
 enum mysql_system { MYSQL_SYSTEM_UNKNOWN, MYSQL_SYSTEM_MYSQL, MYSQL_SYSTEM_MARIADB };
+
+/* A statement, without its values. */
+struct mysql_text {
+    bool known;              /* else nothing but `span` means anything */
+    uint64_t hash;           /* of the text as the application gave it */
+    struct client_span span; /* of the call that sent it last */
+    struct sql sql;          /* its slices point into `buffer` */
+    char buffer[MYSQL_TEXT_BYTES];
+};
 
 struct mysql_handle {
     _Alignas(64) struct handle handle;
     /* The struct mysql_call of the outermost call under way; 0: none. Relaxed: one thread uses a
      * handle at a time. */
     _Atomic uintptr_t frame;
-    uint8_t system; /* enum mysql_system */
-    bool is_unix;   /* `address` is a socket's path */
+    uint8_t system;   /* enum mysql_system */
+    bool is_unix;     /* `address` is a socket's path */
+    bool reconnected; /* by the library, in the call under way */
     uint16_t port;
-    char address[256];                 /* empty: not known */
-    char user[96];                     /* 80 characters at most, in MariaDB */
-    char schema[200];                  /* 64 characters of up to 3 bytes */
-    struct client_span pending;        /* sent, its result not yet read */
-    char batch[SQL_SUMMARY_BYTES + 1]; /* summary of the last multi-statement text */
+    char address[256];           /* empty: not known */
+    char user[96];               /* 80 characters at most, in MariaDB */
+    char schema[200];            /* 64 characters of up to 3 bytes */
+    char next_user[96];          /* where the call under way leads to, if it succeeds */
+    char next_schema[200];       /* likewise */
+    struct client_span pending;  /* sent, its result not yet read */
+    struct client_span waiting;  /* of a call that is to be made again: it was not ready */
+    uint8_t waiting_for;         /* its enum mysql_operation */
+    const char *waiting_command; /* its name, or NULL; static */
+    struct mysql_text text;      /* of the last statement that was not a prepared one */
 };
 
-/* A statement whose text is needed later: prepared (by its MYSQL_STMT *), or sent and pending (by
- * its MYSQL *). */
+/* A prepared statement. */
 struct mysql_statement {
     _Alignas(64) struct handle handle;
     void *mysql;
     uint32_t generation; /* of the handle at `mysql`: another connection may come to lie there */
-    uint64_t hash;       /* of the text as the application gave it */
-    struct sql sql;      /* its slices point into `buffer` */
-    char buffer[MYSQL_STATEMENT_BYTES];
+    struct mysql_text text;
 };
 
+/* NULL when there is no room. */
 struct mysql_handle *mysql_handle_made(void *mysql);
-/* Made where it is not known yet; NULL when there is no room. */
-struct mysql_handle *mysql_handle_of(void *mysql);
 /* NULL when not known. */
 struct mysql_handle *mysql_handle_known(void *mysql);
 void mysql_handle_drop(void *mysql);
 
 /* Where the application asked to connect to, before the answer. Absent parts stay as they are. */
 void mysql_handle_aim(struct mysql_handle *handle, const struct mysql_target *target);
+/* Which user and schema it asked for on a connection that stands; and that it has them now. */
+void mysql_handle_aim_next(struct mysql_handle *handle, const struct mysql_target *target);
+void mysql_handle_moved(struct mysql_handle *handle);
 /* A connection stands: the library's own view of it. */
 void mysql_handle_connected(struct mysql_handle *handle, const struct mysql_library *library,
                             void *mysql);
@@ -62,10 +77,8 @@ void mysql_handle_use(struct mysql_handle *handle, struct slice schema);
 struct mysql_statement *mysql_statement_make(void *key, void *mysql);
 struct mysql_statement *mysql_statement_of(void *key);
 void mysql_statement_drop(void *key);
-/* Sanitises and remembers the text. */
-void mysql_statement_keep(struct mysql_statement *statement, struct slice text);
 
-/* Of the text, to recognise it: equal texts have equal hashes. Not 0. */
-uint64_t mysql_text_hash(struct slice text);
+/* Sanitises and remembers the text. */
+void mysql_text_keep(struct mysql_text *text, struct slice given);
 
 #endif

@@ -11,16 +11,6 @@
 
 #define NO_ROWS UINT64_MAX
 
-struct slice mysql_call_text(const struct mysql_call *call)
-{
-    if (!call->text)
-        return SLICE_NONE;
-    size_t length = call->length;
-    if (length == MYSQL_TERMINATED)
-        length = strnlen(call->text, SQL_READ_BYTES + 1);
-    return (struct slice){call->text, length};
-}
-
 static void ask_error(const struct mysql_call *call, struct mysql_error *error,
                       char message[MYSQL_MESSAGE_BYTES])
 {
@@ -63,13 +53,11 @@ static void settle_retry(struct mysql_outcome *outcome, uint64_t hash)
     mysql_retry_note(hash, &outcome->attempt, again, outcome->end_ns);
 }
 
-/* The hash is needed only when something failed or is expected to come again. */
-static void attempt(struct mysql_outcome *outcome, const struct mysql_call *call, uint64_t known)
+static void attempt(struct mysql_outcome *outcome, uint64_t hash)
 {
     bool again = outcome->failed && mysql_error_retryable(outcome->error.number);
     if (!again && !mysql_retry_expected())
         return;
-    uint64_t hash = known ? known : mysql_text_hash(mysql_call_text(call));
     outcome->attempt = mysql_retry_of(hash, outcome->start_ns);
     settle_retry(outcome, hash);
 }
@@ -82,31 +70,31 @@ static bool is_session(const struct mysql_outcome *outcome)
     return outcome->sql ? sql_is_session(outcome->sql) : outcome->operation.at != NULL;
 }
 
+/* The schema of a USE is that of the span that says so. */
+static void follow_use(struct mysql_handle *handle, const struct mysql_text *text, bool failed)
+{
+    if (!failed && text && text->known && text->sql.use_schema.length)
+        mysql_handle_use(handle, text->sql.use_schema);
+}
+
 void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool failed,
-                  const struct mysql_statement *kept, struct slice operation)
+                  const struct mysql_text *text)
 {
     uint64_t end_ns = clock_monotonic_ns();
+    follow_use(handle, text, failed);
     struct client_page *page = client_span_describe(&call->span, SPAN_SCOPE_MYSQL);
     if (!page) {
         call->span.begun = false;
         return;
     }
-    struct sql sql;
     struct mysql_outcome outcome = {
         .handle = handle,
-        .operation = operation,
+        .sql = text && text->known ? &text->sql : NULL,
+        .operation = call->command ? slice_of(call->command) : SLICE_NONE,
         .failed = failed,
         .start_ns = call->span.start_ns,
         .end_ns = end_ns,
     };
-    struct slice text = mysql_call_text(call);
-    if (kept) {
-        outcome.sql = &kept->sql;
-    } else if (text.at) {
-        sql_summarise(text, page->scratch + MYSQL_MESSAGE_BYTES,
-                      sizeof page->scratch - MYSQL_MESSAGE_BYTES, &sql);
-        outcome.sql = &sql;
-    }
     if (failed) {
         ask_error(call, &outcome.error, page->scratch);
     } else if (outcome.sql) {
@@ -114,40 +102,43 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
         outcome.writes = outcome.affected_rows != NO_ROWS && changes_rows(outcome.sql);
     }
     if (outcome.sql)
-        attempt(&outcome, call, kept ? kept->hash : 0);
-    if (handle && call->operation == MYSQL_OPERATION_NEXT_RESULT)
-        outcome.summary = slice_of(handle->batch);
-
-    /* The schema of a USE is that of the span that says so. */
-    if (handle && !failed && outcome.sql && outcome.sql->use_schema.length)
-        mysql_handle_use(handle, outcome.sql->use_schema);
-    if (handle && outcome.sql && outcome.sql->statements >= 2) {
-        struct slice summary = outcome.sql->summary;
-        if (summary.length)
-            memcpy(handle->batch, summary.at, summary.length);
-        handle->batch[summary.length] = '\0';
-    }
+        attempt(&outcome, text->hash);
     mysql_span_describe(&page->span, &outcome);
     call->span.is_session = is_session(&outcome);
     client_span_end(&call->span, page, end_ns);
 }
 
-void mysql_record_pending(struct mysql_handle *handle)
+static void record_unfinished(struct mysql_handle *handle, struct client_span *client,
+                              const char *command)
 {
-    if (!handle->pending.begun)
-        return;
-    struct mysql_statement *kept = mysql_statement_of((void *)handle->handle.address);
-    struct client_page *page = client_span_describe(&handle->pending, SPAN_SCOPE_MYSQL);
-    if (page && kept) {
+    struct client_page *page = client_span_describe(client, SPAN_SCOPE_MYSQL);
+    uint64_t end_ns = clock_monotonic_ns();
+    if (page) {
         struct mysql_outcome outcome = {
             .handle = handle,
-            .sql = &kept->sql,
-            .start_ns = handle->pending.start_ns,
-            .end_ns = clock_monotonic_ns(),
+            .sql = !command && handle->text.known ? &handle->text.sql : NULL,
+            .operation = command ? slice_of(command) : SLICE_NONE,
+            .start_ns = client->start_ns,
+            .end_ns = end_ns,
         };
         mysql_span_describe(&page->span, &outcome);
-        handle->pending.is_session = is_session(&outcome);
+        client->is_session = is_session(&outcome);
     }
-    client_span_end(&handle->pending, page, clock_monotonic_ns());
-    mysql_statement_drop((void *)handle->handle.address);
+    client_span_end(client, page, end_ns);
+}
+
+void mysql_record_pending(struct mysql_handle *handle)
+{
+    if (handle->pending.begun)
+        record_unfinished(handle, &handle->pending, NULL);
+}
+
+void mysql_record_abandoned(struct mysql_handle *handle)
+{
+    if (!handle->waiting.begun)
+        return;
+    if (handle->waiting_for == MYSQL_OPERATION_LATER)
+        handle->waiting.begun = false; /* no span of its own */
+    else
+        record_unfinished(handle, &handle->waiting, handle->waiting_command);
 }

@@ -9,15 +9,14 @@
 #include "agent/mysql_handle.h"
 #include "agent/observe_mysql.h"
 
-/* The text the application gave this call; absent where it gave none. */
-struct slice mysql_call_text(const struct mysql_call *call);
-
-/* Writes and hands over the span of a call that ended. `kept`: its statement, where the text was
- * given earlier; else NULL. `operation`: what the call is, where it has no text; else absent. */
+/* Writes and hands over the span of a call that ended. `text`: its statement; NULL where it has
+ * none. */
 void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool failed,
-                  const struct mysql_statement *kept, struct slice operation);
+                  const struct mysql_text *text);
 
 /* Ends what was sent and never asked about, if there is such. */
 void mysql_record_pending(struct mysql_handle *handle);
+/* Ends a call that was not ready and has not been made again, likewise. */
+void mysql_record_abandoned(struct mysql_handle *handle);
 
 #endif

@@ -26,8 +26,6 @@ static void name(struct span *span, const struct mysql_outcome *outcome)
                          (struct slice[]){sql->operation, SLICE_LITERAL(" "), sql->collection}, 3);
     else if (sql && sql->operation.at)
         span_name(span, sql->operation);
-    else if (outcome->summary.length)
-        span_name(span, outcome->summary);
     else if (outcome->operation.at)
         span_name(span, outcome->operation);
     else
@@ -38,7 +36,6 @@ static void statement(struct span *span, const struct mysql_outcome *outcome)
 {
     const struct sql *sql = outcome->sql;
     if (!sql) {
-        span_string(span, ATTRIBUTE_DB_QUERY_SUMMARY, outcome->summary);
         span_string(span, ATTRIBUTE_DB_OPERATION_NAME, outcome->operation);
         return;
     }

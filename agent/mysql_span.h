@@ -24,7 +24,6 @@ struct mysql_outcome {
     const struct mysql_handle *handle; /* NULL: not known */
     const struct sql *sql;             /* NULL: no statement */
     struct slice operation;            /* `CONNECT` and kin, where there is no statement */
-    struct slice summary;              /* the name where there is no statement; or absent */
     bool failed;
     struct mysql_error error;
     bool writes; /* `affected_rows` counts */

@@ -3,29 +3,10 @@
  *
  * Without their headers, because the agent is built where they are not installed; a test compares
  * the prototypes. The functions have no symbol versions here, so every version's callers come. */
-#include <stdint.h>
+#include "hooks/mysql.h"
 
-#include "agent/observe.h"
-#include "agent/observe_mysql.h"
-#include "hooks/library.h"
-#include "hooks/real.h"
-
-typedef struct st_mysql MYSQL;           // NOLINT: the library's own names
-typedef struct st_mysql_stmt MYSQL_STMT; // NOLINT
-
-#define LIBRARIES "libmariadb.so|libmysqlclient.so|libperconaserverclient.so"
-
-/* original_NAME calls the function that our NAME stands in front of. */
 // NOLINTBEGIN(bugprone-macro-parentheses): types and lists
-#define ASK(type, name, parameters, arguments, missing)                                            \
-    static struct library_original known_##name = {.symbol = #name, .names = LIBRARIES};           \
-    static type original_##name parameters                                                         \
-    {                                                                                              \
-        type(*function) parameters = (type(*) parameters)library_get(&known_##name);               \
-        if (!function)                                                                             \
-            return missing;                                                                        \
-        return function arguments;                                                                 \
-    }
+#define ASK ORIGINAL
 #define HOOK(type, name, parameters, arguments, missing)                                           \
     ASK(type, name, parameters, arguments, missing)                                                \
     EXPORT type name parameters;
@@ -33,7 +14,8 @@ typedef struct st_mysql_stmt MYSQL_STMT; // NOLINT
 #include "hooks/mysql.def"
 #undef HOOK
 
-static struct library_original known_infov = {.symbol = "mariadb_get_infov", .names = LIBRARIES};
+static struct library_original known_infov = {.symbol = "mariadb_get_infov",
+                                              .names = MYSQL_LIBRARIES};
 
 /* Variadic, so its own type; libmysqlclient has none. */
 static char info(void *mysql, int value, void *answer)
@@ -62,7 +44,7 @@ ASKED(const char *, stmt_sqlstate, mysql_stmt_sqlstate)
 ASKED(unsigned, stmt_columns, mysql_stmt_field_count)
 ASKED(uint64_t, stmt_affected_rows, mysql_stmt_affected_rows)
 
-static const struct mysql_library library = {
+const struct mysql_library mysql_functions = {
     .error_number = error_number,
     .error_text = error_text,
     .sqlstate = sqlstate,
@@ -87,7 +69,7 @@ MYSQL *mysql_init(MYSQL *mysql)
 
 void mysql_close(MYSQL *mysql)
 {
-    observe_mysql_closing(&library, mysql);
+    observe_mysql_closing(&mysql_functions, mysql);
     original_mysql_close(mysql);
 }
 
@@ -97,7 +79,7 @@ MYSQL *mysql_real_connect(MYSQL *mysql, const char *host, const char *user, cons
 {
     struct mysql_call call;
     struct mysql_target target = {host, user, schema, socket, port};
-    observe_mysql_target(&call, &library, mysql, MYSQL_OPERATION_CONNECT, target);
+    observe_mysql_target(&call, &mysql_functions, mysql, MYSQL_OPERATION_CONNECT, target);
     MYSQL *result =
         original_mysql_real_connect(mysql, host, user, password, schema, port, socket, flags);
     observe_mysql_end(&call, result == NULL);
@@ -108,7 +90,7 @@ char mysql_change_user(MYSQL *mysql, const char *user, const char *password, con
 {
     struct mysql_call call;
     struct mysql_target target = {.user = user, .schema = schema};
-    observe_mysql_target(&call, &library, mysql, MYSQL_OPERATION_CHANGE_USER, target);
+    observe_mysql_target(&call, &mysql_functions, mysql, MYSQL_OPERATION_CHANGE_USER, target);
     char result = original_mysql_change_user(mysql, user, password, schema);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -118,7 +100,7 @@ int mysql_select_db(MYSQL *mysql, const char *schema)
 {
     struct mysql_call call;
     struct mysql_target target = {.schema = schema};
-    observe_mysql_target(&call, &library, mysql, MYSQL_OPERATION_SELECT_DB, target);
+    observe_mysql_target(&call, &mysql_functions, mysql, MYSQL_OPERATION_SELECT_DB, target);
     int result = original_mysql_select_db(mysql, schema);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -127,7 +109,8 @@ int mysql_select_db(MYSQL *mysql, const char *schema)
 int mysql_query(MYSQL *mysql, const char *text)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, text, MYSQL_TERMINATED);
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, text,
+                        MYSQL_TERMINATED);
     int result = original_mysql_query(mysql, text);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -136,7 +119,7 @@ int mysql_query(MYSQL *mysql, const char *text)
 int mysql_real_query(MYSQL *mysql, const char *text, unsigned long length)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, text, length);
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, text, length);
     int result = original_mysql_real_query(mysql, text, length);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -145,7 +128,7 @@ int mysql_real_query(MYSQL *mysql, const char *text, unsigned long length)
 int mysql_send_query(MYSQL *mysql, const char *text, unsigned long length)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_SEND, text, length);
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_SEND, text, length);
     int result = original_mysql_send_query(mysql, text, length);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -154,7 +137,7 @@ int mysql_send_query(MYSQL *mysql, const char *text, unsigned long length)
 char mysql_read_query_result(MYSQL *mysql)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_READ_RESULT, NULL, 0);
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_READ_RESULT, NULL, 0);
     char result = original_mysql_read_query_result(mysql);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -164,16 +147,29 @@ char mysql_read_query_result(MYSQL *mysql)
 int mysql_next_result(MYSQL *mysql)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_NEXT_RESULT, NULL, 0);
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_LATER, NULL, 0);
     int result = original_mysql_next_result(mysql);
     observe_mysql_end(&call, result > 0);
+    return result;
+}
+
+/* A failed statement leaves its error behind: asking for its result fails with the same once more.
+ */
+MYSQL_RES *mysql_store_result(MYSQL *mysql)
+{
+    struct mysql_call call;
+    unsigned before = original_mysql_errno(mysql);
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_LATER, NULL, 0);
+    MYSQL_RES *result = original_mysql_store_result(mysql);
+    observe_mysql_end(&call, !result && !before && original_mysql_errno(mysql) != 0);
     return result;
 }
 
 char mysql_commit(MYSQL *mysql)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, "COMMIT", MYSQL_TERMINATED);
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, "COMMIT",
+                        MYSQL_TERMINATED);
     char result = original_mysql_commit(mysql);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -182,7 +178,7 @@ char mysql_commit(MYSQL *mysql)
 char mysql_rollback(MYSQL *mysql)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, "ROLLBACK",
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, "ROLLBACK",
                         MYSQL_TERMINATED);
     char result = original_mysql_rollback(mysql);
     observe_mysql_end(&call, result != 0);
@@ -192,7 +188,7 @@ char mysql_rollback(MYSQL *mysql)
 char mysql_autocommit(MYSQL *mysql, char mode)
 {
     struct mysql_call call;
-    observe_mysql_query(&call, &library, mysql, MYSQL_OPERATION_QUERY, "SET autocommit = 1",
+    observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, "SET autocommit = 1",
                         MYSQL_TERMINATED);
     char result = original_mysql_autocommit(mysql, mode);
     observe_mysql_end(&call, result != 0);
@@ -209,7 +205,7 @@ MYSQL_STMT *mysql_stmt_init(MYSQL *mysql)
 int mysql_stmt_prepare(MYSQL_STMT *stmt, const char *text, unsigned long length)
 {
     struct mysql_call call;
-    observe_mysql_stmt(&call, &library, stmt, MYSQL_OPERATION_PREPARE, text, length);
+    observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_PREPARE, text, length);
     int result = original_mysql_stmt_prepare(stmt, text, length);
     observe_mysql_end(&call, result != 0);
     return result;
@@ -218,16 +214,48 @@ int mysql_stmt_prepare(MYSQL_STMT *stmt, const char *text, unsigned long length)
 int mysql_stmt_execute(MYSQL_STMT *stmt)
 {
     struct mysql_call call;
-    observe_mysql_stmt(&call, &library, stmt, MYSQL_OPERATION_EXECUTE, NULL, 0);
+    observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_EXECUTE, NULL, 0);
     int result = original_mysql_stmt_execute(stmt);
     observe_mysql_end(&call, result != 0);
     return result;
 }
 
+int mariadb_stmt_execute_direct(MYSQL_STMT *stmt, const char *text, size_t length)
+{
+    struct mysql_call call;
+    observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_EXECUTE, text, length);
+    int result = original_mariadb_stmt_execute_direct(stmt, text, length);
+    observe_mysql_end(&call, result != 0);
+    return result;
+}
+
+#define LATER(type, name, parameters, arguments, failed)                                           \
+    type name parameters                                                                           \
+    {                                                                                              \
+        struct mysql_call call;                                                                    \
+        observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_LATER, NULL, 0);         \
+        type result = original_##name arguments;                                                   \
+        observe_mysql_end(&call, failed);                                                          \
+        return result;                                                                             \
+    }
+LATER(int, mysql_stmt_next_result, (MYSQL_STMT * stmt), (stmt), result > 0)
+LATER(int, mysql_stmt_store_result, (MYSQL_STMT * stmt), (stmt), result != 0)
+LATER(int, mysql_stmt_fetch, (MYSQL_STMT * stmt), (stmt), result == 1)
+LATER(char, mysql_stmt_reset, (MYSQL_STMT * stmt), (stmt), result != 0)
+LATER(char, mysql_stmt_free_result, (MYSQL_STMT * stmt), (stmt), result != 0)
+LATER(char, mysql_stmt_send_long_data,
+      (MYSQL_STMT * stmt, unsigned parameter, const char *data, unsigned long length),
+      (stmt, parameter, data, length), result != 0)
+
+/* The call, because the library may reconnect to tell a server that is gone. */
 char mysql_stmt_close(MYSQL_STMT *stmt)
 {
+    struct mysql_call call;
+    observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_LATER, NULL, 0);
     observe_mysql_stmt_closing(stmt);
-    return original_mysql_stmt_close(stmt);
+    char result = original_mysql_stmt_close(stmt);
+    observe_mysql_end(&call, false);
+    return result;
 }
 
 /* Whom the call works for is the caller's to say, whose stack is not the one that it runs on. */

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Says each row of hooks/mysql.def and mysql_start.def again, beside the library's own header: a
- * prototype that differs does not compile. */
+/* Says each row of hooks/mysql.def, mysql_start.def and mysql_command.def again, beside the
+ * library's own header: a prototype that differs does not compile. */
 #include <mysql.h>
 
 #define HOOK(type, name, parameters, arguments, missing) extern type name parameters;
 #define ASK(type, name, parameters, arguments, missing)  extern type name parameters;
 #include "hooks/mysql.def"
 #include "hooks/mysql_start.def"
+#undef HOOK
+#define HOOK(type, name, parameters, arguments, missing, failed, word) extern type name parameters;
+#include "hooks/mysql_command.def"
 #undef HOOK
 #undef ASK
 

@@ -343,11 +343,11 @@ static void a_batch_counts_its_statements(void **state)
     const struct span_record *span = spans_next();
     assert_int_equal(spans_integer(span, ATTRIBUTE_DB_OPERATION_BATCH_SIZE), 2);
     assert_slice(span_find_string(span, ATTRIBUTE_DB_COLLECTION_NAME), NULL);
-    observe_mysql_query(outer, &library, db, MYSQL_OPERATION_NEXT_RESULT, NULL, 0);
+    observe_mysql_query(outer, &library, db, MYSQL_OPERATION_LATER, NULL, 0);
     observe_mysql_end(outer, false);
     assert_null(spans_next());
     fail_with(1146, "42S02", "Table 's.b' doesn't exist");
-    observe_mysql_query(outer, &library, db, MYSQL_OPERATION_NEXT_RESULT, NULL, 0);
+    observe_mysql_query(outer, &library, db, MYSQL_OPERATION_LATER, NULL, 0);
     observe_mysql_end(outer, true);
     span = spans_next();
     assert_slice(span_find_name(span), "SELECT a SELECT b");
