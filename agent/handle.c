@@ -70,12 +70,6 @@ void *handle_make(struct handle_table *table, const void *address)
     return handle;
 }
 
-void *handle_find_or_make(struct handle_table *table, const void *address)
-{
-    void *found = handle_find(table, address);
-    return found ? found : handle_make(table, address);
-}
-
 void handle_drop(struct handle_table *table, const void *address)
 {
     struct handle_entry *entry = address ? entry_of(table, address) : NULL;

@@ -61,9 +61,6 @@ void *handle_find(struct handle_table *table, const void *address);
  * address before is dropped, because a new handle lies there now. NULL when there is no room. */
 void *handle_make(struct handle_table *table, const void *address);
 
-/* The object of that address, made when there is none. */
-void *handle_find_or_make(struct handle_table *table, const void *address);
-
 void handle_drop(struct handle_table *table, const void *address);
 
 #endif
