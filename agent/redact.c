@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/redact.h"
 
+#include "agent/redact_prose.h"
+#include "agent/redact_shape.h"
 #include "agent/redact_words.h"
 #include "agent/sha256.h"
 
 static const char *const fixed_headers[] = {
 #define REDACT_KEY(name)
+#define REDACT_PART(name)
 #define REDACT_HEADER(name) name,
 #include "agent/redact_keys.def"
 #undef REDACT_KEY
+#undef REDACT_PART
 #undef REDACT_HEADER
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-#define HEX_DIGITS 16 /* of a hash */
+#define HEX_DIGITS  16 /* of a hash */
+#define SHAPES_MOST 12 /* secrets by shape in a text; the last hides all that is behind it */
+
+_Static_assert(REDACT_BYTES <= UINT16_MAX, "a place in a text has 16 bits");
 
 /* ---- writing ---- */
 
@@ -28,6 +35,12 @@ struct edit {
     size_t capacity;
     size_t used;
     bool changed;
+    uint8_t shape;  /* the next to hide */
+    uint8_t shapes; /* secrets by their shape, found before anything is hidden */
+    struct {
+        uint16_t from;
+        uint16_t to;
+    } extents[SHAPES_MOST];
     struct sha256 sha256;
 };
 
@@ -42,27 +55,82 @@ static void put(struct edit *edit, const char *text, size_t length)
     edit->used += fits;
 }
 
-static void replace(struct edit *edit, size_t from, size_t to, struct slice text)
+/* What stands for in.at[from..to), which is then behind us. True, so that who hides and says so has
+ * no frame below what is done here: the stack may be small. */
+__attribute__((noinline)) static bool put_mark(struct edit *edit, size_t from, size_t to)
 {
-    put(edit, edit->in.at + edit->copied, from - edit->copied);
-    put(edit, text.at, text.length);
-    edit->copied = to;
     edit->changed = true;
-}
-
-static void hide(struct edit *edit, size_t from, size_t to)
-{
-    if (from == to)
-        return;
+    edit->copied = to;
     if (!edit->redact->hash) {
-        replace(edit, from, to, SLICE_LITERAL("REDACTED"));
-        return;
+        put(edit, "REDACTED", 8);
+        return true;
     }
     sha256_in(&edit->sha256, (struct slice){edit->in.at + from, to - from});
     char *hex = (char *)edit->sha256.tail;
     for (size_t i = 0; i < HEX_DIGITS; i++)
         hex[i] = "0123456789abcdef"[edit->sha256.digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
-    replace(edit, from, to, (struct slice){hex, HEX_DIGITS});
+    put(edit, hex, HEX_DIGITS);
+    return true;
+}
+
+/* The next secret by its shape that begins before `to`, hidden with what is before it copied. */
+static bool hide_shape(struct edit *edit, size_t to)
+{
+    while (edit->shape < edit->shapes && edit->extents[edit->shape].to <= edit->copied)
+        edit->shape++;
+    if (edit->shape == edit->shapes || edit->extents[edit->shape].from >= to)
+        return false;
+    size_t from = edit->extents[edit->shape].from;
+    if (from < edit->copied)
+        from = edit->copied;
+    put(edit, edit->in.at + edit->copied, from - edit->copied);
+    return put_mark(edit, from, edit->extents[edit->shape].to);
+}
+
+/* All of them, first: what looks for them goes deep, and so does what hides. */
+__attribute__((noinline)) static struct edit *find_shapes(struct edit *edit)
+{
+    size_t at = 0;
+    while (edit->shapes < SHAPES_MOST) {
+        struct redact_extent found = redact_shape_find(edit->in, at, edit->in.length);
+        if (found.from == found.to)
+            break;
+        at = found.to;
+        edit->extents[edit->shapes].from = (uint16_t)found.from;
+        edit->extents[edit->shapes++].to = (uint16_t)found.to;
+    }
+    if (edit->shapes == SHAPES_MOST)
+        edit->extents[SHAPES_MOST - 1].to = (uint16_t)edit->in.length;
+    return edit;
+}
+
+__attribute__((noinline)) static void copy_until(struct edit *edit, size_t to)
+{
+    while (edit->copied < to && hide_shape(edit, to))
+        continue;
+    if (edit->copied < to) {
+        put(edit, edit->in.at + edit->copied, to - edit->copied);
+        edit->copied = to;
+    }
+}
+
+__attribute__((noinline)) static bool hide(struct edit *edit, size_t from, size_t to)
+{
+    if (from == to)
+        return true;
+    copy_until(edit, from);
+    if (edit->copied >= to)
+        return true; /* what it is in has been hidden */
+    return put_mark(edit, from, to);
+}
+
+static void hide_user(struct edit *edit, size_t from, size_t to)
+{
+    static const char mark[] = "REDACTED:REDACTED@";
+    copy_until(edit, from);
+    put(edit, mark, sizeof mark - 1);
+    edit->changed = true;
+    edit->copied = to;
 }
 
 static bool full(const struct edit *edit)
@@ -72,9 +140,9 @@ static bool full(const struct edit *edit)
 
 static struct slice finish(struct edit *edit)
 {
-    if (!edit->changed)
+    if (!edit->changed && !hide_shape(edit, edit->in.length))
         return edit->in;
-    put(edit, edit->in.at + edit->copied, edit->in.length - edit->copied);
+    copy_until(edit, edit->in.length);
     return (struct slice){edit->out, edit->used};
 }
 
@@ -92,7 +160,9 @@ static struct edit *begin(const struct redact *redact, struct slice in, char *ou
     edit->capacity = capacity;
     edit->used = 0;
     edit->changed = false;
-    return edit;
+    edit->shape = 0;
+    edit->shapes = 0;
+    return find_shapes(edit);
 }
 
 /* ---- the grammar ---- */
@@ -102,35 +172,36 @@ static size_t until(struct slice in, size_t from, size_t to, char c)
     return from + slice_find((struct slice){in.at + from, to - from}, c);
 }
 
-/* `key=value` or `key` at from..to. Where something is hidden, that reaches to `end`: if the
- * application takes no `;` as a separator, the value does. True then. */
-static bool redact_pair(struct edit *edit, size_t from, size_t to, size_t end)
+#define NOTHING SIZE_MAX
+
+/* Of `key=value` or `key` at from..to: where that begins which is to be hidden, or NOTHING. */
+static inline size_t secret_from(const struct edit *edit, size_t from, size_t to)
 {
     size_t equals = until(edit->in, from, to, '=');
     struct slice key = {edit->in.at + from, equals - from};
     struct slice value = {edit->in.at + equals, to - equals};
-    if (redact_words_secret(edit->redact, key)) {
-        hide(edit, from, end);
-        return true;
-    }
+    if (redact_words_secret(edit->redact, key))
+        return from;
     if (equals == to)
-        return false;
-    if (redact_key(edit->redact, key) || redact_words_secret(edit->redact, slice_after(value, 1))) {
-        hide(edit, equals + 1, end);
-        return true;
-    }
-    return false;
+        return NOTHING;
+    if (redact_key(edit->redact, key) || redact_words_secret(edit->redact, slice_after(value, 1)))
+        return equals + 1;
+    return NOTHING;
 }
 
-/* Pairs between from and to, separated by `separator` or `;`. */
+/* Pairs between from and to, separated by `separator` or `;`. Where something is hidden, that
+ * reaches to the next separator: if the application takes no `;` as one, the value does. */
 static void redact_pairs(struct edit *edit, size_t from, size_t to, char separator)
 {
     while (from < to && !full(edit)) {
         size_t end = until(edit->in, from, to, separator);
         while (from < end) {
             size_t part = until(edit->in, from, end, ';');
-            if (redact_pair(edit, from, part, end))
+            size_t secret = secret_from(edit, from, part);
+            if (secret != NOTHING) {
+                hide(edit, secret, end);
                 break;
+            }
             from = part + 1;
         }
         from = end + 1;
@@ -214,7 +285,7 @@ static void redact_url_on(struct edit *edit)
     while (at > start && in.at[at - 1] != '@')
         at--;
     if (at > start)
-        replace(edit, start, at, SLICE_LITERAL("REDACTED:REDACTED@"));
+        hide_user(edit, start, at);
     if (!plausible_authority((struct slice){in.at + at, end - at})) {
         hide(edit, at, in.length);
         return;
@@ -270,13 +341,6 @@ static void redact_value_on(struct edit *edit)
         hide(edit, 0, edit->in.length);
 }
 
-/* Without `=`, `:` and `%` no key has a value and no user a password. */
-static bool is_prose(struct slice text)
-{
-    return slice_find(text, '=') == text.length && slice_find(text, ':') == text.length &&
-           slice_find(text, '%') == text.length;
-}
-
 /* Apart, because few values have anything to look at, and who asks has a frame of its own. */
 __attribute__((noinline)) static struct slice
 redact_unquiet_value(const struct redact *redact, struct slice value, char *out, size_t capacity)
@@ -289,18 +353,39 @@ redact_unquiet_value(const struct redact *redact, struct slice value, char *out,
 struct slice redact_value(const struct redact *redact, struct slice value, char *out,
                           size_t capacity)
 {
-    if (is_prose(value) && value.length <= REDACT_BYTES)
+    if (value.length <= REDACT_BYTES && redact_prose(redact, value))
         return value;
     return redact_unquiet_value(redact, value, out, capacity);
+}
+
+__attribute__((noinline)) static struct slice
+redact_unquiet_text(const struct redact *redact, struct slice text, char *out, size_t capacity)
+{
+    struct edit *edit = begin(redact, text, out, capacity);
+    return finish(edit);
+}
+
+struct slice redact_text(const struct redact *redact, struct slice text, char *out, size_t capacity)
+{
+    if (text.length < REDACT_SHAPE_LEAST ||
+        (slice_find(text, '%') == text.length && text.length <= REDACT_BYTES &&
+         redact_words_shapeless(redact, text)))
+        return text;
+    return redact_unquiet_text(redact, text, out, capacity);
+}
+
+__attribute__((noinline)) static struct slice
+hide_all(const struct redact *redact, struct slice value, char *out, size_t capacity)
+{
+    struct edit *edit = begin(redact, value, out, capacity);
+    hide(edit, 0, edit->in.length);
+    return finish(edit);
 }
 
 struct slice redact_header(const struct redact *redact, struct slice name, struct slice value,
                            char *out, size_t capacity)
 {
-    struct edit *edit = begin(redact, value, out, capacity);
     if (secret_header(redact, name))
-        hide(edit, 0, edit->in.length);
-    else
-        redact_value_on(edit);
-    return finish(edit);
+        return hide_all(redact, value, out, capacity);
+    return redact_value(redact, value, out, capacity);
 }

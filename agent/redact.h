@@ -3,7 +3,8 @@
  *
  * URLs and headers carry credentials, and a trace is read by more people than the request was
  * meant for. A value is hidden when its key says so: one of the fixed keys (redact_keys.def), or
- * a key that contains one of the configured words, in any case and behind percent-encoding. In
+ * a key that contains one of the configured words, in any case and behind percent-encoding; and
+ * wherever it stands when it looks like a secret (redact_shapes.def), behind percent-encoding. In
  * doubt it hides: a malformed authority, a value that itself holds a word and then `=` or `:` (a
  * URL or JSON inside a parameter) or user information (`user:password@`), everything between a
  * sensitive key and the next `&` even where `;` may separate too. The keys themselves stay
@@ -26,14 +27,16 @@
 #define REDACT_WORDS      64 /* configured ones */
 #define REDACT_WORD_BYTES 63
 #define REDACT_BYTES      8192 /* of a text that is looked at; more than a span can hold */
-#define REDACT_WORK_BYTES 304
+#define REDACT_WORK_BYTES 360
 
 enum {
     REDACT_FIXED = 0
 #define REDACT_KEY(name) +1 /* NOLINT(bugprone-macro-parentheses): a sum of rows */
+#define REDACT_PART(name)
 #define REDACT_HEADER(name)
 #include "agent/redact_keys.def"
 #undef REDACT_KEY
+#undef REDACT_PART
 #undef REDACT_HEADER
 };
 
@@ -45,10 +48,11 @@ struct redact_word {
 
 /* Filled once, immutable afterwards. */
 struct redact {
-    uint64_t pairs[16];       /* the two characters words begin with, a bit each, 5 bits of each */
-    unsigned char fold[256];  /* lower case; what separates the parts of a name is `_` */
-    unsigned char sieve[256]; /* what a character can be to a word: redact_words.c */
-    unsigned begun;           /* bytes of a word that the sieve looks at */
+    uint64_t pairs[16];      /* the two characters words begin with, a bit each, 5 bits of each */
+    unsigned char fold[256]; /* lower case; what separates the parts of a name is `_` */
+    uint64_t sieve[256];     /* what a character can be to what may be hidden: redact_sieve.h */
+    uint64_t stops;          /* its bits that make something worth a look */
+    unsigned begun;          /* bytes of a short word that the sieve looks at */
     size_t count;
     bool hash;
     struct redact_word words[REDACT_FIXED + REDACT_WORDS];
@@ -78,6 +82,10 @@ struct slice redact_url(const struct redact *redact, struct slice url, char *out
  * `:`, as redact_url when it looks like a URL. */
 struct slice redact_value(const struct redact *redact, struct slice value, char *out,
                           size_t capacity);
+
+/* Any text at all: only what is a secret by its shape. */
+struct slice redact_text(const struct redact *redact, struct slice text, char *out,
+                         size_t capacity);
 
 /* A header's value: hidden as a whole when the name is sensitive (or fixed: Authorization,
  * Cookie, ...), else as redact_value. */

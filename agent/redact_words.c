@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/redact_words.h"
 
-#include "agent/percent.h"
+#include "agent/redact_part.h"
+#include "agent/redact_shape.h"
+#include "agent/redact_sieve.h"
+#include "agent/redact_take.h"
 
 static const char *const fixed_keys[] = {
 #define REDACT_KEY(name) name,
+#define REDACT_PART(name)
 #define REDACT_HEADER(name)
 #include "agent/redact_keys.def"
 #undef REDACT_KEY
+#undef REDACT_PART
 #undef REDACT_HEADER
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* How far a text is decoded before words are looked for. Each way is tried, because it is not
- * known how often the application decodes: `%25address` is `%address` to one and no address to
- * the other. */
-enum depth { DEPTH_RAW, DEPTH_ONCE, DEPTH_TWICE, DEPTH_COUNT };
 
 /* credit-card, credit.card and Credit Card are the word credit_card. */
 static unsigned char folded(unsigned char c)
@@ -29,63 +29,56 @@ static bool alphanumeric(unsigned char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Any character of an escape may be escaped itself: `%70`, `%2570` and `%25%37%30` are a `p`. */
-static char take(struct slice *text, enum depth depth)
-{
-    char c = percent_take(text);
-    if (depth != DEPTH_TWICE || c != '%')
-        return c;
-    struct slice after = *text;
-    int byte = 0;
-    for (int digits = 2; digits > 0; digits--) {
-        int hex = after.length ? percent_hex(percent_take(&after)) : -1;
-        if (hex < 0)
-            return c;
-        byte = byte * 16 + hex;
-    }
-    *text = after;
-    return (char)byte;
-}
-
 /* ---- words ---- */
 
-/* Five bits of each character tell most of them apart. */
-static size_t pair_of(unsigned char first, unsigned char second)
+/* The bit of the sieve that says that a short word may have begun. */
+static uint64_t of_short(const struct redact *redact)
 {
-    return (size_t)(first & 31) << 5 | (second & 31);
+    return UINT64_C(1) << (redact->begun - 1);
 }
 
-static void add_pair(struct redact *redact, size_t pair)
+/* May `c` stand at that position where the word begins? Behind its end anything may. */
+static bool fits(const struct redact *redact, const struct redact_word *word, unsigned position,
+                 unsigned c)
 {
-    redact->pairs[pair / 64] |= UINT64_C(1) << (pair % 64);
+    return position >= word->length || redact->fold[c] == word->text[position];
 }
 
-static bool has_pair(const struct redact *redact, unsigned char first, unsigned char second)
+/* Words too short for a row of four, to which a `=` belongs, have the first row. */
+static bool is_short(const struct redact_word *word)
 {
-    size_t pair = pair_of(first, second);
-    return redact->pairs[pair / 64] >> (pair % 64) & 1;
+    return word->length + 1 < REDACT_SIEVE_BYTES;
 }
 
-/* The sieve. A bit for each of a word's first characters says what may stand there in some word; so
- * a word may begin where the characters have the bits one after the other. That lets through more
- * than the words themselves, but rarely anything, and costs a load and three steps a character. */
-#define SIEVE_BYTES  3
-#define SIEVE_ESCAPE 0x80 /* `%`, `@`: then there is more to look at than words as they stand */
+static void let_through(struct redact *redact, const struct redact_word *word)
+{
+    unsigned group = redact_sieve_group(word->text[0]);
+    unsigned bytes = is_short(word) ? redact->begun : REDACT_SIEVE_BYTES;
+    for (unsigned position = 0; position < bytes; position++)
+        for (unsigned c = 0; c < 256; c++)
+            if (!fits(redact, word, position, c))
+                continue;
+            else if (is_short(word))
+                redact->sieve[c] |= UINT64_C(1) << position;
+            else
+                redact_sieve_add(redact, group, position, (unsigned char)c);
+}
 
 static void fill_sieve(struct redact *redact)
 {
-    redact->begun = SIEVE_BYTES;
+    redact->begun = REDACT_SIEVE_SHORT_BYTES;
     for (size_t i = 0; i < redact->count; i++)
         if (redact->words[i].length < redact->begun)
             redact->begun = redact->words[i].length;
-    unsigned char of_folded[256] = {0};
     for (size_t i = 0; i < redact->count; i++)
-        for (unsigned at = 0; at < redact->begun; at++)
-            of_folded[redact->words[i].text[at]] |= (unsigned char)(1u << at);
-    for (unsigned c = 0; c < 256; c++)
-        redact->sieve[c] = of_folded[redact->fold[c]];
-    redact->sieve['%'] |= SIEVE_ESCAPE;
-    redact->sieve['@'] |= SIEVE_ESCAPE;
+        let_through(redact, &redact->words[i]);
+    redact_shape_prepare(redact);
+    redact_part_prepare(redact);
+    redact->stops = of_short(redact) | REDACT_SIEVE_HITS | REDACT_SIEVE_ESCAPE;
+    redact->sieve['%'] |= REDACT_SIEVE_ESCAPE | REDACT_SIEVE_MARK;
+    redact->sieve['@'] |= REDACT_SIEVE_ESCAPE;
+    redact->sieve['='] |= REDACT_SIEVE_MARK;
+    redact->sieve[':'] |= REDACT_SIEVE_MARK;
 }
 
 static bool add_word(struct redact *redact, struct slice text, bool whole)
@@ -97,11 +90,9 @@ static bool add_word(struct redact *redact, struct slice text, bool whole)
     word->whole = whole;
     for (size_t i = 0; i < word->length; i++)
         word->text[i] = folded((unsigned char)text.at[i]);
-    if (word->length > 1)
-        add_pair(redact, pair_of(word->text[0], word->text[1]));
-    else
-        for (unsigned char any = 0; any < 32; any++)
-            add_pair(redact, pair_of(word->text[0], any));
+    for (unsigned char any = 0; any < 32; any++)
+        if (word->length == 1 || any == (word->text[1] & 31))
+            redact_add_pair(redact->pairs, word->text[0], any);
     return true;
 }
 
@@ -148,7 +139,7 @@ static const struct redact_word *raw_word(const struct redact *redact, struct sl
 {
     unsigned char before = at ? fold_at(redact, text, at - 1) : 0;
     unsigned char c = fold_at(redact, text, at);
-    if (!has_pair(redact, c, fold_at(redact, text, at + 1)))
+    if (!redact_has_pair(redact->pairs, c, fold_at(redact, text, at + 1)))
         return NULL;
     for (size_t i = 0; i < redact->count; i++) {
         const struct redact_word *word = &redact->words[i];
@@ -160,13 +151,14 @@ static const struct redact_word *raw_word(const struct redact *redact, struct sl
 }
 
 /* The end of the sieve's next hit in `text` after the first `at` characters, 0 if there is none.
- * *state: bit n: the n characters before, and this, may begin a word; and the escape's bit. */
+ * *state: the last bit of each row that has a hit, and the escape's bit. No bit that is shifted
+ * meets one that is added, because a row has an empty bit behind it. */
 static inline size_t next_hit(const struct redact *redact, struct slice text, size_t at,
-                              unsigned stop, unsigned *state)
+                              uint64_t stop, uint64_t *state)
 {
-    unsigned now = *state;
+    uint64_t now = *state;
     while (at < text.length) {
-        now = (now * 2 + (SIEVE_ESCAPE | 1)) & redact->sieve[(unsigned char)text.at[at++]];
+        now = (now * 2 + REDACT_SIEVE_STARTS) & redact->sieve[(unsigned char)text.at[at++]];
         if (now & stop) {
             *state = now;
             return at;
@@ -179,10 +171,7 @@ static inline size_t next_hit(const struct redact *redact, struct slice text, si
 __attribute__((noinline)) static const char *find_raw(const struct redact *redact,
                                                       struct slice text)
 {
-    const unsigned stop = 1u << (redact->begun - 1);
-    unsigned state = 0;
-    for (size_t end = 0; (end = next_hit(redact, text, end, stop, &state)) != 0;) {
-        size_t at = end - redact->begun;
+    for (size_t at = 0; at < text.length; at++) {
         const struct redact_word *word = raw_word(redact, text, at);
         if (word)
             return text.at + at + word->length;
@@ -190,22 +179,21 @@ __attribute__((noinline)) static const char *find_raw(const struct redact *redac
     return NULL;
 }
 
-/* A character of a text that is read as decoded, folded, and where the next one begins; 0 at the
- * end. It comes in registers: what is read goes to several places at a time, and redaction may
- * happen on a small stack. */
-struct taken {
-    const char *next;
-    unsigned char c;
-};
-
-__attribute__((noinline)) static struct taken
-take_folded(const struct redact *redact, const char *at, const char *end, enum depth depth)
+__attribute__((noinline)) struct taken take_escaped(const char *at, const char *end,
+                                                    enum depth depth)
 {
     struct slice left = {at, (size_t)(end - at)};
-    if (!left.length)
-        return (struct taken){at, 0};
-    unsigned char c = redact->fold[(unsigned char)take(&left, depth)];
-    return (struct taken){left.at, c};
+    char c = take(&left, depth);
+    return (struct taken){left.at, (unsigned char)c};
+}
+
+/* The next character, folded. */
+static inline struct taken take_folded(const struct redact *redact, const char *at, const char *end,
+                                       enum depth depth)
+{
+    struct taken one = take_one(at, end, depth);
+    one.c = redact->fold[one.c];
+    return one;
 }
 
 /* What follows the word if it stands at `at`, else NULL. */
@@ -233,7 +221,7 @@ find_decoded(const struct redact *redact, const char *at, const char *end, enum 
     struct taken one = take_folded(redact, at, end, depth);
     while (at != end) {
         struct taken second = take_folded(redact, one.next, end, depth);
-        if (has_pair(redact, one.c, second.c))
+        if (redact_has_pair(redact->pairs, one.c, second.c))
             for (size_t i = 0; i < redact->count; i++) {
                 const struct redact_word *word = &redact->words[i];
                 if (word->text[0] != one.c || (word->whole && alphanumeric(before)))
@@ -255,19 +243,13 @@ static const char *find_word(const struct redact *redact, struct slice text, enu
                               : find_decoded(redact, text.at, text.at + text.length, depth);
 }
 
-/* Without an escape all depths read the same. */
-static int depths(struct slice text)
-{
-    return slice_find(text, '%') == text.length ? DEPTH_RAW + 1 : DEPTH_COUNT;
-}
-
 __attribute__((noinline)) bool redact_key(const struct redact *redact, struct slice key)
 {
     int end = depths(key);
     for (int depth = DEPTH_RAW; depth < end; depth++)
         if (find_word(redact, key, (enum depth)depth))
             return true;
-    return false;
+    return redact_part_in(key, true);
 }
 
 static char take_at(struct slice *text, enum depth depth)
@@ -351,16 +333,58 @@ __attribute__((noinline)) bool redact_words_secret(const struct redact *redact, 
     if (!(marks & (MARK_EQUALS | MARK_COLON)))
         return false;
     bool user = marks & MARK_COLON && marks & MARK_AT;
-    return (user && holds_user(text, true)) || holds_pair(redact, text);
+    if ((user && holds_user(text, true)) || redact_part_in(text, false))
+        return true;
+    return holds_pair(redact, text);
 }
 
-/* Not inlined, because what follows where something is to be hidden goes deep. */
+/* Hits that were none, before there may be something in doubt: each can look far ahead. */
+#define VAIN_MOST 32
+
+__attribute__((noinline)) static bool begins_secret(const struct redact *redact, struct slice text,
+                                                    size_t at)
+{
+    return raw_word(redact, text, at) || redact_shape_at(text, at) || redact_part_at(text, at);
+}
+
+/* From the sieve's first hit on, which ends at `end`. */
+__attribute__((noinline)) static bool is_quiet_from(const struct redact *redact, struct slice text,
+                                                    size_t end, uint64_t state)
+{
+    unsigned vain = 0;
+    for (; end != 0; end = next_hit(redact, text, end, redact->stops, &state)) {
+        if (state & REDACT_SIEVE_ESCAPE)
+            return false;
+        if (state & of_short(redact) && raw_word(redact, text, end - redact->begun))
+            return false;
+        if (state & REDACT_SIEVE_HITS &&
+            (++vain > VAIN_MOST || begins_secret(redact, text, end - REDACT_SIEVE_BYTES)))
+            return false;
+    }
+    return true;
+}
+
+/* Not inlined, because what follows where something is to be hidden goes deep. Every request comes
+ * here, and nearly none goes on: so without a frame. */
 __attribute__((noinline)) bool redact_words_quiet(const struct redact *redact, struct slice text)
 {
-    const unsigned stop = 1u << (redact->begun - 1) | SIEVE_ESCAPE;
-    unsigned state = 0;
-    for (size_t end = 0; (end = next_hit(redact, text, end, stop, &state)) != 0;)
-        if (state & SIEVE_ESCAPE || raw_word(redact, text, end - redact->begun))
+    const uint64_t stops = redact->stops;
+    const char *end = text.at + text.length;
+    uint64_t now = 0;
+    for (const char *at = text.at; at != end;) {
+        now = (now * 2 + REDACT_SIEVE_STARTS) & redact->sieve[(unsigned char)*at++];
+        if (now & stops)
+            return is_quiet_from(redact, text, (size_t)(at - text.at), now);
+    }
+    return true;
+}
+
+bool redact_words_shapeless(const struct redact *redact, struct slice text)
+{
+    uint64_t state = 0;
+    unsigned vain = 0;
+    for (size_t end = 0; (end = next_hit(redact, text, end, REDACT_SIEVE_HITS, &state)) != 0;)
+        if (++vain > VAIN_MOST || redact_shape_at(text, end - REDACT_SIEVE_BYTES))
             return false;
     return true;
 }

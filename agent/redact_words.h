@@ -19,4 +19,7 @@ bool redact_words_user(struct slice text);
  * case. */
 bool redact_words_quiet(const struct redact *redact, struct slice text);
 
+/* Is there surely no secret by its shape, as the text stands? */
+bool redact_words_shapeless(const struct redact *redact, struct slice text);
+
 #endif

@@ -4,11 +4,14 @@
  * The property that matters: a secret under a sensitive key never shows, whatever stands around
  * it, in whatever buffer. The mark is spelled so that no mutation of the input makes it by chance
  * and no other rule would hide it. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/address.h"
 #include "agent/forwarded.h"
+#include "agent/percent.h"
 #include "agent/redact.h"
+#include "agent/redact_shape.h"
 #include "agent/route.h"
 #include "agent/s3.h"
 #include "agent/url.h"
@@ -42,8 +45,31 @@ static const char *const keys[] = {
     "api-key",  "email",           "tok%2565n", "AWSAccessKeyId", "s%25%36%39g",
 };
 
+/* What is a secret by its shape, with the mark in it; and short words, which are keys as a whole.
+ */
+static const char *const shapes[] = {
+    "eyJhbGciOiJIUzI1NiJ9.eyJ" MARK ".TUFSSw",
+    "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..aXY." MARK ".dGFn",
+    "ghp_" MARK "aB3dE6gH9jK2mN5pQ8sT1vW4xY7",
+    "github_pat_" MARK "aB3dE6gH9jK_2mN5pQ8sT1vW4xY7",
+    "glpat-" MARK "-aB3dE6gH9jK",
+    "xoxb-123456789012-" MARK,
+    "sk-" MARK "aB3dE6gH9jK2mN5pQ8sT1vW4",
+    "sk-ant-api03-aB3-" MARK "aB3dE6gH9jK2mN5pQ8sT1vW4-AA",
+    "sk_live_" MARK "aB3dE6gH9jK",
+    "123456789:AA" MARK "-aB3dE6gH9jK2mN5pQ8sT1",
+    "AIza" MARK "aB3-E6gH9jK2mN5pQ8sT1vW4xY7",
+    "npm_" MARK "aB3dE6gH9jK2mN5pQ8sT1vW4xY7",
+    "SG." MARK "aB3dE6gH9jK2m.aB3dE6gH9jK2mN5pQ8sT1vW4xY7aB3dE6gH9jK2mN5pQ8sT1",
+    "hf_" MARK "aBcdEfgHijKlmNopQrsTuv",
+    "Bearer " MARK,
+    "bearer+" MARK "/aB3==",
+};
+static const char *const parts[] = {"pass", "user-pw", "xAuth",      "JWT",    "otp2",
+                                    "code", "SID",     "my.session", "p%61ss", "use%2572Pw"};
+
 struct text {
-    char at[2 * MOST];
+    char at[3 * MOST];
     size_t length;
 };
 
@@ -94,6 +120,81 @@ static void secrets(const struct redact *redact, struct slice input, unsigned ch
     found = redact_header(redact, SLICE_LITERAL("X-Note"), plant(&text, before, " ", key, after),
                           out, capacity);
     demand(!contains(found, MARK));
+}
+
+/* The mark, in the ways it may come out again: as it is, or escaped once or twice. */
+static bool comes_out(struct slice text)
+{
+    char once[MOST * 4];
+    char again[MOST * 4];
+    size_t length = percent_decode(text, once, sizeof once);
+    size_t shorter = percent_decode((struct slice){once, length}, again, sizeof again);
+    return contains(text, MARK) || contains((struct slice){once, length}, MARK) ||
+           contains((struct slice){again, shorter}, MARK);
+}
+
+/* Adds a text of which some characters are escaped, once or twice. */
+static void add_escaped(struct text *text, const char *plain, unsigned choice)
+{
+    for (unsigned i = 0; plain[i]; i++) {
+        unsigned how = choice % 4 == 0 ? 0 : (choice >> (i % 7)) % 4;
+        char escape[16];
+        if (how > 1)
+            snprintf(escape, sizeof escape, how == 2 ? "%%%02X" : "%%25%02x",
+                     (unsigned char)plain[i]);
+        else
+            snprintf(escape, sizeof escape, "%c", plain[i]);
+        add(text, slice_of(escape));
+    }
+}
+
+/* Behind a separator a secret by shape never shows, whatever else there is. */
+static void by_shape(const struct redact *redact, struct slice input, unsigned choice)
+{
+    static struct text text;
+    static char memory[8 * MOST + REDACT_WORK_BYTES];
+    static const char *const leads[] = {"/",   "?", "&v=", " ", "%20",
+                                        "%2F", ";", "\"",  "#", "%253D"};
+    if (comes_out(input) || input.length > MOST / 4)
+        return;
+    size_t middle = input.length ? (choice * 31u) % (input.length + 1) : 0;
+    text.length = 0;
+    if (middle)
+        add(&text, (struct slice){input.at, middle});
+    add(&text, slice_of(leads[choice % 10]));
+    add_escaped(&text, shapes[choice % (sizeof shapes / sizeof *shapes)],
+                choice * 7 + (unsigned)middle);
+    add(&text, slice_of(leads[choice / 10 % 10]));
+    if (middle < input.length)
+        add(&text, slice_after(input, middle));
+
+    struct slice in = {text.at, text.length};
+    size_t capacity = choice % 3 ? sizeof memory : REDACT_WORK_BYTES + choice % 97;
+    char *out = memory + sizeof memory - capacity;
+    demand(!comes_out(redact_query(redact, in, out, capacity)));
+    demand(!comes_out(redact_target(redact, in, out, capacity)));
+    demand(!comes_out(redact_url(redact, in, out, capacity)));
+    demand(!comes_out(redact_value(redact, in, out, capacity)));
+    demand(!comes_out(redact_text(redact, in, out, capacity)));
+    demand(!comes_out(redact_header(redact, SLICE_LITERAL("X-Note"), in, out, capacity)));
+    size_t length = redact_shape_blot(text.at, text.length, text.length);
+    demand(length <= text.length && !comes_out((struct slice){text.at, length}));
+}
+
+static void short_keys(const struct redact *redact, struct slice input, unsigned choice)
+{
+    static struct text text;
+    static char out[4 * MOST + REDACT_WORK_BYTES];
+    if (contains(input, MARK) || input.length > MOST / 2)
+        return;
+    size_t middle = input.length ? (choice * 31u) % (input.length + 1) : 0;
+    struct slice before = {input.at, middle};
+    struct slice after = slice_after(input, middle);
+    const char *key = parts[choice % (sizeof parts / sizeof *parts)];
+    struct slice in = plant(&text, before, "&", key, after);
+    demand(!contains(redact_query(redact, in, out, sizeof out), MARK));
+    in = plant(&text, before, "?", key, after);
+    demand(!contains(redact_target(redact, in, out, sizeof out), MARK));
 }
 
 /* scheme://INPUT:MARK@host with what may stand in a user's name. */
@@ -260,6 +361,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     secrets(&redact, input, data[0]);
     user_info(&redact, input);
     accounts(&redact, input);
+    by_shape(&redact, input, data[0]);
+    short_keys(&redact, input, data[0]);
     routes(input);
     route_patterns(input);
     urls(input);
