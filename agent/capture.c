@@ -107,6 +107,8 @@ __attribute__((noinline)) static void record(const struct capture *capture,
         span_header(span, capture->request, row->name, shown);
     else
         span_string(span, row->attribute, shown);
+    if (shown.at != working->value.at)
+        span_masked(span);
 }
 
 void capture_fields(const struct capture *capture, const struct redact *redact,

@@ -125,6 +125,12 @@ void client_span_end(struct client_span *client, struct client_page *page, uint6
     client_page_give(page);
 }
 
+void client_span_string(struct client_page *page, enum attribute attribute, struct slice text)
+{
+    span_shown(&page->span, attribute, text,
+               redact_text(&agent.redact, text, page->scratch, sizeof page->scratch));
+}
+
 void client_span_error(struct span *span, struct slice type, struct slice message)
 {
     span_string(span, ATTRIBUTE_ERROR_TYPE, type);

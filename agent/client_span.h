@@ -72,6 +72,9 @@ void client_span_lost(void);
  * has ended. */
 void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns);
 
+/* A string without what is a secret by its shape. Uses the page's working memory. */
+void client_span_string(struct client_page *page, enum attribute attribute, struct slice text);
+
 /* `error.type`, `error.message`, status Error, before the span's first event. Absent slices are
  * left out. */
 void client_span_error(struct span *span, struct slice type, struct slice message);

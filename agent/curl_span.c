@@ -85,11 +85,11 @@ static void target(struct client_page *page, const struct curl_transfer *transfe
         text = ask_text(handle, CURL_INFO_EFFECTIVE_URL);
     if (!text.length)
         return;
-    span_string(&page->span, ATTRIBUTE_URL_FULL,
-                redact_url(&agent.redact, text, page->scratch, sizeof page->scratch));
+    span_shown(&page->span, ATTRIBUTE_URL_FULL, text,
+               redact_url(&agent.redact, text, page->scratch, sizeof page->scratch));
     if (!url_split(text, &url))
         return;
-    span_string(&page->span, ATTRIBUTE_PEER_SERVER_ADDRESS, url.host);
+    client_span_string(page, ATTRIBUTE_PEER_SERVER_ADDRESS, url.host);
     if (url.port)
         span_integer(&page->span, ATTRIBUTE_PEER_SERVER_PORT, url.port);
 }
@@ -147,17 +147,18 @@ static struct slice response_header(const struct curl_handle *handle, const char
     return slice_of(header->value);
 }
 
-static void s3(struct span *span, const struct curl_transfer *transfer,
+static void s3(struct client_page *page, const struct curl_transfer *transfer,
                const struct curl_handle *handle)
 {
     const struct s3_call *call = &transfer->s3;
+    struct span *span = &page->span;
     span_string(span, ATTRIBUTE_RPC_SYSTEM, SLICE_LITERAL("aws-api"));
     span_string(span, ATTRIBUTE_RPC_SERVICE, SLICE_LITERAL("aws.s3"));
     span_string(span, ATTRIBUTE_RPC_METHOD, call->operation);
-    span_string(span, ATTRIBUTE_AWS_S3_BUCKET, call->bucket);
-    span_string(span, ATTRIBUTE_AWS_S3_KEY, call->key);
-    span_string(span, ATTRIBUTE_AWS_S3_UPLOAD_ID, call->upload_id);
-    span_string(span, ATTRIBUTE_AWS_S3_COPY_SOURCE, call->copy_source);
+    client_span_string(page, ATTRIBUTE_AWS_S3_BUCKET, call->bucket);
+    client_span_string(page, ATTRIBUTE_AWS_S3_KEY, call->key);
+    client_span_string(page, ATTRIBUTE_AWS_S3_UPLOAD_ID, call->upload_id);
+    client_span_string(page, ATTRIBUTE_AWS_S3_COPY_SOURCE, call->copy_source);
     span_string(span, ATTRIBUTE_CLOUD_REGION, call->region);
     if (call->part_number)
         span_integer(span, ATTRIBUTE_AWS_S3_PART_NUMBER, call->part_number);
@@ -205,7 +206,7 @@ void curl_span_describe(struct client_page *page, const struct curl_transfer *tr
         span_name(span, name);
     target(page, transfer, handle);
     if (transfer->is_s3)
-        s3(span, transfer, handle);
+        s3(page, transfer, handle);
     if (status)
         span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, status);
     if (redirects)

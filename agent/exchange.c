@@ -266,11 +266,18 @@ __attribute__((noinline)) static bool begin_record(struct exchange *exchange, ui
     span_begin(&exchange->span, place ? place->record : text->record,
                place ? sizeof place->record : sizeof text->record, SPAN_SCOPE_HTTP,
                SPAN_KIND_SERVER, self, &parent, start_ns);
-    span_tracestate(&exchange->span,
-                    exchange->tracestate_bytes
-                        ? (struct slice){text->tracestate, exchange->tracestate_bytes}
-                        : SLICE_NONE);
     return true;
+}
+
+/* As it may be shown; it goes on as it came. Apart, because redaction goes deep. */
+__attribute__((noinline)) static void record_tracestate(struct exchange *exchange)
+{
+    struct exchange_text *text = exchange->text;
+    struct slice state = {text->tracestate, exchange->tracestate_bytes};
+    struct slice shown = redact_text(&agent.redact, state, text->scratch, sizeof text->scratch);
+    span_tracestate(&exchange->span, shown);
+    if (shown.at != state.at)
+        span_masked(&exchange->span);
 }
 
 __attribute__((noinline)) void exchange_begin(struct exchange *exchange, const struct peer *peer,
@@ -278,6 +285,8 @@ __attribute__((noinline)) void exchange_begin(struct exchange *exchange, const s
 {
     if (!begin_record(exchange, start_ns))
         return;
+    if (exchange->tracestate_bytes)
+        record_tracestate(exchange);
     server_span_request(&exchange->span, &exchange_head(exchange)->request, peer,
                         exchange->text->scratch);
     set_in_flight(exchange, span_word(exchange));

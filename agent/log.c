@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "agent/redact_shape.h"
 #include "agent/standard_error.h"
 
 #define LINE_BYTES 1000
@@ -58,6 +59,7 @@ void log_write(enum log_level level, const char *format, ...)
     size_t length = (size_t)head + (body > 0 ? (size_t)body : 0);
     if (length > sizeof line - 1)
         length = sizeof line - 1;
+    length = redact_shape_blot(line, length, sizeof line - 1);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';

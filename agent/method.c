@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/method.h"
 
+#include "agent/redact_shape.h"
+
 static const struct slice known[] = {
     {"GET", 3},     {"HEAD", 4},    {"POST", 4},  {"PUT", 3},   {"DELETE", 6},
     {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5}, {"QUERY", 5},
@@ -14,6 +16,11 @@ struct slice method_describe(struct span *span, struct slice method)
             return method;
         }
     span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("_OTHER"));
+    if (method.length >= REDACT_SHAPE_LEAST &&
+        redact_shape_find(method, 0, method.length).to != 0) {
+        span_masked(span);
+        method = SLICE_LITERAL("REDACTED");
+    }
     span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, method);
     return SLICE_LITERAL("HTTP");
 }

@@ -7,12 +7,22 @@
 #include "agent/clock.h"
 #include "agent/mysql_retry.h"
 #include "agent/mysql_span.h"
+#include "agent/redact_shape.h"
 #include "agent/sql_session.h"
 
 #define NO_ROWS UINT64_MAX
 
+/* By their shape: who raises an error in SQL writes the message. It lies in the page's memory. */
+__attribute__((noinline)) static void hide_secrets(struct slice *message, struct client_page *page)
+{
+    if (redact_shape_find(*message, 0, message->length).to == 0)
+        return;
+    message->length = redact_shape_blot(page->scratch, message->length, MYSQL_MESSAGE_BYTES);
+    span_masked(&page->span);
+}
+
 static void ask_error(const struct mysql_call *call, struct mysql_error *error,
-                      char message[MYSQL_MESSAGE_BYTES])
+                      struct client_page *page)
 {
     const struct mysql_library *library = call->library;
     unsigned number =
@@ -23,7 +33,8 @@ static void ask_error(const struct mysql_call *call, struct mysql_error *error,
         call->stmt ? library->stmt_sqlstate(call->stmt) : library->sqlstate(call->mysql);
     error->number = number;
     error->type = mysql_error_type(number, state);
-    error->message = mysql_error_message(number, slice_of(text), message);
+    error->message = mysql_error_message(number, slice_of(text), page->scratch);
+    hide_secrets(&error->message, page);
 }
 
 static uint64_t ask_rows(const struct mysql_call *call)
@@ -96,7 +107,7 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
         .end_ns = end_ns,
     };
     if (failed) {
-        ask_error(call, &outcome.error, page->scratch);
+        ask_error(call, &outcome.error, page);
     } else if (outcome.sql) {
         outcome.affected_rows = ask_rows(call);
         outcome.writes = outcome.affected_rows != NO_ROWS && changes_rows(outcome.sql);

@@ -2,6 +2,8 @@
 #include "agent/mysql_span.h"
 
 #include "agent/agent.h"
+#include "agent/redact_shape.h"
+#include "agent/redact_words.h"
 
 #define NS_PER_MS 1000000u
 
@@ -14,6 +16,16 @@ static struct slice system_name(const struct mysql_handle *handle)
 static struct slice filled(const char *text)
 {
     return text[0] ? slice_of(text) : SLICE_NONE;
+}
+
+/* Places and users are short: one that holds a secret by its shape is hidden as a whole. */
+__attribute__((noinline)) static struct slice shown(struct span *span, const char *text)
+{
+    struct slice found = filled(text);
+    if (found.length < REDACT_SHAPE_LEAST || redact_words_shapeless(&agent.redact, found))
+        return found;
+    span_masked(span);
+    return SLICE_LITERAL("REDACTED");
 }
 
 static void name(struct span *span, const struct mysql_outcome *outcome)
@@ -48,7 +60,8 @@ static void statement(struct span *span, const struct mysql_outcome *outcome)
 }
 
 /* mysql://host:3306/db: without a user, who is never without a password. */
-static void connection_string(struct span *span, const struct mysql_handle *handle)
+static void connection_string(struct span *span, const struct mysql_handle *handle,
+                              struct slice address, struct slice schema)
 {
     char port[CLIENT_DECIMAL_BYTES];
     struct slice parts[8];
@@ -57,15 +70,15 @@ static void connection_string(struct span *span, const struct mysql_handle *hand
     if (handle->is_unix) {
         parts[count++] = SLICE_LITERAL("localhost");
     } else {
-        bool is_ipv6 = strchr(handle->address, ':') != NULL;
+        bool is_ipv6 = slice_find(address, ':') < address.length;
         if (is_ipv6)
             parts[count++] = SLICE_LITERAL("[");
-        parts[count++] = slice_of(handle->address);
+        parts[count++] = address;
         parts[count++] = is_ipv6 ? SLICE_LITERAL("]:") : SLICE_LITERAL(":");
         parts[count++] = client_decimal(handle->port, port);
     }
     parts[count++] = SLICE_LITERAL("/");
-    parts[count++] = slice_of(handle->schema);
+    parts[count++] = schema;
     span_joined(span, ATTRIBUTE_DB_CONNECTION_STRING, parts, count);
 }
 
@@ -74,16 +87,18 @@ static void server(struct span *span, const struct mysql_handle *handle)
     span_string(span, ATTRIBUTE_DB_SYSTEM_NAME, system_name(handle));
     if (!handle)
         return;
-    span_string(span, ATTRIBUTE_DB_NAMESPACE, filled(handle->schema));
-    span_string(span, ATTRIBUTE_DB_USER, filled(handle->user));
-    if (!handle->address[0])
+    struct slice schema = shown(span, handle->schema);
+    struct slice address = shown(span, handle->address);
+    span_string(span, ATTRIBUTE_DB_NAMESPACE, schema);
+    span_string(span, ATTRIBUTE_DB_USER, shown(span, handle->user));
+    if (!address.at)
         return;
-    span_string(span, ATTRIBUTE_PEER_SERVER_ADDRESS, slice_of(handle->address));
+    span_string(span, ATTRIBUTE_PEER_SERVER_ADDRESS, address);
     if (handle->is_unix)
         span_string(span, ATTRIBUTE_NETWORK_TRANSPORT, SLICE_LITERAL("unix"));
     else
         span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, handle->port);
-    connection_string(span, handle);
+    connection_string(span, handle, address, schema);
 }
 
 static void failure(struct span *span, const struct mysql_error *error)

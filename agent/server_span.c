@@ -165,12 +165,15 @@ static void describe_target(struct span *span, struct slice origin, struct slice
     }
 }
 
-static void find_target(const struct http1_request *request, struct working *working)
+/* Whether something in it is hidden. */
+static bool find_target(const struct http1_request *request, struct working *working)
 {
     struct target *target = &working->target;
     read_target(request, target, &working->url);
-    if (target->origin.at)
+    const char *told = target->origin.at;
+    if (told)
         target->origin = redact_target(&agent.redact, target->origin, working->text, TEXT_BYTES);
+    return target->origin.at != told;
 }
 
 /* Apart from the steps before and behind it, because the caller's stack may be small and redaction
@@ -195,9 +198,9 @@ __attribute__((noinline)) static void describe_request(struct span *span,
 static void describe_others(struct span *span, const struct http1_request *request,
                             struct working *working)
 {
-    span_string(span, ATTRIBUTE_USER_AGENT_ORIGINAL,
-                redact_value(&agent.redact, request->fields.value[HTTP1_FIELD_USER_AGENT],
-                             working->text, TEXT_BYTES));
+    struct slice agent_name = request->fields.value[HTTP1_FIELD_USER_AGENT];
+    span_shown(span, ATTRIBUTE_USER_AGENT_ORIGINAL, agent_name,
+               redact_value(&agent.redact, agent_name, working->text, TEXT_BYTES));
     span_integer(span, ATTRIBUTE_THREAD_ID, context_thread_id());
     span_string(span, ATTRIBUTE_THREAD_NAME, context_thread_name());
 }
@@ -206,7 +209,8 @@ void server_span_request(struct span *span, const struct http1_request *request,
                          const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     struct working *working = working_in(scratch);
-    find_target(request, working);
+    if (find_target(request, working))
+        span_masked(span);
     describe_request(span, request, peer, working);
     describe_others(span, request, working);
     capture_fields(&agent.request_capture, &agent.redact, &request->fields, span, working->text);

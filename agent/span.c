@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/span.h"
 
+#include "agent/counters.h"
+
 const char *const span_scope_names[SPAN_SCOPE_COUNT] = {
     [SPAN_SCOPE_HTTP] = "http",
     [SPAN_SCOPE_MYSQL] = "mysql",
@@ -208,6 +210,15 @@ void span_error(struct span *span, struct slice message)
     span->record->status = SPAN_STATUS_ERROR;
     span_boolean(span, ATTRIBUTE_ERROR, true);
     append_text(span, SPAN_ENTRY_STATUS_MESSAGE, 0, message);
+}
+
+__attribute__((cold, noinline)) void span_masked(struct span *span)
+{
+    if (span->record->masked)
+        return;
+    span->record->masked = 1;
+    span_boolean(span, ATTRIBUTE_SECURITY_DATA_MASKED, true);
+    counters_add(&counters.spans_masked, 1);
 }
 
 void span_event(struct span *span, enum event event, uint64_t time_ns)

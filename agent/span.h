@@ -45,7 +45,8 @@ struct span_record {
     uint8_t flags;         /* TRACE_FLAG_* */
     uint8_t parent_remote; /* 1: the parent's context came from another process */
     uint8_t has_frames;    /* 1: it has an entry SPAN_ENTRY_FRAMES */
-    uint8_t reserved[4];
+    uint8_t masked;        /* 1: says that something was hidden */
+    uint8_t reserved[3];
     uint8_t trace_id[16];
     uint8_t span_id[8];
     uint8_t parent_id[8]; /* all zero: a root */
@@ -107,6 +108,18 @@ void span_header(struct span *span, bool request, struct slice key, struct slice
 /* Status Error, `error`=true, and the message where the status code does not say it already
  * (SLICE_NONE otherwise). Before the first event. */
 void span_error(struct span *span, struct slice message);
+
+/* `security.data_masked`=true, once a span, and counted. Before the first event. */
+void span_masked(struct span *span);
+
+/* A string of which `shown` is to be seen: where that is another text, something was hidden. */
+static inline void span_shown(struct span *span, enum attribute attribute, struct slice text,
+                              struct slice shown)
+{
+    if (shown.at != text.at)
+        span_masked(span);
+    span_string(span, attribute, shown);
+}
 
 void span_event(struct span *span, enum event event, uint64_t time_ns);
 /* A stack trace, of the event before it. Left out, and counted, where there is no room. */

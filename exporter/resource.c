@@ -13,6 +13,7 @@
 
 #include "agent/clock.h"
 #include "agent/log.h"
+#include "agent/redact_shape.h"
 #include "config/pairs.h"
 #include "exporter/command.h"
 #include "exporter/container.h"
@@ -70,8 +71,9 @@ static char *keep(struct slice text)
     if (text.length >= room)
         return NULL;
     memmove(kept, text.at, text.length);
-    kept[text.length] = '\0';
-    resource.used += text.length + 1;
+    size_t length = redact_shape_blot(kept, text.length, room - 1);
+    kept[length] = '\0';
+    resource.used += length + 1;
     return kept;
 }
 
