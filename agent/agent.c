@@ -142,17 +142,17 @@ bool agent_enter_own_process(void)
     return agent_enter() && agent_in_own_process();
 }
 
-static bool make_route_set(void)
+static bool make_route_tree(void)
 {
     int64_t most = agent.config.http_routes_max;
     void *storage = NULL;
     if (most) {
-        storage = mmap(NULL, route_set_bytes(most), PROT_READ | PROT_WRITE,
+        storage = mmap(NULL, route_tree_bytes(most), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (storage == MAP_FAILED)
             return false;
     }
-    route_set_init(&agent.route_set, storage, most, random_next());
+    route_tree_init(&agent.route_tree, storage, most, random_next());
     return true;
 }
 
@@ -241,7 +241,7 @@ static bool prepare(void)
 {
     int saved = errno;
     compile_settings();
-    bool done = make_route_set() && make_exchanges();
+    bool done = make_route_tree() && make_exchanges();
     family_found();
     if (!done)
         log_write(LOG_ERROR, "no memory for spans: tracing is off here");

@@ -39,7 +39,7 @@ struct agent {
     struct sampler sampler;
     struct redact redact;
     struct route_patterns route_patterns;
-    struct route_set route_set;
+    struct route_tree route_tree;
     struct s3_endpoints s3_endpoints;
     struct ignore ignore;
     struct capture request_capture;

@@ -132,9 +132,10 @@ static void place_region(struct region_place *place)
     };
 }
 
-/* At least once a second where there is a thread of ours. */
+/* At least once a second where there is a thread of ours, which may log. */
 static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
+    route_tree_say(&agent.route_tree);
     region_alive(&agent.region, now_ns, unix_offset_ns);
     head_store_trim();
     exchange_trim();

@@ -296,32 +296,45 @@ static struct slice guess(struct slice path, char *out, size_t capacity)
     return writer.full ? SLICE_NONE : (struct slice){out, writer.used};
 }
 
-struct slice route_of(const struct route_patterns *patterns, struct route_set *set,
+/* What patterns and shapes make of a path, found in `found`: true where that is final. Apart,
+ * because few paths need it all and its frame has not to lie above what comes after it. */
+__attribute__((noinline)) static bool judge(const struct route_patterns *patterns, struct slice raw,
+                                            bool plain, char *out, size_t capacity,
+                                            char scratch[ROUTE_PATH_BYTES], struct slice *found)
+{
+    struct path normal = {0};
+    normal.text = scratch;
+    struct slice path = raw;
+    *found = SLICE_NONE;
+    if (!plain) {
+        normalise(raw, &normal);
+        if (normal.dots)
+            return true;
+        path = (struct slice){normal.text, normal.length};
+    }
+    for (size_t i = 0; i < patterns->count; i++)
+        if (pattern_matches(patterns->list[i], path, normal.cut)) {
+            *found = patterns->list[i];
+            return true;
+        }
+    if (!normal.cut)
+        *found = plain ? raw : guess(path, out, capacity);
+    return !found->at;
+}
+
+_Static_assert(ROUTE_TREE_SCRATCH_BYTES <= ROUTE_PATH_BYTES, "it is free by then");
+
+struct slice route_of(const struct route_patterns *patterns, struct route_tree *tree,
                       struct slice raw, bool admit, char *out, size_t capacity,
                       char scratch[ROUTE_PATH_BYTES])
 {
     if (!raw.length || raw.at[0] != '/')
         return SLICE_NONE;
     bool plain = raw.length <= capacity && raw.length <= ROUTE_BYTES && is_plain(raw);
-    struct path normal = {0};
-    normal.text = scratch;
-    struct slice path = raw;
-    bool cut = false;
-    if (!plain) {
-        normalise(raw, &normal);
-        if (normal.dots)
-            return SLICE_NONE;
-        path = (struct slice){normal.text, normal.length};
-        cut = normal.cut;
-    }
-    for (size_t i = 0; i < patterns->count; i++)
-        if (pattern_matches(patterns->list[i], path, cut))
-            return patterns->list[i];
-    if (cut)
-        return SLICE_NONE;
-
-    struct slice route = plain ? raw : guess(path, out, capacity);
-    if (!route.at || !route_set_has(set, route, admit))
-        return SLICE_NONE;
+    struct slice route = raw;
+    if ((!plain || patterns->count) && judge(patterns, raw, plain, out, capacity, scratch, &route))
+        return route;
+    if (!route_set_has(&tree->names, route))
+        route = route_tree_name(tree, route, admit, scratch);
     return slice_equal(route, raw) ? raw : route;
 }

@@ -3,18 +3,17 @@
  *
  * `GET /products/42/image` is one of a million names, `GET /products/{id}/image` one of a few. The
  * patterns the user configured come first and are the truth. Without one the shape of each segment
- * tells (route_segment.h), and the number of routes found so is bounded (route_set.h): no route is
- * better than a new one per request. Pure and bounded: a path over ROUTE_PATH_BYTES can only match
- * a pattern that ends in `*`. */
+ * tells (route_segment.h), or how many others there are in its place (route_tree.h): each branch of
+ * the path is bounded, and so the whole. Pure and bounded: a path over ROUTE_PATH_BYTES can only
+ * match a pattern that ends in `*`. */
 #ifndef AGENT_ROUTE_H
 #define AGENT_ROUTE_H
 
-#include "agent/route_set.h"
+#include "agent/route_tree.h"
 #include "agent/slice.h"
 #include "config/config.h"
 
 #define ROUTE_PATTERNS   256
-#define ROUTE_BYTES      256  /* of a route or pattern */
 #define ROUTE_PATH_BYTES 1024 /* of a path, after normalisation */
 
 /* Filled once, immutable afterwards; points into config->http_routes. */
@@ -42,11 +41,11 @@ struct route_faults route_patterns_init(struct route_patterns *patterns,
  * one, path parameters (`;jsessionid=...`) are dropped, needless escapes (%41) undone.
  *
  * The result is a pattern's text, the path itself where it is its own route, or stands in `out`
- * (ROUTE_BYTES are enough). SLICE_NONE: not a path, too long, the set is full, or dot segments,
- * even between escaped slashes: what such a path means only the server knows.
- * With `admit` false a heuristic route is found only when it is known already: for answers like
- * 404, so that scanners do not use the set up. `scratch` is working memory. Any thread. */
-struct slice route_of(const struct route_patterns *patterns, struct route_set *set,
+ * (ROUTE_BYTES are enough) or `scratch`. SLICE_NONE: not a path, too long, no room, or dot
+ * segments, even between escaped slashes: what such a path means only the server knows. With
+ * `admit` false a heuristic route is found only when it is known already: for answers like 404, so
+ * that scanners make no names. Any thread. */
+struct slice route_of(const struct route_patterns *patterns, struct route_tree *tree,
                       struct slice path, bool admit, char *out, size_t capacity,
                       char scratch[ROUTE_PATH_BYTES]);
 

@@ -44,8 +44,7 @@ static struct shape shape_of(struct slice text)
     return shape;
 }
 
-/* v1, v2.1, V10 */
-static bool is_version(struct slice text)
+bool route_segment_is_version(struct slice text)
 {
     if (text.length < 2 || text.length > 8 || slice_lower(text.at[0]) != 'v')
         return false;
@@ -97,7 +96,7 @@ static bool has_hash(struct slice text)
 
 bool route_segment_is_value(struct slice text)
 {
-    if (is_version(text))
+    if (route_segment_is_version(text))
         return false;
     if (text.length > 64)
         return true;
@@ -140,4 +139,72 @@ struct slice route_segment_extension(struct slice segment)
         slice_find(slice_after(segment, dot), '_') < length)
         return none;
     return slice_after(segment, dot - 1);
+}
+
+/* ---- what one segment alone does not tell ---- */
+
+static bool is_placeholder(struct slice segment)
+{
+    return slice_starts(segment, SLICE_LITERAL("{id}"));
+}
+
+static struct slice extension_of(struct slice segment)
+{
+    return is_placeholder(segment) ? slice_after(segment, sizeof "{id}" - 1)
+                                   : route_segment_extension(segment);
+}
+
+static bool is_of_file(struct slice extension)
+{
+    static const char known[][6] = {
+        "js",  "mjs",  "cjs", "jsx", "ts",   "tsx",  "vue",  "css", "scss",  "less", "map",  "png",
+        "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico",  "bmp", "woff2", "woff", "ttf",  "otf",
+        "eot", "mp3",  "mp4", "m4a", "m4s",  "m3u8", "webm", "ogg", "ogv",   "wav",  "wasm",
+    };
+    for (size_t i = 0; extension.length && i < sizeof known / sizeof known[0]; i++)
+        if (slice_equal_nocase(slice_after(extension, 1), slice_of(known[i])))
+            return true;
+    return false;
+}
+
+struct slice route_segment_file_extension(struct slice segment)
+{
+    struct slice extension = extension_of(segment);
+    return is_of_file(extension) ? extension : SLICE_NONE;
+}
+
+/* Random letters have more capitals than camelCase, and four consonants in a row as few words; no
+ * program has many pages with digits, in capitals, or of three words and more, at one place. */
+static bool is_doubtful(struct slice text)
+{
+    size_t digits = 0;
+    size_t upper = 0;
+    size_t lower = 0;
+    size_t consonants = 0; /* in a row; four are enough */
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.at[i];
+        char low = slice_lower(c);
+        bool letter = low >= 'a' && low <= 'z';
+        digits += c >= '0' && c <= '9';
+        upper += letter && c != low;
+        lower += letter && c == low;
+        if (consonants < 4)
+            consonants = letter && !strchr("aeiouy", low) ? consonants + 1 : 0;
+    }
+    size_t separators = text.length - digits - upper - lower;
+    return digits || (upper && (!lower || upper * 3 >= text.length)) || consonants == 4 ||
+           separators > 1 || text.length > 24;
+}
+
+enum route_kind route_segment_kind(struct slice segment, bool last)
+{
+    if (!segment.length || slice_equal(segment, SLICE_LITERAL("{id}")))
+        return ROUTE_FIXED;
+    struct slice extension = extension_of(segment);
+    if (last && is_of_file(extension))
+        return ROUTE_FILE;
+    if (is_placeholder(segment))
+        return ROUTE_DOUBTFUL;
+    struct slice stem = {segment.at, segment.length - extension.length};
+    return is_doubtful(stem) && !route_segment_is_version(stem) ? ROUTE_DOUBTFUL : ROUTE_WORD;
 }

@@ -5,10 +5,13 @@
  * given up and counts as full. */
 #define PROBES 64
 
+/* Names a process may ever have, for each that it may have at a time (route_set_refund). */
+#define EVER ((size_t)4)
+
 static size_t slots_for(int64_t most)
 {
     size_t slots = 16;
-    while (slots < 2 * (size_t)most)
+    while (slots < 2 * EVER * (size_t)most)
         slots *= 2;
     return slots;
 }
@@ -37,7 +40,7 @@ static uint64_t stir(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash(uint64_t seed, struct slice text)
+uint64_t route_hash(uint64_t seed, struct slice text)
 {
     const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / golden ratio */
     uint64_t state = stir(seed ^ odd, text.length + odd);
@@ -54,45 +57,78 @@ static uint64_t hash(uint64_t seed, struct slice text)
     return state ? state : 1;
 }
 
-/* A place for one more. Relaxed: the count bounds, it publishes nothing. */
-static bool reserve(struct route_set *set)
+bool route_set_has(struct route_set *set, struct slice text)
 {
-    size_t count = atomic_load_explicit(&set->count, memory_order_relaxed);
-    while (count < set->most)
-        if (atomic_compare_exchange_weak_explicit(&set->count, &count, count + 1,
-                                                  memory_order_relaxed, memory_order_relaxed))
+    if (!set->most)
+        return false;
+    uint64_t wanted = route_hash(set->seed, text);
+    for (size_t i = 0; i < PROBES; i++) {
+        uint64_t there =
+            atomic_load_explicit(&set->slots[(wanted + i) & set->mask], memory_order_relaxed);
+        if (there == wanted)
             return true;
+        if (there == 0)
+            return false;
+    }
+    return false;
+}
+
+/* One more, if that is not too many. Relaxed: the number bounds, it publishes nothing. */
+static bool raise(_Atomic size_t *number, size_t most)
+{
+    size_t now = atomic_load_explicit(number, memory_order_relaxed);
+    while (now < most)
+        if (atomic_compare_exchange_weak_explicit(number, &now, now + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
+static void lower(_Atomic size_t *number, size_t by)
+{
+    size_t now = atomic_load_explicit(number, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(number, &now, now > by ? now - by : 0,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+static bool reserve(struct route_set *set, size_t most)
+{
+    if (!raise(&set->count, most))
+        return false;
+    if (raise(&set->ever, EVER * set->most))
+        return true;
+    lower(&set->count, 1);
     return false;
 }
 
 /* A slot goes from 0 to a hash once and stays, and the hash is all there is to know: relaxed order
  * is enough. Two threads with the same hash try the same slots in the same order, so the one that
  * comes second finds it. */
-bool route_set_has(struct route_set *set, struct slice text, bool admit)
+bool route_set_add(struct route_set *set, struct slice text, size_t most)
 {
-    if (!set->most)
+    if (route_set_has(set, text))
+        return true;
+    if (!set->most || !reserve(set, most))
         return false;
-    uint64_t wanted = hash(set->seed, text);
-    bool reserved = false;
+    uint64_t wanted = route_hash(set->seed, text);
     bool found = false;
-    for (size_t i = 0; i < PROBES; i++) {
-        _Atomic uint64_t *slot = &set->slots[(wanted + i) & set->mask];
-        uint64_t there = atomic_load_explicit(slot, memory_order_relaxed);
-        if (there == 0) {
-            if (!reserved && !(admit && (reserved = reserve(set))))
-                return false;
-            if (atomic_compare_exchange_strong_explicit(slot, &there, wanted, memory_order_relaxed,
-                                                        memory_order_relaxed))
-                return true;
-        }
-        if (there == wanted) {
-            found = true;
-            break;
-        }
+    for (size_t i = 0; i < PROBES && !found; i++) {
+        uint64_t there = 0;
+        if (atomic_compare_exchange_strong_explicit(&set->slots[(wanted + i) & set->mask], &there,
+                                                    wanted, memory_order_relaxed,
+                                                    memory_order_relaxed))
+            return true;
+        found = there == wanted;
     }
-    if (reserved)
-        atomic_fetch_sub_explicit(&set->count, 1, memory_order_relaxed);
+    lower(&set->ever, 1);
+    lower(&set->count, 1);
     return found;
+}
+
+void route_set_refund(struct route_set *set, size_t names)
+{
+    lower(&set->count, names);
 }
 
 size_t route_set_count(struct route_set *set)

@@ -17,7 +17,8 @@ struct route_set {
     _Atomic uint64_t *slots; /* hashes; 0: free */
     size_t mask;             /* slots - 1 */
     size_t most;
-    _Atomic size_t count; /* slots taken or about to be; never more than `most` */
+    _Atomic size_t count; /* of those that count; never more than `most` */
+    _Atomic size_t ever;  /* slots taken or about to be; never more than four times `most` */
     uint64_t seed;
 };
 
@@ -28,10 +29,20 @@ size_t route_set_bytes(int64_t most);
  * random, so that a client can't make hashes collide on purpose. */
 void route_set_init(struct route_set *set, void *storage, int64_t most, uint64_t seed);
 
-/* Is the text in the set, or, with `admit`, can it be added? False when it is full. */
-bool route_set_has(struct route_set *set, struct slice text, bool admit);
+/* Is the text in the set? */
+bool route_set_has(struct route_set *set, struct slice text);
 
-/* How many there are. */
+/* Is it now? False where that makes more than `most`, which may be less than the set's own. */
+bool route_set_add(struct route_set *set, struct slice text, size_t most);
+
+/* So many of its names do not count any more, because their branch goes by one name from now on.
+ * They stay: a page that has a name keeps it. */
+void route_set_refund(struct route_set *set, size_t names);
+
+/* How many count. */
 size_t route_set_count(struct route_set *set);
+
+/* Never 0. */
+uint64_t route_hash(uint64_t seed, struct slice text);
 
 #endif

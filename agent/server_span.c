@@ -228,6 +228,13 @@ void server_span_response(struct span *span, const struct http1_response *respon
 _Static_assert(ROUTE_BYTES + ROUTE_PATH_BYTES <= TEXT_BYTES && CAPTURE_SCRATCH_BYTES <= TEXT_BYTES,
                "they fit");
 
+/* May the path become a route? Redirects and refusals are what scanners get; the page they ask for
+ * may not exist. 101: a page too. */
+static bool makes_route(unsigned status)
+{
+    return status - 200 < 100 || status >= 500 || status == 101;
+}
+
 void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     struct slice method = method_in_name(span->record);
@@ -235,8 +242,8 @@ void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SP
     char *text = working_in(scratch)->text;
     struct slice route = SLICE_NONE;
     if (path.at && path.at[0] == '/')
-        route = route_of(&agent.route_patterns, &agent.route_set, path, status && status != 404,
-                         text, ROUTE_BYTES, text + ROUTE_BYTES);
+        route = route_of(&agent.route_patterns, &agent.route_tree, path, makes_route(status), text,
+                         ROUTE_BYTES, text + ROUTE_BYTES);
     if (!route.at) {
         span_name(span, method);
         return;

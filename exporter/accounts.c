@@ -9,7 +9,7 @@ static unsigned long long count(_Atomic uint64_t *counter)
     return (unsigned long long)counters_get(counter);
 }
 
-/* The further lines only where there is something to say: most processes have nothing. */
+/* The other lines only where there is something to say: most processes have nothing. */
 void accounts_say(void)
 {
     log_write(LOG_INFO,
@@ -39,6 +39,10 @@ void accounts_say(void)
                   "(OTEL_AGENT_DB_SPANS), requests %llu (OTEL_AGENT_HTTP_IGNORE)",
                   count(&counters.left_out_outside), count(&counters.left_out_session),
                   count(&counters.left_out_ignored));
+    if (count(&counters.routes_folded) || count(&counters.routes_full))
+        log_write(LOG_INFO,
+                  "routes: places folded %llu, requests without one for want of room %llu",
+                  count(&counters.routes_folded), count(&counters.routes_full));
 }
 
 uint64_t accounts_unsettled(void)

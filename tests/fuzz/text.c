@@ -233,31 +233,90 @@ static void accounts(const struct redact *redact, struct slice input)
     demand(!contains(redact_query(redact, query, out, sizeof out), MARK));
 }
 
-static void routes(struct slice input)
+/* Of a tree that is new, so that an input means the same each time. */
+static uint64_t route_storage[2048];
+
+static void new_tree(struct route_tree *tree, int64_t most)
+{
+    memset(route_storage, 0, sizeof route_storage);
+    demand(route_tree_bytes(most) <= sizeof route_storage);
+    route_tree_init(tree, route_storage, most, 1);
+}
+
+static struct slice route(struct route_tree *tree, struct slice path, bool admit, char *out)
 {
     static struct route_patterns patterns;
-    static struct route_set set;
-    static uint64_t storage[1024];
-    if (!set.slots) {
+    if (!patterns.count) {
         const struct config config = {.http_routes = "/a/{b}/c,/x{y}z/*,/{a}-{b}.{c}"};
         demand(route_patterns_init(&patterns, &config).count == 0);
-        demand(route_set_bytes(100) <= sizeof storage);
-        route_set_init(&set, storage, 100, 1);
     }
-    char out[ROUTE_BYTES];
-    struct slice found = route_of(&patterns, &set, input, true, out, sizeof out, scratch);
-    demand(found.length <= ROUTE_BYTES && route_set_count(&set) <= 100);
-    if (found.at && found.at == out) /* asked again it is the same */
-        demand(route_of(&patterns, &set, input, false, out, sizeof out, scratch).at != NULL);
+    struct slice found = route_of(&patterns, tree, path, admit, out, ROUTE_BYTES, scratch);
+    demand(found.length <= ROUTE_BYTES);
+    demand(route_set_count(&tree->names) <= tree->names.most);
+    demand(tree->names.ever <= 4 * tree->names.most);
     for (size_t i = 0; i < found.length; i++) /* no free text becomes a route */
         demand(memchr(ROUTE_LETTERS, found.at[i], sizeof ROUTE_LETTERS - 1));
+    return found;
+}
+
+#define ROUTES_KEPT 16
+
+struct kept {
+    struct slice path;
+    char name[ROUTE_BYTES];
+    size_t length;
+};
+
+static void remember(struct kept *kept, struct slice path, struct slice name)
+{
+    kept->path = path;
+    kept->length = name.length;
+    if (name.length)
+        memcpy(kept->name, name.at, name.length);
+}
+
+static void same_name(struct route_tree *tree, const struct kept *kept)
+{
+    char out[ROUTE_BYTES];
+    struct slice again = route(tree, kept->path, false, out);
+    demand(slice_equal(again, (struct slice){kept->name, kept->length}));
+}
+
+/* Lines are paths. A page that is its own route stays that whatever comes after it, and without
+ * admission nothing is learnt. */
+static void routes(struct slice input, unsigned choice)
+{
+    struct route_tree tree;
+    new_tree(&tree, 1 + choice % 40);
+    static struct kept kept[ROUTES_KEPT];
+    static struct kept last;
+    size_t count = 0;
+    char out[ROUTE_BYTES];
+    while (input.length) {
+        struct slice path = {input.at, slice_find(input, '\n')};
+        input = slice_after(input, path.length + (path.length < input.length));
+        size_t known = tree.names.ever;
+        struct slice before = route(&tree, path, false, out);
+        demand(tree.names.ever == known);
+        remember(&last, path, before);
+        struct slice found = route(&tree, path, true, out);
+        if (before.at)
+            demand(slice_equal(found, (struct slice){last.name, last.length}));
+        remember(&last, path, found);
+        if (found.at)
+            same_name(&tree, &last);
+        if (slice_equal(found, path) && found.at && count < ROUTES_KEPT)
+            remember(&kept[count++], path, found);
+    }
+    for (size_t i = 0; i < count; i++)
+        same_name(&tree, &kept[i]);
 }
 
 /* What is left out can't match; what is not left out matches its own text where that is plain. */
 static void route_patterns(struct slice input)
 {
     static struct route_patterns patterns;
-    static struct route_set none;
+    static struct route_tree none;
     char list[MOST];
     size_t length = input.length < sizeof list - 1 ? input.length : sizeof list - 1;
     if (length)
@@ -363,7 +422,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     accounts(&redact, input);
     by_shape(&redact, input, data[0]);
     short_keys(&redact, input, data[0]);
-    routes(input);
+    routes(input, data[0]);
     route_patterns(input);
     urls(input);
     proxies(input);

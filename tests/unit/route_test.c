@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,27 +6,28 @@
 
 #include <cmocka.h>
 
+#include "agent/counters.h"
 #include "agent/route.h"
 #include "tests/unit/guarded.h"
 #include "tests/unit/vectors.h"
 
-static _Thread_local char scratch[ROUTE_PATH_BYTES];
+static char scratch[ROUTE_PATH_BYTES];
 
 #define SEED UINT64_C(0x0123456789abcdef)
 
 /* Storage as the agent has it, at the end of its pages: a slot too far is a fault. */
-static struct route_set set_of(int64_t most, struct guarded *guarded)
+static struct route_tree tree_of(int64_t most, struct guarded *guarded)
 {
-    size_t bytes = route_set_bytes(most);
+    size_t bytes = route_tree_bytes(most);
     *guarded = guarded_make(bytes);
-    struct route_set set;
-    route_set_init(&set, guarded->end - bytes, most, SEED);
-    return set;
+    struct route_tree tree;
+    route_tree_init(&tree, guarded->end - bytes, most, SEED);
+    return tree;
 }
 
 struct subject {
     struct route_patterns patterns;
-    struct route_set set;
+    struct route_tree tree;
     struct guarded guarded;
 };
 
@@ -39,7 +39,7 @@ static void check_guess(const struct vectors_case *one, void *context)
     if (path.at)
         path = guarded_copy(&subject->guarded, path);
     struct slice found =
-        route_of(&subject->patterns, &subject->set, path, true, out, sizeof out, scratch);
+        route_of(&subject->patterns, &subject->tree, path, true, out, sizeof out, scratch);
     assert_true(vectors_same(one, "route", found, one->fields[1]));
     if (found.at && slice_equal(path, found))
         assert_ptr_equal(found.at, path.at);
@@ -49,7 +49,7 @@ static void values_in_a_path_become_placeholders(void **state)
 {
     (void)state;
     struct guarded storage;
-    struct subject subject = {.set = set_of(200, &storage), .guarded = guarded_make(4096)};
+    struct subject subject = {.tree = tree_of(200, &storage), .guarded = guarded_make(4096)};
     assert_true(vectors_each("route/guess.tsv", check_guess, &subject) > 60);
 }
 
@@ -59,7 +59,7 @@ static void a_plain_path_is_judged_as_any_other(void **state)
     (void)state;
     static const char bytes[] = "//aBcdefz.-_.";
     struct guarded storage;
-    struct subject subject = {.set = set_of(100000, &storage), .guarded = guarded_make(4096)};
+    struct subject subject = {.tree = tree_of(100000, &storage), .guarded = guarded_make(4096)};
     uint32_t random = 1;
     size_t plain = 0;
     for (unsigned i = 0; i < 50000; i++) {
@@ -78,9 +78,9 @@ static void a_plain_path_is_judged_as_any_other(void **state)
         char out[ROUTE_BYTES];
         char other[ROUTE_BYTES];
         struct slice found =
-            route_of(&subject.patterns, &subject.set, short_way, true, out, sizeof out, scratch);
-        struct slice same =
-            route_of(&subject.patterns, &subject.set, long_way, true, other, sizeof other, scratch);
+            route_of(&subject.patterns, &subject.tree, short_way, true, out, sizeof out, scratch);
+        struct slice same = route_of(&subject.patterns, &subject.tree, long_way, true, other,
+                                     sizeof other, scratch);
         assert_int_equal(found.at != NULL, same.at != NULL);
         assert_true(slice_equal(found, same));
         plain += found.at == short_way.at;
@@ -98,7 +98,7 @@ static void check_pattern(const struct vectors_case *one, void *context)
     assert_int_equal(route_patterns_init(&subject->patterns, &config).count, 0);
     struct slice path = guarded_copy(&subject->guarded, one->fields[1]);
     struct slice found =
-        route_of(&subject->patterns, &subject->set, path, true, out, sizeof out, scratch);
+        route_of(&subject->patterns, &subject->tree, path, true, out, sizeof out, scratch);
     assert_true(vectors_same(one, "route", found, one->fields[2]));
 }
 
@@ -106,7 +106,7 @@ static void configured_patterns_come_first(void **state)
 {
     (void)state;
     struct guarded storage;
-    struct subject subject = {.set = set_of(200, &storage), .guarded = guarded_make(4096)};
+    struct subject subject = {.tree = tree_of(200, &storage), .guarded = guarded_make(4096)};
     assert_true(vectors_each("route/patterns.tsv", check_pattern, &subject) > 30);
 }
 
@@ -145,158 +145,285 @@ static void patterns_beyond_the_limit_are_counted(void **state)
     assert_int_equal(patterns.count, 0);
 }
 
+static struct slice route_to(struct subject *subject, const char *path, bool admit)
+{
+    static char out[ROUTE_BYTES];
+    return route_of(&subject->patterns, &subject->tree, slice_of(path), admit, out, sizeof out,
+                    scratch);
+}
+
+static void expect(struct subject *subject, const char *path, const char *route)
+{
+    struct slice found = route_to(subject, path, true);
+    if (!slice_equal(found, slice_of(route)))
+        fail_msg("%s: %.*s instead of %s", path, (int)found.length, found.at ? found.at : "",
+                 route);
+}
+
+static void expect_none(struct subject *subject, const char *path, bool admit)
+{
+    struct slice found = route_to(subject, path, admit);
+    if (found.at)
+        fail_msg("%s: %.*s", path, (int)found.length, found.at);
+}
+
 static void a_route_is_short_or_absent(void **state)
 {
     (void)state;
     struct guarded storage;
-    struct subject subject = {.set = set_of(10, &storage)};
+    struct subject subject = {.tree = tree_of(10, &storage)};
     char out[ROUTE_BYTES];
-    char path[400];
-    for (size_t i = 0; i < sizeof path; i++)
-        path[i] = i % 2 ? 'x' : '/';
+    char path[ROUTE_BYTES + 2];
+    memset(path, '-', sizeof path);
+    for (size_t i = 0; i < sizeof path; i += 2)
+        path[i] = 'x';
+    for (size_t i = 0; i < sizeof path; i += 16)
+        path[i] = '/';
+    path[ROUTE_BYTES] = 'x';
     struct slice found =
-        route_of(&subject.patterns, &subject.set, (struct slice){path, ROUTE_BYTES}, true, out,
+        route_of(&subject.patterns, &subject.tree, (struct slice){path, ROUTE_BYTES}, true, out,
                  sizeof out, scratch);
     assert_int_equal(found.length, ROUTE_BYTES);
-    found = route_of(&subject.patterns, &subject.set, (struct slice){path, ROUTE_BYTES + 2}, true,
+    found = route_of(&subject.patterns, &subject.tree, (struct slice){path, ROUTE_BYTES + 2}, true,
                      out, sizeof out, scratch);
     assert_null(found.at);
-    found =
-        route_of(&subject.patterns, &subject.set, (struct slice){path, 30}, true, out, 29, scratch);
+    found = route_of(&subject.patterns, &subject.tree, (struct slice){path, 30}, true, out, 29,
+                     scratch);
     assert_null(found.at);
 }
 
-/* Segments of letters only, so that each is a route of its own. */
-static struct slice word_path(char *out, unsigned n)
+static void what_is_deep_ends_in_a_star(void **state)
 {
+    (void)state;
+    struct guarded storage;
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    expect(&subject, "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a");
+    expect(&subject, "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/b", "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/*");
+    expect(&subject, "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/c/d/", "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/*");
+}
+
+/* Syllables, so that each is a word by shape. */
+static const char *word(unsigned n)
+{
+    static char text[20];
     size_t used = 0;
-    out[used++] = '/';
-    do
-        out[used++] = (char)('g' + n % 16);
-    while (n /= 16);
-    return (struct slice){out, used};
+    do {
+        text[used++] = "bcdfghjklmnprstv"[n % 16];
+        text[used++] = 'a';
+    } while (n /= 16);
+    text[used] = 0;
+    return text;
 }
 
-static void a_million_paths_leave_as_many_routes_as_allowed(void **state)
+static const char *path_of(const char *format, unsigned n)
 {
-    (void)state;
-    struct guarded storage;
-    struct subject subject = {.set = set_of(200, &storage)};
-    char path[16];
-    char out[ROUTE_BYTES];
-    unsigned answered = 0;
-    for (unsigned n = 0; n < 1000000; n++)
-        answered += route_of(&subject.patterns, &subject.set, word_path(path, n), true, out,
-                             sizeof out, scratch)
-                        .at != NULL;
-    assert_int_equal(answered, 200);
-    assert_int_equal(route_set_count(&subject.set), 200);
-
-    /* What is known still answers, and identifiers need no room of their own. */
-    for (unsigned n = 0; n < 200; n++)
-        assert_non_null(route_of(&subject.patterns, &subject.set, word_path(path, n), true, out,
-                                 sizeof out, scratch)
-                            .at);
-    assert_null(route_of(&subject.patterns, &subject.set, word_path(path, 200), true, out,
-                         sizeof out, scratch)
-                    .at);
+    static char path[128];
+    (void)snprintf(path, sizeof path, format, word(n), n);
+    return path;
 }
 
-static void a_million_identifiers_are_one_route(void **state)
+static const char *const pages[] = {
+    "/",         "/login",          "/checkout", "/products/7/image", "/api/v1/items",
+    "/about-us", "/admin/users/new"};
+static const char *const names[] = {
+    "/",         "/login",          "/checkout", "/products/{id}/image", "/api/v1/items",
+    "/about-us", "/admin/users/new"};
+
+static void expect_pages(struct subject *subject)
+{
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+        expect(subject, pages[i], names[i]);
+}
+
+/* How many names a million paths have at most, and the one that the last has. */
+static const struct branch {
+    const char *format; /* of a word and a number */
+    unsigned most;
+    const char *common;
+} branches[] = {
+    {"/watch/%1$s", 51, "/watch/{id}"},
+    {"/%1$s", 101, "/{id}"},
+    {"/users/%1$s/posts/", 51, "/users/{id}/posts/"},
+    {"/browse/ABC-%2$04u", 13, "/browse/{id}"},
+    {"/issue/%1$s-red-shoes", 13, "/issue/{id}"},
+    {"/blog/%1$s-red-shoes.html", 13, "/blog/{id}"},
+    {"/assets/%1$s.js", 4, "/assets/*"},
+    {"/%1$s.js", 4, "/*.js"},
+    {"/deep/%1$s/x/%1$s/y/%1$s", 154, "/deep/{id}/x/{id}/y/{id}"},
+};
+
+static void a_branch_that_varies_takes_no_room_from_others(void **state)
 {
     (void)state;
-    struct guarded storage;
-    struct subject subject = {.set = set_of(200, &storage)};
-    char path[32];
-    char out[ROUTE_BYTES];
-    for (int n = 0; n < 1000000; n++) {
-        int length = snprintf(path, sizeof path, "/p/%d/image", n);
-        struct slice found =
-            route_of(&subject.patterns, &subject.set, (struct slice){path, (size_t)length}, true,
-                     out, sizeof out, scratch);
-        if (!slice_equal(found, SLICE_LITERAL("/p/{id}/image")))
-            fail_msg("%s", path);
+    for (size_t i = 0; i < sizeof branches / sizeof branches[0]; i++) {
+        struct guarded storage;
+        struct subject subject = {.tree = tree_of(200, &storage)};
+        size_t named = 0;
+        expect_pages(&subject);
+        for (unsigned n = 0; n < 100000; n++) {
+            const char *path = path_of(branches[i].format, n);
+            struct slice found = route_to(&subject, path, true);
+            assert_true(found.length > 0);
+            named += slice_equal(found, slice_of(path));
+        }
+        expect(&subject, path_of(branches[i].format, 100000), branches[i].common);
+        if (named >= branches[i].most)
+            fail_msg("%s: %zu names", branches[i].format, named);
+        size_t counted = route_set_count(&subject.tree.names);
+        if (counted > 20)
+            fail_msg("%s: %zu names count", branches[i].format, counted);
+        expect_pages(&subject);
     }
-    assert_int_equal(route_set_count(&subject.set), 1);
 }
 
-static void a_refused_path_does_not_use_the_set_up(void **state)
+static void all_of_them_together_leave_room(void **state)
 {
     (void)state;
     struct guarded storage;
-    struct subject subject = {.set = set_of(2, &storage)};
-    char out[ROUTE_BYTES];
-    const struct slice path = SLICE_LITERAL("/wp-login.php");
-    assert_null(
-        route_of(&subject.patterns, &subject.set, path, false, out, sizeof out, scratch).at);
-    assert_int_equal(route_set_count(&subject.set), 0);
-    assert_non_null(
-        route_of(&subject.patterns, &subject.set, path, true, out, sizeof out, scratch).at);
-    assert_non_null(
-        route_of(&subject.patterns, &subject.set, path, false, out, sizeof out, scratch).at);
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    const size_t kinds = sizeof branches / sizeof branches[0];
+    expect_pages(&subject);
+    for (unsigned n = 0; n < 1000 * kinds; n++)
+        if (!route_to(&subject, path_of(branches[n % kinds].format, n), true).at)
+            fail_msg("%s", path_of(branches[n % kinds].format, n));
+    assert_true(route_set_count(&subject.tree.names) < 100);
+    expect_pages(&subject);
+    expect(&subject, "/watch/ba", "/watch/ba");
+    expect(&subject, "/register", "/{id}"); /* nobody can tell it from the words at the root */
+}
+
+/* What was there before is not renamed, and a word is no value because slugs lie beside it. */
+static void a_page_keeps_its_name(void **state)
+{
+    (void)state;
+    struct guarded storage;
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    expect(&subject, "/products/new", "/products/new");
+    expect(&subject, "/products/my-own-first-one", "/products/my-own-first-one");
+    for (unsigned n = 0; n < 100; n++)
+        route_to(&subject, path_of("/products/%s-red-shoes", n), true);
+    expect(&subject, "/products/g-blue-shoes", "/products/{id}");
+    expect(&subject, "/products/g-blue-shoes/image", "/products/{id}/image");
+    expect(&subject, "/products/42", "/products/{id}");
+    expect(&subject, "/products/search", "/products/search");
+    expect(&subject, "/products/new", "/products/new");
+    expect(&subject, "/products/my-own-first-one", "/products/my-own-first-one");
+    expect(&subject, "/products/my-own-first-one/image", "/products/{id}/image");
+}
+
+/* What has pages of its own is no value, however many there are beside it. */
+static void a_section_stays_when_its_place_is_folded(void **state)
+{
+    (void)state;
+    struct guarded storage;
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    expect_pages(&subject);
+    expect(&subject, "/of/a/gallery/one", "/of/a/gallery/one");
+    for (unsigned n = 0; n < 1000; n++) {
+        route_to(&subject, path_of("/%s", n), true);
+        route_to(&subject, path_of("/%s/profile", n), true);
+    }
+    expect(&subject, "/api/v1/orders", "/api/v1/orders");
+    expect(&subject, "/products/8/edit", "/products/{id}/edit");
+    expect(&subject, "/of/b", "/{id}/b");
+    expect(&subject, "/ba/settings", "/{id}/settings");
+    expect_pages(&subject);
+}
+
+static void files_share_a_star_and_pages_beside_them_do_not(void **state)
+{
+    (void)state;
+    struct guarded storage;
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    for (unsigned n = 0; n < 10; n++)
+        route_to(&subject, path_of(n % 2 ? "/app/%s.js" : "/app/%s.css", n), true);
+    expect(&subject, "/app/logo.PNG", "/app/*");
+    expect(&subject, "/app/123456.png", "/app/*");
+    expect(&subject, "/app/settings", "/app/settings");
+    expect(&subject, "/app/logo.png/edit", "/app/logo.png/edit");
+    expect(&subject, "/app/data.json", "/app/data.json");
+    const char *const icons[] = {"/favicon.ico", "/a.png", "/b.png"};
+    for (size_t i = 0; i < 3; i++)
+        expect(&subject, icons[i], icons[i]);
+    expect(&subject, "/c.PNG", "/*.png");
+    expect(&subject, "/favicon.ico", "/favicon.ico");
+    expect(&subject, "/robots.txt", "/robots.txt");
+}
+
+static void a_refused_path_makes_no_name_and_uses_one(void **state)
+{
+    (void)state;
+    struct guarded storage;
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    for (unsigned n = 0; n < 1000; n++)
+        expect_none(&subject, path_of("/%s", n), false);
+    assert_int_equal(route_set_count(&subject.tree.names), 0);
+    expect(&subject, "/wp-login.php", "/wp-login.php");
+    assert_non_null(route_to(&subject, "/wp-login.php", false).at);
+    for (unsigned n = 0; n < 1000; n++)
+        route_to(&subject, path_of("/users/%s", n), true);
+    assert_true(
+        slice_equal(route_to(&subject, "/users/nobody", false), SLICE_LITERAL("/users/{id}")));
+    expect_none(&subject, "/users/nobody/secrets", false);
+    expect_none(&subject, "/other", false);
+}
+
+/* 15 users with 15 pages each fill it; the next user shows that users vary. */
+static void a_full_tree_folds_where_most_is(void **state)
+{
+    (void)state;
+    struct guarded storage;
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    char path[64];
+    for (unsigned n = 0; n < 1000; n++) {
+        (void)snprintf(path, sizeof path, "/of/user%c/page%c", 'a' + n / 15 % 26, 'a' + n % 15);
+        route_to(&subject, path, true);
+    }
+    counters.routes_full = 0;
+    expect(&subject, "/of/userz/pagea", "/of/{id}/pagea");
+    expect(&subject, "/of/usera/pagea", "/of/usera/pagea");
+    expect(&subject, "/of/usera/other", "/of/usera/other"); /* there is room again */
+    for (unsigned n = 0; n < 1000; n++)
+        route_to(&subject, path_of("/fill/%s/up", n), true);
+    for (char page[] = "/of/usera/aa"; page[10] <= 'z'; page[10]++)
+        for (page[11] = 'a'; page[11] <= 'z'; page[11]++)
+            assert_non_null(route_to(&subject, page, true).at);
+    assert_int_equal(counters.routes_full, 0);
+}
+
+static void at_the_very_end_there_is_no_route_and_that_is_counted(void **state)
+{
+    (void)state;
+    struct guarded storage;
+    struct subject subject = {.tree = tree_of(200, &storage)};
+    char path[64];
+    counters.routes_full = 0;
+    for (unsigned n = 0; n < 2000; n++) { /* no place of these has many children */
+        (void)snprintf(path, sizeof path, "/%c/%c/%c/%c/%c", 'a' + n % 5, 'a' + n / 5 % 5,
+                       'a' + n / 25 % 5, 'a' + n / 125 % 5, 'a' + n / 625 % 5);
+        route_to(&subject, path, true);
+    }
+    assert_true(route_set_count(&subject.tree.names) <= 200);
+    assert_true(counters.routes_full > 1000);
+    expect(&subject, "/a/a/a/a/a", "/a/a/a/a/a");
+    expect_none(&subject, "/other", true);
 }
 
 static void without_room_there_is_no_heuristic(void **state)
 {
     (void)state;
-    struct route_set set;
-    struct route_patterns patterns = {.count = 0};
-    char out[ROUTE_BYTES];
-    assert_int_equal(route_set_bytes(0), 0);
-    route_set_init(&set, NULL, 0, SEED);
-    assert_null(route_of(&patterns, &set, SLICE_LITERAL("/a"), true, out, sizeof out, scratch).at);
-}
-
-#define THREADS 4
-#define TRIES   20000
-
-struct worker {
-    struct route_set *set;
-    unsigned first;
-    unsigned answered;
-};
-
-static void *work(void *argument)
-{
-    struct worker *worker = argument;
-    struct route_patterns patterns = {.count = 0};
-    char path[16];
-    char out[ROUTE_BYTES];
-    for (unsigned i = 0; i < TRIES; i++) {
-        struct slice name = word_path(path, (worker->first + i) % 500);
-        worker->answered +=
-            route_of(&patterns, worker->set, name, true, out, sizeof out, scratch).at != NULL;
+    struct subject subject = {.patterns.count = 0};
+    assert_int_equal(route_tree_bytes(0), 0);
+    route_tree_init(&subject.tree, NULL, 0, SEED);
+    expect_none(&subject, "/a", true);
+    for (int64_t most = 1; most < 40; most++) {
+        struct guarded storage;
+        subject.tree = tree_of(most, &storage);
+        for (unsigned n = 0; n < 1000; n++)
+            route_to(&subject, path_of("/%s", n), true);
+        assert_true(route_set_count(&subject.tree.names) <= (size_t)most);
+        assert_true(subject.tree.names.ever <= 4 * (size_t)most);
     }
-    return NULL;
-}
-
-/* All threads ask for the same 500 routes from different ends; 100 have room. */
-static void threads_share_one_bound(void **state)
-{
-    (void)state;
-    struct guarded storage;
-    struct route_set set = set_of(100, &storage);
-    pthread_t threads[THREADS];
-    struct worker workers[THREADS];
-    for (unsigned i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){.set = &set, .first = i * 7};
-        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
-    }
-    for (unsigned i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-
-    unsigned known = 0;
-    char path[16];
-    for (unsigned n = 0; n < 500; n++)
-        known += route_set_has(&set, word_path(path, n), false);
-    assert_int_equal(known, 100);
-    assert_int_equal(route_set_count(&set), 100);
-    size_t taken = 0;
-    for (size_t i = 0; i <= set.mask; i++)
-        taken += atomic_load(&set.slots[i]) != 0;
-    assert_int_equal(taken, 100);
-    for (unsigned i = 0; i < THREADS; i++)
-        assert_true(workers[i].answered > 0);
 }
 
 int main(void)
@@ -308,11 +435,16 @@ int main(void)
         cmocka_unit_test(patterns_that_can_never_match_are_named),
         cmocka_unit_test(patterns_beyond_the_limit_are_counted),
         cmocka_unit_test(a_route_is_short_or_absent),
-        cmocka_unit_test(a_million_paths_leave_as_many_routes_as_allowed),
-        cmocka_unit_test(a_million_identifiers_are_one_route),
-        cmocka_unit_test(a_refused_path_does_not_use_the_set_up),
+        cmocka_unit_test(what_is_deep_ends_in_a_star),
+        cmocka_unit_test(a_branch_that_varies_takes_no_room_from_others),
+        cmocka_unit_test(all_of_them_together_leave_room),
+        cmocka_unit_test(a_page_keeps_its_name),
+        cmocka_unit_test(a_section_stays_when_its_place_is_folded),
+        cmocka_unit_test(files_share_a_star_and_pages_beside_them_do_not),
+        cmocka_unit_test(a_refused_path_makes_no_name_and_uses_one),
+        cmocka_unit_test(a_full_tree_folds_where_most_is),
+        cmocka_unit_test(at_the_very_end_there_is_no_route_and_that_is_counted),
         cmocka_unit_test(without_room_there_is_no_heuristic),
-        cmocka_unit_test(threads_share_one_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
