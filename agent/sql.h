@@ -26,11 +26,13 @@
  * text again changes nothing, but that it hides more where a square bracket has lost its end.
  *
  * The summary follows the OpenTelemetry database conventions, "Generating a summary of the query":
- * operations and their targets in the order of the text, `INSERT audit SELECT orders`. Two
- * deviations keep its cardinality low: operations are in upper case however they were written, and
- * backquotes around a plain name are dropped, so that it does not matter who wrote the statement.
- * Of several statements, one that repeats the summary of its predecessor adds nothing. Not
- * targets: aliases, common table expressions, table functions, DUAL, users.
+ * operations and their targets in the order of the text, `INSERT audit SELECT orders`. Three
+ * deviations keep its cardinality low: operations are in upper case however they were written;
+ * backquotes around a plain name are dropped, so that it does not matter who wrote the statement;
+ * and what a program generated in a name is folded (`tmp_?`, sql_name.h), though not in the text
+ * and the collection, which say what was used. Of several statements, one that repeats the summary
+ * of its predecessor adds nothing. Not targets: aliases, common table expressions, table functions,
+ * DUAL, users.
  *
  * Pure: no allocation, no locale, time linear in the statement's first SQL_READ_BYTES, and constant
  * stack (about a kilobyte). */

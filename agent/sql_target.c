@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sql_target.h"
 
+#include "agent/sql_name.h"
 #include "agent/sql_scan.h"
 
 bool sql_target_is_table(enum sql_expected expected)
@@ -74,6 +75,32 @@ static struct slice without_backquotes(struct slice name)
     return end + 1 == name.length ? (struct slice){name.at + 1, name.length - 2} : name;
 }
 
+/* Folds the name that was written. A table and a schema stay as written, at the buffer's end,
+ * because attributes say what was used. */
+static void fold(struct sql_summary *summary, struct slice name)
+{
+    char *at = summary->at + summary->length - name.length;
+    bool counted = summary->latest == SQL_PREPARE || summary->latest == SQL_EXECUTE;
+    bool is_table = summary->table.at == at;
+    bool is_schema = summary->latest == SQL_USE && summary->use_schema.at >= at;
+    bool fits = summary->capacity - summary->length >= name.length;
+    char *aside = summary->at + summary->capacity - name.length;
+    size_t length = name.length;
+    if (fits && (is_table || is_schema))
+        memcpy(aside, at, name.length);
+    if (!sql_name_fold(at, &length, counted))
+        return;
+    summary->length -= name.length - length;
+    if (!is_table && !is_schema)
+        return;
+    summary->capacity -= fits ? name.length : 0;
+    if (is_table)
+        summary->table = fits ? (struct slice){aside, name.length} : SLICE_NONE;
+    if (is_schema)
+        summary->use_schema.at = fits ? aside + (summary->use_schema.at - at) : NULL;
+    summary->several |= !fits;
+}
+
 void sql_target_end(struct sql_summary *summary, const struct sql_token *next)
 {
     bool piece_hidden = summary->name == SQL_NAME_DOT && next && next->kind == SQL_TOKEN_LITERAL;
@@ -99,6 +126,8 @@ void sql_target_end(struct sql_summary *summary, const struct sql_token *next)
     }
     if (summary->latest == SQL_USE)
         summary->use_schema = without_backquotes(name);
+    if (summary->length > summary->name_at) /* it was not taken back */
+        fold(summary, name);
 }
 
 bool sql_target_continues(struct sql_summary *summary, const struct sql_token *token)

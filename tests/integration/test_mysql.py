@@ -149,6 +149,39 @@ def test_python_loads_the_library_by_itself(library, directory, mariadb):
         assert secret not in tracing.file.read_text()
 
 
+GENERATED = """
+import MySQLdb, sys, uuid
+db = MySQLdb.connect(unix_socket=sys.argv[1], user="shop", passwd=sys.argv[2], db="shop")
+cursor = db.cursor()
+def ask(text):
+    try:
+        cursor.execute(text)
+    except MySQLdb.Error:
+        pass
+for i in range(300):
+    ask("select * from tmp_%d" % (81723 + i * 7))
+    ask("select * from part_%s" % uuid.UUID(int=i * 2 ** 100 + i).hex)
+    ask("select * from `log_2026_%02d_%02d`" % (i // 28 + 1, i % 28 + 1))
+    ask("execute stmt_%d" % i)
+ask("select * from utf8_words")
+"""
+
+
+def test_names_do_not_grow_with_generated_tables(library, directory, mariadb):
+    import spans
+    tracing = servers.Tracing(library, directory, "generated")
+    ran = run(["/usr/bin/python3", "-c", GENERATED, mariadb.socket, servers.DB_PASSWORD],
+              directory, tracing)
+    assert ran.returncode == 0, ran.stderr
+    found = [span for span in spans.read(tracing.file)
+             if span.name.split()[0] in ("SELECT", "EXECUTE") and " " in span.name]
+    assert {span.name for span in found} == {
+        "SELECT tmp_?", "SELECT part_?", "SELECT log_?", "EXECUTE stmt_?", "SELECT utf8_words"}
+    assert {span.name for span in found} == {span.attributes["db.query.summary"] for span in found}
+    tables = {span.attributes.get("db.collection.name") for span in found}
+    assert len(found) == 1201 and len(tables - {None}) == 901 and "tmp_81730" in tables
+
+
 def test_a_sampled_out_program_says_nothing(program, library, directory, mariadb):
     tracing = servers.Tracing(library, directory, "off", {"OTEL_TRACES_SAMPLER": "always_off"})
     traced = run([program, "127.0.0.1", mariadb.port, mariadb.socket, "shop", servers.DB_PASSWORD,
