@@ -5,6 +5,7 @@
 #include "agent/clock.h"
 #include "agent/context.h"
 #include "agent/counters.h"
+#include "agent/evidence.h"
 #include "agent/family.h"
 #include "agent/slab.h"
 #include "agent/stack_trace.h"
@@ -22,7 +23,9 @@ void client_span_lost(void)
     counters_add(&counters.dropped_calls, 1);
 }
 
-/* Whether a server, and so whether requests are what it works for, is known from its first one. */
+/* Whether a server, and so whether requests are what it works for, is known from its first one.
+ * Where threads or loops work for requests that can't be told apart, a call without a parent may
+ * belong to one: it is kept, as it was before. */
 static enum client_outside outside_of(const struct client_span *client)
 {
     enum config_when kept = agent.config.root_client_spans;
@@ -30,7 +33,7 @@ static enum client_outside outside_of(const struct client_span *client)
         return CLIENT_KEPT;
     if (kept == WHEN_NEVER)
         return CLIENT_LEFT_OUT;
-    return family_serves() ? CLIENT_KEPT_NOTABLE : CLIENT_KEPT;
+    return family_serves() && evidence_tells() ? CLIENT_KEPT_NOTABLE : CLIENT_KEPT;
 }
 
 void client_span_begin(struct client_span *client)
