@@ -116,12 +116,17 @@ static void *idle(void *unused)
     return unused;
 }
 
+static bool enough(void)
+{
+    return rounds > 10 && folded > 1000;
+}
+
 int main(int count, char **arguments)
 {
     if (route_tree_bytes(NAMES) > sizeof storage || pthread_barrier_init(&barrier, NULL, CROWD))
         return 2;
-    crowd_run(count, arguments, work, idle);
+    crowd_run(count, arguments, work, idle, enough);
     printf("%llu rounds, %llu values under a common name\n", (unsigned long long)rounds,
            (unsigned long long)folded);
-    return rounds > 10 && folded > 1000 ? 0 : 1;
+    return enough() ? 0 : 1;
 }
