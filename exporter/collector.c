@@ -108,7 +108,7 @@ static const char *advice(enum transport_outcome outcome, int status)
     switch (status) {
     case 401:
     case 403:
-        return "check OTEL_EXPORTER_OTLP_HEADERS";
+        return "check OTEL_EXPORTER_OTLP_HEADERS, or the user in the collector's address";
     case 404:
     case 405:
         return "check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, but not to "

@@ -95,8 +95,11 @@ bool endpoint_parse(struct endpoint *endpoint, const char *url)
         authority.length++;
     struct slice target = slice_after(rest, authority.length);
     target.length = slice_find(target, '#');
-    for (size_t at; (at = slice_find(authority, '@')) < authority.length;)
-        authority = slice_after(authority, at + 1);
+    size_t at = authority.length; /* the last one: a password may hold some that nobody escaped */
+    while (at > 0 && authority.at[at - 1] != '@')
+        at--;
+    endpoint->user = (struct slice){authority.at, at ? at - 1 : 0};
+    authority = slice_after(authority, at);
     if (!parse_authority(endpoint, authority))
         return false;
 

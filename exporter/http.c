@@ -471,5 +471,5 @@ void http_init(struct http *http, const struct config *config, const struct endp
                           "Content-Type: application/x-protobuf\r\n",
                           endpoint->target, v6 ? "[" : "", endpoint->host, v6 ? "]" : "", port);
     http->head_bytes = (size_t)length;
-    fields_configured(config, add_field, http);
+    fields_configured(config, endpoint->user, add_field, http);
 }

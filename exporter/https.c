@@ -128,7 +128,7 @@ static void write_fields(struct https *https)
     add_line(https, "User-Agent", ": ", "otelagent/" OTELAGENT_VERSION);
     add_line(https, "Expect", ":", "");
     add_line(https, "Accept", ":", "");
-    fields_configured(https->config, add_field, https);
+    fields_configured(https->config, https->endpoint->user, add_field, https);
 }
 
 static bool set_bytes(struct https *https, int option, const struct arena *bytes)

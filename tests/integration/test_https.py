@@ -2,6 +2,7 @@
 """Collectors that speak TLS: whom the agent believes, what it says of the others, and that neither
 a proxy nor a changed root directory nor another thread's OpenSSL comes in between."""
 
+import base64
 import contextlib
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -123,6 +125,44 @@ def test_a_private_authority_is_believed(run, authority, host):
             assert post.headers["x-key"] == "open sesame"
             assert post.headers["user-agent"].startswith("otelagent/")
             assert not set(post.headers) & {"traceparent", "expect", "accept", "transfer-encoding"}
+
+
+USER, PASSWORD = "shop", "pa:ss%w0rd@ü"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("own", [None, "AUTHORIZATION=Bearer%20of-the-headers"])
+def test_the_user_in_the_address_is_authorized(run, authority, scheme, own):
+    tls = authority.serve() if scheme == "https" else None
+    with sink.Collector(tls=tls) as collector:
+        variables = settings(collector, authority,
+                             **({"OTEL_EXPORTER_OTLP_HEADERS": own} if own else {}))
+        escaped = urllib.parse.quote(PASSWORD, safe="")
+        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = (
+            f"{scheme}://{USER}:{escaped}@127.0.0.1:{collector.port}")
+        done = arrives(run, collector, variables)
+        basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        assert {post.headers.get("authorization") for post in collector.posts} == {
+            "Bearer of-the-headers" if own else f"Basic {basic}"}
+        assert {post.headers["host"] for post in collector.posts} == {f"127.0.0.1:{collector.port}"}
+        for secret in (PASSWORD, escaped, basic, USER + ":"):
+            assert secret not in done.said
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_user_that_is_refused_or_cant_be_sent_stays_secret(run, authority, scheme):
+    tls = authority.serve() if scheme == "https" else None
+    with sink.Collector(sink.refuse(401), tls=tls) as collector:
+        variables = settings(collector, authority)
+        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = (
+            f"{scheme}://shop:hunter2@127.0.0.1:{collector.port}")
+        done = run(variables)
+        assert "the user in the collector's address" in done.said and "hunter2" not in done.said
+        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = (
+            f"{scheme}://shop:hunter2%0aX-Evil:1@127.0.0.1:{collector.port}")
+        done = run(variables)
+        assert "its user information can't be sent" in done.said and "hunter2" not in done.said
+        assert not any("x-evil" in post.headers for post in collector.posts)
 
 
 def test_its_descriptors_are_high_and_not_handed_on(run, authority):

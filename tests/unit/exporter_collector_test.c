@@ -534,14 +534,15 @@ static void an_address_becomes_host_and_target(void **state)
     static const struct {
         const char *url, *host, *target, *socket, *shown;
         uint16_t port;
+        const char *user;
     } cases[] = {
-        {"http://c:4318/v1/traces", "c", "/v1/traces", "", "http://c:4318/v1/traces", 4318},
-        {"https://a:b@p@c?key=x", "c", "/?key=x", "", "https://c:443/", 443},
-        {"http://c#x", "c", "/", "", "http://c:80/", 80},
-        {"http://[::1]/a?b#c", "::1", "/a?b", "", "http://[::1]:80/a", 80},
+        {"http://c:4318/v1/traces", "c", "/v1/traces", "", "http://c:4318/v1/traces", 4318, ""},
+        {"https://a:b@p@c?key=x", "c", "/?key=x", "", "https://c:443/", 443, "a:b@p"},
+        {"http://c#x", "c", "/", "", "http://c:80/", 80, ""},
+        {"http://[::1]/a?b#c", "::1", "/a?b", "", "http://[::1]:80/a", 80, ""},
         {"unix:///run/o.sock/v1/traces", "localhost", "/v1/traces", "/run/o.sock",
-         "unix:///run/o.sock", 80},
-        {"unix:///v1/traces", "localhost", "/v1/traces", "/v1/traces", "unix:///v1/traces", 80},
+         "unix:///run/o.sock", 80, ""},
+        {"unix:///v1/traces", "localhost", "/v1/traces", "/v1/traces", "unix:///v1/traces", 80, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct endpoint endpoint;
@@ -551,6 +552,7 @@ static void an_address_becomes_host_and_target(void **state)
         assert_string_equal(endpoint.socket, cases[i].socket);
         assert_string_equal(endpoint.shown, cases[i].shown);
         assert_int_equal(endpoint.port, cases[i].port);
+        assert_true(slice_equal(endpoint.user, slice_of(cases[i].user)));
     }
 }
 
