@@ -31,9 +31,18 @@ static char *append(char *at, struct slice text)
     return at + text.length;
 }
 
+/* The label before a dot; *text keeps what follows. */
+static struct slice take_label(struct slice *text)
+{
+    size_t end = slice_find(*text, '.');
+    struct slice label = {text->at, end};
+    *text = slice_after(*text, end < text->length ? end + 1 : end);
+    return label;
+}
+
 /* PROVIDER:PROVIDER:REGION:SERVICE of CURLOPT_AWS_SIGV4, as the header that libcurl makes of it.
- * Without a service libcurl takes it from the host, as we do. */
-static struct slice from_sigv4(const struct curl_handle *handle,
+ * What is left out libcurl takes from a host SERVICE.REGION.…, and so do we. */
+static struct slice from_sigv4(const struct curl_handle *handle, struct slice host,
                                char out[sizeof handle->sigv4 + 64])
 {
     struct slice parts[4] = {SLICE_NONE, SLICE_NONE, SLICE_NONE, SLICE_NONE};
@@ -42,6 +51,13 @@ static struct slice from_sigv4(const struct curl_handle *handle,
         size_t end = slice_find(left, ':');
         parts[i] = (struct slice){left.at, end};
         left = slice_after(left, end < left.length ? end + 1 : end);
+    }
+    struct slice service = take_label(&host);
+    struct slice region = take_label(&host);
+    if (handle->sigv4[0] && !parts[3].length && slice_equal_nocase(service, SLICE_LITERAL("s3"))) {
+        parts[3] = SLICE_LITERAL("s3");
+        if (!parts[2].length && region.length <= 32)
+            parts[2] = region;
     }
     if (!parts[3].length)
         return SLICE_NONE;
@@ -80,7 +96,8 @@ void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handl
         .port = url.port,
         .path = url.path.length ? url.path : SLICE_LITERAL("/"),
         .query = url.query,
-        .authorization = authorization.at ? authorization : from_sigv4(handle, working->made),
+        .authorization =
+            authorization.at ? authorization : from_sigv4(handle, url.host, working->made),
         .copy_source = header_of(handle, SLICE_LITERAL("x-amz-copy-source")),
     };
     /* The region may be the header's; bucket and the rest are the URL's or in `text`. */

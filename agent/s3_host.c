@@ -88,6 +88,13 @@ static struct s3_host private_link(struct slice left)
     return known ? found(left, region) : (struct s3_host){.style = S3_STYLE_NONE};
 }
 
+/* ALIAS.mrap.accesspoint (before `.s3-global`): one name for buckets in several regions. */
+static struct s3_host multi_region(struct slice left)
+{
+    bool known = is(take_label(&left), "accesspoint") && left.length;
+    return known ? found(left, SLICE_NONE) : (struct s3_host){.style = S3_STYLE_NONE};
+}
+
 struct s3_host s3_host_aws(struct slice host)
 {
     const struct s3_host none = {.style = S3_STYLE_NONE};
@@ -99,6 +106,8 @@ struct s3_host s3_host_aws(struct slice host)
     struct slice label = take_label(&left);
     if (is(label, "s3") || is(label, "s3-accelerate") || is(label, "s3-external-1"))
         return found(left, SLICE_NONE);
+    if (is(label, "s3-global"))
+        return multi_region(left);
     if (is(label, "vpce"))
         return private_link(left);
     if (slice_starts(label, SLICE_LITERAL("s3-")) && is_region(slice_after(label, 3)))
@@ -131,6 +140,49 @@ static bool is_address(struct slice host)
     return true;
 }
 
+/* Others who speak S3 under names that don't say so, and how many labels their endpoints have
+ * before that name: an account or a region. What stands before those is the bucket. */
+static const struct {
+    struct slice suffix;
+    unsigned labels;
+} providers[] = {
+#define PROVIDER(suffix, labels)                                                                   \
+    {                                                                                              \
+        {suffix, sizeof(suffix) - 1}, labels                                                       \
+    }
+    PROVIDER(".eu.r2.cloudflarestorage.com", 1),
+    PROVIDER(".fedramp.r2.cloudflarestorage.com", 1),
+    PROVIDER(".r2.cloudflarestorage.com", 1),
+    PROVIDER(".digitaloceanspaces.com", 1),
+    PROVIDER(".linodeobjects.com", 1),
+    PROVIDER(".vultrobjects.com", 1),
+    PROVIDER(".your-objectstorage.com", 1),
+    PROVIDER(".contabostorage.com", 1),
+    PROVIDER(".aliyuncs.com", 1),
+    PROVIDER(".storage.googleapis.com", 0),
+    PROVIDER(".storage.yandexcloud.net", 0),
+    PROVIDER(".gateway.storjshare.io", 0),
+    PROVIDER(".fly.storage.tigris.dev", 0),
+#undef PROVIDER
+};
+
+/* UNKNOWN for who is not listed. */
+static struct s3_host provided(struct slice host)
+{
+    for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
+        struct slice suffix = providers[i].suffix;
+        if (slice_equal_nocase(host, slice_after(suffix, 1)))
+            return found(SLICE_NONE, SLICE_NONE);
+        if (!ends_nocase(host, suffix))
+            continue;
+        struct slice left = {host.at, host.length - suffix.length};
+        for (unsigned n = providers[i].labels; n > 0; n--)
+            take_label(&left);
+        return found(left, SLICE_NONE);
+    }
+    return (struct s3_host){.style = S3_STYLE_UNKNOWN};
+}
+
 struct s3_host s3_host_signed(struct slice host)
 {
     const struct s3_host path = {.style = S3_STYLE_PATH};
@@ -145,8 +197,8 @@ struct s3_host s3_host_signed(struct slice host)
     struct slice left = host;
     while (left.length) {
         struct slice label = take_label(&left);
-        if (is(label, "s3"))
+        if (is(label, "s3") || is(label, "minio"))
             return found(left, SLICE_NONE);
     }
-    return (struct s3_host){.style = S3_STYLE_UNKNOWN};
+    return provided(host);
 }

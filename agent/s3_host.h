@@ -2,9 +2,9 @@
 /* s3_host.h - what a host name says about S3.
  *
  * AWS has given its endpoints many forms in twenty years: s3.REGION, s3-REGION, dualstack, FIPS,
- * accelerate, access points, and each with a bucket in front. Source: Amazon S3 user guide,
- * "Virtual hosting of general purpose buckets", and the endpoints table of the AWS general
- * reference. */
+ * accelerate, access points (also multi-region), and each with a bucket in front. Source: Amazon S3
+ * user guide, "Virtual hosting of general purpose buckets", and the endpoints table of the AWS
+ * general reference. */
 #ifndef AGENT_S3_HOST_H
 #define AGENT_S3_HOST_H
 
@@ -28,8 +28,8 @@ struct s3_host s3_host_aws(struct slice host);
 
 /* A host that is known to speak S3 because a request to it is signed for it: UNKNOWN unless the
  * name tells, NONE for the hosts of AWS that s3_host_aws() does not take. An address, a name
- * without dots, a Kubernetes service and `s3.…` take the bucket in the path; a label `s3` further
- * in has it before. */
+ * without dots, a Kubernetes service, `s3.…` and `minio.…` take the bucket in the path; a label
+ * `s3` or `minio` further in has it before; of providers with other names there is a table. */
 struct s3_host s3_host_signed(struct slice host);
 
 #endif

@@ -181,6 +181,42 @@ def test_an_upload_to_s3(library, directory, web):
                     "aws.request_id": "THE-REQUEST", "cloud.region": "eu-west-3"}
 
 
+CREDENTIAL = "AKIAHUNTER2/20261130/%ss3/aws4_request"
+V4A = "Authorization: AWS4-ECDSA-P256-SHA256 Credential=" + CREDENTIAL % "" + ", Signature=f"
+SIGNED = {  # host, path, curl's arguments: operation, bucket, key, region
+    "multi-region": ("alias.mrap.accesspoint.s3-global.amazonaws.com", "/a/k", ["-H", V4A],
+                     ("GetObject", "alias.mrap", "a/k", None)),
+    "r2, bucket in front": ("images.0123abcd.r2.cloudflarestorage.com", "/k",
+                            ["--aws-sigv4", "aws:amz:auto:s3", "--user", "id:hunter2"],
+                            ("GetObject", "images", "k", "auto")),
+    "r2, bucket in the path": ("0123abcd.eu.r2.cloudflarestorage.com", "/images?list-type=2",
+                               ["--aws-sigv4", "aws:amz:auto:s3", "--user", "id:hunter2"],
+                               ("ListObjectsV2", "images", None, "auto")),
+    "spaces, presigned": ("images.nyc3.digitaloceanspaces.com",
+                          "/k?X-Amz-Signature=hunter2&X-Amz-Credential="
+                          + (CREDENTIAL % "nyc3/").replace("/", "%2F"), [],
+                          ("GetObject", "images", "k", "nyc3")),
+    "minio": ("minio.example.com", "/images/k",
+              ["-H", "Authorization: AWS4-HMAC-SHA256 Credential=" + CREDENTIAL % "us-east-1/"],
+              ("GetObject", "images", "k", "us-east-1")),
+    "service in the host": ("s3.fr-par.scw.cloud", "/images/k",
+                            ["--aws-sigv4", "aws:amz", "--user", "id:hunter2"],
+                            ("GetObject", "images", "k", "fr-par")),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_whoever_speaks_s3_is_recognised_by_the_signature(library, directory, web, name):
+    host, path, arguments, wanted = SIGNED[name]
+    _, found = both(["curl", "-s", "--connect-to", f"::127.0.0.1:{web.port}", *arguments,
+                     f"http://{host}{path}"], library, directory, web)
+    span, = found
+    assert span.name == "S3." + wanted[0]
+    assert tuple(span.attributes.get(key) for key in (
+        "rpc.method", "aws.s3.bucket", "aws.s3.key", "cloud.region")) == wanted
+    assert "HUNTER2" not in repr(span)
+
+
 PYCURL = """
 import io, pycurl, select, sys
 base = "http://127.0.0.1:" + sys.argv[1]
