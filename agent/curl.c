@@ -92,10 +92,9 @@ void observe_curl_option(void *curl, int option, uintptr_t value, int code)
 }
 
 /* Ends the handle's transfer with a span, unless it was no HTTP after all. */
-static void finish(struct curl_handle *handle, int code)
+static void finish(struct curl_handle *handle, int code, uint64_t end_ns)
 {
     struct curl_transfer *transfer = handle->transfer;
-    uint64_t end_ns = clock_monotonic_ns();
     curl_transfer_restore(transfer, handle);
     handle->transfer = NULL;
     struct client_page *page = curl_span_is_http(transfer, handle)
@@ -107,11 +106,38 @@ static void finish(struct curl_handle *handle, int code)
     curl_transfer_give(transfer);
 }
 
+/* Of a multi's: the transfer may be over for long. It began with the multi's turn and lasted as
+ * long as the library says, unless it is taken out while it goes on. */
+static void finish_multi(struct curl_handle *handle, int code, uint64_t begun_ns)
+{
+    struct client_span *span = &handle->transfer->span;
+    uint64_t end_ns = clock_monotonic_ns();
+    bool is_over = code != CURL_CODE_CANCELLED && code != CURL_CODE_NOT_BEGUN;
+    uint64_t took_ns = is_over ? curl_span_took_ns(handle) : 0;
+    if (begun_ns > span->start_ns)
+        span->start_ns = begun_ns;
+    if (took_ns && took_ns < end_ns - span->start_ns)
+        end_ns = span->start_ns + took_ns;
+    finish(handle, code, end_ns);
+}
+
+/* Nobody has read how the handle's transfer ended, nor will. */
+static void take_out(struct curl_handle *handle)
+{
+    struct curl_transfer *transfer = handle->transfer;
+    uint64_t begun_ns = curl_multi_begun_ns(&handle->in);
+    enum curl_state state = curl_multi_leave(&handle->in);
+    if (transfer)
+        finish_multi(handle,
+                     transfer->is_multi ? curl_span_code(transfer, handle, state)
+                                        : CURL_CODE_CANCELLED,
+                     begun_ns);
+}
+
 static void begin(struct curl_handle *handle)
 {
     /* Left over where a callback jumped out of the library, or a multi was thrown away. */
-    if (handle->transfer)
-        finish(handle, CURL_CODE_CANCELLED);
+    take_out(handle);
     if (!curl_handle_speaks_http(handle))
         return;
     struct curl_transfer *transfer = curl_transfer_take(handle);
@@ -147,26 +173,57 @@ void observe_curl_performed(struct curl_call *call, int code)
     if (handle && atomic_load_explicit(&handle->frame, memory_order_relaxed) == (uintptr_t)call) {
         atomic_store_explicit(&handle->frame, 0, memory_order_relaxed);
         if (handle->transfer)
-            finish(handle, code);
+            finish(handle, code, clock_monotonic_ns());
     }
     errno = saved;
 }
 
-void observe_curl_added(void *curl, int code)
+void observe_curl_multi_made(void *multi)
 {
     int saved = errno;
-    struct curl_handle *handle = code == 0 && agent_enter() ? curl_handle_known(curl) : NULL;
-    if (handle && !is_nested(handle, (uintptr_t)&saved))
-        begin(handle);
+    if (multi && agent_enter())
+        curl_multi_made(multi);
     errno = saved;
 }
 
-/* A multi's transfer is over. */
-static void leave_multi(void *curl, int code, uintptr_t here)
+void observe_curl_multi_closing(void *multi)
 {
-    struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
-    if (handle && handle->transfer && !is_nested(handle, here))
-        finish(handle, code);
+    int saved = errno;
+    if (multi && agent_enter())
+        curl_multi_drop(multi);
+    errno = saved;
+}
+
+void observe_curl_driving(void *multi)
+{
+    int saved = errno;
+    if (multi && agent_enter())
+        curl_multi_turn(multi);
+    errno = saved;
+}
+
+void observe_curl_driven(void *multi, const int *running, int code)
+{
+    int saved = errno;
+    if (multi && running && code == 0 && agent_enter())
+        curl_multi_turned(multi, *running);
+    errno = saved;
+}
+
+void observe_curl_added(void *multi, void *curl, int code)
+{
+    int saved = errno;
+    bool known = code == 0 && agent_enter();
+    struct curl_handle *handle = known ? curl_handle_known(curl) : NULL;
+    if (known && !handle)
+        curl_multi_join(multi, NULL);
+    if (handle && !is_nested(handle, (uintptr_t)&saved)) {
+        begin(handle);
+        if (handle->transfer)
+            handle->transfer->is_multi = true;
+        curl_multi_join(multi, &handle->in);
+    }
+    errno = saved;
 }
 
 void observe_curl_message(const void *message)
@@ -175,7 +232,13 @@ void observe_curl_message(const void *message)
     if (!done || done->kind != CURL_MESSAGE_DONE)
         return;
     int saved = errno;
-    leave_multi(done->curl, done->data.code, (uintptr_t)&saved);
+    struct curl_handle *handle = done->curl && agent_enter() ? curl_handle_known(done->curl) : NULL;
+    if (handle && !is_nested(handle, (uintptr_t)&saved)) {
+        uint64_t begun_ns = curl_multi_begun_ns(&handle->in);
+        curl_multi_read(&handle->in);
+        if (handle->transfer)
+            finish_multi(handle, done->data.code, begun_ns);
+    }
     errno = saved;
 }
 
@@ -183,12 +246,9 @@ void observe_curl_removing(void *curl)
 {
     int saved = errno;
     struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
-    if (handle && handle->transfer) {
-        /* An application may count running transfers instead of reading messages. */
-        long status = 0;
-        handle->library->get(curl, CURL_INFO_RESPONSE_CODE, &status);
-        leave_multi(curl, status ? 0 : CURL_CODE_CANCELLED, (uintptr_t)&saved);
-    }
+    /* An application may count running transfers instead of reading messages. */
+    if (handle && !is_nested(handle, (uintptr_t)&saved))
+        take_out(handle);
     errno = saved;
 }
 
@@ -197,8 +257,7 @@ void observe_curl_closing(void *curl)
     int saved = errno;
     struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
     if (handle) {
-        if (handle->transfer)
-            finish(handle, CURL_CODE_CANCELLED);
+        take_out(handle);
         curl_handle_drop(curl);
     }
     errno = saved;

@@ -11,6 +11,7 @@
 
 #include "agent/client_span.h"
 #include "agent/context.h"
+#include "agent/curl_multi.h"
 #include "agent/exchange.h"
 #include "agent/handle.h"
 #include "agent/observe_curl.h"
@@ -31,6 +32,7 @@ struct curl_transfer {
     uint64_t link; /* the slab's, while free */
     uint32_t index;
     bool is_s3;
+    bool is_multi;    /* begun by curl_multi_add_handle() */
     bool is_injected; /* the handle has `nodes` as its header list */
     uint16_t lines_bytes;
     struct client_span span;
@@ -48,6 +50,7 @@ struct curl_handle {
     const struct curl_library *library;
     _Atomic uintptr_t frame; /* the struct curl_call of curl_easy_perform(); 0: none. Relaxed */
     struct curl_transfer *transfer; /* NULL: none */
+    struct curl_membership in;      /* the multi */
     struct curl_list *headers;      /* the application's */
     uint8_t method;                 /* enum curl_method */
     bool is_unified;                /* headers go to CONNECT proxies, too */

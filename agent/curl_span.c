@@ -33,7 +33,7 @@ static const struct {
 
 struct slice curl_error_type(int code, int os_error)
 {
-    if (code == CURL_CODE_CANCELLED)
+    if (code == CURL_CODE_CANCELLED || code == CURL_CODE_NOT_BEGUN)
         return SLICE_LITERAL("cancelled");
     if (code == CURL_CODE_COULDNT_CONNECT)
         for (size_t i = 0; i < sizeof os_errors / sizeof *os_errors; i++)
@@ -72,6 +72,45 @@ bool curl_span_is_http(const struct curl_transfer *transfer, const struct curl_h
     struct slice scheme = ask_text(handle, CURL_INFO_SCHEME);
     return !scheme.length || slice_equal_nocase(scheme, SLICE_LITERAL("http")) ||
            slice_equal_nocase(scheme, SLICE_LITERAL("https"));
+}
+
+/* Of a body that has not come whole, as far as its length was announced. */
+static bool is_short(const struct curl_transfer *transfer, const struct curl_handle *handle)
+{
+    if (handle->method == CURL_METHOD_HEAD ||
+        slice_equal(slice_of(transfer->method), SLICE_LITERAL("HEAD")))
+        return false;
+    return ask_offset(handle, CURL_INFO_SIZE_DOWNLOAD_T) <
+           ask_offset(handle, CURL_INFO_CONTENT_LENGTH_DOWNLOAD_T);
+}
+
+int curl_span_code(const struct curl_transfer *transfer, const struct curl_handle *handle,
+                   enum curl_state state)
+{
+    if (state == CURL_STATE_NOT_BEGUN)
+        return CURL_CODE_NOT_BEGUN;
+    if (state == CURL_STATE_RUNNING)
+        return CURL_CODE_CANCELLED;
+    long status = ask_long(handle, CURL_INFO_RESPONSE_CODE);
+    /* CURLOPT_FAILONERROR leaves the body; the status says enough. */
+    if (status >= 400 || (status && !is_short(transfer, handle)))
+        return 0;
+    if (state != CURL_STATE_ENDED)
+        return CURL_CODE_CANCELLED;
+    bool connected = ask_offset(handle, CURL_INFO_CONNECT_TIME_T) > 0;
+    if (!status && !connected && ask_long(handle, CURL_INFO_OS_ERRNO))
+        return CURL_CODE_COULDNT_CONNECT;
+    return CURL_CODE_UNKNOWN;
+}
+
+uint64_t curl_span_took_ns(const struct curl_handle *handle)
+{
+    void *curl = (void *)handle->handle.address;
+    int64_t micros = ask_offset(handle, CURL_INFO_TOTAL_TIME_T);
+    double seconds = 0; /* before libcurl 7.61 */
+    if (micros <= 0 && handle->library->get(curl, CURL_INFO_TOTAL_TIME, &seconds) == 0)
+        micros = (int64_t)(seconds * 1e6);
+    return micros > 0 ? (uint64_t)micros * 1000 : 0;
 }
 
 static void target(struct client_page *page, const struct curl_transfer *transfer,
@@ -187,9 +226,22 @@ static void timings(struct span *span, const struct curl_handle *handle, uint64_
     timing(span, EVENT_FIRST_BYTE, handle, CURL_INFO_STARTTRANSFER_TIME_T, end_ns);
 }
 
+/* The library would still speak of the transfer before. */
+static void describe_not_begun(struct client_page *page, const struct curl_transfer *transfer,
+                               const struct curl_handle *handle)
+{
+    span_name(&page->span, method_describe(&page->span, slice_of(transfer->method)));
+    target(page, transfer, handle);
+    client_span_error(&page->span, curl_error_type(CURL_CODE_NOT_BEGUN, 0), SLICE_NONE);
+}
+
 void curl_span_describe(struct client_page *page, const struct curl_transfer *transfer,
                         const struct curl_handle *handle, int code, uint64_t end_ns)
 {
+    if (code == CURL_CODE_NOT_BEGUN) {
+        describe_not_begun(page, transfer, handle);
+        return;
+    }
     struct span *span = &page->span;
     long status = ask_long(handle, CURL_INFO_RESPONSE_CODE);
     long redirects = ask_long(handle, CURL_INFO_REDIRECT_COUNT);

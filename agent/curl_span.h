@@ -9,12 +9,22 @@
 #include "agent/curl_handle.h"
 
 #define CURL_CODE_CANCELLED (-1) /* taken out before it was over */
+#define CURL_CODE_NOT_BEGUN (-2) /* taken out before anything was sent */
+#define CURL_CODE_UNKNOWN   (-3) /* failed; nobody asked the library why */
 
 /* What the request asks of S3, if anything: when it begins, because the header list that says so
  * is the application's. */
 void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handle *handle);
 
-/* The transfer ended with that CURLcode, or CURL_CODE_CANCELLED. */
+/* The CURLcode of a multi's transfer whose message nobody read, or one of the above: as far as the
+ * state and what the library says of the answer tell. */
+int curl_span_code(const struct curl_transfer *transfer, const struct curl_handle *handle,
+                   enum curl_state state);
+
+/* How long the library says the transfer took; 0 where it does not. */
+uint64_t curl_span_took_ns(const struct curl_handle *handle);
+
+/* The transfer ended with that CURLcode, or one of the above. */
 void curl_span_describe(struct client_page *page, const struct curl_transfer *transfer,
                         const struct curl_handle *handle, int code, uint64_t end_ns);
 

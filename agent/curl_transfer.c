@@ -22,6 +22,7 @@ struct curl_transfer *curl_transfer_take(const struct curl_handle *handle)
         return NULL;
     transfer->index = index;
     transfer->is_s3 = false;
+    transfer->is_multi = false;
     transfer->is_injected = false;
     transfer->lines_bytes = 0;
     memcpy(transfer->url, handle->url, sizeof transfer->url);

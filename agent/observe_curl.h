@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* observe_curl.h - the seam to libcurl.
  *
- * A transfer begins when curl_easy_perform() is called or a handle is added to a multi, and ends
- * when the first returns, or when the multi's DONE message is read or the handle is taken out.
+ * A transfer begins when curl_easy_perform() is called, or with a multi's first turn after a handle
+ * was added to it. It ends when the first returns; in a multi after the time that libcurl says,
+ * which we ask for when the DONE message is read or the handle is taken out.
  * curl_easy_perform() adds its handle to a multi of its own through the exported names, which
  * land in our hooks again; such calls are recognised by the handle and the stack frame they are
  * under.
@@ -62,8 +63,17 @@ void observe_curl_option(void *curl, int option, uintptr_t value, int code);
 void observe_curl_performing(struct curl_call *call, void *curl);
 void observe_curl_performed(struct curl_call *call, int code);
 
+/* curl_multi_init() returned a handle, or NULL; curl_multi_cleanup() is about to free it. */
+void observe_curl_multi_made(void *multi);
+void observe_curl_multi_closing(void *multi);
+
 /* curl_multi_add_handle() returned `code`. Nothing is sent before the next call on the multi. */
-void observe_curl_added(void *curl, int code);
+void observe_curl_added(void *multi, void *curl, int code);
+
+/* Around curl_multi_perform(), curl_multi_socket_action() and their older kin: it returned `code`,
+ * and *running transfers go on. */
+void observe_curl_driving(void *multi);
+void observe_curl_driven(void *multi, const int *running, int code);
 
 /* curl_multi_info_read() returned this message (struct CURLMsg), or NULL. */
 void observe_curl_message(const void *message);

@@ -84,7 +84,7 @@ int OWN(curl_easy_perform)(void *curl)
 int OWN(curl_multi_add_handle)(void *multi, void *curl)
 {
     int code = ORIGINAL(curl_multi_add_handle)(multi, curl);
-    observe_curl_added(curl, code);
+    observe_curl_added(multi, curl, code);
     return code;
 }
 
@@ -92,6 +92,51 @@ int OWN(curl_multi_remove_handle)(void *multi, void *curl)
 {
     observe_curl_removing(curl);
     return ORIGINAL(curl_multi_remove_handle)(multi, curl);
+}
+
+void *OWN(curl_multi_init)(void)
+{
+    void *multi = ORIGINAL(curl_multi_init)();
+    observe_curl_multi_made(multi);
+    return multi;
+}
+
+int OWN(curl_multi_cleanup)(void *multi)
+{
+    observe_curl_multi_closing(multi);
+    return ORIGINAL(curl_multi_cleanup)(multi);
+}
+
+int OWN(curl_multi_perform)(void *multi, int *running)
+{
+    observe_curl_driving(multi);
+    int code = ORIGINAL(curl_multi_perform)(multi, running);
+    observe_curl_driven(multi, running, code);
+    return code;
+}
+
+int OWN(curl_multi_socket_action)(void *multi, int fd, int events, int *running)
+{
+    observe_curl_driving(multi);
+    int code = ORIGINAL(curl_multi_socket_action)(multi, fd, events, running);
+    observe_curl_driven(multi, running, code);
+    return code;
+}
+
+int OWN(curl_multi_socket)(void *multi, int fd, int *running)
+{
+    observe_curl_driving(multi);
+    int code = ORIGINAL(curl_multi_socket)(multi, fd, running);
+    observe_curl_driven(multi, running, code);
+    return code;
+}
+
+int OWN(curl_multi_socket_all)(void *multi, int *running)
+{
+    observe_curl_driving(multi);
+    int code = ORIGINAL(curl_multi_socket_all)(multi, running);
+    observe_curl_driven(multi, running, code);
+    return code;
 }
 
 void *OWN(curl_multi_info_read)(void *multi, int *left)

@@ -27,6 +27,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.arrived.append((self.command, self.path, dict(self.headers)))
         if self.path == "/slow":
             time.sleep(0.5)
+        if self.path in ("/cut", "/stuck"):
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            self.wfile.write(b"abc")
+            self.close_connection = True
+            if self.path == "/stuck":
+                self.rfile.read(1)  # until the client goes
+            return
         status = re.match(r"/status/(\d+)", self.path)
         self.send_response(302 if self.path == "/redirect" else int(status[1]) if status else 200)
         if self.path == "/redirect":
@@ -263,6 +272,118 @@ def test_pycurl_with_gnutls(library, directory, web):
         "/action", "/easy", "/multi/0", "/multi/1", "/multi/2"]
     headers_name_spans(found, web)
     assert all(headers["X-One"] == "1" for _, _, headers in web.arrived)
+
+
+MULTI = """
+import pycurl, select, sys, time
+how, port = sys.argv[1], sys.argv[2]
+def handle(path, port=port):
+    curl = pycurl.Curl()
+    curl.setopt(curl.URL, f"http://127.0.0.1:{port}{path}")
+    curl.setopt(curl.WRITEFUNCTION, lambda some: None)
+    return curl
+def turn(multi, watched):
+    if how == "perform":
+        multi.select(0.05)
+        return multi.perform()[1]
+    readable, writable, _ = select.select([fd for fd, event in watched.items() if event & 1],
+                                          [fd for fd, event in watched.items() if event & 2], [],
+                                          0.01)
+    running = 0
+    for fd in set(readable + writable) | {pycurl.SOCKET_TIMEOUT}:
+        running = multi.socket_action(fd, 0)[1]
+    return running
+def make():
+    multi, watched = pycurl.CurlMulti(), {}
+    def watch(event, fd, *_):
+        watched.pop(fd, None) if event == pycurl.POLL_REMOVE else watched.__setitem__(fd, event)
+    if how == "socket_action":
+        multi.setopt(pycurl.M_SOCKETFUNCTION, watch)
+        multi.setopt(pycurl.M_TIMERFUNCTION, lambda timeout: None)
+    return multi, watched
+def say(curl):
+    print(curl.getinfo(pycurl.EFFECTIVE_URL).rpartition("/")[2], curl.getinfo(pycurl.TOTAL_TIME))
+"""
+
+LOOKS_LATE = MULTI + """
+multi, watched = make()
+several = [handle(path) for path in ("/redirect", "/slow", "/cut")] + [handle("/refused", 1)]
+several[0].setopt(pycurl.FOLLOWLOCATION, 1)
+for curl in several:
+    multi.add_handle(curl)
+time.sleep(0.4)
+begun_ns = time.time_ns()
+while turn(multi, watched): pass
+time.sleep(0.4)
+multi.info_read()
+print("begun", begun_ns)
+for curl in several:
+    say(curl)
+    multi.remove_handle(curl)
+"""
+
+NEVER_LOOKS = MULTI + """
+multi, watched = make()
+ended = [handle(path) for path in ("/a", "/slow", "/status/404", "/cut")] + [handle("/refused", 1)]
+ended[2].setopt(pycurl.FAILONERROR, 1)
+for curl in ended:
+    multi.add_handle(curl)
+while turn(multi, watched): pass
+time.sleep(0.4)
+for curl in ended:
+    say(curl)
+    multi.remove_handle(curl)
+stuck = [handle("/stuck"), handle("/stuck")]
+for curl in stuck:
+    multi.add_handle(curl)
+while not all(curl.getinfo(pycurl.SIZE_DOWNLOAD) for curl in stuck): turn(multi, watched)
+multi.add_handle(ended[0])
+multi.remove_handle(ended[0])
+multi.remove_handle(stuck[0])
+stuck[1].close()
+multi.close()
+"""
+
+
+def took_as_told(found, output):
+    """A span is as long as libcurl says the transfer was; late looks do not count."""
+    told = dict(line.split() for line in output.splitlines())
+    for path, seconds in told.items():
+        span = next(span for span in found if path_of(span).endswith(
+            "redirect" if path == "target" else path))
+        took = (span.end_ns - span.start_ns) / 1e9
+        assert abs(took - float(seconds)) < 0.001, (path, took, seconds)
+
+
+@pytest.mark.parametrize("how", ["perform", "socket_action"])
+def test_a_multis_transfer_takes_its_time_not_the_programs(library, directory, web, how):
+    tracing = servers.Tracing(library, directory, "late")
+    ran = run(["/usr/bin/python3", "-c", LOOKS_LATE, how, web.port], directory, tracing)
+    assert ran.returncode == 0, ran.stderr
+    begun, _, output = ran.stdout.partition("\n")
+    found = spans.read(tracing.file)
+    took_as_told(found, output)
+    assert all(span.start_ns >= int(begun.split()[1]) - 1000000 for span in found)
+    assert {(path_of(span), span.attributes.get("error.type")) for span in found} == {
+        ("/redirect", None), ("/slow", None), ("/cut", "CURLE_PARTIAL_FILE"),
+        ("/refused", "ECONNREFUSED")}
+
+
+@pytest.mark.parametrize("how", ["perform", "socket_action"])
+def test_a_multis_transfer_that_nobody_looked_at_says_what_is_known(library, directory, web, how):
+    tracing = servers.Tracing(library, directory, "never")
+    ran = run(["/usr/bin/python3", "-c", NEVER_LOOKS, how, web.port], directory, tracing)
+    assert ran.returncode == 0, ran.stderr
+    found = spans.read(tracing.file)
+    told = sorted(((path_of(span), span.attributes.get("http.response.status_code"),
+                    span.attributes.get("error.type")) for span in found), key=repr)
+    assert told == sorted([
+        ("/a", 200, None), ("/slow", 200, None), ("/status/404", 404, "404"),
+        ("/cut", 200, "_OTHER"), ("/refused", None, "ECONNREFUSED"),
+        ("/stuck", 200, "cancelled"), ("/stuck", 200, "cancelled"), ("/a", None, "cancelled")],
+        key=repr)
+    took_as_told([span for span in found if span.attributes.get("error.type") != "cancelled"],
+                 ran.stdout)
 
 
 def test_a_sampled_out_program_passes_its_context_on(library, directory, web):

@@ -18,6 +18,8 @@ static struct {
     long connects;
     int64_t uploaded;
     int64_t downloaded;
+    int64_t announced; /* Content-Length */
+    int64_t took_us;
     const char *effective_url;
     const char *scheme;
     struct curl_list *headers; /* what CURLOPT_HTTPHEADER was last set to */
@@ -70,6 +72,12 @@ static int get(void *curl, int what, void *answer)
         return 0;
     case CURL_INFO_SIZE_DOWNLOAD_T:
         *(int64_t *)answer = library_has.downloaded;
+        return 0;
+    case CURL_INFO_CONTENT_LENGTH_DOWNLOAD_T:
+        *(int64_t *)answer = library_has.announced;
+        return 0;
+    case CURL_INFO_TOTAL_TIME_T:
+        *(int64_t *)answer = library_has.took_us;
         return 0;
     case CURL_INFO_NAMELOOKUP_TIME_T:
     case CURL_INFO_CONNECT_TIME_T:

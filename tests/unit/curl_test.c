@@ -21,6 +21,7 @@
 
 static void *const easy = (void *)0x1000;
 static void *const copy = (void *)0x2000;
+static void *const multi = (void *)0x3000;
 
 static const char *variable(void *context, const char *name)
 {
@@ -360,7 +361,7 @@ static void a_perform_within_itself_gives_one_span(void **state)
     struct curl_call *outer = &frames[1];
     observe_curl_performing(outer, easy);
     struct curl_list *injected = library_has.headers;
-    observe_curl_added(easy, 0); /* libcurl's own calls, deeper */
+    observe_curl_added(multi, easy, 0); /* libcurl's own calls, deeper */
     struct curl_message done = {CURL_MESSAGE_DONE, easy, {.code = 0}};
     observe_curl_message(&done);
     observe_curl_removing(easy);
@@ -370,40 +371,10 @@ static void a_perform_within_itself_gives_one_span(void **state)
     assert_null(spans_next());
 }
 
-static void a_multi_transfer_ends_with_its_message(void **state)
-{
-    (void)state;
-    struct curl_message done = {CURL_MESSAGE_DONE, easy, {.code = CURLE_OPERATION_TIMEDOUT}};
-    observe_curl_added(easy, 0);
-    assert_non_null(line_of(library_has.headers, "traceparent: "));
-    assert_null(spans_next());
-    observe_curl_message(NULL);
-    observe_curl_message(&done);
-    assert_null(library_has.headers);
-    assert_slice(span_find_string(spans_next(), ATTRIBUTE_ERROR_TYPE), "timeout");
-    observe_curl_removing(easy);
-    assert_null(spans_next());
-}
-
-static void a_multi_transfer_ends_when_it_is_taken_out(void **state)
-{
-    (void)state;
-    observe_curl_added(easy, 0);
-    observe_curl_removing(easy);
-    assert_int_equal(spans_next()->status, SPAN_STATUS_UNSET);
-    library_has.status = 0;
-    observe_curl_added(easy, 0);
-    observe_curl_removing(easy);
-    assert_slice(span_find_string(spans_next(), ATTRIBUTE_ERROR_TYPE), "cancelled");
-    observe_curl_added(easy, 0);
-    observe_curl_closing(easy);
-    assert_slice(span_find_string(spans_next(), ATTRIBUTE_ERROR_TYPE), "cancelled");
-}
-
 static void a_handle_that_could_not_be_added_has_no_transfer(void **state)
 {
     (void)state;
-    observe_curl_added(easy, 1);
+    observe_curl_added(multi, easy, 1);
     observe_curl_removing(easy);
     assert_int_equal(library_has.sets, 0);
     assert_null(spans_next());
@@ -414,7 +385,7 @@ static void a_copy_gets_the_applications_list(void **state)
     (void)state;
     struct curl_list own = {(char *)"X: y", NULL};
     option(CURLOPT_HTTPHEADER, (uintptr_t)&own);
-    observe_curl_added(easy, 0);
+    observe_curl_added(multi, easy, 0);
     assert_ptr_not_equal(library_has.headers, &own);
     observe_curl_copied(&library, easy, copy);
     assert_ptr_equal(library_has.headers, &own); /* set on the copy */
@@ -429,7 +400,7 @@ static void a_list_set_in_the_middle_stays(void **state)
 {
     (void)state;
     struct curl_list own = {(char *)"X: y", NULL};
-    observe_curl_added(easy, 0);
+    observe_curl_added(multi, easy, 0);
     option(CURLOPT_HTTPHEADER, (uintptr_t)&own);
     library_has.sets = 0;
     observe_curl_removing(easy);
@@ -483,7 +454,7 @@ static void a_signature_tells_s3(void **state)
                   "aws4_request, SignedHeaders=host, Signature=abc";
     struct curl_list own = {text, NULL};
     option(CURLOPT_HTTPHEADER, (uintptr_t)&own);
-    observe_curl_added(easy, 0);
+    observe_curl_added(multi, easy, 0);
     memset(text, 'x', sizeof text - 1);
     observe_curl_removing(easy);
     span = spans_next();
@@ -514,8 +485,6 @@ int main(void)
         TEST(a_cut_url_shows_no_password),
         TEST(without_a_url_nothing_was_asked),
         TEST(a_perform_within_itself_gives_one_span),
-        TEST(a_multi_transfer_ends_with_its_message),
-        TEST(a_multi_transfer_ends_when_it_is_taken_out),
         TEST(a_handle_that_could_not_be_added_has_no_transfer),
         TEST(a_copy_gets_the_applications_list),
         TEST(a_list_set_in_the_middle_stays),
