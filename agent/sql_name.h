@@ -2,8 +2,8 @@
 /* sql_name.h - names in a summary, without what a program generated.
  *
  * A summary is a span's name and a key of metrics, so it may not grow with the data: `tmp_81723`,
- * `log_2026_11_30` and `stmt_7f3a9c01` are `tmp_?`, `log_?` and `stmt_?`. In a name, whose parts are
- * separated by `_`, `-`, `.` and other marks, these become one `?`:
+ * `log_2026_11_30` and `stmt_7f3a9c01` are `tmp_?`, `log_?` and `stmt_?`. In a name, whose parts
+ * are separated by `_`, `-`, `.` and other marks, these become one `?`:
  *
  *  - a UUID; a part of 8 or more hexadecimal digits, or one that mixes letters and digits as no
  *    language does;
