@@ -34,9 +34,10 @@ struct mysql_handle {
     /* The struct mysql_call of the outermost call under way; 0: none. Relaxed: one thread uses a
      * handle at a time. */
     _Atomic uintptr_t frame;
-    uint8_t system;   /* enum mysql_system */
-    bool is_unix;     /* `address` is a socket's path */
-    bool reconnected; /* by the library, in the call under way */
+    uint8_t system;      /* enum mysql_system */
+    bool is_unix;        /* `address` is a socket's path */
+    bool reconnected;    /* by the library, in the call under way */
+    uint8_t waiting_for; /* enum mysql_operation of `waiting` */
     uint16_t port;
     char address[256];           /* empty: not known */
     char user[96];               /* 80 characters at most, in MariaDB */
@@ -45,7 +46,6 @@ struct mysql_handle {
     char next_schema[200];       /* likewise */
     struct client_span pending;  /* sent, its result not yet read */
     struct client_span waiting;  /* of a call that is to be made again: it was not ready */
-    uint8_t waiting_for;         /* its enum mysql_operation */
     const char *waiting_command; /* its name, or NULL; static */
     struct mysql_text text;      /* of the last statement that was not a prepared one */
 };

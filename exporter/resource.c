@@ -21,10 +21,10 @@
 #include "exporter/wire.h"
 
 /* Of the user's, beside our own: more is left out, and said. */
-#define USERS_MOST  256
+#define USERS_MOST  ((size_t)256)
 #define USERS_BYTES ((size_t)65536 + 2 * USERS_MOST) /* each text has a NUL */
 
-#define OWN_MOST        48
+#define OWN_MOST        ((size_t)48)
 #define OWN_BYTES       ((size_t)14 << 10)
 #define OWN_VALUE_BYTES 1024
 #define ATTRIBUTES_MOST (USERS_MOST + OWN_MOST)
@@ -91,7 +91,7 @@ static struct item *claim(const char *key)
     struct item *item = find(key);
     if (item)
         return item;
-    if (resource.count == ATTRIBUTES_MOST)
+    if ((size_t)resource.count == ATTRIBUTES_MOST)
         return NULL;
     char *kept = keep(slice_of(key));
     if (!kept)
@@ -355,7 +355,7 @@ static bool set_users_one(const struct pairs_pair *pair, int *count, size_t most
     size_t key_bytes = item ? 0 : pair->key_length + 1;
     if (!pair->value_length)
         return true; /* empty is unset */
-    if ((!item && *count == USERS_MOST) ||
+    if ((!item && (size_t)*count == USERS_MOST) ||
         pair->value_length + 1 + key_bytes > most_used - resource.used)
         return false;
     item = claim(pair->key);
@@ -406,7 +406,7 @@ void resource_say_loss(void)
 {
     if (resource.lost)
         log_write(LOG_WARN,
-                  "OTEL_RESOURCE_ATTRIBUTES: %u left out, the first is \"%s\": more than %d "
+                  "OTEL_RESOURCE_ATTRIBUTES: %u left out, the first is \"%s\": more than %zu "
                   "attributes, or 64 KiB, are not kept",
                   resource.lost, resource.first_lost, USERS_MOST);
 }

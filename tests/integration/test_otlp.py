@@ -223,7 +223,7 @@ def test_a_request_is_told_field_by_field(capture):
     target = "/small.txt?password=REDACTED&page=3"
     expected = {
         "http.request.method": "GET", "url.path": "/small.txt", "url.scheme": "http",
-        "url.query": "password=REDACTED&page=3", "http.target": target,
+        "security.data_masked": True, "url.query": "password=REDACTED&page=3", "http.target": target,
         "http.url": f"http://127.0.0.1:{port}{target}", "http.route": "/small.txt",
         "http.response.status_code": 200, "http.response.body.size": SMALL_BYTES,
         "user_agent.original": "t/1", "server.address": "127.0.0.1", "server.port": port,
