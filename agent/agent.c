@@ -63,31 +63,33 @@ static void compile_settings(void)
 {
     sampler_init(&agent.sampler, &agent.config);
     if (redact_init(&agent.redact, &agent.config))
-        log_write(LOG_WARN, "OTEL_AGENT_REDACT_KEYS: more than %d words, the rest is not used",
-                  REDACT_WORDS);
+        log_once(LOG_WARN, NULL, "OTEL_AGENT_REDACT_KEYS: more than %d words, the rest is not used",
+                 REDACT_WORDS);
     struct route_faults faults = route_patterns_init(&agent.route_patterns, &agent.config);
     if (faults.count)
-        log_write(LOG_WARN, "OTEL_AGENT_HTTP_ROUTES: '%.*s' is not used: %s; %zu in all are not",
-                  (int)faults.pattern.length, faults.pattern.at, faults.reason, faults.count);
+        log_once(LOG_WARN, NULL,
+                 "OTEL_AGENT_HTTP_ROUTES: '%.*s' is not used: %s; %zu in all are not",
+                 (int)faults.pattern.length, faults.pattern.at, faults.reason, faults.count);
     struct ignore_faults left_out = ignore_init(&agent.ignore, &agent.config);
     if (left_out.count)
-        log_write(LOG_WARN, "OTEL_AGENT_HTTP_IGNORE: '%.*s' is not used: %s; %zu in all are not",
-                  (int)left_out.entry.length, left_out.entry.at, left_out.reason, left_out.count);
+        log_once(LOG_WARN, NULL,
+                 "OTEL_AGENT_HTTP_IGNORE: '%.*s' is not used: %s; %zu in all are not",
+                 (int)left_out.entry.length, left_out.entry.at, left_out.reason, left_out.count);
     if (s3_endpoints_init(&agent.s3_endpoints, &agent.config))
-        log_write(LOG_WARN,
-                  "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or HOST:PORT, "
-                  "at most %d)",
-                  S3_ENDPOINTS);
+        log_once(LOG_WARN, NULL,
+                 "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or HOST:PORT, "
+                 "at most %d)",
+                 S3_ENDPOINTS);
     if (capture_init_request(&agent.request_capture, &agent.config))
-        log_write(LOG_WARN,
-                  "OTEL_AGENT_CAPTURE_REQUEST_HEADERS: more than %d names with those of "
-                  "OTEL_AGENT_HEADER_*, the rest is not recorded",
-                  CAPTURE_MOST);
+        log_once(LOG_WARN, NULL,
+                 "OTEL_AGENT_CAPTURE_REQUEST_HEADERS: more than %d names with those of "
+                 "OTEL_AGENT_HEADER_*, the rest is not recorded",
+                 CAPTURE_MOST);
     if (capture_init_response(&agent.response_capture, &agent.config))
-        log_write(LOG_WARN,
-                  "OTEL_AGENT_CAPTURE_RESPONSE_HEADERS: more than %d names, the rest is not "
-                  "recorded",
-                  CAPTURE_MOST);
+        log_once(LOG_WARN, NULL,
+                 "OTEL_AGENT_CAPTURE_RESPONSE_HEADERS: more than %d names, the rest is not "
+                 "recorded",
+                 CAPTURE_MOST);
 }
 
 void agent_note_fork(void)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/redact_shape.h"
+#include "agent/said.h"
 #include "agent/standard_error.h"
 
 #define LINE_BYTES 1000
@@ -42,6 +43,20 @@ static int write_head(char line[LINE_BYTES], enum log_level level, unsigned unsa
     return length;
 }
 
+/* Writes the line that is `head` and `body` long, of whatever was asked of vsnprintf(). */
+static bool write_line(char line[LINE_BYTES], int head, int body)
+{
+    size_t length = (size_t)head + (body > 0 ? (size_t)body : 0);
+    if (length > LINE_BYTES - 1)
+        length = LINE_BYTES - 1;
+    length = redact_shape_blot(line, length, LINE_BYTES - 1);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    line[length] = '\n';
+    return standard_error_say(line, length + 1);
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
     if (level > threshold)
@@ -55,16 +70,39 @@ void log_write(enum log_level level, const char *format, ...)
     va_start(arguments, format);
     int body = vsnprintf(line + head, sizeof line - (size_t)head, format, arguments);
     va_end(arguments);
-
-    size_t length = (size_t)head + (body > 0 ? (size_t)body : 0);
-    if (length > sizeof line - 1)
-        length = sizeof line - 1;
-    length = redact_shape_blot(line, length, sizeof line - 1);
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
-    line[length] = '\n';
-    if (!standard_error_say(line, length + 1))
+    if (!write_line(line, head, body))
         standard_error_count_unsaid(unsaid);
     errno = saved;
+}
+
+void log_once(enum log_level level, const char *topic, const char *format, ...)
+{
+    if (level > threshold)
+        return;
+
+    int saved = errno;
+    char line[LINE_BYTES];
+    uint64_t reader;
+    unsigned unsaid = standard_error_unsaid();
+    int head = write_head(line, level, unsaid);
+    va_list arguments;
+    va_start(arguments, format);
+    int body = vsnprintf(line + head, sizeof line - (size_t)head, format, arguments);
+    va_end(arguments);
+    if (!topic)
+        topic = line + head;
+    bool shared = threshold < LOG_DEBUG && standard_error_is_read(&reader);
+    bool mine = !shared || said_claim(reader, topic);
+    bool written = mine && write_line(line, head, body);
+    if (!written)
+        standard_error_count_unsaid(unsaid);
+    if (shared && mine && !written)
+        said_over(reader, topic); /* another process may have better luck */
+    errno = saved;
+}
+
+bool log_over(const char *topic)
+{
+    uint64_t reader;
+    return threshold >= LOG_DEBUG || !standard_error_is_read(&reader) || said_over(reader, topic);
 }

@@ -8,6 +8,8 @@
 #ifndef AGENT_LOG_H
 #define AGENT_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Messages above this level are dropped. Set once, before threads exist; LOG_WARN until then. */
@@ -18,5 +20,14 @@ enum log_level log_level(void);
  * characters in the text are written as '?', because parts of it may be foreign. What could not be
  * written is lost, and the next line that can be says how many were. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Likewise, but of what is the same for a whole tree of processes (said.h): `topic` is said by the
+ * first that comes to it; NULL: the text is the topic. At LOG_DEBUG by each. */
+void log_once(enum log_level level, const char *topic, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What the topic was about is over: it may be said again. True where that was for this process to
+ * tell. */
+bool log_over(const char *topic);
 
 #endif

@@ -20,8 +20,10 @@
 #include "agent/head_store.h"
 #include "agent/inheritance.h"
 #include "agent/log.h"
+#include "agent/own_stack.h"
 #include "agent/process.h"
 #include "agent/recovery.h"
+#include "agent/said.h"
 #include "agent/sha256.h"
 #include "agent/stack_trace.h"
 #include "agent/standard_error.h"
@@ -56,6 +58,11 @@ static const char *executable(char *buffer, size_t capacity)
     return buffer;
 }
 
+static const char *state_directory(const struct config *config)
+{
+    return config->exporters && strcmp(config->state_dir, "none") != 0 ? config->state_dir : "";
+}
+
 static void warn(void *context, const char *message)
 {
     struct config *config = context;
@@ -63,7 +70,8 @@ static void warn(void *context, const char *message)
     if (!config_executable_allowed(config, executable(path, sizeof path)))
         return; /* a denied shell is not to complain either */
     log_set_level((enum log_level)config->log_level);
-    log_write(LOG_WARN, "%s", message);
+    said_init(state_directory(config));
+    log_once(LOG_WARN, NULL, "%s", message);
 }
 
 static const char *sampler_name(const struct config *config)
@@ -81,22 +89,20 @@ static const char *sampler_name(const struct config *config)
 
 static void announce(const struct config *config)
 {
-    if (log_level() < LOG_INFO)
-        return;
     /* As warnings show it: the user and the query of an address may be secrets. */
     struct endpoint endpoint;
     bool readable = endpoint_parse(&endpoint, config_traces_endpoint(config));
     resource_detect(config); /* the service's name may come from it */
-    log_write(LOG_INFO,
-              "otelagent " OTELAGENT_VERSION
-              ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
-              resource_find("service.name"), sampler_name(config), config->sampler_ratio,
-              config->sampler_by_environment ? " (by environment)" : "",
-              config->exporters & EXPORTER_OTLP ? " otlp " : "",
-              config->exporters & EXPORTER_OTLP && readable ? endpoint.shown : "",
-              config->exporters & EXPORTER_CONSOLE ? " console" : "",
-              config->exporters & EXPORTER_FILE ? " file " : "",
-              config->exporters & EXPORTER_FILE ? config->export_file : "");
+    log_once(LOG_INFO, NULL,
+             "otelagent " OTELAGENT_VERSION
+             ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
+             resource_find("service.name"), sampler_name(config), config->sampler_ratio,
+             config->sampler_by_environment ? " (by environment)" : "",
+             config->exporters & EXPORTER_OTLP ? " otlp " : "",
+             config->exporters & EXPORTER_OTLP && readable ? endpoint.shown : "",
+             config->exporters & EXPORTER_CONSOLE ? " console" : "",
+             config->exporters & EXPORTER_FILE ? " file " : "",
+             config->exporters & EXPORTER_FILE ? config->export_file : "");
 }
 
 /* Of the service, as its collector sees it: who sends the same name to the same place may send for
@@ -114,11 +120,6 @@ static uint64_t service_key(const struct config *config)
     sha256((struct slice){text, kept}, digest);
     memcpy(&key, digest, sizeof key);
     return key;
-}
-
-static const char *state_directory(const struct config *config)
-{
-    return config->exporters && strcmp(config->state_dir, "none") != 0 ? config->state_dir : "";
 }
 
 _Static_assert(RESOURCE_BYTES_MOST <= REGION_RESOURCE_BYTES, "a region keeps any resource");
@@ -190,27 +191,27 @@ static void open_unwinder(void)
             return;
         advice = "; install libunwind 8 (Debian: libunwind8)";
     }
-    log_write(LOG_WARN, "no stack traces: can't open libunwind-x86_64.so.8: %s%s", why, advice);
+    log_once(LOG_WARN, NULL, "no stack traces: can't open libunwind-x86_64.so.8: %s%s", why,
+             advice);
 }
 
 /* `tell`: this copy came later than the other one's word on copies. */
 static void say_instead(const char *other, bool tell)
 {
-    log_write(tell ? LOG_INFO : LOG_DEBUG,
-              "%s is in this process, too, and was before this copy of the agent: this one does "
-              "nothing",
-              other);
+    log_once(tell ? LOG_INFO : LOG_DEBUG, NULL,
+             "%s is in this process, too, and was before this copy of the agent: this one does "
+             "nothing",
+             other);
 }
 
 static void say_spare(void)
 {
     const char *other = copy_follower();
     if (other)
-        log_write(
-            LOG_INFO,
-            "%s is another copy of the agent in this process, and does nothing (LD_PRELOAD or "
-            "/etc/ld.so.preload names more than one)",
-            other);
+        log_once(LOG_INFO, NULL,
+                 "%s is another copy of the agent in this process, and does nothing (LD_PRELOAD or "
+                 "/etc/ld.so.preload names more than one)",
+                 other);
 }
 
 /* What most programs never need: called with the first connection or span. */
@@ -232,12 +233,27 @@ static void init_exporter(void)
         .has_heir = region_has_heir,
         .called = family_calls,
     });
+    if (log_level() == LOG_INFO)
+        announce(&agent.config);
     say_spare();
     resource_say_name();
     resource_say_loss();
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
     if (agent.config.stacktrace == WHEN_ALWAYS)
         open_unwinder();
+}
+
+static void know_tree(void *unused)
+{
+    (void)unused;
+    said_know_tree();
+}
+
+/* Before workers are forked, who may become another user. */
+static void prepare_to_serve(void)
+{
+    own_stack_run(know_tree, NULL);
+    exporter_prepare();
 }
 
 static void begin(int count, char **words)
@@ -269,7 +285,7 @@ static void begin(int count, char **words)
         command_note(count, (const char *const *)words);
     agent.exporter = (struct agent_exporter){
         .init = init_exporter,
-        .prepare = exporter_prepare,
+        .prepare = prepare_to_serve,
         .start = exporter_start,
         .await_start = exporter_await_start,
         .wake = exporter_wake,
@@ -281,9 +297,11 @@ static void begin(int count, char **words)
     if (strncmp(config_traces_endpoint(config), "https:", 6) == 0 ||
         config->stacktrace == WHEN_ALWAYS)
         door_init(); /* others have no use for it, and a fork shall not pay */
+    said_init(state_directory(config));
     agent_open();
     inheritance_at_start(activated_sockets());
-    announce(config);
+    if (log_level() == LOG_DEBUG)
+        announce(config);
 }
 
 /* glibc gives constructors what main() gets. */

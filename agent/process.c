@@ -16,6 +16,7 @@
 
 #define STAT_BYTES    1024
 #define STATE_FIELD   3
+#define PARENT_FIELD  4
 #define THREADS_FIELD 20
 #define START_FIELD   22
 #define STATUS_FIELD  52
@@ -65,6 +66,13 @@ uint64_t process_started_ticks(uint32_t pid)
     char text[STAT_BYTES];
     const char *field = stat_field(pid, text, START_FIELD);
     return field ? strtoull(field, NULL, 10) : 0;
+}
+
+uint32_t process_parent(uint32_t pid)
+{
+    char text[STAT_BYTES];
+    const char *field = stat_field(pid, text, PARENT_FIELD);
+    return field ? (uint32_t)strtoul(field, NULL, 10) : 0;
 }
 
 /* How many threads it has, if the first one has ended, which counts until all have; else 0. */

@@ -192,9 +192,9 @@ static void *map_file(struct region *region, const struct region_place *place, s
         return MAP_FAILED;
     int fd = make_file(region, place, &why);
     if (fd < 0) {
-        log_write(LOG_INFO,
-                  "spans wait in memory, and are lost if this process is killed: no file in %s: %s",
-                  place->directory, why);
+        log_once(LOG_INFO, NULL,
+                 "spans wait in memory, and are lost if this process is killed: no file in %s: %s",
+                 place->directory, why);
         return MAP_FAILED;
     }
     void *base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -421,17 +421,17 @@ struct slice route_tree_name(struct route_tree *tree, struct slice text, bool ad
 void route_tree_say(struct route_tree *tree)
 {
     if (atomic_load_explicit(&tree->state, memory_order_acquire) == EXAMPLE_READY) {
-        log_write(LOG_INFO,
-                  "a place in the path shows so many values that they share the route %.*s from "
-                  "now on; OTEL_AGENT_HTTP_ROUTES names routes of your own",
-                  (int)tree->length, tree->text);
+        log_once(LOG_INFO, NULL,
+                 "a place in the path shows so many values that they share the route %.*s from "
+                 "now on; OTEL_AGENT_HTTP_ROUTES names routes of your own",
+                 (int)tree->length, tree->text);
         atomic_store_explicit(&tree->state, EXAMPLE_SAID, memory_order_relaxed);
     }
     if (tree->full_said || !counters_get(&counters.routes_full))
         return;
     tree->full_said = true;
-    log_write(LOG_WARN,
-              "no room for more routes: spans of pages not seen before have none; name them in "
-              "OTEL_AGENT_HTTP_ROUTES or raise OTEL_AGENT_HTTP_ROUTES_MAX (now %zu)",
-              tree->names.most);
+    log_once(LOG_WARN, NULL,
+             "no room for more routes: spans of pages not seen before have none; name them in "
+             "OTEL_AGENT_HTTP_ROUTES or raise OTEL_AGENT_HTTP_ROUTES_MAX (now %zu)",
+             tree->names.most);
 }

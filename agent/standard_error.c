@@ -194,6 +194,18 @@ void standard_error_closing(void)
     remember(&known, NULL);
 }
 
+bool standard_error_is_read(uint64_t *object)
+{
+    int saved = errno;
+    struct stat status;
+    bool read = look_at(STDERR_FILENO, &status) && is(&known, &status);
+    *object = 0;
+    if (read && (S_ISREG(status.st_mode) || S_ISCHR(status.st_mode)))
+        *object = (uint64_t)status.st_dev << 40 ^ status.st_ino;
+    errno = saved;
+    return read;
+}
+
 /* --- Writing --- */
 
 enum how {

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* In the constructor, before anything is said: until then nothing is. Keeps errno, like the rest
  * here. */
@@ -25,6 +26,10 @@ void standard_error_put(bool chosen);
 /* Number 2 is about to be closed: what comes there next is something else, even if it is the same
  * file. Likewise. */
 void standard_error_closing(void);
+
+/* Would somebody read what is said? Then `*object` is a number of the file or terminal that it goes
+ * to; 0 for pipes and sockets, of which a supervisor makes one for each program that it starts. */
+bool standard_error_is_read(uint64_t *object);
 
 /* Writes `length` bytes of whole lines, at once or in pieces of whole lines. Any thread; safe in a
  * signal handler. False: standard error is not known, or did not take all of them now; then the

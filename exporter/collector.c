@@ -10,6 +10,8 @@
 #include "exporter/response.h"
 #include "exporter/retry.h"
 
+#define TOPIC_BYTES 600
+
 /* Stands in where the endpoint can't be read. */
 static void no_preparation(struct transport *transport)
 {
@@ -123,35 +125,52 @@ static const char *advice(enum transport_outcome outcome, int status)
     }
 }
 
+/* An outage is one, whatever the reason that each process is given. */
+static void write_topic(char topic[TOPIC_BYTES], const struct collector *collector)
+{
+    snprintf(topic, TOPIC_BYTES, "can't export spans to %s", collector->endpoint.shown);
+}
+
 static void say_failure(struct collector *collector, enum transport_outcome outcome,
                         const struct transport_answer *answer)
 {
+    char topic[TOPIC_BYTES];
     if (collector->failing)
         return;
+    write_topic(topic, collector);
     collector->failing = true;
     collector->failing_since_ns = clock_monotonic_ns();
     collector->dropped_since = 0;
     if (outcome != TRANSPORT_ANSWERED) {
-        log_write(LOG_WARN, "can't export spans to %s: %s; %s", collector->endpoint.shown,
-                  answer->error, answer->advice ? answer->advice : advice(outcome, 0));
+        log_once(LOG_WARN, topic, "can't export spans to %s: %s; %s", collector->endpoint.shown,
+                 answer->error, answer->advice ? answer->advice : advice(outcome, 0));
         return;
     }
     struct slice message = response_failure(&collector->answer, answer->body);
-    log_write(LOG_WARN, "can't export spans to %s: HTTP status %d%s%.*s; %s",
-              collector->endpoint.shown, answer->status, message.length ? ": " : "",
-              (int)message.length, message.length ? message.at : "",
-              advice(outcome, answer->status));
+    log_once(LOG_WARN, topic, "can't export spans to %s: HTTP status %d%s%.*s; %s",
+             collector->endpoint.shown, answer->status, message.length ? ": " : "",
+             (int)message.length, message.length ? message.at : "",
+             advice(outcome, answer->status));
 }
 
-/* What the queue had no room for, while the collector did not take any, was lost through it. */
+/* What the queue had no room for, while the collector did not take any, was lost through it. A
+ * process whose first batch is taken may end what an earlier one of its tree has said. */
 static void say_recovery(struct collector *collector)
 {
+    char topic[TOPIC_BYTES];
+    if (!collector->failing && collector->answered)
+        return;
+    write_topic(topic, collector);
+    bool first = log_over(topic);
+    collector->answered = true;
     if (!collector->failing)
         return;
     collector->failing = false;
     uint64_t seconds = (clock_monotonic_ns() - collector->failing_since_ns) / 1000000000u;
     uint64_t lost = collector->dropped_since + counters_get(&counters.dropped_queue_full) -
                     collector->queue_full_before;
+    if (!first && !lost)
+        return;
     log_write(LOG_WARN, "exporting spans to %s works again after %llu s; %llu spans were lost",
               collector->endpoint.shown, (unsigned long long)seconds, (unsigned long long)lost);
 }
@@ -162,9 +181,9 @@ static uint64_t read_rejected(struct collector *collector, struct slice body, un
     struct response response = response_read(&collector->answer, body, spans);
     if ((response.rejected || response.message[0]) && !collector->partial_said) {
         collector->partial_said = true;
-        log_write(LOG_WARN, "the collector at %s refused %llu of %u spans: %s",
-                  collector->endpoint.shown, (unsigned long long)response.rejected, spans,
-                  response.message);
+        log_once(LOG_WARN, response.message[0] ? response.message : "spans are refused",
+                 "the collector at %s refused %llu of %u spans: %s", collector->endpoint.shown,
+                 (unsigned long long)response.rejected, spans, response.message);
     }
     return response.rejected;
 }

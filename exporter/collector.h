@@ -33,7 +33,8 @@ struct collector {
     /* Waits that many milliseconds, less when the process ends. */
     void (*pause)(int64_t wait_ms);
 
-    bool failing; /* said so */
+    bool failing;  /* said so, or another of the tree has */
+    bool answered; /* taken a batch of this process */
     uint64_t failing_since_ns;
     uint64_t dropped_since;
     uint64_t queue_full_before; /* counters.dropped_queue_full when the last good time ended */

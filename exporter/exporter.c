@@ -350,11 +350,11 @@ static bool start_thread(void)
 {
     int error = thread_create(&exporter.thread, run);
     if (error)
-        log_write(LOG_WARN,
-                  "can't start the exporter's thread: %s; spans are left to another process of the "
-                  "service, or dropped",
-                  error == EAGAIN ? "no further process is allowed (RLIMIT_NPROC)"
-                                  : strerror(error));
+        log_once(LOG_WARN, NULL,
+                 "can't start the exporter's thread: %s; spans are left to another process of the "
+                 "service, or dropped",
+                 error == EAGAIN ? "no further process is allowed (RLIMIT_NPROC)"
+                                 : strerror(error));
     return error == 0;
 }
 

@@ -71,8 +71,8 @@ void fields_configured(const struct config *config, struct slice user,
     bool authorized = !user.length;
     while ((result = pairs_next(&pairs, buffer, sizeof buffer, &pair)) != PAIRS_END) {
         if (result != PAIRS_PAIR || !is_field_name(pair.key) || !add(context, pair.key, pair.value))
-            log_write(LOG_WARN, "OTEL_EXPORTER_OTLP_HEADERS: pair %u can't be sent as a header",
-                      pairs.index);
+            log_once(LOG_WARN, NULL,
+                     "OTEL_EXPORTER_OTLP_HEADERS: pair %u can't be sent as a header", pairs.index);
         else if (strcasecmp(pair.key, "authorization") == 0)
             authorized = true;
     }

@@ -112,8 +112,10 @@ static struct slice make_line(struct file *file, const struct otlp_body *body)
 static void say(struct file *file, bool written, int error)
 {
     if (!written && !file->failing)
-        log_write(LOG_WARN, "can't write spans to %s: %s (OTEL_AGENT_EXPORT_FILE)", file->path,
-                  failure_text(error));
+        log_once(LOG_WARN, file->path, "can't write spans to %s: %s (OTEL_AGENT_EXPORT_FILE)",
+                 file->path, failure_text(error));
+    if (written && (file->failing || !file->answered))
+        (void)log_over(file->path);
     if (written && file->failing)
         log_write(LOG_WARN, "writing spans to %s works again; %llu batches were lost", file->path,
                   (unsigned long long)file->lost_since);
@@ -122,6 +124,7 @@ static void say(struct file *file, bool written, int error)
     else
         file->lost_since++;
     file->failing = !written;
+    file->answered |= written;
 }
 
 /* From here on nobody can tell whether the batch is in the file. */

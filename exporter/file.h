@@ -25,7 +25,8 @@ struct file {
     char path[1024];
     struct own_fd own;      /* none: not open */
     _Atomic uint32_t state; /* enum file_state; from BEGUN to NOT_BEGUN by who batches spans */
-    bool failing;           /* said so */
+    bool failing;           /* said so, or another of the tree has */
+    bool answered;          /* taken a batch of this process */
     uint64_t lost_since;
     struct arena arena;
 };

@@ -405,17 +405,18 @@ static void set_users(const struct config *config)
 void resource_say_loss(void)
 {
     if (resource.lost)
-        log_write(LOG_WARN,
-                  "OTEL_RESOURCE_ATTRIBUTES: %u left out, the first is \"%s\": more than %zu "
-                  "attributes, or 64 KiB, are not kept",
-                  resource.lost, resource.first_lost, USERS_MOST);
+        log_once(LOG_WARN, NULL,
+                 "OTEL_RESOURCE_ATTRIBUTES: %u left out, the first is \"%s\": more than %zu "
+                 "attributes, or 64 KiB, are not kept",
+                 resource.lost, resource.first_lost, USERS_MOST);
 }
 
 void resource_say_name(void)
 {
     if (resource.name_source)
-        log_write(LOG_INFO, "service.name is \"%s\", from %s; OTEL_SERVICE_NAME names it otherwise",
-                  resource_find("service.name"), resource.name_source);
+        log_once(LOG_INFO, NULL,
+                 "service.name is \"%s\", from %s; OTEL_SERVICE_NAME names it otherwise",
+                 resource_find("service.name"), resource.name_source);
 }
 
 /* What is found is not always the same for processes that look after each other's spans: a program
