@@ -205,12 +205,12 @@ def check(program, library, directory, collector, paths, *arguments, wrap=(), pr
         run([heir if heir is not True else command[0]], ["heir", "end"], directory,
             tracing(library, directory, collector))
         wanted += collections.Counter(["heir", "end"])
-        if not list(traced_by.state.iterdir()):
+        if not servers.waiting(traced_by.state):
             break
     found = {path: len(spans) for path, spans in spans_of(collector).items()}
     assert found == dict(wanted)
     assert set(collector.stored().values()) == {1}
-    assert not list(traced_by.state.iterdir())
+    assert not servers.waiting(traced_by.state)
     return traced
 
 

@@ -98,6 +98,11 @@ class Tracing:
         }
 
 
+def waiting(state):
+    """What there is in the state directory, but for the note of what has been said (agent/said.h)."""
+    return [file for file in state.iterdir() if not file.name.startswith(".otelagent-said-")]
+
+
 class Server:
     """A running program. Use as a context manager, or call stop()."""
 

@@ -249,7 +249,7 @@ def test_an_old_note_goes_with_the_next_end(service, directory, collector):
     ask(second)
     second.stop()
     once_each(collector, 2)
-    assert not [*(directory / "state").glob("[!.]*"), *(directory / "state").glob(LATE + "*")]
+    assert not servers.waiting(directory / "state")
 
 
 def test_a_host_that_swallows_packets_counts_as_silent(service, directory, program):

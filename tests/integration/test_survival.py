@@ -87,7 +87,7 @@ def test_the_next_start_sends_what_a_killed_server_had_finished(start, collector
     collector.wait_for_spans(REQUESTS)
     second.stop()
     once_each(collector, REQUESTS + 1)
-    assert not list(first.state.iterdir())
+    assert not servers.waiting(first.state)
     processes = collections.Counter(resource["process.pid"].int_value
                                     for resource, _ in spans_of(collector))
     assert processes == {first.process.pid: REQUESTS, second.process.pid: 1}
@@ -118,7 +118,7 @@ def test_a_file_that_is_slower_than_the_end_gets_each_span_at_most_once(director
         second.stop()
     names = collections.Counter(span.attributes["url.path"] for span in spans.read(tracing.file))
     assert names.total() == left + 1
-    assert not list(tracing.state.iterdir())
+    assert not servers.waiting(tracing.state)
 
 
 def test_a_request_in_flight_is_reported_as_failed(start, collector):
@@ -155,7 +155,7 @@ def test_an_heir_that_is_killed_has_heirs(start, collector):
     collector.wait_for_spans(REQUESTS + 1)
     third.stop()
     once_each(collector, REQUESTS + 2)
-    assert not list(first.state.iterdir())
+    assert not servers.waiting(first.state)
 
 
 def test_a_collector_that_does_not_answer_at_the_end_is_told_by_the_next(start, collector):
@@ -196,7 +196,7 @@ def test_without_a_directory_spans_are_lost_with_the_process(start, collector):
     ask(second, 1)
     second.stop()
     once_each(collector, 1)
-    assert not list(first.state.iterdir())
+    assert not servers.waiting(first.state)
 
 
 def test_no_span_is_lost_while_a_large_file_is_made(directory, library, collector):
@@ -228,7 +228,7 @@ def test_a_worker_beside_sends_what_a_killed_worker_had_finished(directory, libr
         collector.wait_for_spans(601)
         nginx.wait_until(lambda: not list(tracing.state.glob(f"*/*-{children[0]}-*")), "heir")
     once_each(collector, 601)
-    assert not list(tracing.state.iterdir())
+    assert not servers.waiting(tracing.state)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM],
