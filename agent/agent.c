@@ -25,6 +25,7 @@
 #include "agent/own_stack.h"
 #include "agent/random.h"
 #include "agent/stack.h"
+#include "agent/unseen.h"
 #include "agent/unwinder.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
@@ -301,6 +302,12 @@ __attribute__((cold, noinline)) static void begin_exporting(void)
     atomic_store_explicit(&exporting, begun, memory_order_relaxed);
 }
 
+void agent_begin_exporting(void)
+{
+    if (agent_make_region() && !atomic_load_explicit(&exporting, memory_order_relaxed))
+        begin_exporting();
+}
+
 __attribute__((cold, noinline)) void agent_inherit(void)
 {
     if (!family_lacks_heir() || !agent_make_region())
@@ -367,6 +374,7 @@ static void leave_for_good(void *unused)
         if (family_is_founder() && family_has_left())
             agent_inherit();
     }
+    unseen_say();
     family_resign();
     if (agent.exporter.stop)
         agent.exporter.stop(AGENT_LEAVING_NS);

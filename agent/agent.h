@@ -104,6 +104,9 @@ void agent_hand_over(const struct span_record *record);
  * write(), and for a look at the clock, whose counter it may not read. */
 void agent_restrict(bool strictly);
 
+/* Starts the exporter where there is something to say and no span yet. */
+__attribute__((cold)) void agent_begin_exporting(void);
+
 /* A process of the family has left something (family.h): where nobody else has heard of it, this
  * one's exporter starts, if only to look after that. */
 __attribute__((cold)) void agent_inherit(void);

@@ -62,6 +62,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
     atomic_store_explicit(&connection->refused, false, memory_order_relaxed);
     atomic_store_explicit(&connection->shut, false, memory_order_relaxed);
     atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->unseen, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->handed_on, false, memory_order_relaxed);
     atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);

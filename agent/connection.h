@@ -89,6 +89,7 @@ struct connection {
     _Atomic uint8_t role; /* enum connection_role */
     _Atomic bool opaque;
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
+    _Atomic uint8_t unseen;      /* enum unseen: how it began, where the answer will tell */
     _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
     _Atomic bool handed_on;      /* another process has it, too: our close need not be its end */
     _Atomic bool refused;        /* an answer was tried, and the other end had gone */

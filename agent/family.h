@@ -14,12 +14,15 @@
 
 #include "agent/region.h"
 
+#define FAMILY_UNSEEN 4
+
 struct family {
     /* 1: one has left a file with something in it. Relaxed: who hears of it looks for the file. */
     _Atomic uint32_t left;
     _Atomic int32_t heir; /* its process id, FAMILY_CHOOSING or 0; release with what follows */
     _Atomic bool serves;  /* HTTP; relaxed, as it stands alone, and for good */
-    uint64_t inode;       /* of the heir's file */
+    _Atomic uint32_t unseen[FAMILY_UNSEEN]; /* unseen.h: what was noted, and what was said */
+    uint64_t inode;                         /* of the heir's file */
     char path[REGION_PATH_BYTES];
 };
 

@@ -27,6 +27,7 @@
 #include "agent/sha256.h"
 #include "agent/stack_trace.h"
 #include "agent/standard_error.h"
+#include "agent/unseen.h"
 #include "agent/unwinder.h"
 #include "exporter/command.h"
 #include "exporter/door.h"
@@ -137,6 +138,7 @@ static void place_region(struct region_place *place)
 static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
     route_tree_say(&agent.route_tree);
+    unseen_say();
     region_alive(&agent.region, now_ns, unix_offset_ns);
     head_store_trim();
     exchange_trim();

@@ -7,6 +7,7 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/exchange.h"
+#include "agent/unseen.h"
 #include "agent/work.h"
 
 static struct exchange *entry_exchange(uint32_t entry)
@@ -22,21 +23,24 @@ __attribute__((cold)) static void lose(struct connection *connection)
 }
 
 /* What comes is not understood any more. The answers to what was are still followed; with the last
- * of them, seen here or in response_over(), nothing is left to see. */
-__attribute__((cold)) static void lose_requests(struct connection *connection)
+ * of them, seen here or in response_over(), nothing is left to see. `awaited`: see unseen.h. */
+__attribute__((cold)) static void lose_requests(struct connection *connection, bool awaited)
 {
     head_store_drop(&connection->received.place);
     connection->received.state = DIRECTION_TUNNEL;
     connection_count_loss(connection);
-    if (pipeline_empty(&connection->pipeline))
+    if (awaited)
+        work_leave(connection);
+    else if (pipeline_empty(&connection->pipeline))
         lose(connection);
 }
 
 __attribute__((cold)) static void lose_direction(struct connection *connection,
-                                                 struct direction *direction)
+                                                 struct direction *direction, struct slice bytes)
 {
+    bool awaited = unseen_lost(connection, direction, bytes);
     if (direction == &connection->received)
-        lose_requests(connection);
+        lose_requests(connection, awaited);
     else
         lose(connection);
 }
@@ -70,11 +74,11 @@ __attribute__((always_inline)) static inline void request_began(struct connectio
         if (exchange)
             exchange_forget(exchange);
         counters_add(&counters.dropped_exchanges, 1);
-        lose_requests(connection);
+        lose_requests(connection, false);
         return;
     }
     if (received->body.state == HTTP1_BODY_BAD)
-        lose_requests(connection);
+        lose_requests(connection, false);
     else if (received->body.state == HTTP1_BODY_MORE)
         received->state = DIRECTION_BODY;
 }
@@ -259,7 +263,7 @@ __attribute__((noinline)) static size_t collect(struct connection *connection,
         buffer = head_store_hold(&direction->place, direction->collected,
                                  begins ? bytes.length : direction->collected + 1u, &room);
     if (!buffer) {
-        lose_direction(connection, direction);
+        lose_direction(connection, direction, begins ? bytes : SLICE_NONE);
         return bytes.length;
     }
     room -= direction->collected;
@@ -271,12 +275,13 @@ __attribute__((noinline)) static size_t collect(struct connection *connection,
     if (http1_find_head(head, &direction->scanned, &length) != PARSE_OK) {
         bool hopeful = direction->collected >= 32 || !hopeless(connection, direction, head);
         direction->collected += (uint32_t)taken;
-        head_store_rest(&direction->place);
         bool full = direction->collected == HEAD_BYTES;
         if (full)
             counters_add(&counters.heads_too_long, 1);
         if (full || !hopeful)
-            lose_direction(connection, direction);
+            lose_direction(connection, direction, head);
+        if (head_is_kept(&direction->place))
+            head_store_rest(&direction->place);
         return taken;
     }
     *whole = (struct slice){buffer, length};
@@ -304,7 +309,7 @@ static size_t feed_head(struct connection *connection, struct direction *directi
             return used;
     }
     if (parsed != PARSE_OK)
-        lose_direction(connection, direction);
+        lose_direction(connection, direction, head);
     head_store_drop(&direction->place);
     return used;
 }
@@ -355,7 +360,7 @@ static size_t feed_body(struct connection *connection, struct direction *directi
     if (direction == &connection->received && body->framing == HTTP1_CHUNKED)
         note_request_body(connection);
     if (body->state == HTTP1_BODY_BAD)
-        lose_direction(connection, direction);
+        lose_direction(connection, direction, SLICE_NONE);
     else if (body->state == HTTP1_BODY_DONE)
         body_over(connection, direction, now_ns);
     return consumed;
@@ -373,7 +378,7 @@ static void feed(struct connection *connection, struct direction *direction, str
         } else if (bytes.at) {
             consumed = feed_head(connection, direction, bytes, now_ns);
         } else {
-            lose_direction(connection, direction); /* bytes we did not see held a head */
+            lose_direction(connection, direction, SLICE_NONE); /* what we did not see held a head */
             return;
         }
         bytes = (struct slice){bytes.at ? bytes.at + consumed : NULL, bytes.length - consumed};
