@@ -29,6 +29,7 @@
 #include "agent/standard_error.h"
 #include "agent/unseen.h"
 #include "agent/unwinder.h"
+#include "config/unknown.h"
 #include "exporter/command.h"
 #include "exporter/door.h"
 #include "exporter/endpoint.h"
@@ -38,8 +39,9 @@
 #include "hooks/opener.h"
 #include "hooks/real.h"
 
-#define PATH_BYTES 4096
-#define GROW_STEPS 8 /* at a time: one is more than a burst takes */
+#define PATH_BYTES   4096
+#define UNKNOWN_MOST 8 /* are said one by one */
+#define GROW_STEPS   8 /* at a time: one is more than a burst takes */
 
 /* Present in glibc only: on another libc the agent stays inert until it is ported. */
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
@@ -73,6 +75,24 @@ static void warn(void *context, const char *message)
     log_set_level((enum log_level)config->log_level);
     said_init(state_directory(config));
     log_once(LOG_WARN, NULL, "%s", message);
+}
+
+static void tell_unknown(void *context, struct piece name, const char *nearest)
+{
+    unsigned *count = context;
+    int shown = name.length < 64 ? (int)name.length : 64;
+    if (++*count <= UNKNOWN_MOST)
+        log_once(LOG_WARN, NULL, "%.*s is not a variable that the agent knows; the nearest is %s",
+                 shown, name.at, nearest);
+}
+
+static void warn_unknown(void)
+{
+    unsigned count = 0;
+    unknown_find(environ, tell_unknown, &count);
+    if (count > UNKNOWN_MOST)
+        log_once(LOG_WARN, NULL, "%u more variables are not known to the agent",
+                 count - UNKNOWN_MOST);
 }
 
 static const char *sampler_name(const struct config *config)
@@ -216,6 +236,16 @@ static void say_spare(void)
                  other);
 }
 
+/* Most traces are missing, and nobody has asked for that in so many words. */
+static void say_ratio(const struct config *config)
+{
+    if (config->sampler_by_environment && config->sampler_ratio < 1)
+        log_once(LOG_WARN, NULL,
+                 "%g %% of traces are recorded, because the environment is %.60s; "
+                 "OTEL_TRACES_SAMPLER_ARG=1 records all, and any value ends this warning",
+                 100 * config->sampler_ratio, config->deployment_environment);
+}
+
 /* What most programs never need: called with the first connection or span. */
 static void init_exporter(void)
 {
@@ -238,6 +268,7 @@ static void init_exporter(void)
     if (log_level() == LOG_INFO)
         announce(&agent.config);
     say_spare();
+    say_ratio(&agent.config);
     resource_say_name();
     resource_say_loss();
     recovery_init(state_directory(&agent.config), service_key(&agent.config));
@@ -300,6 +331,7 @@ static void begin(int count, char **words)
         config->stacktrace == WHEN_ALWAYS)
         door_init(); /* others have no use for it, and a fork shall not pay */
     said_init(state_directory(config));
+    warn_unknown();
     agent_open();
     inheritance_at_start(activated_sockets());
     if (log_level() == LOG_DEBUG)

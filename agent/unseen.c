@@ -136,7 +136,7 @@ static void say(enum unseen kind)
     char place[32] = "a unix socket";
     if (noted & UNSEEN_PORT)
         snprintf(place, sizeof place, "port %u", noted & UNSEEN_PORT);
-    log_write(messages[kind].level, messages[kind].text, place);
+    log_once(messages[kind].level, NULL, messages[kind].text, place);
 }
 
 void unseen_say(void)

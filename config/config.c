@@ -57,8 +57,10 @@ static const char *find_environment(const struct config *config, char *spare, si
 
 static double environment_ratio(struct piece environment)
 {
-    if (piece_is(environment, "production"))
-        return 0.01;
+    static const char *const production[] = {"production", "prod", "live"};
+    for (size_t i = 0; i < sizeof production / sizeof *production; i++)
+        if (piece_is(environment, production[i]))
+            return 0.01;
     return piece_is(environment, "staging") ? 0.1 : 1.0;
 }
 

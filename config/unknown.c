@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/unknown.h"
+
+#include "config/option.h"
+
+#define OWN        "OTEL_AGENT_"
+#define NAME_BYTES 64 /* of a name are compared; no known one is as long */
+
+/* Letters to change, add, leave out or swap with the next (optimal string alignment), whatever
+ * their case. */
+static unsigned distance(struct piece a, struct piece b)
+{
+    unsigned char rows[3][NAME_BYTES + 1];
+    unsigned char *before = rows[0], *above = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= b.length; j++)
+        above[j] = (unsigned char)j;
+    for (size_t i = 1; i <= a.length; i++) {
+        row[0] = (unsigned char)i;
+        for (size_t j = 1; j <= b.length; j++) {
+            bool same = piece_lower(a.at[i - 1]) == piece_lower(b.at[j - 1]);
+            unsigned least = above[j - 1] + !same;
+            if (above[j] + 1u < least)
+                least = above[j] + 1u;
+            if (row[j - 1] + 1u < least)
+                least = row[j - 1] + 1u;
+            bool swapped = i > 1 && j > 1 && piece_lower(a.at[i - 1]) == piece_lower(b.at[j - 2]) &&
+                           piece_lower(a.at[i - 2]) == piece_lower(b.at[j - 1]);
+            if (swapped && before[j - 2] + 1u < least)
+                least = before[j - 2] + 1u;
+            row[j] = (unsigned char)least;
+        }
+        unsigned char *spare = before;
+        before = above;
+        above = row;
+        row = spare;
+    }
+    return above[b.length];
+}
+
+static struct piece compared(struct piece name)
+{
+    return (struct piece){name.at, name.length < NAME_BYTES ? name.length : NAME_BYTES};
+}
+
+struct nearest {
+    const char *name;
+    unsigned distance;
+};
+
+/* Of those that begin with `prefix`; `most`: what is further off need not be looked at. 0 apart:
+ * in another case. */
+static struct nearest find_nearest(struct piece name, const char *prefix, unsigned most)
+{
+    struct nearest nearest = {NULL, most + 1};
+    for (size_t row = 0; row < OPTION_ROWS; row++)
+        for (const char *const *known = option_rows[row].variables; *known; known++) {
+            struct piece other = compared(piece_of(*known));
+            if (!piece_starts(other, prefix))
+                continue;
+            size_t lack = other.length > name.length ? other.length - name.length
+                                                     : name.length - other.length;
+            if (lack >= nearest.distance)
+                continue;
+            unsigned apart = distance(name, other);
+            if (apart < nearest.distance)
+                nearest = (struct nearest){*known, apart};
+        }
+    return nearest;
+}
+
+static bool is_known(struct piece name)
+{
+    for (size_t row = 0; row < OPTION_ROWS; row++)
+        for (const char *const *known = option_rows[row].variables; *known; known++)
+            if (strlen(*known) == name.length && memcmp(*known, name.at, name.length) == 0)
+                return true;
+    return false;
+}
+
+/* NULL: nobody meant us. */
+static const char *meant(struct piece name)
+{
+    if (is_known(name))
+        return NULL;
+    if (piece_starts(name, OWN))
+        return find_nearest(compared(name), OWN, 2 * NAME_BYTES).name;
+    struct nearest nearest = find_nearest(compared(name), "", 2);
+    bool own = nearest.name && piece_starts(piece_of(nearest.name), OWN);
+    return nearest.distance <= (own ? 2u : 1u) ? nearest.name : NULL;
+}
+
+void unknown_find(char *const *environment,
+                  void (*tell)(void *context, struct piece name, const char *nearest),
+                  void *context)
+{
+    for (; environment && *environment; environment++) {
+        struct piece variable = piece_of(*environment);
+        struct piece name = {variable.at, piece_find(variable, '=')};
+        const char *nearest = piece_starts(name, "OTEL") ? meant(name) : NULL;
+        if (nearest)
+            tell(context, name, nearest);
+    }
+}
