@@ -317,26 +317,42 @@ static void take_class(struct service *service, struct slice class)
     }
 }
 
+/* Options that take the next word. */
+#define JAVAS_VALUED                                                                               \
+    " -cp -classpath --class-path -p --module-path --upgrade-module-path --add-modules "           \
+    "--limit-modules --add-opens --add-exports --add-reads --patch-module "                        \
+    "--enable-native-access --source "
+
+/* What java runs, after its options: a jar, a file of source, or a class. */
+static void take_javas(struct service *service, const struct command *command, struct slice word,
+                       bool jar)
+{
+    if (jar)
+        (void)service_take_jar(service, word, command->folder);
+    else if (slice_ends(word, SLICE_LITERAL(".java")))
+        (void)service_take_path(service, word, command->folder, "the script");
+    else if (word.length && word.at[0] != '@')
+        take_class(service, word);
+}
+
 static void from_java(struct service *service, struct command *command)
 {
+    struct slice module = option_value(command, " -m --module ");
+    bool jar = false;
     while (command->at < command->count) {
         struct slice word = next_word(command);
-        if (slice_equal(word, SLICE_LITERAL("-jar"))) {
-            (void)service_take_jar(service, next_word(command), command->folder);
-            return;
-        }
-        if (service_is_one_of(word, " -m --module ")) {
-            struct slice module = next_word(command);
+        struct slice name = {word.at, slice_find(word, '=')};
+        if (service_is_one_of(name, " -m --module ")) {
             module.length = slice_find(module, '/');
             (void)service_take_module(service, module, command->folder);
             return;
         }
-        if (service_is_one_of(word, " -cp -classpath --class-path -p --module-path --add-modules "
-                                    "--add-opens --add-exports --add-reads --source "))
+        if (slice_equal(word, SLICE_LITERAL("-jar"))) {
+            jar = true;
+        } else if (service_is_one_of(word, JAVAS_VALUED)) {
             (void)next_word(command);
-        else if (!is_option(word)) {
-            if (word.length && word.at[0] != '@')
-                take_class(service, word);
+        } else if (!is_option(word)) {
+            take_javas(service, command, word, jar);
             return;
         }
     }

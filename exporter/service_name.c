@@ -17,9 +17,9 @@
     "packages site-packages dist-packages vendor "
 
 #define ENDINGS                                                                                    \
-    " py pyc pyz pyw js mjs cjs ts mts cts tsx jsx rb ru php phar pl psgi sh jar war dll ini "     \
-    "yaml "                                                                                        \
-    "yml toml "
+    " py pyc pyz pyw js mjs cjs ts mts cts tsx jsx rb ru php phar pl psgi sh jar war java dll "    \
+    "ini "                                                                                         \
+    "yaml yml toml "
 
 /* A word may hold anything, NUL too: units' names are unescaped. */
 bool service_is_one_of(struct slice word, const char *list)

@@ -197,6 +197,9 @@ COMMANDS = {
     "gunicorn-option": ([*GUNICORN, "--preload", "shop_package.main"], "shop_package", "the module"),
     "node": (["node", "server.js"], "server", "the script"),
     "jar": (["java", "-Xmx64m", "-XX:+UseSerialGC", "-jar", "shop-1.2.3.jar"], "shop", "the jar"),
+    "jar-last": (["java", "-jar", "-Xmx64m", "--add-modules", "java.base", "shop-1.2.3.jar"],
+                 "shop", "the jar"),
+    "source": (["java", "-Xmx64m", "Orders.java"], "Orders", "the script"),
     "ruby": (["ruby", "shop.rb"], "shop", "the script"),
     "php": (["php", "shop.php"], "shop", "the script"),
     "code": ([PYTHON, "-c", SERVE], None, None),
@@ -208,6 +211,7 @@ def programs(folder):
     (folder / "server.js").write_text(NODE)
     (folder / "shop.rb").write_text(RUBY)
     (folder / "shop.php").write_text(PHP)
+    (folder / "Orders.java").write_text(JAVA)
     return folder
 
 
@@ -223,7 +227,7 @@ def jar(folder):
 @pytest.mark.parametrize("which", COMMANDS)
 def test_a_service_nobody_named_is_called_by_its_command(run, programs, which, request):
     command, name, source = COMMANDS[which]
-    if which == "jar":
+    if which.startswith("jar"):
         request.getfixturevalue("jar")
     program = run([word.replace("{folder}", str(programs)) for word in command])
     executable = program.resource["process.executable.name"]
