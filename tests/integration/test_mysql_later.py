@@ -17,6 +17,7 @@ EXPECTED = [
     ("CONNECT", "shop", None),
     ("CREATE TABLE items INSERT items CREATE TABLE numbers INSERT numbers CREATE PROCEDURE report",
      "shop", None),
+    ("SHOW PROCESSLIST", "shop", None),
     # nonblocking
     ("CONNECT", "shop", None), ("SELECT items", "shop", None), ("UPDATE items", "shop", "1292"),
     ("SELECT items", "shop", "1054"), ("USE", "shop", None),
@@ -115,7 +116,7 @@ PREPARED = """options options4 optionsv plugin_options plugin_get_option ssl_set
     extension_bind_free close_free close_free_options clear_session_track_info
     decode_session_track_payload int_serialize_param_data escape_string hex_string
     real_escape_string real_escape_string_quote net_field_length"""  # nothing goes over the wire
-BY_ANOTHER = """list_dbs list_tables list_processes set_character_set reconnect"""
+BY_ANOTHER = """list_dbs list_tables set_character_set reconnect"""
 # by mysql_query(), mysql_real_query() and mysql_real_connect(), whose spans these are
 ROWS = """fetch_row fetch_row_start fetch_row_nonblocking free_result free_result_start
     free_result_nonblocking"""  # of a result whose statement has its span; rows are not timed

@@ -164,6 +164,14 @@ static void reconnecting(void)
     mysql_close(killer);
 }
 
+/* One command of the protocol, where libmysqlclient sends a statement. */
+static void list(MYSQL *mysql)
+{
+    MYSQL_RES *result = mysql_list_processes(mysql);
+    printf("processes: %d\n", result != NULL);
+    mysql_free_result(result);
+}
+
 static void prepared_call(MYSQL *mysql)
 {
     MYSQL_STMT *stmt = mysql_stmt_init(mysql);
@@ -215,6 +223,7 @@ int main(int count, char **arguments)
                "CREATE OR REPLACE TABLE numbers (n INT PRIMARY KEY) ENGINE=InnoDB;"
                "INSERT INTO numbers VALUES (1), (2), (3), (4), (5);"
                "CREATE OR REPLACE PROCEDURE report() BEGIN SELECT 1; SELECT * FROM absent; END");
+    list(mysql);
     nonblocking();
     reconnecting();
     later_results(mysql);
