@@ -6,6 +6,8 @@
 #include "agent/clock.h"
 #include "agent/mysql_record.h"
 #include "agent/observe_mysql.h"
+#include "agent/redact_shape.h"
+#include "agent/redact_words.h"
 
 /* How far below a call's frame the library's own calls of itself lie: no more than the stack of a
  * coroutine of the nonblocking API. A frame that lies elsewhere was left by a jump. */
@@ -107,13 +109,30 @@ void observe_mysql_not_ready(struct mysql_call *call)
     handle->waiting_command = call->command;
 }
 
+/* A secret by its shape can be a name: a program has forgotten the quotes around a value. What is
+ * made of names goes, too, because there they are folded and may be half a secret. */
+__attribute__((noinline)) static void hide_secrets(struct mysql_text *text)
+{
+    struct sql *sql = &text->sql;
+    if (redact_shape_find(sql->text, 0, sql->text.length).to == 0)
+        return;
+    char *at = text->buffer + (sql->text.at - text->buffer);
+    sql->text.length = redact_shape_blot(at, sql->text.length, sql->text.length);
+    sql->summary = sql->collection = SLICE_NONE;
+    text->masked = true;
+}
+
 static void say(struct mysql_call *call, struct mysql_text *text, struct slice said)
 {
     client_span_begin(&call->span);
     text->span = call->span;
     text->known = false;
-    if (said.at && (call->span.recorded || may_use(said)))
-        mysql_text_keep(text, said);
+    text->masked = false;
+    if (!said.at || !(call->span.recorded || may_use(said)))
+        return;
+    mysql_text_keep(text, said);
+    if (!redact_words_shapeless(&agent.redact, text->sql.text))
+        hide_secrets(text);
 }
 
 static void begin_query(struct mysql_call *call, struct mysql_handle *handle, struct slice said)

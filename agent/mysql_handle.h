@@ -23,6 +23,7 @@ enum mysql_system { MYSQL_SYSTEM_UNKNOWN, MYSQL_SYSTEM_MYSQL, MYSQL_SYSTEM_MARIA
 /* A statement, without its values. */
 struct mysql_text {
     bool known;              /* else nothing but `span` means anything */
+    bool masked;             /* a secret among its names was hidden */
     uint64_t hash;           /* of the text as the application gave it */
     struct client_span span; /* of the call that sent it last */
     struct sql sql;          /* its slices point into `buffer` */

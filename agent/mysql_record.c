@@ -101,6 +101,7 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
     struct mysql_outcome outcome = {
         .handle = handle,
         .sql = text && text->known ? &text->sql : NULL,
+        .masked = text && text->known && text->masked,
         .operation = call->command ? slice_of(call->command) : SLICE_NONE,
         .failed = failed,
         .start_ns = call->span.start_ns,
@@ -108,6 +109,8 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
     };
     if (failed) {
         ask_error(call, &outcome.error, page);
+        if (outcome.masked) /* it may tell the same names, in other pieces */
+            outcome.error.message = SLICE_LITERAL("REDACTED");
     } else if (outcome.sql) {
         outcome.affected_rows = ask_rows(call);
         outcome.writes = outcome.affected_rows != NO_ROWS && changes_rows(outcome.sql);
@@ -128,6 +131,7 @@ static void record_unfinished(struct mysql_handle *handle, struct client_span *c
         struct mysql_outcome outcome = {
             .handle = handle,
             .sql = !command && handle->text.known ? &handle->text.sql : NULL,
+            .masked = !command && handle->text.known && handle->text.masked,
             .operation = command ? slice_of(command) : SLICE_NONE,
             .start_ns = client->start_ns,
             .end_ns = end_ns,

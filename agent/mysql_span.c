@@ -125,6 +125,8 @@ void mysql_span_describe(struct span *span, const struct mysql_outcome *outcome)
     int64_t slow_ms = agent.config.slow_query_ms;
     bool slow = slow_ms && duration_ms >= slow_ms;
 
+    if (outcome->masked)
+        span_masked(span);
     name(span, outcome);
     server(span, outcome->handle);
     statement(span, outcome);

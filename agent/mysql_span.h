@@ -23,6 +23,7 @@ struct mysql_attempt {
 struct mysql_outcome {
     const struct mysql_handle *handle; /* NULL: not known */
     const struct sql *sql;             /* NULL: no statement */
+    bool masked;                       /* something in it was hidden */
     struct slice operation;            /* `CONNECT` and kin, where there is no statement */
     bool failed;
     struct mysql_error error;

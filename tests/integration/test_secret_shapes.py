@@ -213,3 +213,35 @@ def test_a_database_s_errors_hide_them(directory, library, mariadb):
         ["no such user: REDACTED (sorry)"] * len(texts))
     assert all(span.attributes["security.data_masked"] is True for span in failed)
     check_nothing_leaked({"file": tracing.file.read_bytes()})
+
+
+UNQUOTED = """
+import re, sys, MySQLdb
+db = MySQLdb.connect(host="127.0.0.1", port=int(sys.argv[1]), user="shop", passwd=sys.argv[2], db="shop")
+for text in sys.argv[3:]:
+    sums = any(part.isdigit() for part in re.split("[-:]", text))  # to SQL, of numbers and names
+    for statement in ("SELECT 1 AS `" + text[:60] + "`", "SELECT 1 FROM `" + text[:60] + "`",
+                      "SELECT 1 FROM DUAL WHERE a = '" + text + "'",
+                      *([] if sums else ["SELECT 1 FROM DUAL WHERE a = " + text, "DELETE FROM a." + text,
+                                         "SELECT 1 FROM b, " + text])):
+        try:
+            db.cursor().execute(statement)
+        except MySQLdb.Error:
+            pass
+"""
+
+
+def test_a_statement_s_names_hide_them(directory, library, mariadb):
+    secrets = list(SHAPES.values())
+    tracing = servers.Tracing(library, directory, "names")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    subprocess.run(["/usr/bin/python3", "-c", UNQUOTED, str(mariadb.port), servers.DB_PASSWORD, *secrets],
+                   check=True, timeout=60, env={**inherited, **tracing.environment()})
+    check_nothing_leaked({"file": tracing.file.read_bytes()})
+    found = [span for span in spans.read(tracing.file) if "db.query.text" in span.attributes]
+    assert len(found) > 5 * len(secrets)
+    hidden = [span for span in found if "REDACTED" in span.attributes["db.query.text"]]
+    assert len(hidden) > 3 * len(secrets)  # the others are in quotes
+    assert all(span.attributes.get("security.data_masked") is True for span in hidden)
+    assert not any("security.data_masked" in span.attributes for span in found if span.status != "ERROR"
+                   and span not in hidden)
