@@ -12,7 +12,8 @@
 #define PROBES        64
 #define DOUBTFUL_MOST 12
 #define FILES_MOST    3
-#define FULL_LEAST    8 /* children of a place that folds because the whole is full */
+#define FULL_LEAST    3 /* children of a place that folds because the whole is full */
+#define FULL_ROOT     8 /* the same of the root */
 
 /* A place's word, from its low end: three numbers of children, three folds, these, and how many
  * names there are below it; above them the hash without as many bits, which have told where to
@@ -64,19 +65,12 @@ static _Atomic uint64_t *find(const struct route_tree *tree, uint64_t hash)
     return NULL;
 }
 
-static size_t places_most(const struct route_tree *tree, bool literal)
-{
-    size_t most = (tree->mask + 1) / 2;
-    return literal ? most - most / 4 : most;
-}
-
 /* Relaxed: see the header. Two threads with the same hash try the same slots in the same order. */
-static _Atomic uint64_t *enter(struct route_tree *tree, uint64_t hash, bool literal, bool *made)
+static _Atomic uint64_t *enter(struct route_tree *tree, uint64_t hash, size_t most, bool *made)
 {
     *made = false;
     uint64_t word = (hash >> WORD_BITS << WORD_BITS) | USED;
-    if (atomic_fetch_add_explicit(&tree->count, 1, memory_order_relaxed) <
-        places_most(tree, literal))
+    if (atomic_fetch_add_explicit(&tree->count, 1, memory_order_relaxed) < most)
         for (size_t i = 0; i < PROBES; i++) {
             _Atomic uint64_t *slot = &tree->places[(hash + i) & tree->mask];
             uint64_t there = 0;
@@ -100,7 +94,7 @@ void route_tree_init(struct route_tree *tree, void *storage, int64_t most, uint6
     tree->places = (_Atomic uint64_t *)storage + route_set_bytes(most) / sizeof(uint64_t);
     tree->mask = slots_for(most) - 1;
     bool made;
-    enter(tree, seed, false, &made);
+    enter(tree, seed, 1, &made);
 }
 
 /* ---- a path, segment by segment ---- */
@@ -111,9 +105,11 @@ struct walk {
     size_t used;
     bool long_name; /* it does not fit */
     bool admit;
-    bool literal;            /* nothing in the name stands for many */
-    bool full;               /* something would have been new, and has no room */
-    bool folded;             /* a place by this very walk */
+    bool literal;       /* nothing in the name stands for many */
+    bool full;          /* something would have been new, and has no room */
+    bool folded;        /* a place by this very walk */
+    bool short_of_room; /* only the first segment counts, the rest is a star */
+    size_t segments;
     uint64_t hash;           /* of the place where it is: of the name so far */
     _Atomic uint64_t *place; /* its word */
     _Atomic uint64_t *left;  /* a folded place that was left through a busy child; or NULL */
@@ -143,10 +139,22 @@ static bool at_root(const struct walk *walk)
     return walk->hash == walk->tree->names.seed;
 }
 
-static size_t names_most(const struct walk *walk)
+/* What is deep leaves room for the rest, because a tree of folders, of categories or of languages
+ * has any number of pages though no place in it has many. `segments`: of the name. */
+static size_t names_most(const struct walk *walk, size_t segments)
 {
+    static const unsigned char kept[2][4] = {{0, 0, 2, 4}, {1, 2, 4, 6}}; /* sixteenths */
     size_t most = walk->tree->names.most;
-    return walk->literal ? most - most / 8 : most;
+    size_t deep = segments < 4 ? segments - (segments > 0) : 3;
+    return walk->short_of_room ? most : most - most * kept[walk->literal][deep] / 16;
+}
+
+/* The same of the places on the way to it. */
+static size_t places_most(const struct walk *walk, size_t segments, bool literal)
+{
+    static const unsigned char kept[2][2] = {{0, 4}, {1, 8}}; /* sixteenths */
+    size_t most = (walk->tree->mask + 1) / 2;
+    return walk->short_of_room ? most : most - most * kept[literal][segments > 2] / 16;
 }
 
 static size_t children_most(const struct walk *walk, enum route_kind kind, uint64_t word)
@@ -247,7 +255,7 @@ static bool go_to_common(struct walk *walk, size_t begin)
     _Atomic uint64_t *place = find(walk->tree, hash);
     bool made;
     if (!place && walk->admit) {
-        place = enter(walk->tree, hash, false, &made);
+        place = enter(walk->tree, hash, places_most(walk, walk->segments, false), &made);
         walk->full = !place;
         if (made && walk->used > begin)
             atomic_fetch_or_explicit(walk->place, COMMON, memory_order_relaxed);
@@ -261,13 +269,15 @@ static enum child make_child(struct walk *walk, uint64_t hash, enum route_kind k
 {
     struct route_tree *tree = walk->tree;
     uint64_t word = atomic_load_explicit(walk->place, memory_order_relaxed);
-    bool full = route_set_count(&tree->names) >= names_most(walk) ||
-                atomic_load_explicit(&tree->count, memory_order_relaxed) >= places_most(tree, true);
+    size_t segments = at_root(walk) ? 1 : walk->segments; /* no deep page folds the root */
+    size_t most = places_most(walk, segments, true);
+    bool full = route_set_count(&tree->names) >= names_most(walk, segments) ||
+                atomic_load_explicit(&tree->count, memory_order_relaxed) >= most;
     _Atomic uint64_t *place = NULL;
     bool made = full;
     if (!full)
-        place = enter(tree, hash, true, &made);
-    walk->full = full ? children(word, kind) < FULL_LEAST : !place;
+        place = enter(tree, hash, most, &made);
+    walk->full = full ? children(word, kind) < (at_root(walk) ? FULL_ROOT : FULL_LEAST) : !place;
     if (walk->full)
         return CHILD_NONE;
     if (made && !count_child(walk, kind, full))
@@ -343,7 +353,7 @@ static bool walk_along(struct walk *walk, struct slice text)
         size_t length = slice_find(rest, '/');
         text = slice_after(rest, length);
         put(walk, SLICE_LITERAL("/"));
-        if (depth == ROUTE_DEPTH) {
+        if (depth == (walk->short_of_room ? 1 : ROUTE_DEPTH)) {
             walk->literal = false;
             put(walk, SLICE_LITERAL("*"));
             return !walk->long_name;
@@ -383,7 +393,7 @@ static bool find_name(struct walk *walk, struct slice text)
         return route_set_has(&tree->names, name);
     if (route_set_has(&tree->names, name))
         return true;
-    walk->full = !route_set_add(&tree->names, name, names_most(walk));
+    walk->full = !route_set_add(&tree->names, name, names_most(walk, walk->segments));
     if (!walk->full)
         change_names_above(walk, 1, 0);
     return !walk->full;
@@ -391,7 +401,8 @@ static bool find_name(struct walk *walk, struct slice text)
 
 /* Where there is no room below a child of a folded place, that one goes by the common name too:
  * `/users/alice/photos` then is one of all users' photos. Not so at the root, whose children are
- * what the program consists of. Tried again once for each place on the way at most. */
+ * what the program consists of. Tried again once for each place on the way at most; then what is
+ * below the first segment shares a star. */
 struct slice route_tree_name(struct route_tree *tree, struct slice text, bool admit,
                              char scratch[ROUTE_TREE_SCRATCH_BYTES])
 {
@@ -401,18 +412,25 @@ struct slice route_tree_name(struct route_tree *tree, struct slice text, bool ad
     walk->tree = tree;
     walk->admit = admit;
     walk->folded = false;
+    walk->short_of_room = false;
+    walk->segments = 0;
+    for (size_t i = 0; i < text.length; i++)
+        walk->segments += text.at[i] == '/';
     bool found;
     for (unsigned i = 0;; i++) { /* one call, which is inlined: the stack may be small */
         found = find_name(walk, text);
-        if (!walk->full || !walk->left || i == ROUTE_DEPTH)
+        if (!walk->full || walk->short_of_room)
             break;
-        atomic_fetch_or_explicit(walk->left, CLOSED, memory_order_relaxed);
+        if (walk->left && i < ROUTE_DEPTH)
+            atomic_fetch_or_explicit(walk->left, CLOSED, memory_order_relaxed);
+        else
+            walk->short_of_room = true;
     }
     if (walk->full)
         counters_add(&counters.routes_full, 1);
     if (!found)
         return SLICE_NONE;
-    if (walk->folded)
+    if (walk->folded || walk->short_of_room)
         keep_example(walk);
     struct slice name = {walk->out, walk->used};
     return slice_equal(name, text) ? text : name;

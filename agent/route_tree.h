@@ -14,7 +14,10 @@
  * A page that has a name keeps it: pages known before their place was folded stay what they are,
  * and so do sections with pages of their own: `/api/v1/new` is not `/{id}/v1/new` because others at
  * the root are users. What is deeper than ROUTE_DEPTH segments ends in a star. Where the whole is
- * full, places with eight children and more fold too; beyond that there is no route.
+ * full, places with three children and more fold too, and the root with eight; then what is below
+ * the first segment shares a star. The deeper a page the sooner that comes, so that a tree of
+ * folders, whose places have few children each and many together, leaves room for the other pages.
+ * Beyond that there is no route.
  *
  * Each place is one 64-bit word in storage of fixed size: part of a hash, its children's numbers
  * and whether it is folded. A word changes at once or not at all, so threads need no order among

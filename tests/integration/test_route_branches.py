@@ -138,6 +138,32 @@ def test_what_varies_takes_no_route_from_other_pages(directory, traces, which):
     assert "no room for more routes" not in said
 
 
+TREES = {
+    "folders": lambda chance: "/files/" + "/".join(chance.choices(FEW, k=6)) + ".h",
+    "categories": lambda chance: "/shop/" + "/".join(chance.choices(FEW, k=chance.randrange(1, 5))),
+    "languages": lambda chance: f"/{chance.choice('en de fr es it pl nl pt sv da'.split())}/" +
+                                f"{chance.choice(FEW)}/{chance.choice(FEW)}{chance.choice(FEW)}",
+}
+FEW = "red blue green fast slow lamp chair table sofa watch garden wooden steel".split()
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_a_tree_of_few_at_each_place_takes_no_route_from_other_pages(directory, traces, tree):
+    chance = random.Random(5)
+    with start("nginx", directory, traces) as server:
+        client = Client(server.port)
+        before = {path: client.ask(path) for path in BEFORE}
+        pages = [client.ask(TREES[tree](chance)) for _ in range(3000)]
+        after = {path: client.ask(path) for path in ["/checkout", "/cart", "/orders/17", "/orders/new"]}
+        again = {path: client.ask(path) for path in BEFORE}
+    routes = routes_of(traces, "varies", client)
+    assert len({routes[number] for number in pages}) <= 800
+    expect(routes, {**before, **again}, BEFORE)
+    expect(routes, after, {**{path: path for path in after}, "/orders/17": "/orders/{id}"})
+    assert None not in routes
+    assert "no room for more routes" not in said_by(directory, server)
+
+
 def test_other_statuses_make_no_route_and_use_one(directory, traces):
     chance = random.Random(7)
     with start("nginx", directory, traces) as server:
