@@ -28,6 +28,8 @@
 #include "exporter/endpoint.h"
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
+#include "hooks/library.h"
+#include "hooks/loader_lock.h"
 #include "hooks/opener.h"
 #include "hooks/real.h"
 
@@ -232,6 +234,8 @@ static void begin(void)
 
 __attribute__((constructor)) static void load(void)
 {
+    library_started();
+    loader_lock_init();
     if (getauxval(AT_SECURE))
         return; /* a privileged program is nobody's to look into */
     begin();
