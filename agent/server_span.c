@@ -59,25 +59,13 @@ static struct slice first_line(const struct http1_fields *fields, enum http1_fie
 }
 
 /* Apart, here and below, because few requests need it and all have the frame. */
-__attribute__((noinline)) static void read_forwarded_lines(const struct http1_fields *fields,
-                                                           struct forwarded *into)
+__attribute__((noinline)) static void find_forwarded_lines(const struct http1_fields *fields,
+                                                           struct forwarded_lines *into)
 {
-    forwarded_read(first_line(fields, HTTP1_FIELD_FORWARDED),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST), into);
-}
-
-static const struct forwarded *read_forwarded(const struct http1_fields *fields,
-                                              struct forwarded *into)
-{
-    static const struct forwarded none;
-    const struct slice *value = fields->value;
-    if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
-        !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
-        return &none;
-    read_forwarded_lines(fields, into);
-    return into;
+    into->forwarded = first_line(fields, HTTP1_FIELD_FORWARDED);
+    into->x_for = first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR);
+    into->x_proto = first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO);
+    into->x_host = first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST);
 }
 
 /* A target in the parts that a span tells (RFC 9112, 3.2). */
@@ -133,6 +121,7 @@ static struct slice describe_server(struct span *span, const struct forwarded *f
 
 /* What lies in the scratch memory. */
 struct working {
+    struct forwarded_lines lines;
     struct forwarded forwarded;
     struct target target;
     struct url url;
@@ -165,6 +154,19 @@ static void describe_target(struct span *span, struct slice origin, struct slice
     }
 }
 
+static const struct forwarded *read_forwarded(const struct http1_fields *fields,
+                                              struct working *working)
+{
+    static const struct forwarded none;
+    const struct slice *value = fields->value;
+    if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
+        !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
+        return &none;
+    find_forwarded_lines(fields, &working->lines);
+    forwarded_read(&working->lines, &working->forwarded);
+    return &working->forwarded;
+}
+
 static void find_target(const struct http1_request *request, struct working *working)
 {
     struct target *target = &working->target;
@@ -173,15 +175,13 @@ static void find_target(const struct http1_request *request, struct working *wor
         target->origin = redact_target(&agent.redact, target->origin, working->text, TEXT_BYTES);
 }
 
-/* Apart from the steps before and behind it, because the caller's stack may be small and redaction
- * goes deep: that has not to lie below this frame. */
-__attribute__((noinline)) static void describe_request(struct span *span,
-                                                       const struct http1_request *request,
-                                                       const struct peer *peer,
-                                                       struct working *working)
+/* Apart from the steps before and behind it, because the caller's stack may be small, and redaction
+ * and what reads addresses go deep: they have not to lie below this frame. */
+__attribute__((noinline)) static void
+describe_request(struct span *span, const struct http1_request *request, const struct peer *peer,
+                 const struct forwarded *forwarded, struct working *working)
 {
     const struct target *target = &working->target;
-    const struct forwarded *forwarded = read_forwarded(&request->fields, &working->forwarded);
     method_describe(span, request->method);
     struct slice authority = describe_server(span, forwarded, target->authority,
                                              request->fields.value[HTTP1_FIELD_HOST]);
@@ -207,7 +207,8 @@ void server_span_request(struct span *span, const struct http1_request *request,
 {
     struct working *working = working_in(scratch);
     find_target(request, working);
-    describe_request(span, request, peer, working);
+    const struct forwarded *forwarded = read_forwarded(&request->fields, working);
+    describe_request(span, request, peer, forwarded, working);
     describe_others(span, request, working);
     capture_fields(&agent.request_capture, &agent.redact, &request->fields, span, working->text);
 }
