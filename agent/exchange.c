@@ -159,8 +159,8 @@ static void close_slot(struct exchange *exchange)
 }
 
 /* The lines of a field that may be repeated, in order. */
-static size_t lines_of(const struct http1_fields *fields, enum http1_field field,
-                       struct slice lines[LINES_MOST])
+__attribute__((noinline)) static size_t
+lines_of(const struct http1_fields *fields, enum http1_field field, struct slice lines[LINES_MOST])
 {
     if (!(fields->repeated & 1u << field)) {
         lines[0] = fields->value[field];
