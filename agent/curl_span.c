@@ -74,8 +74,11 @@ bool curl_span_is_http(const struct curl_transfer *transfer, const struct curl_h
            slice_equal_nocase(scheme, SLICE_LITERAL("https"));
 }
 
-static void target(struct client_page *page, const struct curl_transfer *transfer,
-                   const struct curl_handle *handle)
+/* Not inlined: the library's functions are looked for at their first call, which goes deep, and
+ * have not to lie below this frame. */
+__attribute__((noinline)) static void target(struct client_page *page,
+                                             const struct curl_transfer *transfer,
+                                             const struct curl_handle *handle)
 {
     /* Without a scheme, or made of pieces, a URL is complete only in the library's words, which
      * are those of the last request. */
