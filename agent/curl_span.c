@@ -92,7 +92,7 @@ __attribute__((noinline)) static void target(struct client_page *page,
                 redact_url(&agent.redact, text, page->scratch, sizeof page->scratch));
     if (!url_split(text, &url))
         return;
-    span_string(&page->span, ATTRIBUTE_PEER_SERVER_ADDRESS, url.host);
+    span_string(&page->span, ATTRIBUTE_PEER_SERVER_ADDRESS, span_short(url.host));
     if (url.port)
         span_integer(&page->span, ATTRIBUTE_PEER_SERVER_PORT, url.port);
 }

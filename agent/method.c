@@ -14,7 +14,7 @@ struct slice method_describe(struct span *span, struct slice method)
             return method;
         }
     span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("_OTHER"));
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, method);
+    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, span_short(method));
     return SLICE_LITERAL("HTTP");
 }
 

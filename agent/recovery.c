@@ -218,10 +218,11 @@ static struct slice reason(const struct region_header *header, unsigned number, 
 static void end_span(struct span_record *record, unsigned number)
 {
     const struct region_header *header = heir.dead.region.header;
-    struct span span = {record, RING_RECORD_BYTES_MAX};
+    struct span span;
     char text[16];
     uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
     struct slice error_type = reason(header, number, text);
+    span_resume(&span, record, RING_RECORD_BYTES_MAX);
     server_span_name(&span, 0, heir.scratch);
     if (error_type.at) {
         span_string(&span, ATTRIBUTE_ERROR_TYPE, error_type);

@@ -312,7 +312,7 @@ struct slice route_of(const struct route_patterns *patterns, struct route_set *s
         if (normal.dots)
             return SLICE_NONE;
         path = (struct slice){normal.text, normal.length};
-        cut = normal.cut;
+        cut = normal.cut || raw.length > ROUTE_WHOLE_BYTES;
     }
     for (size_t i = 0; i < patterns->count; i++)
         if (pattern_matches(patterns->list[i], path, cut))

@@ -111,7 +111,7 @@ static struct slice describe_server(struct span *span, const struct forwarded *f
         if (!url_host_port(authority, &host, &port))
             return SLICE_NONE;
     }
-    span_string(span, ATTRIBUTE_SERVER_ADDRESS, host);
+    span_string(span, ATTRIBUTE_SERVER_ADDRESS, span_short(host));
     if (port)
         span_integer(span, ATTRIBUTE_SERVER_PORT, port);
     return authority;
@@ -147,6 +147,8 @@ static void describe_target(struct span *span, struct slice origin, struct slice
     if (path_length < origin.length)
         span_string(span, ATTRIBUTE_URL_QUERY, slice_after(origin, path_length + 1));
     span_string(span, ATTRIBUTE_URL_SCHEME, scheme);
+    if (!(agent.config.semconv & SEMCONV_HTTP_OLDER))
+        return; /* what nobody will see would take others' room */
     span_string(span, ATTRIBUTE_HTTP_TARGET, origin);
     if (authority.length && origin.length && (origin.at[0] == '/' || origin.at[0] == '?')) {
         const struct slice parts[] = {scheme, SLICE_LITERAL("://"), authority, origin};
@@ -217,10 +219,15 @@ void server_span_response(struct span *span, const struct http1_response *respon
                           char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
-                response->fields.value[HTTP1_FIELD_CONTENT_TYPE]);
+                span_short(response->fields.value[HTTP1_FIELD_CONTENT_TYPE]));
     capture_fields(&agent.response_capture, &agent.redact, &response->fields, span,
                    working_in(scratch)->text);
 }
+
+/* Whatever cuts a path, what is left of it is so long that no route is guessed from it. */
+_Static_assert(ROUTE_WHOLE_BYTES + 3 < SPAN_PATH_BYTES &&
+                   ROUTE_WHOLE_BYTES + 3 < TEXT_BYTES - REDACT_WORK_BYTES,
+               "a cut one is known");
 
 _Static_assert(ROUTE_BYTES + ROUTE_PATH_BYTES <= TEXT_BYTES && CAPTURE_SCRATCH_BYTES <= TEXT_BYTES,
                "they fit");
