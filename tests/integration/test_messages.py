@@ -52,8 +52,12 @@ def test_a_file_that_is_opened_as_2_is_data(directory, library, program, how):
                                  *DATA], b"one\ntwo\n")
 
 
+CLOSE = {"close": "close:2", "unseen": "unseen:2", "fclose": "fclose", "range": "range:2",
+         "from": "from:2"}
+
+
 @pytest.mark.parametrize("how", FILES)
-@pytest.mark.parametrize("close", ["close", "unseen"])
+@pytest.mark.parametrize("close", ["close", "unseen", "fclose"])
 @pytest.mark.parametrize("first", ["pipe", "file", "terminal"])
 def test_a_file_that_is_opened_in_the_place_of_standard_error_is_data(directory, library, program,
                                                                       how, close, first):
@@ -63,11 +67,12 @@ def test_a_file_that_is_opened_in_the_place_of_standard_error_is_data(directory,
             streams = (subprocess.DEVNULL, subprocess.DEVNULL, stream(first, directory, stack).end)
             return Run(program, directory, streams, variables, requests)
 
-        compare(make, directory, library, [f"{close}:2", file_of(directory, how), *DATA],
+        compare(make, directory, library, [CLOSE[close], file_of(directory, how), *DATA],
                 b"one\ntwo\n")
 
 
-def test_the_same_file_opened_again_is_data(directory, library, program):
+@pytest.mark.parametrize("close", ["close", "fclose", "range", "from"])
+def test_the_same_file_opened_again_is_data(directory, library, program, close):
     path = directory / "data"
 
     def make(variables, requests):
@@ -80,7 +85,7 @@ def test_the_same_file_opened_again_is_data(directory, library, program):
     for variables in ({}, preload(library, directory)):
         path.unlink(missing_ok=True)
         run = make(variables, 2)
-        assert run("close:2", file_of(directory, "appended"), *DATA)[0] == 0
+        assert run(CLOSE[close], file_of(directory, "appended"), *DATA)[0] == 0
         os.close(run.streams[2])
         seen.append([line for line in path.read_bytes().splitlines()
                      if b"never_" not in line and b": otelagent 0" not in line])  # at start

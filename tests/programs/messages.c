@@ -3,6 +3,8 @@
  * after the other, and leaves each descriptor where the kernel puts it.
  *
  *     close:N  unseen:N     closes it; by a system call that no library sees
+ *     range:N  from:N       by close_range(), by closefrom()
+ *     fclose                closes the stream stderr
  *     file:PATH:FLAGS       opens it (w, rw or a) without a word of what it is
  *     tcp:PORT  udp:PORT  unix:PATH  pipe     likewise, connected; the writing end last
  *     listen:PATH           listens on 127.0.0.1; the port is in the file
@@ -149,6 +151,12 @@ static void work(char *parts[PARTS])
         close(number);
     else if (strcmp(word, "unseen") == 0)
         syscall(SYS_close_range, number, number, 0);
+    else if (strcmp(word, "range") == 0)
+        close_range((unsigned)number, (unsigned)number, 0);
+    else if (strcmp(word, "from") == 0)
+        closefrom(number);
+    else if (strcmp(word, "fclose") == 0)
+        fclose(stderr);
     else if (strcmp(word, "file") == 0)
         open_file(parts[1], parts[2]);
     else if (strcmp(word, "tcp") == 0)
