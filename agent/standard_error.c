@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/room.h"
+
 #define JOURNAL  "/run/systemd/journal" /* of a namespace: /run/systemd/journal.NAME/stdout */
 #define REOPENED "/proc/self/fd/2"
 
@@ -31,13 +33,37 @@ struct identity {
 
 static struct identity at_start; /* written in the constructor only */
 static struct identity known;    /* what may be written to */
+static _Atomic bool to_journal;  /* `known` is a connection to it, which is always read */
 static _Atomic unsigned unsaid;  /* a mere count */
+
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+    size_t bytes = strlen(end);
+    return length >= bytes && memcmp(text + length - bytes, end, bytes) == 0;
+}
+
+static bool find_peer(struct sockaddr_un *peer)
+{
+    socklen_t length = sizeof *peer;
+    memset(peer, 0, sizeof *peer);
+    return getpeername(STDERR_FILENO, (struct sockaddr *)peer, &length) == 0;
+}
+
+static bool is_journal(const struct sockaddr_un *peer)
+{
+    size_t length = strnlen(peer->sun_path, sizeof peer->sun_path);
+    return memcmp(peer->sun_path, JOURNAL, sizeof JOURNAL - 1) == 0 &&
+           ends_with(peer->sun_path, length, "/stdout");
+}
 
 static void remember(struct identity *identity, const struct stat *status)
 {
     atomic_store_explicit(&identity->type, 0, memory_order_release);
     if (!status)
         return;
+    struct sockaddr_un peer;
+    bool journal = S_ISSOCK(status->st_mode) && find_peer(&peer) && is_journal(&peer);
+    atomic_store_explicit(&to_journal, journal, memory_order_relaxed);
     atomic_store_explicit(&identity->device, status->st_dev, memory_order_relaxed);
     atomic_store_explicit(&identity->inode, status->st_ino, memory_order_relaxed);
     atomic_store_explicit(&identity->type, status->st_mode & S_IFMT, memory_order_release);
@@ -118,31 +144,19 @@ static bool is_redirection(const struct stat *status)
     return mode == O_WRONLY || status->st_nlink == 0 || is_also(STDOUT_FILENO, status);
 }
 
-static bool ends_with(const char *text, size_t length, const char *end)
-{
-    size_t bytes = strlen(end);
-    return length >= bytes && memcmp(text + length - bytes, end, bytes) == 0;
-}
-
 /* A connection to the system's journal, or one of a pair, or to some other logger, that whoever
  * started the program had made: its own end has no name. One that was accepted has the listener's,
  * and standard input that is the same socket has a client at its other end. */
 static bool is_loggers_socket(const struct stat *status, bool started_with)
 {
     struct sockaddr_un own, peer;
-    socklen_t own_length = sizeof own, peer_length = sizeof peer;
-    memset(&peer, 0, sizeof peer);
+    socklen_t own_length = sizeof own;
     if (!has_option(STDERR_FILENO, SO_TYPE, SOCK_STREAM) ||
         !has_option(STDERR_FILENO, SO_DOMAIN, AF_UNIX) ||
         getsockname(STDERR_FILENO, (struct sockaddr *)&own, &own_length) != 0 ||
-        own_length > sizeof own.sun_family ||
-        getpeername(STDERR_FILENO, (struct sockaddr *)&peer, &peer_length) != 0 ||
-        is_also(STDIN_FILENO, status))
+        own_length > sizeof own.sun_family || !find_peer(&peer) || is_also(STDIN_FILENO, status))
         return false;
-    size_t length = strnlen(peer.sun_path, sizeof peer.sun_path);
-    bool journal = memcmp(peer.sun_path, JOURNAL, sizeof JOURNAL - 1) == 0 &&
-                   ends_with(peer.sun_path, length, "/stdout");
-    return journal || (started_with && streams_are_usual(false));
+    return is_journal(&peer) || (started_with && streams_are_usual(false));
 }
 
 /* Of a pipe that the program made its other end may be standard output or input. */
@@ -226,12 +240,25 @@ static size_t whole_lines(const char *text, size_t length, size_t most)
     return end ? (size_t)(end - text) + 1 : most;
 }
 
+typedef bool has_room(int fd, size_t length);
+
+static bool always(int fd, size_t length)
+{
+    (void)fd;
+    (void)length;
+    return true;
+}
+
 /* At most PIPE_BUF at a time, which a pipe takes as a whole or not at all. */
-static bool put_all(int fd, enum how how, const char *text, size_t length)
+static bool put_all(int fd, enum how how, has_room *room, const char *text, size_t length)
 {
     errno = 0;
     while (length) {
         size_t piece = whole_lines(text, length, PIPE_BUF);
+        if (!room(fd, piece)) {
+            errno = EAGAIN;
+            return false;
+        }
         if (put(fd, how, text, piece) != (ssize_t)piece)
             return false;
         text += piece;
@@ -258,21 +285,29 @@ static int reopen(const struct stat *wanted)
 /* A pipe, or a terminal. */
 static bool put_without_waiting(const struct stat *status, const char *text, size_t length)
 {
-    struct pollfd room = {STDERR_FILENO, POLLOUT, 0};
-    if (syscall(SYS_poll, &room, 1, 0) != 1 || room.revents != POLLOUT)
+    struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
+    if (syscall(SYS_poll, &ready, 1, 0) != 1 || ready.revents != POLLOUT)
         return false;
-    if (S_ISFIFO(status->st_mode) && put_all(STDERR_FILENO, HOW_NOW, text, length))
+    has_room *room = S_ISFIFO(status->st_mode) ? room_in_pipe : always;
+    if (S_ISFIFO(status->st_mode) && put_all(STDERR_FILENO, HOW_NOW, room, text, length))
         return true;
     if (errno == EAGAIN || errno == EPIPE)
         return false;
     int fd = reopen(status);
     if (fd < 0)
         return false;
-    bool done = put_all(fd, HOW_WRITE, text, length);
+    bool done = put_all(fd, HOW_WRITE, room, text, length);
     int error = errno;
     syscall(SYS_close, fd);
     errno = error;
     return done;
+}
+
+static bool put_into_socket(const char *text, size_t length)
+{
+    if (atomic_load_explicit(&to_journal, memory_order_relaxed))
+        return put_all(STDERR_FILENO, HOW_SEND, always, text, length);
+    return put_all(STDERR_FILENO, HOW_SEND, room_in_socket, text, length);
 }
 
 /* A file does not wait for anybody. Where its size is limited, what we say would take room that the
@@ -322,7 +357,7 @@ bool standard_error_say(const char *text, size_t length)
     int saved = errno;
     struct stat status;
     bool there = look_at(STDERR_FILENO, &status) && is(&known, &status);
-    bool said = there && (S_ISSOCK(status.st_mode) ? put_all(STDERR_FILENO, HOW_SEND, text, length)
+    bool said = there && (S_ISSOCK(status.st_mode) ? put_into_socket(text, length)
                                                    : put_without_signals(&status, text, length));
     if (there && !said)
         standard_error_count_unsaid(1);

@@ -7,7 +7,8 @@
  * open(), socket(), accept() or pipe(), seen or unseen, is another object, and gets nothing.
  *
  * A write never waits, whoever reads or does not, and raises no signal; what can't be said so is
- * not said. The flags of the open file description are shared with other processes, and stay. */
+ * not said, nor what would take the program's own room (room.h). The flags of the open file
+ * description are shared with other processes, and stay. */
 #ifndef AGENT_STANDARD_ERROR_H
 #define AGENT_STANDARD_ERROR_H
 

@@ -12,6 +12,7 @@
  *     dup2:FROM:TO          dup:N
  *     freopen:PATH          standard error, by libc
  *     put:N:TEXT            writes a line there
+ *     fill:N:SIZE:COUNT     so many writes of so many bytes, each taken whole
  *     vfork                 a child that shares our memory closes 2 and puts descriptor 0 there
  *     drain:N:PATH          what lies in the pipe N, into the file
  *     pending:N             ends with 1 where that signal does not wait to be delivered
@@ -104,6 +105,15 @@ static void put(int fd, const char *text)
     require(write(fd, line, (size_t)bytes) == bytes, 96);
 }
 
+static void fill(int fd, size_t size, int count)
+{
+    char *bytes = malloc(size);
+    memset(bytes, 'x', size);
+    while (count-- > 0)
+        require(write(fd, bytes, size) == (ssize_t)size, 107);
+    free(bytes);
+}
+
 static void drain(int from, const char *path)
 {
     char bytes[65536];
@@ -179,6 +189,8 @@ static void work(char *parts[PARTS])
         require(freopen(parts[1], "a", stderr) && fileno(stderr) == 2, 106);
     else if (strcmp(word, "put") == 0)
         put(number, parts[2]);
+    else if (strcmp(word, "fill") == 0)
+        fill(number, (size_t)atol(parts[2]), atoi(parts[3]));
     else if (strcmp(word, "vfork") == 0)
         change_in_child();
     else if (strcmp(word, "pending") == 0)
