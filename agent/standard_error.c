@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -144,6 +146,13 @@ static bool is_redirection(const struct stat *status)
     return mode == O_WRONLY || status->st_nlink == 0 || is_also(STDOUT_FILENO, status);
 }
 
+/* Nobody sends anything to a program by its standard error. */
+static bool has_unread(int fd)
+{
+    int bytes = 0;
+    return syscall(SYS_ioctl, fd, FIONREAD, &bytes) != 0 || bytes != 0;
+}
+
 /* A connection to the system's journal, or one of a pair, or to some other logger, that whoever
  * started the program had made: its own end has no name. One that was accepted has the listener's,
  * and standard input that is the same socket has a client at its other end. */
@@ -156,14 +165,17 @@ static bool is_loggers_socket(const struct stat *status, bool started_with)
         getsockname(STDERR_FILENO, (struct sockaddr *)&own, &own_length) != 0 ||
         own_length > sizeof own.sun_family || !find_peer(&peer) || is_also(STDIN_FILENO, status))
         return false;
-    return is_journal(&peer) || (started_with && streams_are_usual(false));
+    return is_journal(&peer) ||
+           (started_with && streams_are_usual(false) && !has_unread(STDERR_FILENO));
 }
 
-/* Of a pipe that the program made its other end may be standard output or input. */
+/* Of a pipe that the program made its other end may be standard output or input, and one that keeps
+ * each write apart carries messages of some protocol. */
 static bool is_own_pipe(const struct stat *status)
 {
     return is_also(STDIN_FILENO, status) ||
-           (is_also(STDOUT_FILENO, status) && access_mode(STDOUT_FILENO) == O_RDONLY);
+           (is_also(STDOUT_FILENO, status) && access_mode(STDOUT_FILENO) == O_RDONLY) ||
+           (syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_DIRECT);
 }
 
 static bool is_sure(const struct stat *status, bool started_with)
@@ -182,11 +194,49 @@ static bool is_sure(const struct stat *status, bool started_with)
     }
 }
 
+/* "2", or a list with it. */
+static bool lists(const char *value, int fd)
+{
+    if (value[strspn(value, "0123456789 ,:;")] != '\0')
+        return false;
+    for (char *end; *value; value = end) {
+        long number = strtol(value, &end, 10);
+        if (end == value)
+            end++; /* what separates them */
+        else if (number == fd)
+            return true;
+    }
+    return false;
+}
+
+/* So a program is told which descriptor is its channel: NODE_CHANNEL_FD of a child of node,
+ * WAYLAND_SOCKET, and others alike. LISTEN_FDS is how many there are. What has to do with words is
+ * told that they go to standard error. */
+static bool names_channel(const char *name, size_t length)
+{
+    static const char *const words[] = {"LISTEN_FDS", "COUNT", "LOG", "ERR", "TRACE", "DEBUG"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (memmem(name, length, words[i], strlen(words[i])))
+            return false;
+    return memmem(name, length, "FD", 2) || memmem(name, length, "SOCKET", 6);
+}
+
+static bool environment_names(int fd)
+{
+    for (char **entry = environ; entry && *entry; entry++) {
+        const char *value = strchr(*entry, '=');
+        if (value && lists(value + 1, fd) && names_channel(*entry, (size_t)(value - *entry)))
+            return true;
+    }
+    return false;
+}
+
 void standard_error_at_start(void)
 {
     int saved = errno;
     struct stat status;
-    if (look_at(STDERR_FILENO, &status) && is_sure(&status, true)) {
+    if (look_at(STDERR_FILENO, &status) && is_sure(&status, true) &&
+        (S_ISCHR(status.st_mode) || !environment_names(STDERR_FILENO))) {
         remember(&at_start, &status);
         remember(&known, &status);
     }
@@ -307,7 +357,8 @@ static bool put_into_socket(const char *text, size_t length)
 {
     if (atomic_load_explicit(&to_journal, memory_order_relaxed))
         return put_all(STDERR_FILENO, HOW_SEND, always, text, length);
-    return put_all(STDERR_FILENO, HOW_SEND, room_in_socket, text, length);
+    return !has_unread(STDERR_FILENO) &&
+           put_all(STDERR_FILENO, HOW_SEND, room_in_socket, text, length);
 }
 
 /* A file does not wait for anybody. Where its size is limited, what we say would take room that the

@@ -5,6 +5,8 @@
  * accepted connection gets that number. So what it referred to is remembered when that was sure,
  * and compared each time: at start, and when dup2() or dup3() chose that number. What came there by
  * open(), socket(), accept() or pipe(), seen or unseen, is another object, and gets nothing.
+ * Whoever started the program may have meant something else with it, and then says so in the
+ * environment, or sends something there.
  *
  * A write never waits, whoever reads or does not, and raises no signal; what can't be said so is
  * not said, nor what would take the program's own room (room.h). The flags of the open file

@@ -14,7 +14,8 @@ import pytest
 
 import life
 import servers
-from messages import (ALL, SERVE, SETTINGS, STREAMS, Run, backend, gathering, joined, preload, stream)
+from messages import (ALL, PATIENCE, SERVE, SETTINGS, STREAMS, Run, backend, gathering, joined,
+                      preload, stream)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,43 @@ def test_a_socket_that_is_also_the_answer(directory, library, program, kind, num
     assert seen[1] == seen[0]
 
 
+NODE = """
+const child = require("child_process").spawn(process.execPath, ["-e", "process.send({one: 1})"], {
+    stdio: ["ignore", "inherit", "ipc"]});
+child.on("message", message => console.log(JSON.stringify(message)));
+child.on("exit", status => console.log(status));
+"""
+
+
+def test_the_channel_of_a_child_of_node_is_nodes(directory, library):
+    done = subprocess.run(["/usr/bin/env", "node", "-e", NODE], stdin=subprocess.DEVNULL,
+                          env={**os.environ, **preload(library, directory)}, capture_output=True,
+                          timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (0, b'{"one":1}\n0\n'), done
+
+
+@pytest.mark.parametrize("variable", ["NODE_CHANNEL_FD=2", "WAYLAND_SOCKET=2", "NEVER_FDS=1,2"],
+                         ids=["node", "wayland", "list"])
+@pytest.mark.parametrize("kind", ["pair", "pipe", "file"])
+def test_what_the_environment_says_is_a_channel(directory, library, program, kind, variable):
+    with contextlib.ExitStack() as stack:
+        end = stream(kind, directory, stack)
+        variables = {**preload(library, directory), **dict([variable.split("=")])}
+        null = subprocess.DEVNULL
+        assert Run(program, directory, (null, null, end.end), variables, 2)(*DATA)[0] == 0
+        assert end.read() == b"one\ntwo\n"
+
+
+def test_a_socket_that_something_was_sent_to_is_no_standard_error(directory, library, program):
+    with contextlib.ExitStack() as stack:
+        end = stream("pair", directory, stack)
+        os.write(end.other, b"a question")
+        null = subprocess.DEVNULL
+        run = Run(program, directory, (null, null, end.end), preload(library, directory), 2)
+        assert run(*DATA)[0] == 0
+        assert end.read() == b"one\ntwo\n"
+
+
 # --- What is ---
 
 
@@ -209,6 +247,38 @@ def test_it_is_said_to_standard_error(directory, library, program, standard_erro
         assert [line for line in lines if part in line], (part, lines)
     assert [line for line in lines if line in ("one", "two")] == ["one", "two"]
     assert not [line for line in lines if "could not be written" in line]
+
+
+@pytest.mark.parametrize("variable", ["LISTEN_FDS=2", "BASH_XTRACEFD=2", "NOTIFY_SOCKET=/run/2/n",
+                                      "NEVER_FD=12", "NEVER=2"], ids=range(5))
+@pytest.mark.parametrize("standard_error", ["pair"], indirect=True)
+def test_what_the_environment_says_is_something_else(directory, library, program, standard_error,
+                                                     variable):
+    variables = {**preload(library, directory), **dict([variable.split("=")])}
+    null = subprocess.DEVNULL
+    run = Run(program, directory, (null, null, standard_error.end), variables)
+    assert run("put:2:one") == (0, [])
+    assert b"never_a_sampler" in standard_error.read()
+
+
+def test_it_is_said_to_the_pipes_that_node_makes(directory, library, program):
+    """They are socket pairs."""
+    script = ("const child = require('child_process').spawn(process.argv[1], ['put:2:one']);"
+              "child.stderr.on('data', piece => process.stdout.write(piece));")
+    done = subprocess.run(["/usr/bin/env", "node", "-e", script, program], stdin=subprocess.DEVNULL,
+                          env={**os.environ, **preload(library, directory)}, capture_output=True,
+                          timeout=PATIENCE, check=False)
+    assert done.returncode == 0 and b"one\n" in done.stdout, done
+    assert b"never_a_sampler" in done.stdout, done
+
+
+@pytest.mark.parametrize("standard_error", ["pipe", "pair"], indirect=True)
+def test_any_number_of_processes_say_it_to_one_reader(directory, library, program, standard_error):
+    null = subprocess.DEVNULL
+    for _ in range(20):
+        run = Run(program, directory, (null, null, standard_error.end), preload(library, directory))
+        assert run("put:2:one") == (0, [])
+        assert b"never_a_sampler" in standard_error.read()
 
 
 @pytest.mark.parametrize("name", SETTINGS)
