@@ -21,6 +21,7 @@
 #include "agent/life.h"
 #include "agent/own_stack.h"
 #include "agent/recovery.h"
+#include "agent/standard_error.h"
 #include "agent/work.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
@@ -381,6 +382,8 @@ void observe_ending(void)
 void observe_leaving(void)
 {
     int saved = errno;
+    if (agent_gate_open())
+        standard_error_leaving(life_settling() || agent_in_own_process());
     agent_leave(false);
     errno = saved;
 }

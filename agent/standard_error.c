@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/exec_note.h"
 #include "agent/room.h"
 
 #define JOURNAL  "/run/systemd/journal" /* of a namespace: /run/systemd/journal.NAME/stdout */
@@ -35,6 +37,7 @@ struct identity {
 
 static struct identity at_start; /* written in the constructor only */
 static struct identity known;    /* what may be written to */
+static struct identity chosen;   /* what dup2() put there, known or not */
 static _Atomic bool to_journal;  /* `known` is a connection to it, which is always read */
 static _Atomic unsigned unsaid;  /* a mere count */
 
@@ -231,31 +234,60 @@ static bool environment_names(int fd)
     return false;
 }
 
+static bool may_be_noted(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) || S_ISSOCK(status->st_mode);
+}
+
 void standard_error_at_start(void)
 {
     int saved = errno;
     struct stat status;
     if (look_at(STDERR_FILENO, &status) && is_sure(&status, true) &&
-        (S_ISCHR(status.st_mode) || !environment_names(STDERR_FILENO))) {
+        (S_ISCHR(status.st_mode) || !environment_names(STDERR_FILENO)) &&
+        !(may_be_noted(&status) && exec_note_tells(&status))) {
         remember(&at_start, &status);
         remember(&known, &status);
     }
     errno = saved;
 }
 
-void standard_error_put(bool chosen)
+void standard_error_put(bool by_number)
 {
     int saved = errno;
     struct stat status;
     bool there = look_at(STDERR_FILENO, &status);
-    bool sure = there && (is(&at_start, &status) || (chosen && is_sure(&status, false)));
+    bool sure = there && (is(&at_start, &status) || (by_number && is_sure(&status, false)));
+    remember(&chosen, there && by_number ? &status : NULL);
     remember(&known, sure ? &status : NULL);
     errno = saved;
 }
 
 void standard_error_closing(void)
 {
+    remember(&chosen, NULL);
     remember(&known, NULL);
+}
+
+static bool is_parents(const struct stat *status)
+{
+    char path[32];
+    struct stat parents;
+    snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)getppid());
+    return syscall(SYS_newfstatat, AT_FDCWD, path, &parents, 0) == 0 &&
+           parents.st_dev == status->st_dev && parents.st_ino == status->st_ino;
+}
+
+/* What a child puts there is for the program that it executes: a socket for its words, mostly. So
+ * only what the process came by without choosing is data, or what its parent had chosen. */
+void standard_error_leaving(bool own)
+{
+    int saved = errno;
+    struct stat status;
+    if (look_at(STDERR_FILENO, &status) && may_be_noted(&status) && !is(&known, &status) &&
+        ((own && !is(&chosen, &status)) || is_parents(&status)))
+        exec_note_write(&status);
+    errno = saved;
 }
 
 /* --- Writing --- */

@@ -6,7 +6,7 @@
  * and compared each time: at start, and when dup2() or dup3() chose that number. What came there by
  * open(), socket(), accept() or pipe(), seen or unseen, is another object, and gets nothing.
  * Whoever started the program may have meant something else with it, and then says so in the
- * environment, or sends something there.
+ * environment, sends something there, or has an agent that leaves a note (exec_note.h).
  *
  * A write never waits, whoever reads or does not, and raises no signal; what can't be said so is
  * not said, nor what would take the program's own room (room.h). The flags of the open file
@@ -21,13 +21,18 @@
  * here. */
 void standard_error_at_start(void);
 
-/* A descriptor was duplicated to number 2; by dup2() or dup3() where the number was `chosen`. Only
- * in a process that owns its memory. */
-void standard_error_put(bool chosen);
+/* A descriptor was duplicated to number 2; `by_number` where dup2() or dup3() did it. Only in
+ * a process that owns its memory. */
+void standard_error_put(bool by_number);
 
 /* Number 2 is about to be closed: what comes there next is something else, even if it is the same
  * file. Likewise. */
 void standard_error_closing(void);
+
+/* The process is about to become another program, which is told where number 2 is known to be
+ * something else. In a child of vfork(), which is not its `own` process, what is known is its
+ * parent's. Likewise. */
+void standard_error_leaving(bool own);
 
 /* Writes `length` bytes of whole lines, at once or in pieces of whole lines. Any thread; safe in a
  * signal handler. False: standard error is not known, or did not take all of them now; then the

@@ -136,6 +136,38 @@ def test_a_file_on_2_that_was_closed_alone_at_start_is_data(directory, library, 
             directory, library, [*first, file_of(directory, how), *DATA], b"one\ntwo\n")
 
 
+@pytest.mark.parametrize("run", ["run", "vrun"])
+@pytest.mark.parametrize("how", ["unix", "written", "appended", "read-and-written"])
+def test_a_daemon_tells_whom_it_executes(directory, library, program, how, run):
+    """All that it could see itself is usual: data as 2 behind two /dev/null."""
+    seen = []
+    for variables in ({}, preload(library, directory)):
+        (directory / "data").unlink(missing_ok=True)
+        with backend("unix", directory) as (connect, got):
+            data = file_of(directory, how) if how in FILES else connect
+            more = [connect] if how in FILES else []
+            status = Run(program, directory, (None, None, None), variables, 2)(
+                "file:/dev/null:rw", "file:/dev/null:rw", data, *more, "put:2:one", run,
+                "put:2:two", run, *SERVE, "put:2:three")
+        text = (directory / "data").read_bytes() if how in FILES else b"".join(got)
+        seen.append((status, text))
+    assert seen[0][0][0] == 0
+    assert seen[0][1] == b"one\ntwo\nthree\n"
+    assert seen[1] == seen[0]
+
+
+@pytest.mark.parametrize("run", ["run", "vrun"])
+def test_what_it_is_told_is_of_the_data_only(directory, library, program, run):
+    """A program further down has standard error again."""
+    log = directory / "log"
+    status = Run(program, directory, (None, None, None), preload(library, directory), 2)(
+        "file:/dev/null:rw", "file:/dev/null:rw", file_of(directory, "written"), "put:2:one", run,
+        f"file:{log}:w", "dup2:3:2", run, *SERVE)
+    assert status[0] == 0
+    assert (directory / "data").read_bytes() == b"one\n"
+    assert b"never_a_sampler" in log.read_bytes() and b"SERVER GET" in log.read_bytes()
+
+
 @pytest.mark.parametrize("how", ["tcp", "udp", "unix", "written", "read-and-written"])
 def test_a_program_that_such_a_daemon_executes_says_nothing_either(directory, library, program, how):
     """Under its own descriptors 0 and 1 a daemon has anything."""

@@ -16,7 +16,8 @@
  *     vfork                 a child that shares our memory closes 2 and puts descriptor 0 there
  *     drain:N:PATH          what lies in the pipe N, into the file
  *     pending:N             ends with 1 where that signal does not wait to be delivered
- *     run                   what follows is done by a child, by execv(); its status is ours */
+ *     run  vrun             what follows is done by a child of fork() or vfork(), by execv(); its
+ *                           status is ours */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -140,12 +141,12 @@ static bool waits(int number)
     return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
-static int run(char *program, char *step[])
+static int run(char *program, char *step[], bool shared)
 {
     int status;
-    pid_t child = fork();
+    step[-1] = program;
+    pid_t child = shared ? vfork() : fork();
     if (child == 0) {
-        step[-1] = program;
         execv(program, step - 1);
         _exit(97);
     }
@@ -205,8 +206,8 @@ int main(int count, char *arguments[])
 {
     for (int i = 1; i < count; i++) {
         char *parts[PARTS] = {NULL};
-        if (strcmp(arguments[i], "run") == 0)
-            return run(arguments[0], arguments + i + 1);
+        if (strcmp(arguments[i], "run") == 0 || strcmp(arguments[i], "vrun") == 0)
+            return run(arguments[0], arguments + i + 1, *arguments[i] == 'v');
         for (int n = 0; n < PARTS; n++)
             parts[n] = strsep(&arguments[i], ":");
         work(parts);
