@@ -93,10 +93,10 @@ def test_the_next_start_sends_what_a_killed_server_had_finished(start, collector
     assert processes == {first.process.pid: REQUESTS, second.process.pid: 1}
 
 
-@pytest.mark.parametrize("slow, left", [("openat", 3), ("write", 0)])
-def test_a_file_that_is_slower_than_the_end_gets_each_span_at_most_once(directory, library, program,
-                                                                        slow, left):
-    """Before it is opened the next start writes them; later nobody can tell, and they are lost."""
+@pytest.mark.parametrize("slow", ["openat", "write"])
+def test_a_file_that_is_slower_than_the_end_gets_each_span_from_the_next(directory, library,
+                                                                         program, slow):
+    """Once, since these calls are never made: the process has gone by then."""
     tracing = servers.Tracing(library, directory, "slow", {
         "OTEL_TRACES_EXPORTER": "file", "OTEL_BSP_SCHEDULE_DELAY": "60000",
         "OTEL_LOG_LEVEL": "info"})
