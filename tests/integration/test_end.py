@@ -12,6 +12,7 @@ import pytest
 import accounts
 import certificates
 import ending
+import faults
 import life
 import servers
 import sink
@@ -91,6 +92,31 @@ def test_what_is_not_taken_at_the_end_is_tried_once(service, collector, status, 
     answer_with(collector, sink.accept)
     the_next_sends(service, collector, REQUESTS)
     assert not service.left
+
+
+LENGTH = "Content-Length: 5"
+
+
+@pytest.mark.parametrize("way", ["http", "https"])
+@pytest.mark.parametrize("left, answer", [
+    (0, faults.head("101 Switching Protocols", "Upgrade: h2c")),
+    (0, faults.head("100 Continue") + faults.head("101 Switching Protocols")),
+    (0, faults.head("304 Not Modified", LENGTH)), (0, faults.head("301 Moved")),
+    (0, faults.head("400 Bad Request", LENGTH)), (REQUESTS, faults.head("503 Busy", LENGTH)),
+    (REQUESTS, faults.head("503 Busy")), (REQUESTS, faults.head("600 Odd"))],
+    ids=["101", "101-later", "304", "301", "400-body", "503-body", "503", "600"])
+def test_a_status_that_accepts_nothing_is_all_that_is_waited_for(service, directory, authority, way,
+                                                                 left, answer):
+    """Whether a body is still to come, or nobody can tell."""
+    with serve(way, directory, authority) as collector:
+        answer_with(collector, faults.silent(answer))
+        server = service.start(collector)
+        ask(server, REQUESTS)
+        seconds = end(server)
+        assert len(collector.posts) == 1
+        told = said(server)
+        assert (told.left, told.failed) == (left, REQUESTS - left)
+    assert seconds < SOON
 
 
 def test_what_nobody_will_ever_take_is_dropped_at_the_end_too(service, collector):
