@@ -305,14 +305,14 @@ def test_a_host_that_swallows_packets_counts_as_silent(service, directory, progr
 def test_a_resolver_counts_like_a_collector(service, directory, program, answers):
     """Where it says that there is no such host the spans are left at once; where it is silent the
     end is in the middle of a lookup, which nothing can cut short."""
-    nobody, free = "127.0.0.153", servers.free_port()
-    (directory / "resolv.conf").write_text(f"nameserver {nobody}\noptions timeout:3 attempts:1\n")
     where = sink.Collector()
-    where.port = free
+    where.port = free = servers.free_port()
     command = [*life.world(f"mount --bind {directory}/resolv.conf /etc/resolv.conf"), program]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
-        if not answers:
-            name_server.bind((nobody, 53))
+    with servers.silent_name_server() as name_server:
+        (directory / "resolv.conf").write_text(
+            f"nameserver {name_server.getsockname()[0]}\noptions timeout:3 attempts:1\n")
+        if answers:
+            name_server.close()  # then the kernel does
         seconds = []
         for _ in range(3):
             server = service.start(where, command, OTEL_EXPORTER_OTLP_ENDPOINT=(
@@ -330,13 +330,11 @@ def test_a_resolver_counts_like_a_collector(service, directory, program, answers
 
 def test_no_server_waits_for_a_resolver_before_it_listens(service, directory, program):
     """One that is silent takes ten seconds by the usual options, with several servers more."""
-    nobody, free = "127.0.0.154", servers.free_port()
-    (directory / "resolv.conf").write_text(f"nameserver {nobody}\n")
     where = sink.Collector()
-    where.port = free
+    where.port = free = servers.free_port()
     command = [*life.world(f"mount --bind {directory}/resolv.conf /etc/resolv.conf"), program]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
-        name_server.bind((nobody, 53))
+    with servers.silent_name_server() as name_server:
+        (directory / "resolv.conf").write_text(f"nameserver {name_server.getsockname()[0]}\n")
         begun = time.monotonic()
         server = service.start(where, command, OTEL_EXPORTER_OTLP_ENDPOINT=(
             f"http://collector.example:{free}"))
