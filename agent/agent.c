@@ -63,6 +63,7 @@ void agent_open(void)
 static void compile_settings(void)
 {
     sampler_init(&agent.sampler, &agent.config);
+    span_limit_texts(agent.config.attribute_value_length_limit);
     if (redact_init(&agent.redact, &agent.config))
         log_once(LOG_WARN, NULL, "OTEL_AGENT_REDACT_KEYS: more than %d words, the rest is not used",
                  REDACT_WORDS);

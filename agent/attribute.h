@@ -6,6 +6,8 @@
 #ifndef AGENT_ATTRIBUTE_H
 #define AGENT_ATTRIBUTE_H
 
+#include <stdbool.h>
+
 enum attribute {
 #define ATTRIBUTE(identifier, type, stable, older, oldest) ATTRIBUTE_##identifier,
 #include "agent/attributes.def"
@@ -13,7 +15,12 @@ enum attribute {
     ATTRIBUTE_COUNT
 };
 
-enum attribute_type { ATTRIBUTE_TYPE_STRING, ATTRIBUTE_TYPE_INTEGER, ATTRIBUTE_TYPE_BOOLEAN };
+enum attribute_type {
+    ATTRIBUTE_TYPE_STRING,
+    ATTRIBUTE_TYPE_TEXT, /* a string that may be long: cut, or left out, before any other */
+    ATTRIBUTE_TYPE_INTEGER,
+    ATTRIBUTE_TYPE_BOOLEAN
+};
 
 struct attribute_names {
     enum attribute_type type;
@@ -22,6 +29,12 @@ struct attribute_names {
 };
 
 extern const struct attribute_names attribute_names[ATTRIBUTE_COUNT];
+
+/* Is it one of those that long texts leave room for? */
+static inline bool attribute_is_kept(unsigned number)
+{
+    return number < ATTRIBUTE_COUNT && attribute_names[number].type != ATTRIBUTE_TYPE_TEXT;
+}
 
 /* Names of span events. */
 enum event {

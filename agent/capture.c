@@ -59,8 +59,9 @@ struct working {
     struct slice lines;
     struct slice name;
     struct slice value;
-    uint32_t rows; /* of the table, that may still want this line: a bit each */
-    uint32_t said; /* rows whose attribute is there already */
+    struct slice shown; /* the value, redacted */
+    uint32_t rows;      /* of the table, that may still want this line: a bit each */
+    uint32_t said;      /* rows whose attribute is there already */
     char text[CAPTURE_TEXT_BYTES + REDACT_WORK_BYTES];
 };
 
@@ -96,18 +97,22 @@ __attribute__((noinline)) static const struct capture_row *next(const struct cap
     }
 }
 
-__attribute__((noinline)) static void record(const struct capture *capture,
-                                             const struct redact *redact,
-                                             const struct capture_row *row, struct span *span,
-                                             struct working *working)
+__attribute__((noinline)) static void
+redact_one(const struct redact *redact, const struct capture_row *row, struct working *working)
 {
-    struct slice shown =
+    working->shown =
         redact_header(redact, row->name, working->value, working->text, sizeof working->text);
+}
+
+__attribute__((noinline)) static void record_one(const struct capture *capture,
+                                                 const struct capture_row *row, struct span *span,
+                                                 const struct working *working)
+{
     if (row->attribute == ATTRIBUTE_COUNT)
-        span_header(span, capture->request, row->name, shown);
+        span_header(span, capture->request, row->name, working->shown);
     else
-        span_string(span, row->attribute, shown);
-    if (shown.at != working->value.at)
+        span_string(span, row->attribute, working->shown);
+    if (working->shown.at != working->value.at)
         span_masked(span);
 }
 
@@ -121,6 +126,8 @@ void capture_fields(const struct capture *capture, const struct redact *redact,
     working->rows = 0;
     working->said = 0;
     const struct capture_row *row;
-    while ((row = next(capture, working)) != NULL)
-        record(capture, redact, row, span, working);
+    while ((row = next(capture, working)) != NULL) {
+        redact_one(redact, row, working);
+        record_one(capture, row, span, working);
+    }
 }

@@ -13,7 +13,7 @@
 
 #define CAPTURE_MOST          32
 #define CAPTURE_TEXT_BYTES    1024 /* a longer redacted value is cut */
-#define CAPTURE_SCRATCH_BYTES (CAPTURE_TEXT_BYTES + REDACT_WORK_BYTES + 56) /* of the walk */
+#define CAPTURE_SCRATCH_BYTES (CAPTURE_TEXT_BYTES + REDACT_WORK_BYTES + 72) /* of the walk */
 
 struct capture_row {
     struct slice name;        /* in the configuration's storage */

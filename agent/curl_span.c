@@ -113,8 +113,11 @@ uint64_t curl_span_took_ns(const struct curl_handle *handle)
     return micros > 0 ? (uint64_t)micros * 1000 : 0;
 }
 
-static void target(struct client_page *page, const struct curl_transfer *transfer,
-                   const struct curl_handle *handle)
+/* Not inlined: the library's functions are looked for at their first call, which goes deep, and
+ * have not to lie below this frame. */
+__attribute__((noinline)) static void target(struct client_page *page,
+                                             const struct curl_transfer *transfer,
+                                             const struct curl_handle *handle)
 {
     /* Without a scheme, or made of pieces, a URL is complete only in the library's words, which
      * are those of the last request. */
@@ -128,7 +131,7 @@ static void target(struct client_page *page, const struct curl_transfer *transfe
                redact_url(&agent.redact, text, page->scratch, sizeof page->scratch));
     if (!url_split(text, &url))
         return;
-    client_span_string(page, ATTRIBUTE_PEER_SERVER_ADDRESS, url.host);
+    client_span_string(page, ATTRIBUTE_PEER_SERVER_ADDRESS, span_short(url.host));
     if (url.port)
         span_integer(&page->span, ATTRIBUTE_PEER_SERVER_PORT, url.port);
 }

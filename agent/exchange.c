@@ -14,6 +14,8 @@
 
 #define LINES_MOST 8 /* tracestate or baggage lines of one request that are joined */
 
+#define OPEN_RECORD_BYTES sizeof((struct region_open *)0)->record
+
 static struct slab exchanges;
 _Atomic(char *) exchange_memory;
 
@@ -21,6 +23,7 @@ static _Atomic(struct exchange_text *) texts; /* written before exchange_memory 
 
 _Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "an exchange fits its slot");
 _Static_assert(sizeof(struct exchange_text) <= EXCHANGE_TEXT_BYTES, "and its text");
+_Static_assert(OPEN_RECORD_BYTES <= EXCHANGE_RECORD_BYTES, "a record moves into either");
 
 void exchange_init(void *memory, uint32_t count)
 {
@@ -160,8 +163,8 @@ static void close_slot(struct exchange *exchange)
 }
 
 /* The lines of a field that may be repeated, in order. */
-static size_t lines_of(const struct http1_fields *fields, enum http1_field field,
-                       struct slice lines[LINES_MOST])
+__attribute__((noinline)) static size_t
+lines_of(const struct http1_fields *fields, enum http1_field field, struct slice lines[LINES_MOST])
 {
     if (!(fields->repeated & 1u << field)) {
         lines[0] = fields->value[field];
@@ -263,9 +266,8 @@ __attribute__((noinline)) static bool begin_record(struct exchange *exchange, ui
     if (!place)
         place = make_open_place(exchange);
     struct exchange_text *text = exchange->text;
-    span_begin(&exchange->span, place ? place->record : text->record,
-               place ? sizeof place->record : sizeof text->record, SPAN_SCOPE_HTTP,
-               SPAN_KIND_SERVER, self, &parent, start_ns);
+    span_begin(&exchange->span, place ? place->record : text->record, OPEN_RECORD_BYTES,
+               SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, self, &parent, start_ns);
     return true;
 }
 
@@ -379,8 +381,6 @@ __attribute__((no_sanitize("thread"))) static void copy_racing(char *into, const
 }
 
 /* ---- forks ---- */
-
-#define OPEN_RECORD_BYTES sizeof((struct region_open *)0)->record
 
 /* Calls that for each request whose record lies in this process's region. */
 static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inherited),

@@ -145,17 +145,23 @@ static struct slice first_element(struct slice list)
     return slice_trim((struct slice){list.at, slice_find(list, ',')});
 }
 
-void forwarded_read(struct slice forwarded, struct slice x_for, struct slice x_proto,
-                    struct slice x_host, struct forwarded *out)
+/* Apart from what follows, because addresses are looked at deep down and the stack may be small. */
+__attribute__((noinline)) static void read_element(struct slice list, struct forwarded *out)
 {
-    const struct forwarded nothing = {.client = SLICE_NONE};
-    *out = nothing;
-    if (!take_element(skip_empty(forwarded), out))
-        *out = nothing;
+    *out = (struct forwarded){.client = SLICE_NONE};
+    if (!take_element(skip_empty(list), out))
+        *out = (struct forwarded){.client = SLICE_NONE};
+}
+
+/* Not inlined, because few requests need it and all would have the frame. */
+__attribute__((noinline)) void forwarded_read(const struct forwarded_lines *lines,
+                                              struct forwarded *out)
+{
+    read_element(lines->forwarded, out);
     if (!out->client.at)
-        take_client(first_element(x_for), out);
+        take_client(first_element(lines->x_for), out);
     if (!out->scheme.at)
-        take_scheme(first_element(x_proto), out);
+        take_scheme(first_element(lines->x_proto), out);
     if (!out->host.at)
-        take_host(first_element(x_host), out);
+        take_host(first_element(lines->x_host), out);
 }

@@ -21,11 +21,18 @@ struct forwarded {
     struct slice host;      /* without brackets */
 };
 
-/* Values of Forwarded, X-Forwarded-For, -Proto and -Host, absent ones as SLICE_NONE. Only the
- * first element of each counts, which is the first proxy's; empty ones are passed over (RFC 9110,
- * 5.6.1). What Forwarded says wins, part by part. `unknown` and obfuscated identifiers (`_hidden`)
- * are absent, and so is all of a Forwarded element that is malformed or says a thing twice. */
-void forwarded_read(struct slice forwarded, struct slice x_for, struct slice x_proto,
-                    struct slice x_host, struct forwarded *out);
+/* Values of Forwarded, X-Forwarded-For, -Proto and -Host, absent ones as SLICE_NONE. */
+struct forwarded_lines {
+    struct slice forwarded;
+    struct slice x_for;
+    struct slice x_proto;
+    struct slice x_host;
+};
+
+/* Only the first element of each counts, which is the first proxy's; empty ones are passed over
+ * (RFC 9110, 5.6.1). What Forwarded says wins, part by part. `unknown` and obfuscated identifiers
+ * (`_hidden`) are absent, and so is all of a Forwarded element that is malformed or says a thing
+ * twice. */
+void forwarded_read(const struct forwarded_lines *lines, struct forwarded *out);
 
 #endif

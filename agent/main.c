@@ -36,6 +36,8 @@
 #include "exporter/exporter.h"
 #include "exporter/resource.h"
 #include "hooks/copy.h"
+#include "hooks/library.h"
+#include "hooks/loader_lock.h"
 #include "hooks/opener.h"
 #include "hooks/real.h"
 
@@ -341,6 +343,8 @@ static void begin(int count, char **words)
 /* glibc gives constructors what main() gets. */
 __attribute__((constructor)) static void load(int count, char **words)
 {
+    library_started();
+    loader_lock_init();
     if (getauxval(AT_SECURE))
         return; /* a privileged program is nobody's to look into */
     begin(count, words);

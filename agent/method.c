@@ -21,7 +21,7 @@ struct slice method_describe(struct span *span, struct slice method)
         span_masked(span);
         method = SLICE_LITERAL("REDACTED");
     }
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, method);
+    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, span_short(method));
     return SLICE_LITERAL("HTTP");
 }
 

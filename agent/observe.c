@@ -21,6 +21,7 @@
 #include "agent/life.h"
 #include "agent/own_stack.h"
 #include "agent/recovery.h"
+#include "agent/standard_error.h"
 #include "agent/work.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
@@ -50,7 +51,9 @@ __attribute__((noinline)) static void nothing_received(int fd, ssize_t received)
         work_nothing_read(connection);
 }
 
-void observe_received(int fd, const void *bytes, ssize_t received, int flags)
+/* Not inlined where it is for bytes that nobody sees: others would lie below its frame. */
+__attribute__((noinline)) void observe_received(int fd, const void *bytes, ssize_t received,
+                                                int flags)
 {
     if (received <= 0 || flags & NOT_IN_ORDER) {
         nothing_received(fd, received);
@@ -103,8 +106,10 @@ void observe_received_vector(int fd, const struct iovec *parts, int count, ssize
 }
 
 /* The descriptors that pass with a message (SCM_RIGHTS). The messages are walked by hand:
- * CMSG_NXTHDR() may be a function that musl lacks. */
-static void for_each_descriptor(const struct msghdr *message, void (*act)(int fd))
+ * CMSG_NXTHDR() may be a function that musl lacks. Not inlined, here and below: few messages need
+ * it, and what the bytes of all of them say would lie below its frame. */
+__attribute__((noinline)) static void for_each_descriptor(const struct msghdr *message,
+                                                          void (*act)(int fd))
 {
     const char *at = message->msg_control;
     size_t left = message->msg_controllen;
@@ -265,8 +270,8 @@ void observe_sent(struct sending *sending, const void *bytes, ssize_t sent, int 
     observe_sent_vector(sending, &part, 1, sent);
 }
 
-void observe_sent_to(int fd, const struct sockaddr *address, socklen_t length, ssize_t sent,
-                     int flags)
+__attribute__((noinline)) void observe_sent_to(int fd, const struct sockaddr *address,
+                                               socklen_t length, ssize_t sent, int flags)
 {
     if (!(flags & MSG_FASTOPEN) || !address || connection_of(fd))
         return;
@@ -377,6 +382,8 @@ void observe_ending(void)
 void observe_leaving(void)
 {
     int saved = errno;
+    if (agent_gate_open())
+        standard_error_leaving(life_settling() || agent_in_own_process());
     agent_leave(false);
     errno = saved;
 }

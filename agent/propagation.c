@@ -223,8 +223,9 @@ static void shrink(struct members *members, size_t limit)
             members->length[i - 1] = 0;
 }
 
-struct slice propagation_join_tracestate(const struct slice *lines, size_t count, char *out,
-                                         size_t capacity)
+/* Not inlined, because its caller looks for the lines, too, and the stack may be small. */
+__attribute__((noinline)) struct slice
+propagation_join_tracestate(const struct slice *lines, size_t count, char *out, size_t capacity)
 {
     struct members members = {.count = 0};
     for (size_t i = 0; i < count; i++)

@@ -87,8 +87,9 @@ static bool append_line(struct list *list, struct slice line)
     return true;
 }
 
-struct slice propagation_join_baggage(const struct slice *lines, size_t count, char *out,
-                                      size_t capacity)
+/* Not inlined, because its caller looks for the lines, too, and the stack may be small. */
+__attribute__((noinline)) struct slice
+propagation_join_baggage(const struct slice *lines, size_t count, char *out, size_t capacity)
 {
     struct list list = {.capacity = capacity};
     list.out = out;

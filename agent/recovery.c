@@ -22,6 +22,7 @@ static struct {
 
     struct orphan dead; /* the one that is being emptied */
     unsigned next_open;
+    unsigned given_open;     /* up to there they were given out */
     bool ended[REGION_OPEN]; /* given out, from the ring or as it was in flight */
     _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
 } heir;
@@ -57,7 +58,7 @@ bool recovery_begin(struct recovery *recovery)
         .resource = {(const char *)header + REGION_RESOURCE, header->resource_bytes},
         .unix_offset_ns = atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed),
     };
-    heir.next_open = 0;
+    heir.next_open = heir.given_open = 0;
     memset(heir.ended, 0, sizeof heir.ended);
     return true;
 }
@@ -218,10 +219,11 @@ static struct slice reason(const struct region_header *header, unsigned number, 
 static void end_span(struct span_record *record, unsigned number)
 {
     const struct region_header *header = heir.dead.region.header;
-    struct span span = {record, RING_RECORD_BYTES_MAX};
+    struct span span;
     char text[16];
     uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
     struct slice error_type = reason(header, number, text);
+    span_resume(&span, record, RING_RECORD_BYTES_MAX);
     server_span_name(&span, 0, heir.scratch);
     if (error_type.at) {
         span_string(&span, ATTRIBUTE_ERROR_TYPE, error_type);
@@ -246,14 +248,35 @@ uint32_t recovery_next_open(struct recovery *recovery, struct span_record *recor
         record->length = length;
         end_span(record, i);
         heir.ended[i] = true;
+        heir.given_open = heir.next_open;
         return record->length;
     }
     return 0;
 }
 
+void recovery_note(struct recovery *recovery, uint32_t what)
+{
+    ring_note(recovery->ring, what);
+    if (heir.given_open)
+        atomic_store_explicit(&heir.dead.region.header->open_noted,
+                              (uint64_t)what << 32 | heir.given_open, memory_order_release);
+}
+
+uint32_t recovery_noted(const struct recovery *recovery)
+{
+    (void)recovery;
+    uint64_t noted =
+        atomic_load_explicit(&heir.dead.region.header->open_noted, memory_order_acquire);
+    return heir.next_open < (uint32_t)noted ? (uint32_t)(noted >> 32) : 0;
+}
+
+/* The note first: what comes behind those that are settled must not be taken for them. */
 void recovery_settle(struct recovery *recovery)
 {
     (void)recovery;
+    _Atomic uint64_t *noted = &heir.dead.region.header->open_noted;
+    if ((uint32_t)atomic_load_explicit(noted, memory_order_relaxed) <= heir.given_open)
+        atomic_store_explicit(noted, 0, memory_order_release);
     for (unsigned i = 0; i < REGION_OPEN; i++)
         if (heir.ended[i])
             atomic_store_explicit(&heir.dead.region.open[i].in_flight, 0, memory_order_release);

@@ -35,6 +35,13 @@ uint32_t recovery_next_open(struct recovery *recovery, struct span_record *recor
 /* The record in the ring was seen: it is not in flight. */
 void recovery_saw(struct recovery *recovery, const struct span_record *record);
 
+/* As ring_note() and ring_noted(), but of spans in flight as well: about all that were given out.
+ * `what` fits in 20 bits. */
+void recovery_note(struct recovery *recovery, uint32_t what);
+
+/* About the next one in flight; ring_noted() tells it of those in the ring. */
+uint32_t recovery_noted(const struct recovery *recovery);
+
 /* What has been given out, from the ring and of those in flight, has been passed on: nobody else is
  * to find it. After ring_release(). */
 void recovery_settle(struct recovery *recovery);

@@ -41,6 +41,12 @@ struct edit {
         uint16_t from;
         uint16_t to;
     } extents[SHAPES_MOST];
+    char separator;
+    size_t from;   /* of the pair that is looked at */
+    size_t equals; /* its `=`, or its end */
+    size_t part;   /* its end, at a `;` */
+    size_t end;    /* at the separator */
+    size_t to;     /* of all pairs */
     struct sha256 sha256;
 };
 
@@ -167,56 +173,62 @@ static struct edit *begin(const struct redact *redact, struct slice in, char *ou
 
 /* ---- the grammar ---- */
 
-static size_t until(struct slice in, size_t from, size_t to, char c)
+static struct slice between(const struct edit *edit, size_t from, size_t to)
 {
-    return from + slice_find((struct slice){in.at + from, to - from}, c);
+    return (struct slice){edit->in.at + from, to - from};
 }
 
-#define NOTHING SIZE_MAX
-
-/* Of `key=value` or `key` at from..to: where that begins which is to be hidden, or NOTHING. */
-static inline size_t secret_from(const struct edit *edit, size_t from, size_t to)
+__attribute__((noinline)) static size_t until(const struct edit *edit, size_t from, size_t to,
+                                              char c)
 {
-    size_t equals = until(edit->in, from, to, '=');
-    struct slice key = {edit->in.at + from, equals - from};
-    struct slice value = {edit->in.at + equals, to - equals};
-    if (redact_words_secret(edit->redact, key))
-        return from;
-    if (equals == to)
-        return NOTHING;
-    if (redact_key(edit->redact, key) || redact_words_secret(edit->redact, slice_after(value, 1)))
-        return equals + 1;
-    return NOTHING;
+    return from + slice_find(between(edit, from, to), c);
 }
 
-/* Pairs between from and to, separated by `separator` or `;`. Where something is hidden, that
- * reaches to the next separator: if the application takes no `;` as one, the value does. */
-static void redact_pairs(struct edit *edit, size_t from, size_t to, char separator)
+/* `key=value` or `key` up to `part`. Where something is hidden, that reaches to `end`: if the
+ * application takes no `;` as a separator, the value does. True then. */
+static bool redact_pair(struct edit *edit)
 {
-    while (from < to && !full(edit)) {
-        size_t end = until(edit->in, from, to, separator);
-        while (from < end) {
-            size_t part = until(edit->in, from, end, ';');
-            size_t secret = secret_from(edit, from, part);
-            if (secret != NOTHING) {
-                hide(edit, secret, end);
+    edit->equals = until(edit, edit->from, edit->part, '=');
+    if (redact_words_secret(edit->redact, between(edit, edit->from, edit->equals))) {
+        hide(edit, edit->from, edit->end);
+        return true;
+    }
+    if (edit->equals == edit->part)
+        return false;
+    if (redact_key(edit->redact, between(edit, edit->from, edit->equals)) ||
+        redact_words_secret(edit->redact, between(edit, edit->equals + 1, edit->part))) {
+        hide(edit, edit->equals + 1, edit->end);
+        return true;
+    }
+    return false;
+}
+
+/* Pairs between from and to, separated by `separator` or `;`. */
+__attribute__((noinline)) static void redact_pairs(struct edit *edit, size_t from, size_t to,
+                                                   char separator)
+{
+    edit->separator = separator;
+    edit->to = to;
+    for (edit->from = from; edit->from < edit->to && !full(edit); edit->from = edit->end + 1) {
+        edit->end = until(edit, edit->from, edit->to, edit->separator);
+        for (; edit->from < edit->end; edit->from = edit->part + 1) {
+            edit->part = until(edit, edit->from, edit->end, ';');
+            if (redact_pair(edit))
                 break;
-            }
-            from = part + 1;
         }
-        from = end + 1;
     }
 }
 
-__attribute__((always_inline)) static inline void redact_path_on(struct edit *edit, size_t from)
+/* Not inlined, here and below: who calls it last has no frame any more. */
+__attribute__((noinline)) static void redact_path_on(struct edit *edit, size_t from)
 {
     if (from == edit->in.length || redact_words_quiet(edit->redact, slice_after(edit->in, from)))
         return;
-    size_t hash = until(edit->in, from, edit->in.length, '#');
-    size_t query = until(edit->in, from, hash, '?');
-    if (redact_words_user((struct slice){edit->in.at + from, query - from}))
+    size_t hash = until(edit, from, edit->in.length, '#');
+    size_t query = until(edit, from, hash, '?');
+    if (redact_words_user(between(edit, from, query)))
         hide(edit, from, query);
-    else if (until(edit->in, from, query, '=') < query)
+    else if (until(edit, from, query, '=') < query)
         redact_pairs(edit, from, query, '/');
     if (query < hash)
         redact_pairs(edit, query + 1, hash, '&');
@@ -270,7 +282,7 @@ static bool plausible_authority(struct slice authority)
     return colon == authority.length || is_port(slice_after(authority, colon + 1));
 }
 
-static void redact_url_on(struct edit *edit)
+__attribute__((noinline)) static void redact_url_on(struct edit *edit)
 {
     struct slice in = edit->in;
     size_t start = authority_start(in);
@@ -333,7 +345,7 @@ __attribute__((noinline)) static bool secret_header(const struct redact *redact,
     return redact_key(redact, name);
 }
 
-static void redact_value_on(struct edit *edit)
+__attribute__((noinline)) static void redact_value_on(struct edit *edit)
 {
     if (edit->in.length && authority_start(edit->in) > 0)
         redact_url_on(edit);

@@ -27,7 +27,7 @@
 #define REDACT_WORDS      64 /* configured ones */
 #define REDACT_WORD_BYTES 63
 #define REDACT_BYTES      8192 /* of a text that is looked at; more than a span can hold */
-#define REDACT_WORK_BYTES 360
+#define REDACT_WORK_BYTES 400
 
 enum {
     REDACT_FIXED = 0

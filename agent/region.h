@@ -64,6 +64,9 @@ struct region_header {
      */
     _Atomic uint64_t ring_ready;
     _Atomic uint32_t open_ready;
+    /* What an heir noted about open spans (recovery_note), shifted left by 32, and up to which. 0:
+     * nothing, as in the files of versions that do not know it. */
+    _Atomic uint64_t open_noted;
 };
 
 #define REGION_RESOURCE 4096u

@@ -370,6 +370,7 @@ uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity)
         ring->cursor = place_after(ring->cursor, run, record);
         if (record && fits) {
             ring->seen++;
+            ring->handed = ring->cursor;
             return length;
         }
     }

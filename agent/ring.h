@@ -62,6 +62,14 @@ uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity);
  * patience is measured in time and in visits. */
 bool ring_stalled(const struct ring *ring);
 
+/* Notes `what`, 1..1048575, about all records that it has seen; 0: nothing. It is kept for those
+ * that are not released before the reader is killed. One note at a time: a new one replaces it. */
+void ring_note(struct ring *ring, uint32_t what);
+
+/* What the reader before this one noted about the record that ring_peek() gives next; 0: nothing,
+ * or there is none. */
+uint32_t ring_noted(const struct ring *ring);
+
 /* The reader is done with all it has seen: its place is given to writers. */
 void ring_release(struct ring *ring);
 

@@ -35,7 +35,9 @@ struct ring {
     uint64_t visited_ns;        /* the last visit that counted */
     uint64_t asked_ns;          /* the last question for its thread */
     uint32_t visits;
-    uint32_t orphaned; /* 1: adopted, no writer is left */
+    uint32_t orphaned;      /* 1: adopted, no writer is left */
+    uint64_t handed;        /* place after the last record that was handed out */
+    _Atomic uint64_t noted; /* up to which position, and what of it, as ring_note() has it */
 
     _Alignas(GRANULE_BYTES) struct granule at[];
 };

@@ -311,6 +311,7 @@ __attribute__((noinline)) static bool judge(const struct route_patterns *pattern
         if (normal.dots)
             return true;
         path = (struct slice){normal.text, normal.length};
+        normal.cut |= raw.length > ROUTE_WHOLE_BYTES;
     }
     for (size_t i = 0; i < patterns->count; i++)
         if (pattern_matches(patterns->list[i], path, normal.cut)) {

@@ -13,8 +13,9 @@
 #include "agent/slice.h"
 #include "config/config.h"
 
-#define ROUTE_PATTERNS   256
-#define ROUTE_PATH_BYTES 1024 /* of a path, after normalisation */
+#define ROUTE_PATTERNS    256
+#define ROUTE_PATH_BYTES  1024 /* of a path, after normalisation */
+#define ROUTE_WHOLE_BYTES 1500 /* a longer path may be the beginning of one, as a span keeps it */
 
 /* Filled once, immutable afterwards; points into config->http_routes. */
 struct route_patterns {

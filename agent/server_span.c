@@ -59,25 +59,13 @@ static struct slice first_line(const struct http1_fields *fields, enum http1_fie
 }
 
 /* Apart, here and below, because few requests need it and all have the frame. */
-__attribute__((noinline)) static void read_forwarded_lines(const struct http1_fields *fields,
-                                                           struct forwarded *into)
+__attribute__((noinline)) static void find_forwarded_lines(const struct http1_fields *fields,
+                                                           struct forwarded_lines *into)
 {
-    forwarded_read(first_line(fields, HTTP1_FIELD_FORWARDED),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO),
-                   first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST), into);
-}
-
-static const struct forwarded *read_forwarded(const struct http1_fields *fields,
-                                              struct forwarded *into)
-{
-    static const struct forwarded none;
-    const struct slice *value = fields->value;
-    if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
-        !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
-        return &none;
-    read_forwarded_lines(fields, into);
-    return into;
+    into->forwarded = first_line(fields, HTTP1_FIELD_FORWARDED);
+    into->x_for = first_line(fields, HTTP1_FIELD_X_FORWARDED_FOR);
+    into->x_proto = first_line(fields, HTTP1_FIELD_X_FORWARDED_PROTO);
+    into->x_host = first_line(fields, HTTP1_FIELD_X_FORWARDED_HOST);
 }
 
 /* A target in the parts that a span tells (RFC 9112, 3.2). */
@@ -123,7 +111,7 @@ static struct slice describe_server(struct span *span, const struct forwarded *f
         if (!url_host_port(authority, &host, &port))
             return SLICE_NONE;
     }
-    span_string(span, ATTRIBUTE_SERVER_ADDRESS, host);
+    span_string(span, ATTRIBUTE_SERVER_ADDRESS, span_short(host));
     if (port)
         span_integer(span, ATTRIBUTE_SERVER_PORT, port);
     return authority;
@@ -133,6 +121,7 @@ static struct slice describe_server(struct span *span, const struct forwarded *f
 
 /* What lies in the scratch memory. */
 struct working {
+    struct forwarded_lines lines;
     struct forwarded forwarded;
     struct target target;
     struct url url;
@@ -158,11 +147,26 @@ static void describe_target(struct span *span, struct slice origin, struct slice
     if (path_length < origin.length)
         span_string(span, ATTRIBUTE_URL_QUERY, slice_after(origin, path_length + 1));
     span_string(span, ATTRIBUTE_URL_SCHEME, scheme);
+    if (!(agent.config.semconv & SEMCONV_HTTP_OLDER))
+        return; /* what nobody will see would take others' room */
     span_string(span, ATTRIBUTE_HTTP_TARGET, origin);
     if (authority.length && origin.length && (origin.at[0] == '/' || origin.at[0] == '?')) {
         const struct slice parts[] = {scheme, SLICE_LITERAL("://"), authority, origin};
         span_joined(span, ATTRIBUTE_HTTP_URL, parts, 4);
     }
+}
+
+static const struct forwarded *read_forwarded(const struct http1_fields *fields,
+                                              struct working *working)
+{
+    static const struct forwarded none;
+    const struct slice *value = fields->value;
+    if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
+        !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
+        return &none;
+    find_forwarded_lines(fields, &working->lines);
+    forwarded_read(&working->lines, &working->forwarded);
+    return &working->forwarded;
 }
 
 /* Whether something in it is hidden. */
@@ -176,15 +180,13 @@ static bool find_target(const struct http1_request *request, struct working *wor
     return target->origin.at != told;
 }
 
-/* Apart from the steps before and behind it, because the caller's stack may be small and redaction
- * goes deep: that has not to lie below this frame. */
-__attribute__((noinline)) static void describe_request(struct span *span,
-                                                       const struct http1_request *request,
-                                                       const struct peer *peer,
-                                                       struct working *working)
+/* Apart from the steps before and behind it, because the caller's stack may be small, and redaction
+ * and what reads addresses go deep: they have not to lie below this frame. */
+__attribute__((noinline)) static void
+describe_request(struct span *span, const struct http1_request *request, const struct peer *peer,
+                 const struct forwarded *forwarded, struct working *working)
 {
     const struct target *target = &working->target;
-    const struct forwarded *forwarded = read_forwarded(&request->fields, &working->forwarded);
     method_describe(span, request->method);
     struct slice authority = describe_server(span, forwarded, target->authority,
                                              request->fields.value[HTTP1_FIELD_HOST]);
@@ -211,7 +213,8 @@ void server_span_request(struct span *span, const struct http1_request *request,
     struct working *working = working_in(scratch);
     if (find_target(request, working))
         span_masked(span);
-    describe_request(span, request, peer, working);
+    const struct forwarded *forwarded = read_forwarded(&request->fields, working);
+    describe_request(span, request, peer, forwarded, working);
     describe_others(span, request, working);
     capture_fields(&agent.request_capture, &agent.redact, &request->fields, span, working->text);
 }
@@ -220,10 +223,15 @@ void server_span_response(struct span *span, const struct http1_response *respon
                           char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
-                response->fields.value[HTTP1_FIELD_CONTENT_TYPE]);
+                span_short(response->fields.value[HTTP1_FIELD_CONTENT_TYPE]));
     capture_fields(&agent.response_capture, &agent.redact, &response->fields, span,
                    working_in(scratch)->text);
 }
+
+/* Whatever cuts a path, what is left of it is so long that no route is guessed from it. */
+_Static_assert(ROUTE_WHOLE_BYTES + 3 < SPAN_PATH_BYTES &&
+                   ROUTE_WHOLE_BYTES + 3 < TEXT_BYTES - REDACT_WORK_BYTES,
+               "a cut one is known");
 
 _Static_assert(ROUTE_BYTES + ROUTE_PATH_BYTES <= TEXT_BYTES && CAPTURE_SCRATCH_BYTES <= TEXT_BYTES,
                "they fit");

@@ -13,7 +13,7 @@
 struct peer;
 
 /* Working memory, aligned to 8 bytes: the caller's stack may be small. */
-#define SERVER_SPAN_SCRATCH_BYTES 2688
+#define SERVER_SPAN_SCRATCH_BYTES 2792
 
 void server_span_request(struct span *span, const struct http1_request *request,
                          const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES]);

@@ -9,6 +9,20 @@ const char *const span_scope_names[SPAN_SCOPE_COUNT] = {
     [SPAN_SCOPE_CURL] = "curl",
 };
 
+/* Bytes kept of a text that is an attribute's value. Set before the first span. */
+static uint32_t text_most = UINT32_MAX;
+/* Bytes of a record that are not to be had without asking. */
+static int32_t not_easy = SPAN_RESERVE_BYTES;
+
+void span_limit_texts(int64_t characters)
+{
+    /* A character takes four bytes at most; four more, so that the cut is behind the last one even
+     * where what follows is no UTF-8. */
+    bool limited = characters < UINT16_MAX;
+    text_most = limited ? (uint32_t)characters * 4 + 4 : UINT32_MAX;
+    not_easy = limited ? INT32_MAX : SPAN_RESERVE_BYTES;
+}
+
 static uint32_t padded(uint32_t length)
 {
     return (length + 7u) & ~7u;
@@ -21,6 +35,7 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
     struct span_record *record = memory;
     span->record = record;
     span->capacity = capacity & ~7u;
+    span->easy = (int32_t)span->capacity - not_easy;
 
     memset(record, 0, sizeof *record);
     record->length = sizeof *record;
@@ -36,11 +51,69 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
     record->start_ns = start_ns;
 }
 
-/* For the payload of one more entry. 0 also where not even an empty one fits: see append(). */
-static uint32_t room(const struct span *span)
+void span_resume(struct span *span, struct span_record *record, uint32_t capacity)
 {
-    uint32_t used = span->record->length + (uint32_t)sizeof(struct span_entry);
-    return used < span->capacity ? span->capacity - used : 0;
+    *span = (struct span){record, capacity & ~7u, 0};
+}
+
+/* Is there room for one more entry of that payload without asking further? Padded, too, because all
+ * else is a multiple of 8. */
+static inline bool fits_easily(const struct span *span, size_t length)
+{
+    size_t used = span->record->length + sizeof(struct span_entry);
+    return (int64_t)(used + length) <= span->easy;
+}
+
+/* May it use the reserve? */
+static bool is_kept(enum span_entry_kind kind, unsigned number)
+{
+    switch (kind) {
+    case SPAN_ENTRY_NAME:
+    case SPAN_ENTRY_EVENT:
+        return true;
+    case SPAN_ENTRY_STRING:
+    case SPAN_ENTRY_INTEGER:
+    case SPAN_ENTRY_BOOLEAN:
+        return attribute_is_kept(number);
+    default:
+        return false;
+    }
+}
+
+/* The longest payload of one more entry, a multiple of 8; below 0 where not even an empty one
+ * fits. */
+static int64_t most_of(const struct span *span, enum span_entry_kind kind, unsigned number)
+{
+    int64_t all =
+        (int64_t)span->capacity - span->record->length - (int64_t)sizeof(struct span_entry);
+    int64_t beside_reserve = all - SPAN_RESERVE_BYTES;
+    if (beside_reserve >= SPAN_KEPT_BYTES || !is_kept(kind, number))
+        return beside_reserve;
+    return all < SPAN_KEPT_BYTES ? all : SPAN_KEPT_BYTES;
+}
+
+/* The most that the configuration wants of a text. The exporter, which counts characters, cuts
+ * once more; what is read again here, for route and name, is as long as they need it. */
+static int64_t most_wanted(enum span_entry_kind kind, unsigned number)
+{
+    bool is_header = kind == SPAN_ENTRY_REQUEST_HEADER || kind == SPAN_ENTRY_RESPONSE_HEADER;
+    if (kind != SPAN_ENTRY_STRING && !is_header)
+        return INT64_MAX;
+    int64_t least = 0;
+    if (!is_header && number == ATTRIBUTE_URL_PATH)
+        least = SPAN_PATH_BYTES;
+    else if (is_kept(kind, number))
+        least = SPAN_KEPT_BYTES;
+    return text_most > least ? text_most : least;
+}
+
+/* An entry was left out. An event's attributes must not become its predecessor's: nothing follows
+ * it then. */
+static void drop(struct span *span, enum span_entry_kind kind)
+{
+    span->record->dropped_attributes++;
+    if (kind == SPAN_ENTRY_EVENT)
+        *span = (struct span){span->record, 0, 0};
 }
 
 /* Fills the head of the entry that begins where the record ends, and lengthens the record. The
@@ -57,18 +130,15 @@ static inline struct span_entry *put_head(struct span_record *record, enum span_
     return entry;
 }
 
-/* An entry with an uninitialised payload of `length` bytes, or NULL where it does not fit. */
-static inline struct span_entry *append(struct span *span, enum span_entry_kind kind,
-                                        unsigned number, uint32_t length)
+/* Is there room for so much? Else it is dropped. Not inlined, here and below, because it is asked
+ * of the very few that are too long or come too late. */
+__attribute__((noinline)) static bool fits_late(struct span *span, enum span_entry_kind kind,
+                                                unsigned number, uint32_t length)
 {
-    struct span_record *record = span->record;
-    /* Both numbers are at most `capacity`, so this does not wrap. */
-    uint32_t left = span->capacity - record->length;
-    if (left < sizeof(struct span_entry) || padded(length) > left - sizeof(struct span_entry)) {
-        record->dropped_attributes++;
-        return NULL;
-    }
-    return put_head(record, kind, number, length);
+    if (most_of(span, kind, number) >= (int64_t)padded(length))
+        return true;
+    drop(span, kind);
+    return false;
 }
 
 /* The longest prefix of at most `limit` bytes that does not end inside a UTF-8 sequence. */
@@ -77,26 +147,41 @@ static uint32_t cut(struct slice text, uint32_t limit)
     if (text.length <= limit)
         return (uint32_t)text.length;
     uint32_t length = limit;
-    while (length && ((unsigned char)text.at[length] & 0xc0) == 0x80)
+    while (length && limit - length < 3 && ((unsigned char)text.at[length] & 0xc0) == 0x80)
         length--;
-    return length;
+    /* Four in a row: that is no UTF-8, and can be cut anywhere. */
+    return ((unsigned char)text.at[length] & 0xc0) == 0x80 ? limit : length;
+}
+
+struct slice span_cut_short(struct slice text)
+{
+    text.length = cut(text, SPAN_KEPT_BYTES);
+    return text;
 }
 
 /* Parts that may have to be cut. */
-static void append_cut(struct span *span, enum span_entry_kind kind, unsigned number,
-                       const struct slice *parts, size_t count)
+__attribute__((noinline)) static void append_cut(struct span *span, enum span_entry_kind kind,
+                                                 unsigned number, const struct slice *parts,
+                                                 size_t count)
 {
-    uint32_t limit = room(span) & ~7u;
+    int64_t most = most_of(span, kind, number);
+    int64_t wanted = most_wanted(kind, number);
+    uint32_t limit = most < 0 ? 0 : (uint32_t)(wanted < most ? wanted : most);
     uint32_t length = 0;
     uint32_t kept_of_last = 0;
     size_t kept = 0;
-    while (kept < count && length < limit) {
-        kept_of_last = cut(parts[kept++], limit - length);
+    bool whole = true;
+    while (kept < count && whole) {
+        kept_of_last = cut(parts[kept], limit - length);
+        whole = kept_of_last == parts[kept++].length;
         length += kept_of_last;
     }
-    struct span_entry *entry = append(span, kind, number, length);
-    if (!entry)
+    /* Nothing of a text is not an empty text. */
+    if (most < 0 || (!length && !whole)) {
+        drop(span, kind);
         return;
+    }
+    struct span_entry *entry = put_head(span->record, kind, number, length);
     unsigned char *at = entry->bytes;
     for (size_t i = 0; i < kept; i++) {
         size_t part = i + 1 == kept ? kept_of_last : parts[i].length;
@@ -106,16 +191,14 @@ static void append_cut(struct span *span, enum span_entry_kind kind, unsigned nu
     }
 }
 
-/* Nearly every text fits: that is decided first and costs a fraction of what cutting does. `limit`
- * is 0 where not even an empty entry fits, or a multiple of 8, so what fits does so padded. */
+/* Nearly every text fits: that is decided first and costs a fraction of what cutting does. */
 static inline void append_parts(struct span *span, enum span_entry_kind kind, unsigned number,
                                 const struct slice *parts, size_t count)
 {
-    size_t limit = room(span);
     size_t length = 0;
-    for (size_t i = 0; i < count && length < limit; i++)
+    for (size_t i = 0; i < count; i++)
         length += parts[i].length;
-    if (length >= limit) {
+    if (!fits_easily(span, length)) {
         append_cut(span, kind, number, parts, count);
         return;
     }
@@ -133,7 +216,7 @@ static inline void append_text(struct span *span, enum span_entry_kind kind, uns
 {
     if (!text.at)
         return;
-    if (text.length >= room(span)) {
+    if (!fits_easily(span, text.length)) {
         append_cut(span, kind, number, &text, 1);
         return;
     }
@@ -144,9 +227,10 @@ static inline void append_text(struct span *span, enum span_entry_kind kind, uns
 static void append_integer(struct span *span, enum span_entry_kind kind, unsigned number,
                            int64_t value)
 {
-    struct span_entry *entry = append(span, kind, number, sizeof value);
-    if (entry)
-        memcpy(entry->bytes, &value, sizeof value);
+    if (!fits_easily(span, sizeof value) && !fits_late(span, kind, number, sizeof value))
+        return;
+    struct span_entry *entry = put_head(span->record, kind, number, sizeof value);
+    memcpy(entry->bytes, &value, sizeof value);
 }
 
 void span_name(struct span *span, struct slice name)
@@ -185,24 +269,34 @@ void span_boolean(struct span *span, enum attribute attribute, bool value)
     append_integer(span, SPAN_ENTRY_BOOLEAN, attribute, value);
 }
 
+/* Bytes of the value that are kept; below 0 where not even the key has room. */
+static int64_t header_most(const struct span *span, enum span_entry_kind kind, struct slice key)
+{
+    int64_t most = most_of(span, kind, 0) - (int64_t)key.length - 1;
+    int64_t wanted = most_wanted(kind, 0);
+    return wanted < most ? wanted : most;
+}
+
 void span_header(struct span *span, bool request, struct slice key, struct slice value)
 {
-    uint32_t free_bytes = room(span) & ~7u;
-    if (key.length + 1 > free_bytes) {
-        span->record->dropped_attributes++;
-        return;
+    enum span_entry_kind kind = request ? SPAN_ENTRY_REQUEST_HEADER : SPAN_ENTRY_RESPONSE_HEADER;
+    if (!fits_easily(span, key.length + 1 + value.length)) {
+        int64_t most = header_most(span, kind, key);
+        uint32_t kept =
+            most < 0 ? 0 : cut(value, (uint32_t)(most < UINT16_MAX ? most : UINT16_MAX));
+        if (most < 0 || (!kept && value.length)) {
+            drop(span, kind);
+            return;
+        }
+        value.length = kept;
     }
-    uint32_t kept = cut(value, free_bytes - (uint32_t)key.length - 1);
     struct span_entry *entry =
-        append(span, request ? SPAN_ENTRY_REQUEST_HEADER : SPAN_ENTRY_RESPONSE_HEADER, 0,
-               (uint32_t)key.length + 1 + kept);
-    if (!entry)
-        return;
+        put_head(span->record, kind, 0, (uint32_t)(key.length + 1 + value.length));
     for (size_t i = 0; i < key.length; i++)
         entry->bytes[i] = (unsigned char)slice_lower(key.at[i]);
     entry->bytes[key.length] = 0;
-    if (kept)
-        memcpy(entry->bytes + key.length + 1, value.at, kept);
+    if (value.length)
+        memcpy(entry->bytes + key.length + 1, value.at, value.length);
 }
 
 void span_error(struct span *span, struct slice message)
@@ -228,18 +322,19 @@ void span_event(struct span *span, enum event event, uint64_t time_ns)
 
 void span_frames(struct span *span, struct slice frames)
 {
-    struct span_entry *entry = append(span, SPAN_ENTRY_FRAMES, 0, (uint32_t)frames.length);
-    if (!entry)
+    uint32_t length = (uint32_t)frames.length;
+    if (!fits_easily(span, length) && !fits_late(span, SPAN_ENTRY_FRAMES, 0, length))
         return;
+    struct span_entry *entry = put_head(span->record, SPAN_ENTRY_FRAMES, 0, length);
     memcpy(entry->bytes, frames.at, frames.length);
     span->record->has_frames = 1;
 }
 
 void span_link(struct span *span, const struct span_context *to)
 {
-    struct span_entry *entry = append(span, SPAN_ENTRY_LINK, 0, 24);
-    if (!entry)
+    if (!fits_easily(span, 24) && !fits_late(span, SPAN_ENTRY_LINK, 0, 24))
         return;
+    struct span_entry *entry = put_head(span->record, SPAN_ENTRY_LINK, 0, 24);
     memcpy(entry->bytes, to->trace_id, 16);
     memcpy(entry->bytes + 16, to->span_id, 8);
 }

@@ -5,7 +5,12 @@
  * scratch page), then copies it into the ring in one piece. A record is position-independent:
  * a head of fixed size, then entries, each a multiple of 8 bytes. Values that do not fit are
  * cut at a UTF-8 boundary, attributes for which no room is left are dropped and counted in the
- * record (`dropped_attributes`). Nothing here allocates, locks or fails. */
+ * record (`dropped_attributes`). Nothing here allocates, locks or fails.
+ *
+ * Strangers choose how long a URL, a header or a statement is, and must not take away what a span
+ * is read for: name, status, route, error, who asked and who answered. So long texts (those of
+ * type TEXT in attributes.def, and captured headers) leave a reserve at the end of the memory, that
+ * only names, other attributes and events may use. */
 #ifndef AGENT_SPAN_H
 #define AGENT_SPAN_H
 
@@ -82,13 +87,37 @@ struct span_entry {
 struct span {
     struct span_record *record;
     uint32_t capacity; /* bytes at record */
+    int32_t easy;      /* of which entries may use so many without asking further */
 };
 
-/* Begins a record in `memory` (8-byte aligned, at least 256 bytes; it must outlive the span).
- * `parent` may be NULL or empty: then the span is a root. `self` gives the ids and flags. */
+/* Enough for all that a span of any kind says without its long texts. A text of those that finds
+ * nothing but the reserve is cut to SPAN_KEPT_BYTES. */
+#define SPAN_RESERVE_BYTES 1536
+#define SPAN_KEPT_BYTES    256
+/* A path keeps so much whatever the limit of texts, because route and name are made of it. */
+#define SPAN_PATH_BYTES  1536
+#define SPAN_BYTES_LEAST (SPAN_RESERVE_BYTES + 256)
+
+/* So many characters of an attribute's text are all that is wanted: then there is room for more of
+ * them. Before the first span. */
+void span_limit_texts(int64_t characters);
+
+/* Begins a record in `memory` (8-byte aligned, at least SPAN_BYTES_LEAST; it must outlive the
+ * span). `parent` may be NULL or empty: then the span is a root. `self` gives the ids and flags. */
 void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_scope scope,
                 enum span_kind kind, const struct span_context *self,
                 const struct span_context *parent, uint64_t start_ns);
+
+/* Goes on with a record that was begun elsewhere and lies in so much memory. */
+void span_resume(struct span *span, struct span_record *record, uint32_t capacity);
+
+/* The beginning of a text, SPAN_KEPT_BYTES at most: for what has a meaning only while short, and a
+ * stranger chooses. */
+struct slice span_cut_short(struct slice text);
+static inline struct slice span_short(struct slice text)
+{
+    return text.length <= SPAN_KEPT_BYTES ? text : span_cut_short(text);
+}
 
 void span_name(struct span *span, struct slice name);
 void span_joined_name(struct span *span, const struct slice *parts, size_t count);

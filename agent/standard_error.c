@@ -8,7 +8,10 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +20,9 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "agent/exec_note.h"
+#include "agent/room.h"
 
 #define JOURNAL  "/run/systemd/journal" /* of a namespace: /run/systemd/journal.NAME/stdout */
 #define REOPENED "/proc/self/fd/2"
@@ -31,13 +37,38 @@ struct identity {
 
 static struct identity at_start; /* written in the constructor only */
 static struct identity known;    /* what may be written to */
+static struct identity chosen;   /* what dup2() put there, known or not */
+static _Atomic bool to_journal;  /* `known` is a connection to it, which is always read */
 static _Atomic unsigned unsaid;  /* a mere count */
+
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+    size_t bytes = strlen(end);
+    return length >= bytes && memcmp(text + length - bytes, end, bytes) == 0;
+}
+
+static bool find_peer(struct sockaddr_un *peer)
+{
+    socklen_t length = sizeof *peer;
+    memset(peer, 0, sizeof *peer);
+    return getpeername(STDERR_FILENO, (struct sockaddr *)peer, &length) == 0;
+}
+
+static bool is_journal(const struct sockaddr_un *peer)
+{
+    size_t length = strnlen(peer->sun_path, sizeof peer->sun_path);
+    return memcmp(peer->sun_path, JOURNAL, sizeof JOURNAL - 1) == 0 &&
+           ends_with(peer->sun_path, length, "/stdout");
+}
 
 static void remember(struct identity *identity, const struct stat *status)
 {
     atomic_store_explicit(&identity->type, 0, memory_order_release);
     if (!status)
         return;
+    struct sockaddr_un peer;
+    bool journal = S_ISSOCK(status->st_mode) && find_peer(&peer) && is_journal(&peer);
+    atomic_store_explicit(&to_journal, journal, memory_order_relaxed);
     atomic_store_explicit(&identity->device, status->st_dev, memory_order_relaxed);
     atomic_store_explicit(&identity->inode, status->st_ino, memory_order_relaxed);
     atomic_store_explicit(&identity->type, status->st_mode & S_IFMT, memory_order_release);
@@ -118,10 +149,11 @@ static bool is_redirection(const struct stat *status)
     return mode == O_WRONLY || status->st_nlink == 0 || is_also(STDOUT_FILENO, status);
 }
 
-static bool ends_with(const char *text, size_t length, const char *end)
+/* Nobody sends anything to a program by its standard error. */
+static bool has_unread(int fd)
 {
-    size_t bytes = strlen(end);
-    return length >= bytes && memcmp(text + length - bytes, end, bytes) == 0;
+    int bytes = 0;
+    return syscall(SYS_ioctl, fd, FIONREAD, &bytes) != 0 || bytes != 0;
 }
 
 /* A connection to the system's journal, or one of a pair, or to some other logger, that whoever
@@ -130,26 +162,23 @@ static bool ends_with(const char *text, size_t length, const char *end)
 static bool is_loggers_socket(const struct stat *status, bool started_with)
 {
     struct sockaddr_un own, peer;
-    socklen_t own_length = sizeof own, peer_length = sizeof peer;
-    memset(&peer, 0, sizeof peer);
+    socklen_t own_length = sizeof own;
     if (!has_option(STDERR_FILENO, SO_TYPE, SOCK_STREAM) ||
         !has_option(STDERR_FILENO, SO_DOMAIN, AF_UNIX) ||
         getsockname(STDERR_FILENO, (struct sockaddr *)&own, &own_length) != 0 ||
-        own_length > sizeof own.sun_family ||
-        getpeername(STDERR_FILENO, (struct sockaddr *)&peer, &peer_length) != 0 ||
-        is_also(STDIN_FILENO, status))
+        own_length > sizeof own.sun_family || !find_peer(&peer) || is_also(STDIN_FILENO, status))
         return false;
-    size_t length = strnlen(peer.sun_path, sizeof peer.sun_path);
-    bool journal = memcmp(peer.sun_path, JOURNAL, sizeof JOURNAL - 1) == 0 &&
-                   ends_with(peer.sun_path, length, "/stdout");
-    return journal || (started_with && streams_are_usual(false));
+    return is_journal(&peer) ||
+           (started_with && streams_are_usual(false) && !has_unread(STDERR_FILENO));
 }
 
-/* Of a pipe that the program made its other end may be standard output or input. */
+/* Of a pipe that the program made its other end may be standard output or input, and one that keeps
+ * each write apart carries messages of some protocol. */
 static bool is_own_pipe(const struct stat *status)
 {
     return is_also(STDIN_FILENO, status) ||
-           (is_also(STDOUT_FILENO, status) && access_mode(STDOUT_FILENO) == O_RDONLY);
+           (is_also(STDOUT_FILENO, status) && access_mode(STDOUT_FILENO) == O_RDONLY) ||
+           (syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_DIRECT);
 }
 
 static bool is_sure(const struct stat *status, bool started_with)
@@ -168,29 +197,75 @@ static bool is_sure(const struct stat *status, bool started_with)
     }
 }
 
+/* "2", or a list with it. */
+static bool lists(const char *value, int fd)
+{
+    if (value[strspn(value, "0123456789 ,:;")] != '\0')
+        return false;
+    for (char *end; *value; value = end) {
+        long number = strtol(value, &end, 10);
+        if (end == value)
+            end++; /* what separates them */
+        else if (number == fd)
+            return true;
+    }
+    return false;
+}
+
+/* So a program is told which descriptor is its channel: NODE_CHANNEL_FD of a child of node,
+ * WAYLAND_SOCKET, and others alike. LISTEN_FDS is how many there are. What has to do with words is
+ * told that they go to standard error. */
+static bool names_channel(const char *name, size_t length)
+{
+    static const char *const words[] = {"LISTEN_FDS", "COUNT", "LOG", "ERR", "TRACE", "DEBUG"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (memmem(name, length, words[i], strlen(words[i])))
+            return false;
+    return memmem(name, length, "FD", 2) || memmem(name, length, "SOCKET", 6);
+}
+
+static bool environment_names(int fd)
+{
+    for (char **entry = environ; entry && *entry; entry++) {
+        const char *value = strchr(*entry, '=');
+        if (value && lists(value + 1, fd) && names_channel(*entry, (size_t)(value - *entry)))
+            return true;
+    }
+    return false;
+}
+
+static bool may_be_noted(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) || S_ISSOCK(status->st_mode);
+}
+
 void standard_error_at_start(void)
 {
     int saved = errno;
     struct stat status;
-    if (look_at(STDERR_FILENO, &status) && is_sure(&status, true)) {
+    if (look_at(STDERR_FILENO, &status) && is_sure(&status, true) &&
+        (S_ISCHR(status.st_mode) || !environment_names(STDERR_FILENO)) &&
+        !(may_be_noted(&status) && exec_note_tells(&status))) {
         remember(&at_start, &status);
         remember(&known, &status);
     }
     errno = saved;
 }
 
-void standard_error_put(bool chosen)
+void standard_error_put(bool by_number)
 {
     int saved = errno;
     struct stat status;
     bool there = look_at(STDERR_FILENO, &status);
-    bool sure = there && (is(&at_start, &status) || (chosen && is_sure(&status, false)));
+    bool sure = there && (is(&at_start, &status) || (by_number && is_sure(&status, false)));
+    remember(&chosen, there && by_number ? &status : NULL);
     remember(&known, sure ? &status : NULL);
     errno = saved;
 }
 
 void standard_error_closing(void)
 {
+    remember(&chosen, NULL);
     remember(&known, NULL);
 }
 
@@ -204,6 +279,27 @@ bool standard_error_is_read(uint64_t *object)
         *object = (uint64_t)status.st_dev << 40 ^ status.st_ino;
     errno = saved;
     return read;
+}
+
+static bool is_parents(const struct stat *status)
+{
+    char path[32];
+    struct stat parents;
+    snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)getppid());
+    return syscall(SYS_newfstatat, AT_FDCWD, path, &parents, 0) == 0 &&
+           parents.st_dev == status->st_dev && parents.st_ino == status->st_ino;
+}
+
+/* What a child puts there is for the program that it executes: a socket for its words, mostly. So
+ * only what the process came by without choosing is data, or what its parent had chosen. */
+void standard_error_leaving(bool own)
+{
+    int saved = errno;
+    struct stat status;
+    if (look_at(STDERR_FILENO, &status) && may_be_noted(&status) && !is(&known, &status) &&
+        ((own && !is(&chosen, &status)) || is_parents(&status)))
+        exec_note_write(&status);
+    errno = saved;
 }
 
 /* --- Writing --- */
@@ -238,12 +334,25 @@ static size_t whole_lines(const char *text, size_t length, size_t most)
     return end ? (size_t)(end - text) + 1 : most;
 }
 
+typedef bool has_room(int fd, size_t length);
+
+static bool always(int fd, size_t length)
+{
+    (void)fd;
+    (void)length;
+    return true;
+}
+
 /* At most PIPE_BUF at a time, which a pipe takes as a whole or not at all. */
-static bool put_all(int fd, enum how how, const char *text, size_t length)
+static bool put_all(int fd, enum how how, has_room *room, const char *text, size_t length)
 {
     errno = 0;
     while (length) {
         size_t piece = whole_lines(text, length, PIPE_BUF);
+        if (!room(fd, piece)) {
+            errno = EAGAIN;
+            return false;
+        }
         if (put(fd, how, text, piece) != (ssize_t)piece)
             return false;
         text += piece;
@@ -270,21 +379,30 @@ static int reopen(const struct stat *wanted)
 /* A pipe, or a terminal. */
 static bool put_without_waiting(const struct stat *status, const char *text, size_t length)
 {
-    struct pollfd room = {STDERR_FILENO, POLLOUT, 0};
-    if (syscall(SYS_poll, &room, 1, 0) != 1 || room.revents != POLLOUT)
+    struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
+    if (syscall(SYS_poll, &ready, 1, 0) != 1 || ready.revents != POLLOUT)
         return false;
-    if (S_ISFIFO(status->st_mode) && put_all(STDERR_FILENO, HOW_NOW, text, length))
+    has_room *room = S_ISFIFO(status->st_mode) ? room_in_pipe : always;
+    if (S_ISFIFO(status->st_mode) && put_all(STDERR_FILENO, HOW_NOW, room, text, length))
         return true;
     if (errno == EAGAIN || errno == EPIPE)
         return false;
     int fd = reopen(status);
     if (fd < 0)
         return false;
-    bool done = put_all(fd, HOW_WRITE, text, length);
+    bool done = put_all(fd, HOW_WRITE, room, text, length);
     int error = errno;
     syscall(SYS_close, fd);
     errno = error;
     return done;
+}
+
+static bool put_into_socket(const char *text, size_t length)
+{
+    if (atomic_load_explicit(&to_journal, memory_order_relaxed))
+        return put_all(STDERR_FILENO, HOW_SEND, always, text, length);
+    return !has_unread(STDERR_FILENO) &&
+           put_all(STDERR_FILENO, HOW_SEND, room_in_socket, text, length);
 }
 
 /* A file does not wait for anybody. Where its size is limited, what we say would take room that the
@@ -334,7 +452,7 @@ bool standard_error_say(const char *text, size_t length)
     int saved = errno;
     struct stat status;
     bool there = look_at(STDERR_FILENO, &status) && is(&known, &status);
-    bool said = there && (S_ISSOCK(status.st_mode) ? put_all(STDERR_FILENO, HOW_SEND, text, length)
+    bool said = there && (S_ISSOCK(status.st_mode) ? put_into_socket(text, length)
                                                    : put_without_signals(&status, text, length));
     if (there && !said)
         standard_error_count_unsaid(1);

@@ -7,6 +7,7 @@
 #include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/exchange.h"
+#include "agent/spare_head.h"
 #include "agent/unseen.h"
 #include "agent/work.h"
 
@@ -157,31 +158,33 @@ response_began(struct connection *connection, const struct http1_response *respo
         response_goes_on(sent, entry);
 }
 
-/* Heads are parsed in the exchange that they belong to, because the caller's stack may be small. In
- * these two there is none, and little else to do. */
+/* Heads are parsed in the exchange that they belong to, because the caller's stack may be small.
+ * Here is none. Without a spare head the message is as good as not understood. */
 __attribute__((cold, noinline)) static enum parse
 take_request_alone(struct connection *connection, struct slice bytes, size_t *length)
 {
-    struct http1_request request;
-    enum parse parsed = http1_parse_request(bytes, &request);
-    if (parsed != PARSE_OK)
-        return parsed;
-    *length = request.head_length;
-    request_began(connection, &request, NULL);
-    return PARSE_OK;
+    union exchange_head *head = spare_head_take();
+    enum parse parsed = head ? http1_parse_request(bytes, &head->request) : PARSE_BAD;
+    if (parsed == PARSE_OK) {
+        *length = head->request.head_length;
+        request_began(connection, &head->request, NULL);
+    }
+    spare_head_give(head);
+    return parsed;
 }
 
 __attribute__((cold, noinline)) static enum parse
 take_response_alone(struct connection *connection, struct slice bytes, uint32_t entry,
                     size_t *length, uint64_t now_ns)
 {
-    struct http1_response response;
-    enum parse parsed = http1_parse_response(bytes, &response);
-    if (parsed != PARSE_OK)
-        return parsed;
-    *length = response.head_length;
-    response_began(connection, &response, entry, NULL, now_ns);
-    return PARSE_OK;
+    union exchange_head *head = spare_head_take();
+    enum parse parsed = head ? http1_parse_response(bytes, &head->response) : PARSE_BAD;
+    if (parsed == PARSE_OK) {
+        *length = head->response.head_length;
+        response_began(connection, &head->response, entry, NULL, now_ns);
+    }
+    spare_head_give(head);
+    return parsed;
 }
 
 static enum parse take_request(struct connection *connection, struct slice bytes, size_t *length)

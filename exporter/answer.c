@@ -141,12 +141,14 @@ static bool parse_field(struct slice line, const char *first, struct answer_head
 static int end_head(struct answer *answer)
 {
     const struct answer_head *head = &answer->head;
-    if (head->status < 200) {
+    if (head->status < 200 && head->status != ANSWER_SWITCHING) {
         answer->state = STATUS_LINE;
         return GO_ON;
     }
     answer->status = head->status;
     answer->body_at = answer->at;
+    if (head->status == ANSWER_SWITCHING)
+        return ANSWER_DONE;
     /* Both framings at once: somebody on the way may see another end (RFC 9112, 6.3). */
     answer->reusable = head->keep && !(head->chunked && head->has_length);
     if (head->status == 204 || head->status == 304)

@@ -16,6 +16,10 @@
 /* Of an answer's head, those of interim answers (1xx) before it included. */
 #define ANSWER_HEAD_BYTES_MOST ((size_t)65536)
 
+/* The one status below 200 that is final: no HTTP comes after it, though nobody asked for that (RFC
+ * 9110, 15.2.2). */
+#define ANSWER_SWITCHING 101
+
 enum answer_result {
     ANSWER_DONE,
     ANSWER_MORE,
@@ -37,7 +41,7 @@ struct answer_head {
 
 /* All zero before the first byte. */
 struct answer {
-    int status;               /* 200..999: interim answers are passed over; 0: no head yet */
+    int status;               /* 101, 200..999: others are interim, passed over; 0: no head yet */
     struct slice retry_after; /* the field's value; absent: none */
     struct slice body;        /* with ANSWER_DONE */
     size_t consumed;          /* with ANSWER_DONE: bytes of the buffer that belong to the answer */

@@ -117,6 +117,7 @@ static const char *advice(enum transport_outcome outcome, int status)
                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
     case 413:
         return "lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE or raise the collector's limit";
+    case 101:
     case 400:
     case 415:
         return "check that the address is an OTLP/HTTP receiver (usually port 4318)";

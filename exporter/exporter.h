@@ -9,7 +9,7 @@
  * It allocates from maps of its own, holds no lock, and uses these system calls only, so that a
  * program's seccomp filter can allow them: futex, poll, socket, setsockopt, getsockopt, connect,
  * sendmsg, recvfrom, fstat, fcntl, close, write, openat, flock, lseek, ftruncate, mmap, munmap,
- * madvise, getpid, prctl (its name), prlimit64, pwritev2, rt_sigtimedwait; for what killed
+ * madvise, getpid, prctl (its name), prlimit64, pwritev2, rt_sigtimedwait, ioctl; for what killed
  * processes left getdents64, newfstatat, pread64, kill, geteuid, unlink, rmdir; of the C library's
  * for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what getaddrinfo() needs where
  * the collector's host is a name: once a minute, and after a post that was not accepted. The

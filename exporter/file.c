@@ -134,6 +134,23 @@ static bool begin(struct file *file)
     return atomic_compare_exchange_strong(&file->state, &state, FILE_BEGUN) || state == FILE_BEGUN;
 }
 
+void file_end(struct file *file)
+{
+    uint32_t state = FILE_BEGUN;
+    atomic_compare_exchange_strong(&file->state, &state, FILE_NOT_BEGUN);
+}
+
+void file_forbid(struct file *file)
+{
+    uint32_t state = FILE_NOT_BEGUN;
+    atomic_compare_exchange_strong(&file->state, &state, FILE_FORBIDDEN);
+}
+
+bool file_is_forbidden(const struct file *file)
+{
+    return atomic_load_explicit(&file->state, memory_order_relaxed) == FILE_FORBIDDEN;
+}
+
 bool file_write(struct file *file, const struct otlp_body *body)
 {
     if (!own_fd_valid(&file->own) && !open_file(file)) {

@@ -18,13 +18,13 @@
 #include "exporter/arena.h"
 #include "exporter/otlp.h"
 
-/* May a batch be in the file? */
+/* BEGUN: a batch is being written, or nobody has noted yet that it was. */
 enum file_state { FILE_NOT_BEGUN, FILE_BEGUN, FILE_FORBIDDEN };
 
 struct file {
     char path[1024];
     struct own_fd own;      /* none: not open */
-    _Atomic uint32_t state; /* enum file_state; from BEGUN to NOT_BEGUN by who batches spans */
+    _Atomic uint32_t state; /* enum file_state */
     bool failing;           /* said so, or another of the tree has */
     bool answered;          /* taken a batch of this process */
     uint64_t lost_since;
@@ -37,6 +37,13 @@ void file_init(struct file *file, const char *pattern);
 /* Appends a batch. False: it is not in the file, or not in full. Says so once, and once when it
  * works again. Where that is forbidden it writes and says nothing. */
 bool file_write(struct file *file, const struct otlp_body *body);
+
+/* After file_write(), once that is noted. */
+void file_end(struct file *file);
+
+/* Any thread: nothing more is written, but what has begun. */
+void file_forbid(struct file *file);
+bool file_is_forbidden(const struct file *file);
 
 void file_close(struct file *file);
 

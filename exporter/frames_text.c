@@ -134,7 +134,7 @@ void frames_spell(struct symbols *symbols, const struct span_record *record, voi
                   uint32_t capacity)
 {
     char text[FRAMES_TEXT_BYTES];
-    struct span span = {to, capacity};
+    struct span span = {to, capacity, (int32_t)(capacity & ~7u)}; /* nobody has a reserve here */
     bool spelled = false;
     *span.record = *record;
     span.record->length = sizeof *record;

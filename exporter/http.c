@@ -284,14 +284,16 @@ static bool take_more(struct http *http, const struct transport_post *post)
  * was whole. */
 static void receive_all(struct http *http, const struct transport_post *post)
 {
+    struct transport_post hurried = *post;
     http->receive_error = 0;
     while (http->result == ANSWER_MORE && !http->ended && http->buffer.used < ANSWER_BYTES_MOST) {
-        if (!take_more(http, post)) {
+        transport_hurry(&hurried, http->answer.status);
+        if (!take_more(http, &hurried)) {
             http->receive_error = errno;
             return;
         }
         if (http->result == ANSWER_MORE)
-            rest(http, post);
+            rest(http, &hurried);
     }
 }
 

@@ -310,6 +310,7 @@ enum visit { VISIT_OVER, VISIT_LATE, VISIT_LOST, VISIT_SHUT };
 
 static enum visit transfer(struct https *https, const struct transport_post *post, int *code)
 {
+    struct transport_post hurried = *post;
     for (;;) {
         if (!https_sockets_ours(&https->sockets))
             return VISIT_LOST;
@@ -319,10 +320,11 @@ static enum visit transfer(struct https *https, const struct transport_post *pos
         door_leave();
         if (over)
             return VISIT_OVER;
-        if (transport_left_ms(post) == 0)
+        transport_hurry(&hurried, https->exchange.head_whole ? https->exchange.status : 0);
+        if (transport_left_ms(&hurried) == 0)
             return VISIT_LATE;
-        wait_for_socket(https, post);
-        rest(https, post);
+        wait_for_socket(https, &hurried);
+        rest(https, &hurried);
     }
 }
 

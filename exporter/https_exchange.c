@@ -75,7 +75,8 @@ static void read_retry_after(struct https_exchange *exchange, const char *line, 
 }
 
 /* A line of a head, the empty one at its end included. Heads of 1xx may come before, but not
- * without end: another result than `length` ends the transfer. */
+ * without end, and not where the other end goes on with another protocol: another result than
+ * `length` ends the transfer. */
 size_t https_exchange_header(char *line, size_t size, size_t count, void *context)
 {
     static const char name[] = "Retry-After:";
@@ -88,8 +89,10 @@ size_t https_exchange_header(char *line, size_t size, size_t count, void *contex
         exchange->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
         exchange->retry_after_length = 0;
     }
-    if (length <= 2 && exchange->status >= 200)
+    if (length <= 2 && (exchange->status >= 200 || exchange->status == ANSWER_SWITCHING))
         exchange->head_whole = true;
+    if (exchange->head_whole && exchange->status == ANSWER_SWITCHING)
+        return 0;
     if (length >= sizeof name - 1 && strncasecmp(line, name, sizeof name - 1) == 0)
         read_retry_after(exchange, line, length, sizeof name - 1);
     return length;

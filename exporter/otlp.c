@@ -2,6 +2,7 @@
 #include "exporter/otlp.h"
 
 #include "exporter/name.h"
+#include "exporter/place.h"
 #include "exporter/resource.h"
 #include "exporter/utf8.h"
 #include "exporter/wire.h"
@@ -67,13 +68,6 @@ bool otlp_room(const struct otlp *otlp)
     return true;
 }
 
-/* What attributes are written into: the span, or one of its events. */
-struct place {
-    unsigned tag; /* of the attributes' field */
-    int64_t left; /* attributes that may still be written, at least 0 */
-    uint32_t dropped;
-};
-
 /* A record on its way: where it is written to, and what is only known at its end. */
 struct writing {
     const struct otlp *otlp;
@@ -112,16 +106,6 @@ static uint64_t unix_ns(const struct writing *w, uint64_t monotonic_ns)
     return monotonic_ns + (uint64_t)w->unix_offset_ns;
 }
 
-/* How many of the next `wanted` attributes may be written where we are; counts them and the rest.
- */
-static inline unsigned take_room(struct place *place, unsigned wanted)
-{
-    unsigned taken = place->left < wanted ? (unsigned)place->left : wanted;
-    place->left -= taken;
-    place->dropped += wanted - taken;
-    return taken;
-}
-
 /* Begins a KeyValue with that name whose AnyValue will take `value_bytes`. */
 static inline unsigned char *put_key(unsigned char *at, unsigned tag, const struct name *name,
                                      size_t value_bytes)
@@ -154,7 +138,7 @@ static inline unsigned char *put_short(unsigned char *at, unsigned tag, const st
 static inline void put_string(struct writing *w, const struct span_entry *entry)
 {
     const struct name_row *row = name_row(entry->number);
-    unsigned count = take_room(w->place, row->counts[w->older]);
+    unsigned count = place_take(w->place, entry, row->counts[w->older]);
     struct slice text =
         clean(w, span_entry_text(entry), w->otlp->config->attribute_value_length_limit);
     bool is_short = text.length <= SHORT_TEXT_MOST;
@@ -172,7 +156,7 @@ static inline void put_string(struct writing *w, const struct span_entry *entry)
 static inline void put_number(struct writing *w, const struct span_entry *entry, unsigned value_tag)
 {
     const struct name_row *row = name_row(entry->number);
-    unsigned count = take_room(w->place, row->counts[w->older]);
+    unsigned count = place_take(w->place, entry, row->counts[w->older]);
     uint64_t value = (uint64_t)span_entry_integer(entry);
     size_t value_bytes = 1 + wire_varint_bytes(value);
     for (unsigned i = 0; i < count; i++) {
@@ -207,7 +191,7 @@ static void put_header(struct writing *w, const struct span_entry *entry)
     while ((other = span_next_entry(w->record, other)) != entry)
         if (same_header(other, entry))
             return; /* went out with the first one */
-    if (!take_room(w->place, 1))
+    if (!place_take(w->place, entry, 1))
         return;
 
     struct slice prefix = entry->kind == SPAN_ENTRY_REQUEST_HEADER
@@ -258,7 +242,7 @@ static void begin_event(struct writing *w, const struct span_entry *entry)
     }
     w->events++;
     w->in_event = (struct place){.tag = EVENT_ATTRIBUTES,
-                                 .left = w->otlp->config->event_attribute_count_limit};
+                                 .easy = w->otlp->config->event_attribute_count_limit};
     w->place = &w->in_event;
     w->event = wire_begin(w->at, SPAN_EVENTS);
     w->at = wire_fixed64(w->event, EVENT_TIME, unix_ns(w, (uint64_t)span_entry_integer(entry)));
@@ -399,8 +383,10 @@ bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length
         .unix_offset_ns = unix_offset_ns,
         .at = body,
         .older = (otlp->config->semconv & older) != 0,
-        .span = {.tag = SPAN_ATTRIBUTES, .left = otlp->config->attribute_count_limit}};
+    };
     w.place = &w.span;
+    place_begin_span(&w.span, SPAN_ATTRIBUTES, otlp->config->attribute_count_limit, record,
+                     w.older);
     put_head(&w);
     for (const struct span_entry *entry = span_next_entry(record, NULL); entry;
          entry = span_next_entry(record, entry))

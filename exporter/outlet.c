@@ -58,6 +58,12 @@ spell(struct outlet *outlet, const struct span_record *record)
     return (const struct span_record *)outlet->spelled.base;
 }
 
+/* Does it go there, or has it, since a process before this one passed the batch on? */
+static bool wants(const struct outlet *outlet, enum config_exporters which)
+{
+    return outlet_has(outlet, which) && !(outlet->noted & which);
+}
+
 static void add(struct outlet *outlet, const struct source *source,
                 const struct span_record *record, uint32_t length)
 {
@@ -67,20 +73,34 @@ static void add(struct outlet *outlet, const struct source *source,
     }
     if (!otlp_add(&outlet->otlp, record, length, source->unix_offset_ns))
         counters_add(&counters.dropped_export, 1);
-    else if (outlet_has(outlet, EXPORTER_CONSOLE))
+    else if (wants(outlet, EXPORTER_CONSOLE))
         console_add(&outlet->console, record);
 }
 
-/* Those in flight come after those in the ring. */
-static uint32_t next_record(const struct source *source, struct span_record *record)
+/* Whether what is noted about the next record is what is noted about the batch: the same outlets
+ * have them already. */
+static bool belongs(struct outlet *outlet, uint32_t noted)
 {
-    uint32_t length = ring_peek(source->ring, record, RECORD_BYTES_MOST);
-    if (!source->dead)
-        return length;
+    if (outlet->otlp.spans == 0)
+        outlet->noted = noted;
+    return outlet->noted == noted;
+}
+
+/* Those in flight come after those in the ring. 0 with `more`: the next one is for another batch.
+ */
+static uint32_t next_of_dead(struct outlet *outlet, struct recovery *dead,
+                             struct span_record *record, bool *more)
+{
+    *more = !belongs(outlet, ring_noted(dead->ring));
+    if (*more)
+        return 0;
+    uint32_t length = ring_peek(dead->ring, record, RECORD_BYTES_MOST);
     if (length)
-        recovery_saw(source->dead, record);
+        recovery_saw(dead, record);
+    else if (belongs(outlet, recovery_noted(dead)))
+        length = recovery_next_open(dead, record);
     else
-        length = recovery_next_open(source->dead, record);
+        *more = true;
     counters_add(&counters.spans_ended, length != 0);
     counters_add(&counters.spans_recovered, length != 0);
     return length;
@@ -93,10 +113,13 @@ static bool fill_batch(struct outlet *outlet, const struct source *source)
 {
     int64_t most = outlet->config->max_export_batch_size;
     struct span_record *record = (struct span_record *)outlet->record.base;
+    bool more = false;
+    outlet->noted = 0;
     while (outlet->otlp.spans < most && otlp_room(&outlet->otlp)) {
-        uint32_t length = next_record(source, record);
+        uint32_t length = source->dead ? next_of_dead(outlet, source->dead, record, &more)
+                                       : ring_peek(source->ring, record, RECORD_BYTES_MOST);
         if (length == 0)
-            return false;
+            return more;
         add(outlet, source, record, length);
     }
     return true;
@@ -114,12 +137,9 @@ bool outlet_outlives(const struct outlet *outlet, const struct recovery *dead)
     return dead || (outlet->outlives && outlet->outlives());
 }
 
-/* Not where spans were written to a file as well: they would be there twice. */
 bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead)
 {
-    return outlet_out_of_time(outlet) &&
-           atomic_load_explicit(&outlet->file.state, memory_order_relaxed) != FILE_BEGUN &&
-           outlet_outlives(outlet, dead);
+    return outlet_out_of_time(outlet) && outlet_outlives(outlet, dead);
 }
 
 /* Ends sending: another try would keep the process waiting for the same. */
@@ -146,23 +166,24 @@ static bool may_begin(struct outlet *outlet, const struct source *source)
 }
 
 /* Nobody will see that batch again. */
-static void release(struct outlet *outlet, const struct source *source)
+static void release(const struct source *source)
 {
     ring_release(source->ring);
     if (source->dead)
         recovery_settle(source->dead);
-    atomic_store_explicit(&outlet->file.state, FILE_NOT_BEGUN, memory_order_relaxed);
 }
 
 bool outlet_abandon(struct outlet *outlet)
 {
-    uint32_t found = FILE_NOT_BEGUN;
-    atomic_compare_exchange_strong(&outlet->file.state, &found, FILE_FORBIDDEN);
+    file_forbid(&outlet->file);
     return outlet_others_will_send(outlet, NULL);
 }
 
-static struct collector_verdict post(struct outlet *outlet, const struct otlp_body *body)
+static struct collector_verdict post(struct outlet *outlet, const struct source *source,
+                                     const struct otlp_body *body)
 {
+    if (outlet_others_will_send(outlet, source->dead))
+        return (struct collector_verdict){.again = true}; /* the file took all the time */
     uint64_t begun_ns = clock_monotonic_ns();
     struct collector_verdict verdict =
         collector_export(&outlet->collector, body, outlet->otlp.spans);
@@ -176,8 +197,37 @@ static struct collector_verdict post(struct outlet *outlet, const struct otlp_bo
     return verdict;
 }
 
+/* Leaves with the records who has them, before the collector gets them: whoever sends them instead
+ * of a process that is killed meanwhile, or has to leave them, passes them on to the others only.
+ */
+static void note(struct outlet *outlet, const struct source *source, uint32_t passed)
+{
+    if (passed == outlet->noted)
+        return;
+    if (source->dead)
+        recovery_note(source->dead, passed);
+    else
+        ring_note(source->ring, passed);
+}
+
+/* To file and console, where they do not have it. False where the file can't have it. */
+static bool pass_on(struct outlet *outlet, const struct source *source,
+                    const struct otlp_body *body, bool last)
+{
+    bool kept = !wants(outlet, EXPORTER_FILE) || file_write(&outlet->file, body);
+    if (file_is_forbidden(&outlet->file))
+        return false;
+    if (outlet_has(outlet, EXPORTER_CONSOLE))
+        console_flush(&outlet->console,
+                      last && outlet_is_ending(outlet) ? UINT64_MAX : clock_monotonic_ns());
+    uint32_t passed = outlet->config->exporters & (EXPORTER_CONSOLE | (kept ? EXPORTER_FILE : 0u));
+    note(outlet, source, passed);
+    file_end(&outlet->file);
+    return kept;
+}
+
 /* False: the batch is left where it is. */
-static bool export_batch(struct outlet *outlet, const struct source *source)
+static bool export_batch(struct outlet *outlet, const struct source *source, bool last)
 {
     struct otlp_body body;
     uint64_t spans = outlet->otlp.spans;
@@ -187,18 +237,18 @@ static bool export_batch(struct outlet *outlet, const struct source *source)
         return true;
     }
     otlp_finish(&outlet->otlp, source->resource, &body);
-    bool kept = !outlet_has(outlet, EXPORTER_FILE) || file_write(&outlet->file, &body);
-    if (atomic_load_explicit(&outlet->file.state, memory_order_relaxed) == FILE_FORBIDDEN)
+    bool kept = pass_on(outlet, source, &body, last);
+    if (file_is_forbidden(&outlet->file))
         return false; /* the process ends without this thread */
     if (outlet_has(outlet, EXPORTER_OTLP))
-        verdict = post(outlet, &body);
+        verdict = post(outlet, source, &body);
     otlp_clear(&outlet->otlp);
     if (verdict.again && outlet_others_will_send(outlet, source->dead)) {
         counters_add(&counters.spans_left, source->dead ? spans : 0);
         return false;
     }
 
-    release(outlet, source);
+    release(source);
     if (!kept || !verdict.accepted) {
         counters_add(&counters.dropped_export, spans);
         return true;
@@ -216,7 +266,7 @@ static inline __attribute__((always_inline)) bool send_all(struct outlet *outlet
         if (!may_begin(outlet, source))
             return false;
         more = fill_batch(outlet, source);
-        if (!export_batch(outlet, source))
+        if (!export_batch(outlet, source, !more))
             return false;
     }
     return true;

@@ -2,8 +2,9 @@
 /* outlet.h - where spans leave the process: batches for every configured exporter.
  *
  * Takes records out of a ring, this process's or that of one that was killed, encodes them once,
- * and hands each batch to collector, file and console. A batch's records stay in the ring until it
- * was accepted or given up. Each record is counted once.
+ * and hands each batch to file, console and collector. A batch's records stay in the ring until it
+ * was accepted or given up, with a note of who has it already: so whoever finds them there gives
+ * them to the others only. Each record is counted once.
  *
  * The exporter's thread's own, but for what is atomic. */
 #ifndef EXPORTER_OUTLET_H
@@ -39,6 +40,7 @@ struct outlet {
     _Atomic bool doubtful;    /* relaxed: as outlet_ask_doubt() found last */
     _Atomic bool relieved; /* relaxed: at its end another process waits for what this one leaves */
     uint64_t took_ns;      /* how long the last batch took, in a process that ends */
+    uint32_t noted; /* of the batch: enum config_exporters that had it from another process */
     struct arena record;
     struct arena spelled; /* a record whose stack trace is in words; mapped with the first */
     struct symbols symbols;
@@ -74,8 +76,8 @@ bool outlet_outlives(const struct outlet *outlet, const struct recovery *dead);
 /* Is what can't be sent any more not lost, because somebody else will find it? */
 bool outlet_others_will_send(const struct outlet *outlet, const struct recovery *dead);
 
-/* For another thread than the one that sends, at the end: nothing more goes into the file. Is what
- * is left not lost, as above? */
+/* For another thread than the one that sends, at the end: nothing more goes into the file, but a
+ * line that is being written. Is what is left not lost, as above? */
 bool outlet_abandon(struct outlet *outlet);
 
 /* Closes what is open; the console's traces that are not complete stay. */

@@ -5,6 +5,7 @@
  * has it back. */
 #include "hooks/real.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
@@ -58,6 +59,18 @@ EXPORT int dup3(int from, int to, int flags)
     int result = real.dup3(from, to, flags);
     observe_put(from, result);
     return result;
+}
+
+/* libc closes the stream's number itself. Only standard error's matters: no other is in use as a
+ * stream and a connection. fileno() of a stream without a number sets errno. */
+EXPORT int fclose(FILE *stream)
+{
+    int saved = errno;
+    int fd = fileno(stream);
+    errno = saved;
+    if (fd == STDERR_FILENO)
+        observe_closing(fd);
+    return real.fclose(stream);
 }
 
 /* Inside libc the stream's number is kept by a dup3() of its own. */

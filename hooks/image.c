@@ -11,13 +11,10 @@ static const void *pointer(ElfW(Addr) base, ElfW(Addr) value)
     return (const void *)(value < base ? base + value : value);
 }
 
-bool image_open(struct image *image, const struct dl_phdr_info *object)
+bool image_open(struct image *image, const struct object *object)
 {
-    const ElfW(Dyn) *entry = NULL;
-    for (unsigned i = 0; i < object->dlpi_phnum; i++)
-        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            entry = (const ElfW(Dyn) *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
-    *image = (struct image){.base = object->dlpi_addr};
+    const ElfW(Dyn) *entry = object->dynamic;
+    *image = (struct image){.base = object->base};
     for (; entry && entry->d_tag != DT_NULL; entry++) {
         const void *at = pointer(image->base, entry->d_un.d_ptr);
         switch (entry->d_tag) {
@@ -44,17 +41,6 @@ bool image_open(struct image *image, const struct dl_phdr_info *object)
         }
     }
     return image->symbols && image->strings && (image->gnu_hash || image->sysv_hash);
-}
-
-bool image_contains(const struct dl_phdr_info *object, const void *address)
-{
-    for (unsigned i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        uintptr_t offset = (uintptr_t)address - (object->dlpi_addr + segment->p_vaddr);
-        if (segment->p_type == PT_LOAD && offset < segment->p_memsz)
-            return true;
-    }
-    return false;
 }
 
 static const char *version_name(const struct image *image, unsigned index)

@@ -12,6 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of the loader's list. */
+struct object {
+    ElfW(Addr) base;
+    const ElfW(Dyn) * dynamic; /* NULL: it has none */
+    const char *name;          /* the file's, as the loader knows it */
+};
+
 struct image {
     ElfW(Addr) base;
     const ElfW(Sym) * symbols;
@@ -23,10 +30,7 @@ struct image {
 };
 
 /* False where the object has no dynamic symbols. */
-__attribute__((cold)) bool image_open(struct image *image, const struct dl_phdr_info *object);
-
-/* True where `address` lies in a segment of the object. */
-__attribute__((cold)) bool image_contains(const struct dl_phdr_info *object, const void *address);
+__attribute__((cold)) bool image_open(struct image *image, const struct object *object);
 
 /* The address of a function or object that the image defines, or NULL. `version` NULL: its
  * default version; else exactly that one, which an image without versions always matches. */

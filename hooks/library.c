@@ -2,24 +2,31 @@
 #include "hooks/library.h"
 
 #include <limits.h>
+#include <link.h>
 #include <string.h>
 
 #include "hooks/image.h"
+#include "hooks/loader_lock.h"
 
 _Atomic unsigned library_age = 1;
 
 /* How many objects were there when the program started; UINT_MAX until that is known. Written
- * once, in the constructor. */
+ * before any of them can go: they never do. */
 static _Atomic unsigned start_count = UINT_MAX;
+
+/* Our own, which no other object has. */
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 
 struct search {
     const char *symbol;
     const char *version;
     const char *names;
-    unsigned position;    /* of the object being looked at, in the loader's order */
-    unsigned start_count; /* so many objects count whatever their names */
-    bool behind_us;       /* our own object has been passed */
+    unsigned named_from; /* objects from this position on count only by their names */
+    bool behind_us;      /* our own object has been passed */
     void *found;
+
+    unsigned position;           /* of the next object, in the loader's order */
+    const struct link_map *next; /* likewise, of those that were there at the start; else NULL */
 };
 
 static const char *file_name(const char *path)
@@ -39,119 +46,155 @@ static bool begins_with_one(const char *name, const char *beginnings)
     return false;
 }
 
-static int look_at(struct dl_phdr_info *object, size_t size, void *data)
+/* True where the search is over. */
+static bool look_at(struct search *search, const struct object *object)
 {
-    struct search *search = data;
     struct image image;
-    (void)size;
-    bool at_start = search->position++ < search->start_count;
+    bool by_name = search->position++ >= search->named_from;
     if (!search->behind_us) {
-        search->behind_us = image_contains(object, &library_age);
-        return 0;
+        search->behind_us = object->dynamic == _DYNAMIC;
+        return false;
     }
-    if (!image_open(&image, object))
-        return 0;
-    if (at_start || !search->names || begins_with_one(file_name(object->dlpi_name), search->names))
+    if (by_name && search->names && !begins_with_one(file_name(object->name), search->names))
+        return false;
+    if (image_open(&image, object))
         search->found = image_find(&image, search->symbol, search->version);
     return search->found != NULL;
 }
 
+static struct object object_of(const struct link_map *map)
+{
+    return (struct object){map->l_addr, map->l_ld, map->l_name ? map->l_name : ""};
+}
+
+static bool look_at_start(struct search *search, unsigned count)
+{
+    for (search->next = loader_objects(); search->next && search->position < count;
+         search->next = search->next->l_next) {
+        struct object object = object_of(search->next);
+        if (look_at(search, &object))
+            return true;
+    }
+    return false;
+}
+
+struct late {
+    struct search *search;
+    const struct link_map *known; /* the next object that has been looked at */
+    unsigned left;                /* so many of those are to come */
+};
+
+/* A program may keep a list of its own in place of dl_iterate_phdr(), without what we know. */
+static int look_at_late(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct late *late = data;
+    struct object object = {info->dlpi_addr, NULL, info->dlpi_name ? info->dlpi_name : ""};
+    (void)size;
+    if (late->left && late->known->l_addr == info->dlpi_addr) {
+        late->known = late->known->l_next;
+        late->left--;
+        return 0;
+    }
+    late->left = 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            object.dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    return look_at(late->search, &object);
+}
+
+static void look_under_the_lock(struct search *search, unsigned position)
+{
+    struct late late = {search, loader_objects(), loader_objects() ? position : 0};
+    search->position = position;
+    loader_lock_begin();
+    dl_iterate_phdr(look_at_late, &late);
+    loader_lock_end();
+}
+
+/* What a thread that is not here was about to take out may be in the list still. */
+static void look_without_the_lock(struct search *search)
+{
+    for (; search->next; search->next = search->next->l_next) {
+        struct object object = object_of(search->next);
+        if (loader_maps(object.dynamic) && look_at(search, &object))
+            return;
+    }
+}
+
 static void *find(struct search search)
 {
-    dl_iterate_phdr(look_at, &search);
-    if (search.behind_us)
+    if (look_at_start(&search, atomic_load_explicit(&start_count, memory_order_relaxed)))
         return search.found;
-    /* A program that keeps a list of its own in place of dl_iterate_phdr() may not list us. */
-    search.behind_us = true;
-    search.position = 0;
-    dl_iterate_phdr(look_at, &search);
+    if (loader_lock_is_lost() && loader_objects()) {
+        look_without_the_lock(&search);
+        return search.found;
+    }
+    unsigned position = search.position;
+    look_under_the_lock(&search, position);
+    if (!search.behind_us) { /* a list without us */
+        search.behind_us = true;
+        look_under_the_lock(&search, position);
+    }
     return search.found;
 }
 
 void *library_find(const char *symbol, const char *version, const char *names)
 {
+    library_started();
     return find((struct search){
         .symbol = symbol,
         .version = version,
         .names = names,
-        .start_count = atomic_load_explicit(&start_count, memory_order_relaxed),
+        .named_from = atomic_load_explicit(&start_count, memory_order_relaxed),
     });
 }
 
 void *library_find_in(const char *symbol, const char *version, const char *names)
 {
+    library_started();
     return find((struct search){.symbol = symbol, .version = version, .names = names});
 }
 
 void *library_find_anywhere(const char *symbol, const char *names)
 {
+    library_started();
     return find((struct search){.symbol = symbol, .names = names, .behind_us = true});
-}
-
-/* A search for the first definition of a symbol, our own and earlier objects included. */
-struct first {
-    const char *symbol;
-    const char *names;
-    unsigned position;
-    unsigned start_count;
-    bool elsewhere; /* it lies in a file of another name */
-};
-
-static int look_for_first(struct dl_phdr_info *object, size_t size, void *data)
-{
-    struct first *first = data;
-    struct image image;
-    (void)size;
-    if (first->position++ >= first->start_count)
-        return 1;
-    if (!image_open(&image, object) || !image_find(&image, first->symbol, NULL))
-        return 0;
-    first->elsewhere = !begins_with_one(file_name(object->dlpi_name), first->names);
-    return 1;
 }
 
 bool library_replaced(const char *symbol, const char *names)
 {
-    struct first first = {
-        .symbol = symbol,
-        .names = names,
-        .start_count = atomic_load_explicit(&start_count, memory_order_relaxed),
-    };
-    dl_iterate_phdr(look_for_first, &first);
-    return first.elsewhere;
-}
-
-struct elsewhere {
-    const char *symbol;
-    bool behind_us;
-    struct library_place place;
-};
-
-static int look_elsewhere(struct dl_phdr_info *object, size_t size, void *data)
-{
-    struct elsewhere *search = data;
-    struct image image;
-    (void)size;
-    if (image_contains(object, &library_age)) {
-        search->behind_us = true;
-        return 0;
+    unsigned count = atomic_load_explicit(&start_count, memory_order_relaxed);
+    const struct link_map *map = loader_objects();
+    for (unsigned i = 0; map && i < count; i++, map = map->l_next) {
+        struct image image;
+        struct object object = object_of(map);
+        if (image_open(&image, &object) && image_find(&image, symbol, NULL))
+            return !begins_with_one(file_name(object.name), names);
     }
-    void *found = image_open(&image, object) ? image_find(&image, search->symbol, NULL) : NULL;
-    if (found)
-        search->place = (struct library_place){found, object->dlpi_name, !search->behind_us};
-    return found != NULL;
+    return false;
 }
 
 struct library_place library_elsewhere(const char *symbol)
 {
-    struct elsewhere search = {.symbol = symbol};
-    dl_iterate_phdr(look_elsewhere, &search);
-    return search.place;
+    bool behind_us = false;
+    unsigned count = atomic_load_explicit(&start_count, memory_order_relaxed);
+    const struct link_map *map = loader_objects();
+    for (unsigned i = 0; map && i < count; i++, map = map->l_next) {
+        struct image image;
+        struct object object = object_of(map);
+        behind_us |= object.dynamic == _DYNAMIC;
+        if (object.dynamic == _DYNAMIC || !image_open(&image, &object))
+            continue;
+        void *found = image_find(&image, symbol, NULL);
+        if (found)
+            return (struct library_place){found, object.name, !behind_us};
+    }
+    return (struct library_place){NULL};
 }
 
-static int count(struct dl_phdr_info *object, size_t size, void *data)
+static int count_one(struct dl_phdr_info *info, size_t size, void *data)
 {
-    (void)object;
+    (void)info;
     (void)size;
     ++*(unsigned *)data;
     return 0;
@@ -162,7 +205,11 @@ void library_started(void)
     unsigned objects = 0;
     if (atomic_load_explicit(&start_count, memory_order_relaxed) != UINT_MAX)
         return;
-    dl_iterate_phdr(count, &objects);
+    const struct link_map *map = loader_objects();
+    if (!map)
+        dl_iterate_phdr(count_one, &objects);
+    for (; map; map = map->l_next)
+        objects++;
     atomic_store_explicit(&start_count, objects, memory_order_relaxed);
 }
 

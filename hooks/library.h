@@ -6,9 +6,13 @@
  * allocates, and overwrites what the program may be about to read from dlerror(). And it takes
  * the lock that dlopen() holds while it runs constructors, which may be waiting for this thread;
  * before glibc 2.34 it even lies in a library of its own, so that a preload which needs it stops
- * `ls`. So we read the loaded objects' symbol tables ourselves: dl_iterate_phdr() lists them in
- * the order in which the loader searches them, our own place included. It takes a lock of the
- * loader too, but one that is held for moments only and never while foreign code runs.
+ * `ls`. So we read the loaded objects' symbol tables ourselves, in the order in which the loader
+ * searches them, our own place included.
+ *
+ * Objects of the program's start never go, so they are read without a lock, and the C library's
+ * functions are always found that way. For what was opened later dl_iterate_phdr() keeps the list
+ * still. It takes a lock of the loader too, but one that is held for moments only. A forked child
+ * may have lost that one, and then reads the list without: loader_lock.h.
  *
  * Nothing is allocated. What is found is never a function of ours, because our own object and
  * those before it are passed over; those before it call us, and calling them back would not end.
@@ -49,7 +53,7 @@ __attribute__((cold)) void *library_find_anywhere(const char *symbol, const char
  * the program's start that defines it lies in a file whose name begins with none of `names`. */
 __attribute__((cold)) bool library_replaced(const char *symbol, const char *names);
 
-/* Where the first object other than ours lies that defines a symbol. */
+/* Where the first object of the program's start other than ours lies that defines a symbol. */
 struct library_place {
     void *address;    /* of the symbol; NULL: none does, and the rest says nothing */
     const char *path; /* the loader's, "" for the program; lives as long as the object */
@@ -57,8 +61,9 @@ struct library_place {
 };
 __attribute__((cold)) struct library_place library_elsewhere(const char *symbol);
 
-/* Every object loaded so far belongs to the program's start. From the constructor, by way of
- * real_resolve(); later calls change nothing, and until then all objects do. */
+/* Every object loaded so far belongs to the program's start; later calls change nothing. From the
+ * constructor, and by any search before it: the first call of dlopen() comes that way, so that
+ * nothing counts that could go again. */
 __attribute__((cold)) void library_started(void);
 
 /* An original that is found when it is first needed. Initialise the first three fields. */

@@ -111,7 +111,6 @@ function *real_target(unsigned row)
 
 void real_resolve(void)
 {
-    library_started();
     for (unsigned row = 0; row < ROW_COUNT; row++)
         if (__atomic_load_n(slot(row), __ATOMIC_RELAXED) == rows[row].trampoline)
             find(row);

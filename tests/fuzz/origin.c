@@ -2,7 +2,8 @@
 /* Where a request says it comes from: whole heads with any number of traceparent, tracestate and
  * baggage lines, spelt and folded in any way, among other fields. What the exchange takes from
  * them is what the lines say that a reader of every field finds: one traceparent, or none; what
- * comes along only with it, and whole; and nothing that is passed on ends a line.
+ * comes along only with it, and whole; and nothing that is passed on ends a line. However much of
+ * all that there is, the span says its name, its status and who was asked.
  *
  * Input: items of one byte, three bits each for name, value and line end, and what the value needs.
  */
@@ -103,7 +104,7 @@ static void write_head(const uint8_t *data, size_t size)
 {
     static const char *const names[] = {"traceparent",  "tracestate", "baggage",
                                         "TraceParent",  "TRACESTATE", "traceparent ",
-                                        "traceparents", "x"};
+                                        "traceparents", "User-Agent"};
     static const char *const ends[] = {"\r\n", "\n", "\r\n", "\r\n"};
     head_bytes = 0;
     add_text("GET /a HTTP/1.1\r\nHost: a\r\n");
@@ -204,6 +205,25 @@ static void check(const struct http1_request *request, const struct exchange *ex
     context_clear();
 }
 
+/* Whatever stood in the head, what a span is read for has found room. */
+static void check_end(struct exchange *exchange)
+{
+    struct span_record *record = exchange->span.record;
+    bool recording = exchange->recording;
+    int64_t status = 0;
+    exchange_head(exchange)->response = (struct http1_response){.status = 503};
+    exchange_answered(exchange);
+    exchange_end(exchange, 10, 20);
+    if (!recording) /* nobody else has taken the place */
+        return;
+    demand(record->length <= EXCHANGE_RECORD_BYTES && record->status == SPAN_STATUS_ERROR);
+    demand(slice_equal(span_find_name(record), SLICE_LITERAL("GET /a")));
+    demand(slice_equal(span_find_string(record, ATTRIBUTE_ERROR_TYPE), SLICE_LITERAL("503")));
+    demand(slice_equal(span_find_string(record, ATTRIBUTE_SERVER_ADDRESS), SLICE_LITERAL("a")));
+    demand(span_find_integer(record, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, &status) &&
+           status == 503);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool opened;
@@ -222,7 +242,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         PARSE_OK) {
         exchange_begin(exchange, &nobody, 1);
         check(&exchange_head(exchange)->request, exchange);
-        exchange_forget(exchange);
+        check_end(exchange);
     } else {
         exchange_put_back(exchange);
     }

@@ -243,9 +243,13 @@ static void inherit(void)
         demand(++reads < READS_MOST && length <= sizeof memory);
         recovery_saw(&dead, record);
         encode(record, length, dead.unix_offset_ns);
+        demand(ring_noted(dead.ring) < 1u << 20);
+        if (reads % 5 == 0)
+            recovery_note(&dead, reads);
         if (reads % 7 == 0)
             ring_release(dead.ring);
     }
+    (void)recovery_noted(&dead);
     while ((length = recovery_next_open(&dead, record)) != 0) {
         demand(++reads < READS_MOST && length <= sizeof memory);
         encode(record, length, dead.unix_offset_ns);

@@ -368,10 +368,10 @@ static void believed(const struct forwarded *said, struct slice input)
 static void proxies(struct slice input)
 {
     struct forwarded all;
-    forwarded_read(input, input, input, input, &all);
+    forwarded_read(&(struct forwarded_lines){input, input, input, input}, &all);
     believed(&all, input);
     struct forwarded one;
-    forwarded_read(input, SLICE_NONE, SLICE_NONE, SLICE_NONE, &one);
+    forwarded_read(&(struct forwarded_lines){.forwarded = input}, &one);
     believed(&one, input);
     demand(!one.client.at || slice_equal(one.client, all.client)); /* Forwarded wins */
     demand(!one.host.at || slice_equal(one.host, all.host));

@@ -246,11 +246,10 @@ FAULTS = {
     "silent": Fault(AGAIN, silent(), variables=SHORT),
     "silent-in-head": Fault(AGAIN, silent(b"HTTP/1.1 200 OK\r\n"), variables=SHORT),
     "drip-beyond": Fault(AGAIN, drip(SILENCE_S, head(OK, "Content-Length: 0")), variables=SHORT),
-    "switching-protocols": Fault(AGAIN, silent(head("101 Switching Protocols", "Upgrade: h2c")),
-                                 variables=SHORT),
     "interim-only": Fault(AGAIN, silent(head("100 Continue") * 3), variables=SHORT),
 
     # What is final.
+    "switching-protocols": Fault(DROPPED, silent(head("101 Switching Protocols", "Upgrade: h2c"))),
     **{status: Fault(DROPPED, sink.refuse(f"{status} No", *fields))
        for status, fields in REFUSALS.items()},
     "400-of-the-protocol": Fault(DROPPED, body("400 Bad Request", STATUS,

@@ -7,11 +7,13 @@ by its process id. Which of them run under the agent is the caller's choice: the
 or None."""
 
 import dataclasses
+import errno
 import http.client
 import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -42,6 +44,19 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def silent_name_server():
+    """A socket that takes queries and answers none, at an address of this machine that nobody else
+    uses: those who run the same test beside this one would swallow each other's queries."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    while True:
+        try:
+            server.bind((f"127.{random.randint(1, 254)}.{random.randint(0, 255)}.53", 53))
+            return server
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 def program(name):

@@ -31,6 +31,7 @@ class Span:
     links: list  # (trace id, span id)
     resource: dict
     scope: str
+    dropped_attributes: int = 0
     children: list = dataclasses.field(default_factory=list)
 
     @property
@@ -87,7 +88,8 @@ def span_of(span, resource, scope):
         events=[(event["name"], attributes_of(event.get("attributes", [])))
                 for event in span.get("events", [])],
         links=[(link["traceId"], link["spanId"]) for link in span.get("links", [])],
-        resource=resource, scope=scope)
+        resource=resource, scope=scope,
+        dropped_attributes=span.get("droppedAttributesCount", 0))
 
 
 def parse(lines, path):

@@ -12,6 +12,7 @@ import pytest
 import accounts
 import certificates
 import ending
+import faults
 import life
 import servers
 import sink
@@ -91,6 +92,31 @@ def test_what_is_not_taken_at_the_end_is_tried_once(service, collector, status, 
     answer_with(collector, sink.accept)
     the_next_sends(service, collector, REQUESTS)
     assert not service.left
+
+
+LENGTH = "Content-Length: 5"
+
+
+@pytest.mark.parametrize("way", ["http", "https"])
+@pytest.mark.parametrize("left, answer", [
+    (0, faults.head("101 Switching Protocols", "Upgrade: h2c")),
+    (0, faults.head("100 Continue") + faults.head("101 Switching Protocols")),
+    (0, faults.head("304 Not Modified", LENGTH)), (0, faults.head("301 Moved")),
+    (0, faults.head("400 Bad Request", LENGTH)), (REQUESTS, faults.head("503 Busy", LENGTH)),
+    (REQUESTS, faults.head("503 Busy")), (REQUESTS, faults.head("600 Odd"))],
+    ids=["101", "101-later", "304", "301", "400-body", "503-body", "503", "600"])
+def test_a_status_that_accepts_nothing_is_all_that_is_waited_for(service, directory, authority, way,
+                                                                 left, answer):
+    """Whether a body is still to come, or nobody can tell."""
+    with serve(way, directory, authority) as collector:
+        answer_with(collector, faults.silent(answer))
+        server = service.start(collector)
+        ask(server, REQUESTS)
+        seconds = end(server)
+        assert len(collector.posts) == 1
+        told = said(server)
+        assert (told.left, told.failed) == (left, REQUESTS - left)
+    assert seconds < SOON
 
 
 def test_what_nobody_will_ever_take_is_dropped_at_the_end_too(service, collector):
@@ -279,14 +305,14 @@ def test_a_host_that_swallows_packets_counts_as_silent(service, directory, progr
 def test_a_resolver_counts_like_a_collector(service, directory, program, answers):
     """Where it says that there is no such host the spans are left at once; where it is silent the
     end is in the middle of a lookup, which nothing can cut short."""
-    nobody, free = "127.0.0.153", servers.free_port()
-    (directory / "resolv.conf").write_text(f"nameserver {nobody}\noptions timeout:3 attempts:1\n")
     where = sink.Collector()
-    where.port = free
+    where.port = free = servers.free_port()
     command = [*life.world(f"mount --bind {directory}/resolv.conf /etc/resolv.conf"), program]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
-        if not answers:
-            name_server.bind((nobody, 53))
+    with servers.silent_name_server() as name_server:
+        (directory / "resolv.conf").write_text(
+            f"nameserver {name_server.getsockname()[0]}\noptions timeout:3 attempts:1\n")
+        if answers:
+            name_server.close()  # then the kernel does
         seconds = []
         for _ in range(3):
             server = service.start(where, command, OTEL_EXPORTER_OTLP_ENDPOINT=(
@@ -304,13 +330,11 @@ def test_a_resolver_counts_like_a_collector(service, directory, program, answers
 
 def test_no_server_waits_for_a_resolver_before_it_listens(service, directory, program):
     """One that is silent takes ten seconds by the usual options, with several servers more."""
-    nobody, free = "127.0.0.154", servers.free_port()
-    (directory / "resolv.conf").write_text(f"nameserver {nobody}\n")
     where = sink.Collector()
-    where.port = free
+    where.port = free = servers.free_port()
     command = [*life.world(f"mount --bind {directory}/resolv.conf /etc/resolv.conf"), program]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
-        name_server.bind((nobody, 53))
+    with servers.silent_name_server() as name_server:
+        (directory / "resolv.conf").write_text(f"nameserver {name_server.getsockname()[0]}\n")
         begun = time.monotonic()
         server = service.start(where, command, OTEL_EXPORTER_OTLP_ENDPOINT=(
             f"http://collector.example:{free}"))

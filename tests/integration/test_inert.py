@@ -27,7 +27,9 @@ print(json.dumps({
     "descriptors": {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
                     if os.path.exists(f"/proc/self/fd/{fd}")},
     "environment": dict(os.environ),
-    "signals": [line for line in open("/proc/self/status") if line.startswith("Sig")],
+    # But not SigQ, which counts the waiting signals of all the user's processes.
+    "signals": [line for line in open("/proc/self/status")
+                if line.startswith("Sig") and not line.startswith("SigQ")],
     "limits": open("/proc/self/limits").read(),
 }))
 """

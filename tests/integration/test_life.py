@@ -10,7 +10,7 @@ and a span of each request, once, whoever ends.
 | pthread_exit of main; threads that end, or are cancelled, mid-span; PTHREAD_STACK_MIN | here |
 | exit in a handler, quick_exit, _exit, abort, SIGTERM, SIGKILL with a request in flight | here |
 | what killed processes leave, and who sends it | test_survival.py |
-| exit and exec while the collector is away, slow or silent | test_end.py, test_exec.py |
+| exit and exec while the collector is away, slow or silent | test_end.py, test_end_exporters.py, test_exec.py |
 | how much of it may lie there, after an exec or a change of user, on a full disk | test_state_files.py |
 | each form of exit and exec, call by call | test_calls.py |
 | closefrom, close_range, close, dup2 over the connection to the collector, http and https | here; test_https.py |
@@ -28,7 +28,6 @@ and a span of each request, once, whoever ends.
 
 import pathlib
 import shlex
-import socket
 import time
 
 import pytest
@@ -97,8 +96,7 @@ def test_connections_that_are_left_in_the_middle_of_an_answer_keep_no_place(
 
 @pytest.fixture
 def silent_name_server():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.53.53.53", 53))
+    with servers.silent_name_server() as server:
         yield server.getsockname()[0]
 
 

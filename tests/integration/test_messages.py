@@ -14,7 +14,8 @@ import pytest
 
 import life
 import servers
-from messages import (ALL, SERVE, SETTINGS, STREAMS, Run, backend, gathering, joined, preload, stream)
+from messages import (ALL, PATIENCE, SERVE, SETTINGS, STREAMS, Run, backend, gathering, joined,
+                      preload, stream)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,12 @@ def test_a_file_that_is_opened_as_2_is_data(directory, library, program, how):
                                  *DATA], b"one\ntwo\n")
 
 
+CLOSE = {"close": "close:2", "unseen": "unseen:2", "fclose": "fclose", "range": "range:2",
+         "from": "from:2"}
+
+
 @pytest.mark.parametrize("how", FILES)
-@pytest.mark.parametrize("close", ["close", "unseen"])
+@pytest.mark.parametrize("close", ["close", "unseen", "fclose"])
 @pytest.mark.parametrize("first", ["pipe", "file", "terminal"])
 def test_a_file_that_is_opened_in_the_place_of_standard_error_is_data(directory, library, program,
                                                                       how, close, first):
@@ -63,11 +68,12 @@ def test_a_file_that_is_opened_in_the_place_of_standard_error_is_data(directory,
             streams = (subprocess.DEVNULL, subprocess.DEVNULL, stream(first, directory, stack).end)
             return Run(program, directory, streams, variables, requests)
 
-        compare(make, directory, library, [f"{close}:2", file_of(directory, how), *DATA],
+        compare(make, directory, library, [CLOSE[close], file_of(directory, how), *DATA],
                 b"one\ntwo\n")
 
 
-def test_the_same_file_opened_again_is_data(directory, library, program):
+@pytest.mark.parametrize("close", ["close", "fclose", "range", "from"])
+def test_the_same_file_opened_again_is_data(directory, library, program, close):
     path = directory / "data"
 
     def make(variables, requests):
@@ -80,7 +86,7 @@ def test_the_same_file_opened_again_is_data(directory, library, program):
     for variables in ({}, preload(library, directory)):
         path.unlink(missing_ok=True)
         run = make(variables, 2)
-        assert run("close:2", file_of(directory, "appended"), *DATA)[0] == 0
+        assert run(CLOSE[close], file_of(directory, "appended"), *DATA)[0] == 0
         os.close(run.streams[2])
         seen.append([line for line in path.read_bytes().splitlines()
                      if b"never_" not in line and b": otelagent 0" not in line])  # at start
@@ -128,6 +134,38 @@ def test_a_file_on_2_that_was_closed_alone_at_start_is_data(directory, library, 
     first = [] if alone else ["listen:other", "file:/dev/null:rw"]
     compare(lambda variables, requests: Run(program, directory, streams, variables, requests),
             directory, library, [*first, file_of(directory, how), *DATA], b"one\ntwo\n")
+
+
+@pytest.mark.parametrize("run", ["run", "vrun"])
+@pytest.mark.parametrize("how", ["unix", "written", "appended", "read-and-written"])
+def test_a_daemon_tells_whom_it_executes(directory, library, program, how, run):
+    """All that it could see itself is usual: data as 2 behind two /dev/null."""
+    seen = []
+    for variables in ({}, preload(library, directory)):
+        (directory / "data").unlink(missing_ok=True)
+        with backend("unix", directory) as (connect, got):
+            data = file_of(directory, how) if how in FILES else connect
+            more = [connect] if how in FILES else []
+            status = Run(program, directory, (None, None, None), variables, 2)(
+                "file:/dev/null:rw", "file:/dev/null:rw", data, *more, "put:2:one", run,
+                "put:2:two", run, *SERVE, "put:2:three")
+        text = (directory / "data").read_bytes() if how in FILES else b"".join(got)
+        seen.append((status, text))
+    assert seen[0][0][0] == 0
+    assert seen[0][1] == b"one\ntwo\nthree\n"
+    assert seen[1] == seen[0]
+
+
+@pytest.mark.parametrize("run", ["run", "vrun"])
+def test_what_it_is_told_is_of_the_data_only(directory, library, program, run):
+    """A program further down has standard error again."""
+    log = directory / "log"
+    status = Run(program, directory, (None, None, None), preload(library, directory), 2)(
+        "file:/dev/null:rw", "file:/dev/null:rw", file_of(directory, "written"), "put:2:one", run,
+        f"file:{log}:w", "dup2:3:2", run, *SERVE)
+    assert status[0] == 0
+    assert (directory / "data").read_bytes() == b"one\n"
+    assert b"never_a_sampler" in log.read_bytes() and b"SERVER GET" in log.read_bytes()
 
 
 @pytest.mark.parametrize("how", ["tcp", "udp", "unix", "written", "read-and-written"])
@@ -181,6 +219,43 @@ def test_a_socket_that_is_also_the_answer(directory, library, program, kind, num
     assert seen[1] == seen[0]
 
 
+NODE = """
+const child = require("child_process").spawn(process.execPath, ["-e", "process.send({one: 1})"], {
+    stdio: ["ignore", "inherit", "ipc"]});
+child.on("message", message => console.log(JSON.stringify(message)));
+child.on("exit", status => console.log(status));
+"""
+
+
+def test_the_channel_of_a_child_of_node_is_nodes(directory, library):
+    done = subprocess.run(["/usr/bin/env", "node", "-e", NODE], stdin=subprocess.DEVNULL,
+                          env={**os.environ, **preload(library, directory)}, capture_output=True,
+                          timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (0, b'{"one":1}\n0\n'), done
+
+
+@pytest.mark.parametrize("variable", ["NODE_CHANNEL_FD=2", "WAYLAND_SOCKET=2", "NEVER_FDS=1,2"],
+                         ids=["node", "wayland", "list"])
+@pytest.mark.parametrize("kind", ["pair", "pipe", "file"])
+def test_what_the_environment_says_is_a_channel(directory, library, program, kind, variable):
+    with contextlib.ExitStack() as stack:
+        end = stream(kind, directory, stack)
+        variables = {**preload(library, directory), **dict([variable.split("=")])}
+        null = subprocess.DEVNULL
+        assert Run(program, directory, (null, null, end.end), variables, 2)(*DATA)[0] == 0
+        assert end.read() == b"one\ntwo\n"
+
+
+def test_a_socket_that_something_was_sent_to_is_no_standard_error(directory, library, program):
+    with contextlib.ExitStack() as stack:
+        end = stream("pair", directory, stack)
+        os.write(end.other, b"a question")
+        null = subprocess.DEVNULL
+        run = Run(program, directory, (null, null, end.end), preload(library, directory), 2)
+        assert run(*DATA)[0] == 0
+        assert end.read() == b"one\ntwo\n"
+
+
 # --- What is ---
 
 
@@ -204,6 +279,38 @@ def test_it_is_said_to_standard_error(directory, library, program, standard_erro
         assert [line for line in lines if part in line], (part, lines)
     assert [line for line in lines if line in ("one", "two")] == ["one", "two"]
     assert not [line for line in lines if "could not be written" in line]
+
+
+@pytest.mark.parametrize("variable", ["LISTEN_FDS=2", "BASH_XTRACEFD=2", "NOTIFY_SOCKET=/run/2/n",
+                                      "NEVER_FD=12", "NEVER=2"], ids=range(5))
+@pytest.mark.parametrize("standard_error", ["pair"], indirect=True)
+def test_what_the_environment_says_is_something_else(directory, library, program, standard_error,
+                                                     variable):
+    variables = {**preload(library, directory), **dict([variable.split("=")])}
+    null = subprocess.DEVNULL
+    run = Run(program, directory, (null, null, standard_error.end), variables)
+    assert run("put:2:one") == (0, [])
+    assert b"never_a_sampler" in standard_error.read()
+
+
+def test_it_is_said_to_the_pipes_that_node_makes(directory, library, program):
+    """They are socket pairs."""
+    script = ("const child = require('child_process').spawn(process.argv[1], ['put:2:one']);"
+              "child.stderr.on('data', piece => process.stdout.write(piece));")
+    done = subprocess.run(["/usr/bin/env", "node", "-e", script, program], stdin=subprocess.DEVNULL,
+                          env={**os.environ, **preload(library, directory)}, capture_output=True,
+                          timeout=PATIENCE, check=False)
+    assert done.returncode == 0 and b"one\n" in done.stdout, done
+    assert b"never_a_sampler" in done.stdout, done
+
+
+@pytest.mark.parametrize("standard_error", ["pipe", "pair"], indirect=True)
+def test_any_number_of_processes_say_it_to_one_reader(directory, library, program, standard_error):
+    null = subprocess.DEVNULL
+    for _ in range(20):
+        run = Run(program, directory, (null, null, standard_error.end), preload(library, directory))
+        assert run("put:2:one") == (0, [])
+        assert b"never_a_sampler" in standard_error.read()
 
 
 @pytest.mark.parametrize("name", SETTINGS)

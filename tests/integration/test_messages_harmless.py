@@ -115,6 +115,69 @@ def test_the_rest_of_a_limited_file_is_left_to_the_program(directory, library, p
              [*SERVE, f"put:2:{'y' * 95}"], 2)
 
 
+F_SETPIPE_SZ = 1031
+# Of such writes as many as just fit where nobody reads.
+SIZES = {"pipe": [65536, 65500, 4096, 4095, 1, 100, 1000, 5000, 32768],
+         "fifo": [65500, 4096, 1], "pair": [1, 100, 1000, 4096, 65536, 200000]}
+
+
+def count_that_fits(kind, directory, size):
+    with contextlib.ExitStack() as stack:
+        end = stream(kind, directory, stack).end
+        os.set_blocking(end, False)
+        count = 0
+        with contextlib.suppress(BlockingIOError):
+            while os.write(end, b"x" * size) == size:
+                count += 1
+        return count
+
+
+def late(kind, directory, library, program, size, numbers, steps, requests):
+    """Nobody reads until the program has ended; the same, untraced."""
+    for variables in ({}, preload(library, directory)):
+        with contextlib.ExitStack() as stack:
+            made = stream(kind, directory, stack)
+            if size:
+                assert fcntl.fcntl(made.end, F_SETPIPE_SZ, size) == size
+            streams = tuple(made.end if number in numbers else subprocess.DEVNULL
+                            for number in range(3))
+            run = Run(program, directory, streams, variables, requests)
+            assert run(*steps)[0] == 0, (kind, steps, bool(variables))
+            said = made.read()
+    return said
+
+
+@pytest.mark.parametrize("numbers", [(2,), (1, 2)], ids=["apart", "with-output"])
+@pytest.mark.parametrize("kind, size", [(kind, size) for kind, sizes in SIZES.items()
+                                        for size in sizes], ids=str)
+@pytest.mark.parametrize("when", ["at-start", "served"])
+def test_a_late_reader_gets_all_that_he_would_without_us(directory, library, program, kind, size,
+                                                         numbers, when):
+    """What the program says just fits, and it would wait for ever for room that a line of ours
+    took."""
+    count = count_that_fits(kind, directory, size)
+    steps = [*(SERVE if when == "served" else []), f"fill:2:{size}:{count}"]
+    said = late(kind, directory, library, program, 0, numbers, steps, 2 if when == "served" else 0)
+    assert said.count(b"x" * min(size, 64)) >= count
+    assert b"never_a_sampler" in said
+
+
+@pytest.mark.parametrize("size", [4096, 8192, 32768, 131072 * 2, 1 << 20])
+@pytest.mark.parametrize("each", [1000, 4096])
+def test_so_he_does_where_somebody_chose_the_size_of_the_pipe(directory, library, program, size,
+                                                              each):
+    count = size // 4096 * (4096 // each)
+    late("pipe", directory, library, program, size, (2,), [*SERVE, f"fill:2:{each}:{count}"], 2)
+
+
+def test_many_processes_leave_a_late_reader_his_room(directory, library, program):
+    """Each says what it has to say into the pipe of all."""
+    children = ["run", "put:2:y"] * 12
+    said = late("pipe", directory, library, program, 0, (2,), [*children, "fill:2:4096:12"], 0)
+    assert said.count(b"never_a_sampler") > 4
+    assert said.count(b"y\n") == 12
+
+
 def test_a_reader_that_goes_midway_is_not_missed(directory, library, program):
     """The program itself writes nothing there."""
     for variables in ({}, preload(library, directory)):

@@ -14,11 +14,13 @@ import pytest
 import servers
 
 BOUND = 1024  # bytes more than untraced, the first request included
-SERVED = {"serve", "missing", "named", "parts", "message", "file", "unanswered", "pieces",
-          "spliced", "answer-spliced", "passed", "killed", "open", "small-thread", "signal-stack"}
-STEPS = ["serve", "serve", "missing", "named", "parts", "message", "file", "unanswered", "pieces",
-         "spliced", "answer-spliced", "passed", "ended", "killed", "serve", "listen",
-         "+", "serve", "serve", "fork", "serve", "serve", "ended", "killed", "serve"]
+SERVED = {"serve", "missing", "named", "parts", "message", "messages", "file", "unanswered",
+          "pieces", "spliced", "answer-spliced", "passed", "killed", "open", "small-thread",
+          "signal-stack", "refuse"}
+STEPS = ["serve", "serve", "missing", "named", "parts", "message", "messages", "file",
+         "unanswered", "refuse", "pieces", "spliced", "answer-spliced", "passed", "ended", "killed",
+         "serve", "listen", "+", "serve", "serve", "fork", "serve", "serve", "ended", "killed",
+         "serve"]
 CURL = ["curl-make", "curl-set", "curl-go", "curl-go", "curl-copy", "multi-add", "multi-go",
         "multi-read", "multi-remove", "multi-add", "multi-remove", "curl-set-s3", "multi-add",
         "multi-go", "multi-read", "multi-remove", "curl-go", "curl-forget", "curl-set-nowhere",
@@ -39,6 +41,49 @@ LOADED = (
     b"X-Link: http://user:secret@host/p?token=1&a=b&c=%2574oken%3D1&d=e:f@%2570assword\r\n"
     b"X-Word: hello\r\n"
     b"User-Agent: test/1 (http://host/?token=1)\r\n\r\n")
+
+
+def head(*lines, start=b"GET /some/path HTTP/1.1"):
+    return b"\r\n".join([start, *lines]) + b"\r\n\r\n"
+
+
+TRACEPARENT = b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NODE = b'Forwarded: for="[2001:db8::192.0.2.1]:1";proto=https;host="[::ffff:192.0.2.1]:8"'
+LINK = (b"http://user:secret@[::ffff:192.0.2.1]:8/p/a=b;x:y@z;%2574oken=x/?token=1&a=b"
+        b"&c=%2574oken%3D1&d=e:f@%2570assword;x=1#token=1")
+HEADS = {
+    "v6": head(b'Forwarded: for="[2001:db8::1]"'),
+    "v6-port": head(b'Forwarded: for="[::ffff:192.0.2.1]:1"'),
+    "v6-everywhere": head(NODE, b"Host: [::ffff:192.0.2.1]:8"),
+    "v6-bare": head(b"Forwarded: for=2001:db8::192.0.2.1;host=[::1%eth0]:8"),
+    "hidden-port": head(b'Forwarded: for="[2001:db8::192.0.2.1]:_port"'),
+    "quoted": head(b'Forwarded: for="[2001:db8::\\1]";by="\\"x";host="a\\"b";for=_hidden'),
+    "malformed": head(b"Forwarded: for=[2001:db8::192.0.2.1];for=x", b"X-Forwarded-For: [::zz]"),
+    "lists": head(b"X-Forwarded-For: " + b", ".join([b"[2001:db8::192.0.2.1]:1"] * 50),
+                  b"X-Forwarded-Host: [::ffff:192.0.2.1]:8", b"X-Forwarded-Proto: HTTPS, http",
+                  start=b"OPTIONS * HTTP/1.1"),
+    "several-lines": head(b"Forwarded:", NODE, b"X-Forwarded-For:", b"X-Forwarded-For: [::1]:8",
+                          b"X-Forwarded-Host:", b"X-Forwarded-Host: [::ffff:192.0.2.1]:8",
+                          b"X-Forwarded-Proto:", b"X-Forwarded-Proto: https"),
+    "absolute": head(NODE, b"Content-Length: 0", start=b"POST " + LINK + b" HTTP/1.1"),
+    "authority": head(NODE, start=b"CONNECT [::ffff:192.0.2.1]:443 HTTP/1.1"),
+    "pipelined": head(NODE, TRACEPARENT, b"baggage: a=b") * 20,
+    "carried": head(NODE, TRACEPARENT,
+                    *[b"tracestate: k%d=%s,t@v%d=x" % (i, b"v" * 40, i) for i in range(8)],
+                    *[b"baggage: k%d=v;p=%%41;q , x=%s" % (i, b"y" * 600) for i in range(8)]),
+    "not-carried": head(TRACEPARENT, b"tracestate: " + b"=," * 200, b"baggage: " + b"a=b;," * 300),
+    "framing": head(b"Transfer-Encoding: identity", b"Content-Length: 3",
+                    b"Transfer-Encoding:", b"transfer-encoding: chunked", b"Content-Length: 3,3",
+                    start=b"POST / HTTP/1.1") + b"3;x=\"y\"\r\nabc\r\n0\r\nT: x\r\n\r\n",
+    "secrets": head(NODE, b"X-Link: " + LINK, b"X-Word: user:pass@host %2570assword=x",
+                    b"Cookie: a=b; token=1; %2570assword=x", b"Authorization: Basic dTpw",
+                    b"User-Agent: " + LINK, start=b"GET /p:q@r/" + LINK[7:] + b" HTTP/1.1"),
+    "names": head(b"Host: bucket.s3.dualstack.eu-central-1.amazonaws.com:443",
+                  start=b"GET /%41/" + b"/".join(b"%x" % (i * 99991) for i in range(200))
+                  + b" HTTP/1.1"),
+}
+CAPTURED = {"OTEL_AGENT_CAPTURE_REQUEST_HEADERS": "x-link,x-word,cookie,authorization,forwarded",
+            "OTEL_AGENT_CAPTURE_RESPONSE_HEADERS": "x-answer,content-length"}
 HASHED = {"OTEL_AGENT_CAPTURE_REQUEST_HEADERS": "x-link,x-word",
           "OTEL_AGENT_CAPTURE_RESPONSE_HEADERS": "x-answer", "OTEL_AGENT_REDACT_MODE": "hash"}
 
@@ -147,6 +192,17 @@ def test_a_request_with_much_to_say_takes_little_more(directory, library, progra
     check(program, STEPS, LOADED, traced(library, directory, **variables), BOUND)
 
 
+@pytest.mark.parametrize("variables", [
+    {}, CAPTURED, {**CAPTURED, "OTEL_AGENT_REDACT_MODE": "hash"},
+    {"OTEL_AGENT_HTTP_ROUTES": "/a*b/*,/{x}/**,/s*e/*p*h,/{id}/*/{id}"}],
+    ids=["plain", "captured", "hashed", "routes"])
+@pytest.mark.parametrize("name", HEADS)
+def test_no_head_takes_more_of_the_stack(directory, library, program, name, variables):
+    steps = ["serve", "missing", "named", "parts", "message", "messages", "pieces"]
+    check(program, [*steps, "+", *steps], HEADS[name], traced(library, directory, **variables),
+          BOUND)
+
+
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(404 if "missing" in self.path else 200)
@@ -178,14 +234,15 @@ def for_requests(steps):
 @pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"}, HASHED,
                                        {"OTEL_AGENT_STACKTRACE": "true"}],
                          ids=["plain", "unsampled", "hashed", "stack-traces"])
-@pytest.mark.parametrize("path", ["/bucket/key", "/bucket/missing?token=1&password=%41bc&x=y"],
-                         ids=["plain", "secret"])
-def test_calls_of_libcurl_take_little_of_the_stack(directory, library, clients, web, path,
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::ffff:127.0.0.1]"], ids=["v4", "v6"])
+@pytest.mark.parametrize("path", ["/bucket/key", "/bucket/missing?token=1&password=%41bc&x=y",
+                                  "/b/" + "%41a" * 500 + "?" + "&a=%2574oken%3D1" * 100],
+                         ids=["plain", "secret", "long"])
+def test_calls_of_libcurl_take_little_of_the_stack(directory, library, clients, web, path, host,
                                                    variables):
-    told = {"LD_BIND_NOW": "1", "STACKS_URL": f"http://user:password@127.0.0.1:{web}{path}",
-            "STACKS_NOWHERE": f"http://127.0.0.1:1{path}"}
-    environment = traced(library, directory, OTEL_AGENT_S3_ENDPOINTS=f"127.0.0.1:{web}",
-                         **variables)
+    told = {"LD_BIND_NOW": "1", "STACKS_URL": f"http://user:password@{host}:{web}{path}",
+            "STACKS_NOWHERE": f"http://{host}:1{path}"}
+    environment = traced(library, directory, OTEL_AGENT_S3_ENDPOINTS=f"{host}:{web}", **variables)
     check(clients, for_requests(CURL), LOADED, environment, BOUND, told)
 
 

@@ -291,6 +291,8 @@ static void descriptors(void)
     SHOW(freopen("/nowhere/at/all", "r", stdin) != NULL);
     SHOW(freopen("/dev/null", "r", stdin) != NULL);
     SHOW(freopen64("/dev/null", "r", stdin) != NULL);
+    SHOW(fclose(fopen("/dev/null", "r")));
+    SHOW(fclose(fmemopen(bytes, sizeof bytes, "r")));
     SHOW(write(70, "by the copy", 11));
     SHOW(recv(pair[1], bytes, room, 0));
     show_bytes();

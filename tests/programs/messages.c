@@ -3,6 +3,8 @@
  * after the other, and leaves each descriptor where the kernel puts it.
  *
  *     close:N  unseen:N     closes it; by a system call that no library sees
+ *     range:N  from:N       by close_range(), by closefrom()
+ *     fclose                closes the stream stderr
  *     file:PATH:FLAGS       opens it (w, rw or a) without a word of what it is
  *     tcp:PORT  udp:PORT  unix:PATH  pipe     likewise, connected; the writing end last
  *     listen:PATH           listens on 127.0.0.1; the port is in the file
@@ -10,10 +12,12 @@
  *     dup2:FROM:TO          dup:N
  *     freopen:PATH          standard error, by libc
  *     put:N:TEXT            writes a line there
+ *     fill:N:SIZE:COUNT     so many writes of so many bytes, each taken whole
  *     vfork                 a child that shares our memory closes 2 and puts descriptor 0 there
  *     drain:N:PATH          what lies in the pipe N, into the file
  *     pending:N             ends with 1 where that signal does not wait to be delivered
- *     run                   what follows is done by a child, by execv(); its status is ours */
+ *     run  vrun             what follows is done by a child of fork() or vfork(), by execv(); its
+ *                           status is ours */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -102,6 +106,15 @@ static void put(int fd, const char *text)
     require(write(fd, line, (size_t)bytes) == bytes, 96);
 }
 
+static void fill(int fd, size_t size, int count)
+{
+    char *bytes = malloc(size);
+    memset(bytes, 'x', size);
+    while (count-- > 0)
+        require(write(fd, bytes, size) == (ssize_t)size, 107);
+    free(bytes);
+}
+
 static void drain(int from, const char *path)
 {
     char bytes[65536];
@@ -128,12 +141,12 @@ static bool waits(int number)
     return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
-static int run(char *program, char *step[])
+static int run(char *program, char *step[], bool shared)
 {
     int status;
-    pid_t child = fork();
+    step[-1] = program;
+    pid_t child = shared ? vfork() : fork();
     if (child == 0) {
-        step[-1] = program;
         execv(program, step - 1);
         _exit(97);
     }
@@ -149,6 +162,12 @@ static void work(char *parts[PARTS])
         close(number);
     else if (strcmp(word, "unseen") == 0)
         syscall(SYS_close_range, number, number, 0);
+    else if (strcmp(word, "range") == 0)
+        close_range((unsigned)number, (unsigned)number, 0);
+    else if (strcmp(word, "from") == 0)
+        closefrom(number);
+    else if (strcmp(word, "fclose") == 0)
+        fclose(stderr);
     else if (strcmp(word, "file") == 0)
         open_file(parts[1], parts[2]);
     else if (strcmp(word, "tcp") == 0)
@@ -171,6 +190,8 @@ static void work(char *parts[PARTS])
         require(freopen(parts[1], "a", stderr) && fileno(stderr) == 2, 106);
     else if (strcmp(word, "put") == 0)
         put(number, parts[2]);
+    else if (strcmp(word, "fill") == 0)
+        fill(number, (size_t)atol(parts[2]), atoi(parts[3]));
     else if (strcmp(word, "vfork") == 0)
         change_in_child();
     else if (strcmp(word, "pending") == 0)
@@ -185,8 +206,8 @@ int main(int count, char *arguments[])
 {
     for (int i = 1; i < count; i++) {
         char *parts[PARTS] = {NULL};
-        if (strcmp(arguments[i], "run") == 0)
-            return run(arguments[0], arguments + i + 1);
+        if (strcmp(arguments[i], "run") == 0 || strcmp(arguments[i], "vrun") == 0)
+            return run(arguments[0], arguments + i + 1, *arguments[i] == 'v');
         for (int n = 0; n < PARTS; n++)
             parts[n] = strsep(&arguments[i], ":");
         work(parts);

@@ -118,6 +118,28 @@ static void serve_message(void)
     close(client);
 }
 
+static void serve_messages(void)
+{
+    struct iovec part = {(void *)answer, sizeof answer - 1};
+    struct iovec room = {request, sizeof request};
+    struct mmsghdr in = {.msg_hdr = {.msg_iov = &room, .msg_iovlen = 1}};
+    struct mmsghdr out = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+    int client = accept(listener, NULL, NULL);
+    recvmmsg(client, &in, 1, 0, NULL);
+    sendmmsg(client, &out, 1, 0);
+    close(client);
+}
+
+/* An answer to nothing. */
+static void refuse(void)
+{
+    static const char text[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nServer: x\r\n"
+                               "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    int client = accept(listener, NULL, NULL);
+    send(client, text, sizeof text - 1, 0);
+    close(client);
+}
+
 static void serve_file(void)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
@@ -229,7 +251,10 @@ static void serve_passed(void)
 static void serve_crowd(void)
 {
     static int clients[CROWD], servers[CROWD];
-    static const char plain[] = "GET / HTTP/1.1\r\nHost: crowd\r\n\r\n";
+    static const char head[] = "GET / HTTP/1.1\r\nContent-Length: 0\r\nHost: crowd\r\n"
+                               "Content-Length: 0\r\nX-Forwarded-For: [::1]\r\n\r\n";
+    static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: x\r\n"
+                                "Content-Length: 2\r\n\r\nok";
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t length = sizeof name;
     int own = socket(AF_INET, SOCK_STREAM, 0);
@@ -239,12 +264,12 @@ static void serve_crowd(void)
     for (int i = 0; i < CROWD; i++) {
         clients[i] = socket(AF_INET, SOCK_STREAM, 0);
         connect(clients[i], (struct sockaddr *)&name, length);
-        send(clients[i], plain, sizeof plain - 1, 0);
+        send(clients[i], head, sizeof head - 1, 0);
         servers[i] = accept(own, NULL, NULL);
         recv(servers[i], request, sizeof request, 0);
     }
     for (int i = 0; i < CROWD; i++) {
-        send(servers[i], answer, sizeof answer - 1, 0);
+        send(servers[i], reply, sizeof reply - 1, 0);
         close(servers[i]);
         recv(clients[i], request, sizeof request, 0);
         close(clients[i]);
@@ -366,6 +391,8 @@ static const struct {
              {"named", serve_named},
              {"parts", serve_parts},
              {"message", serve_message},
+             {"messages", serve_messages},
+             {"refuse", refuse},
              {"file", serve_file},
              {"pieces", serve_pieces},
              {"spliced", serve_spliced},

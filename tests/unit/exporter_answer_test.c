@@ -36,6 +36,7 @@ static void an_answer_is_read_in_pieces_of_any_size(void **state)
          " 0\n\n",
          "", "2", 503, true},
         {"HTTP/1.0 204 No\r\n\r\n", "", NULL, 204, false},
+        {"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 101 S\r\nContent-Length: 9\r\n\r\n", "", NULL, 101, false},
         {OK "Connection: close\r\nContent-Length: 1\r\n\r\na", "a", NULL, 200, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -227,6 +227,26 @@ static void errors_events_and_links_come_with_the_span(void **state)
     assert_memory_equal(out->links[0]->span_id.data, other.span_id, 8);
 }
 
+static void a_limit_leaves_out_long_texts_and_headers_first(void **state)
+{
+    (void)state;
+    config.attribute_count_limit = 6;
+    struct span span = begin(SPAN_SCOPE_HTTP);
+    span_string(&span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("GET")); /* two names */
+    span_string(&span, ATTRIBUTE_URL_PATH, SLICE_LITERAL("/a"));
+    span_string(&span, ATTRIBUTE_URL_QUERY, SLICE_LITERAL("b"));
+    span_header(&span, true, SLICE_LITERAL("x-tag"), SLICE_LITERAL("c"));
+    span_integer(&span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, 503); /* two names */
+    span_string(&span, ATTRIBUTE_ERROR_TYPE, SLICE_LITERAL("503"));
+    add(span.record);
+    Otlp__Span *out = decode_one();
+    assert_int_equal(out->n_attributes, 6);
+    has_text(out, "http.request.method", "GET");
+    has_text(out, "url.path", "/a");
+    has_text(out, "error.type", "503");
+    assert_int_equal(out->dropped_attributes_count, 2);
+}
+
 static void what_is_beyond_a_limit_is_counted(void **state)
 {
     (void)state;
@@ -362,6 +382,7 @@ int main(void)
         TEST(each_scope_follows_its_own_switch),
         TEST(errors_events_and_links_come_with_the_span),
         TEST(what_is_beyond_a_limit_is_counted),
+        TEST(a_limit_leaves_out_long_texts_and_headers_first),
         TEST(captured_headers_are_arrays_with_unique_keys),
         TEST(spans_of_every_size_keep_their_borders),
         TEST(a_batch_is_full_before_its_memory_is),

@@ -28,7 +28,7 @@ static void check_forwarded(const struct vectors_case *one, void *context)
             in[i] = guarded_copy((struct guarded *)context + i, in[i]);
     }
     struct forwarded found;
-    forwarded_read(in[0], in[1], in[2], in[3], &found);
+    forwarded_read(&(struct forwarded_lines){in[0], in[1], in[2], in[3]}, &found);
     assert_int_equal(one->count, 10);
     assert_true(vectors_same(one, "client", found.client, one->fields[4]));
     assert_true(vectors_same(one, "scheme", found.scheme, one->fields[6]));

@@ -107,6 +107,8 @@ const char *model_check_span(struct model *model, const struct span_record *reco
     request->reported = true;
     if (request->fate == FATE_UNBORN || request->fate == FATE_NONE)
         return "a span that should not be";
+    if (!span_find_name(record).length)
+        return "a span without a name";
     if (record->kind != SPAN_KIND_SERVER || record->end_ns < record->start_ns)
         return "no server span, or ended before it began";
     if (request->torn)

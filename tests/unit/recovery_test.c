@@ -47,6 +47,38 @@ static void what_was_passed_on_is_not_found_again(void **state)
     nobody_takes_it();
 }
 
+static void what_an_heir_notes_is_found_by_the_next(void **state)
+{
+    (void)state;
+    struct recovery dead;
+    let_one_end();
+    assert_true(recovery_begin(&dead));
+    for (unsigned i = 1; i <= FINISHED; i++)
+        expect_record(&dead, i);
+    assert_true(recovery_next_open(&dead, record) > 0);
+    assert_int_equal(recovery_next_open(&dead, record), 0);
+    recovery_note(&dead, 6);
+    recovery_end(&dead, false);
+
+    assert_true(recovery_begin(&dead));
+    for (unsigned i = 1; i <= FINISHED; i++) {
+        assert_int_equal(ring_noted(dead.ring), 6);
+        expect_record(&dead, i);
+    }
+    assert_int_equal(ring_noted(dead.ring), 0);
+    ring_release(dead.ring);
+    recovery_settle(&dead); /* those in flight were not given out yet */
+    assert_int_equal(recovery_noted(&dead), 6);
+    assert_true(recovery_next_open(&dead, record) > 0);
+    assert_int_equal(recovery_noted(&dead), 0);
+    recovery_settle(&dead);
+    recovery_end(&dead, false);
+
+    assert_true(recovery_begin(&dead));
+    assert_int_equal(recovery_noted(&dead), 0);
+    recovery_end(&dead, true);
+}
+
 static void one_heir_at_a_time(void **state)
 {
     (void)state;
@@ -219,6 +251,7 @@ int main(void)
         TEST(each_span_is_found_once),
         TEST(an_heir_that_stops_half_way_has_heirs),
         TEST(what_was_passed_on_is_not_found_again),
+        TEST(what_an_heir_notes_is_found_by_the_next),
         TEST(one_heir_at_a_time),
         TEST(a_parent_knows_the_signal),
         TEST(a_signal_that_does_not_exist_is_not_believed),

@@ -225,6 +225,56 @@ static void a_release_cut_short_repeats_nothing_and_loses_nothing(void **state)
     }
 }
 
+static void a_note_is_kept_for_records_that_were_seen(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 5; i++)
+        assert_true(put(i, 8));
+    for (uint64_t i = 0; i < 3; i++)
+        peek_at(i, 8);
+    ring_note(ring, 6);
+    for (int heirs = 0; heirs < 2; heirs++) {
+        assert_true(adopt());
+        for (uint64_t i = 0; i < 5; i++) {
+            assert_int_equal(ring_noted(ring), i < 3 ? 6 : 0);
+            peek_at(i, 8);
+        }
+        assert_int_equal(ring_noted(ring), 0);
+    }
+    assert_true(adopt());
+    expect(0, 8);
+    assert_int_equal(ring_noted(ring), 6);
+    ring_note(ring, 0);
+    expect(1, 8);
+    assert_int_equal(ring_noted(ring), 0);
+}
+
+static void a_note_of_records_that_were_released_is_none(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_true(put(i, 8));
+        assert_true(put(i, 8));
+        assert_true(adopt());
+        assert_int_equal(ring_noted(ring), 0);
+        peek_at(i, 8);
+        ring_note(ring, 1);
+        peek_at(i, 8);
+        ring_release(ring);
+        assert_int_equal(ring_noted(ring), 0);
+    }
+}
+
+static void a_note_of_what_nobody_wrote_is_none(void **state)
+{
+    (void)state;
+    assert_true(put(0, 8));
+    for (unsigned shift = RECORD_BITS; shift < 64; shift++) {
+        atomic_store(&ring->noted, UINT64_C(3) << shift | 1);
+        assert_int_equal(ring_noted(ring), 0);
+    }
+}
+
 static void only_a_sound_ring_is_adopted(void **state)
 {
     (void)state;
@@ -374,6 +424,9 @@ int main(void)
         ON_TINY(what_was_peeked_at_keeps_its_place),
         ON_TINY(the_next_reader_sees_what_was_not_released),
         ON_TINY(a_release_cut_short_repeats_nothing_and_loses_nothing),
+        ON_TINY(a_note_is_kept_for_records_that_were_seen),
+        ON_TINY(a_note_of_records_that_were_released_is_none),
+        ON_TINY(a_note_of_what_nobody_wrote_is_none),
         ON_TINY(only_a_sound_ring_is_adopted),
         ON_TINY(what_a_dead_writer_had_half_written_holds_up_nobody),
         ON_TINY(headers_that_lead_nowhere_are_not_followed),
