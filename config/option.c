@@ -49,6 +49,8 @@ const char *option_expected(const struct option *option, char *out, size_t out_b
         snprintf(out, out_bytes, "milliseconds from %lld to %lld", (long long)option->least,
                  (long long)option->most);
         return out;
+    case OPTION_BOOLEAN_AUTO:
+        return "auto, true or false";
     case OPTION_RATIO:
         return "a number from 0 to 1";
     case OPTION_STATUSES:

@@ -173,6 +173,18 @@ bool parse_boolean(struct piece text, bool *value)
     return true;
 }
 
+bool parse_boolean_auto(struct piece text, enum config_when *value)
+{
+    bool yes;
+    if (parse_boolean(text, &yes))
+        *value = yes ? WHEN_ALWAYS : WHEN_NEVER;
+    else if (piece_is(text, "auto"))
+        *value = WHEN_AUTO;
+    else
+        return false;
+    return true;
+}
+
 static bool take_status(struct piece *text, int64_t *status)
 {
     return take_digits(text, status) && *status >= 100 && *status <= 599;

@@ -24,6 +24,9 @@ bool parse_ratio(struct piece text, double *value);
 /* `true` or `false`, any case. */
 bool parse_boolean(struct piece text, bool *value);
 
+/* The same, or `auto`. */
+bool parse_boolean_auto(struct piece text, enum config_when *value);
+
 /* Statuses 100 to 599 and ranges of them: `404,500-599`. */
 bool parse_statuses(struct piece text, struct config_statuses *value);
 

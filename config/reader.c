@@ -149,11 +149,7 @@ static bool read_value(const struct reader *reader, const struct option *option,
         *(bool *)field = read_boolean(reader, option, variable, value);
         return true;
     case OPTION_BOOLEAN_AUTO:
-        *(enum config_when *)field = WHEN_AUTO;
-        if (!piece_is(text, "auto"))
-            *(enum config_when *)field =
-                read_boolean(reader, option, variable, value) ? WHEN_ALWAYS : WHEN_NEVER;
-        return true;
+        return parse_boolean_auto(text, field);
     case OPTION_INTEGER:
         return parse_integer(text, option->least, option->most, field);
     case OPTION_MILLISECONDS:
