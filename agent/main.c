@@ -241,7 +241,7 @@ static void say_spare(void)
 /* Most traces are missing, and nobody has asked for that in so many words. */
 static void say_ratio(const struct config *config)
 {
-    if (config->sampler_by_environment && config->sampler_ratio < 1)
+    if (config->exporters && config->sampler_by_environment && config->sampler_ratio < 1)
         log_once(LOG_WARN, NULL,
                  "%g %% of traces are recorded, because the environment is %.60s; "
                  "OTEL_TRACES_SAMPLER_ARG=1 records all, and any value ends this warning",

@@ -91,6 +91,10 @@ def test_a_ratio_that_was_set_or_is_one_is_not_said(tracing, variables):
         assert len(spans.read(traced.file)) == 2
 
 
+def test_the_ratio_of_what_goes_nowhere_is_not_said(tracing):
+    assert run(tracing(ENVIRONMENT="prod", OTEL_TRACES_EXPORTER="none")) == ""
+
+
 def test_a_server_says_its_ratio_once_for_all_its_workers(tracing, directory):
     """With the first that listens, not with the first of a hundred traces."""
     traced = tracing(ENVIRONMENT="prod")
