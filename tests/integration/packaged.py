@@ -330,6 +330,8 @@ class PowerDNS(Application):
             f"--webserver-port={port}", "--webserver-allow-from=127.0.0.1", "--loglevel=4",
             "--security-poll-suffix=", "--log-timestamp=no"], directory, None, tracing, cwd=folder)
         self.started(port)
+        # It answers before it has said all that it says at its start.
+        self.wait_until(lambda: "Done launching threads" in self.log.read_text(), "last word")
 
 
 # --- Express ---
