@@ -132,10 +132,12 @@ response_began(struct connection *connection, const struct http1_response *respo
     if (!entry) {
         /* A refusal answers half a head, or none in time; other answers, a request that was not
          * seen. */
-        if (response->status < 400)
+        if (response->status < 400) {
+            unseen_answered(connection);
             lose(connection);
-        else
+        } else {
             connection_make_opaque(connection, false);
+        }
         return;
     }
     if (http1_is_interim(response))

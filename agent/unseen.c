@@ -92,14 +92,21 @@ static bool began(struct connection *connection, struct slice bytes)
     if (http1_detect_request(bytes) != PARSE_BAD)
         return false;
     enum unseen kind = is_tls(bytes) ? UNSEEN_TLS : is_preface(bytes) ? UNSEEN_HTTP2 : UNSEEN_OTHER;
-    if (kind != UNSEEN_OTHER) {
-        atomic_store_explicit(&connection->unseen, (uint8_t)kind, memory_order_relaxed);
-        return true;
-    }
-    /* To a server of HTTP it is noise. */
+    atomic_store_explicit(&connection->unseen, (uint8_t)kind, memory_order_relaxed);
+    return true;
+}
+
+/* To a server of HTTP it is noise. */
+static void note_other(const struct connection *connection)
+{
     if (!family_serves())
         note(connection, UNSEEN_OTHER);
-    return false;
+}
+
+/* HTTP/0.9 has no head: so some answer what they don't understand. */
+static bool is_page(struct slice bytes)
+{
+    return bytes.at[0] == '<';
 }
 
 static void answered(struct connection *connection, struct slice bytes)
@@ -112,8 +119,15 @@ static void answered(struct connection *connection, struct slice bytes)
         note(connection, UNSEEN_HTTP2);
     else if (asked == UNSEEN_TLS && is_tls(bytes))
         note(connection, UNSEEN_TLS);
-    else if (!family_serves())
-        note(connection, UNSEEN_OTHER);
+    else if (!is_page(bytes))
+        note_other(connection);
+}
+
+void unseen_answered(const struct connection *connection)
+{
+    if (is_first(connection) &&
+        atomic_load_explicit(&connection->unseen, memory_order_relaxed) == UNSEEN_OTHER)
+        note_other(connection);
 }
 
 bool unseen_lost(struct connection *connection, const struct direction *direction,
@@ -133,6 +147,8 @@ static void say(enum unseen kind)
     uint32_t noted = atomic_load_explicit(word, memory_order_relaxed);
     if (!(noted & UNSEEN_NOTED) || !atomic_compare_exchange_strong(word, &noted, UNSEEN_SAID))
         return;
+    if (kind == UNSEEN_OTHER && family_serves())
+        return; /* since then */
     char place[32] = "a unix socket";
     if (noted & UNSEEN_PORT)
         snprintf(place, sizeof place, "port %u", noted & UNSEEN_PORT);

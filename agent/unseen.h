@@ -3,8 +3,9 @@
  *
  * An accepted connection that begins with TLS or with HTTP/2 has no spans, and whoever set the
  * agent up wonders why. So it is said, once for a process and those it forks, with the port. The
- * client's first bytes alone prove nothing: scanners say TLS to any port. The answer does, so such
- * a connection is looked at until then; one that is answered by an HTTP error is not spoken of.
+ * client's first bytes alone prove nothing: scanners say anything to any port. The answer does, so
+ * such a connection is looked at until then; one that is answered by an HTTP error, by a page
+ * without a head, or not at all is not spoken of.
  *
  * Noted where bytes are seen, said by the exporter's thread or at the end. The kernel is asked once
  * for each kind. What the bytes were is neither kept nor said. */
@@ -21,6 +22,10 @@ enum unseen { UNSEEN_NONE, UNSEEN_TLS, UNSEEN_HTTP2, UNSEEN_OTHER, UNSEEN_KINDS 
  * True: the answer to them will tell what they are, the connection is to be followed until then. */
 __attribute__((cold)) bool unseen_lost(struct connection *connection,
                                        const struct direction *direction, struct slice bytes);
+
+/* What began without a request was answered by an HTTP response that is no error (to HTTP behind
+ * a line of a proxy, say). */
+__attribute__((cold)) void unseen_answered(const struct connection *connection);
 
 /* Logs what was noted, once. Threads that may log, and the end of the process. */
 void unseen_say(void);

@@ -209,6 +209,20 @@ def test_a_server_of_http_says_nothing_whatever_it_is_asked(directory, traces, w
     assert spans.by_request(traces.read("unseen"))[servers.READY_ID]
 
 
+@pytest.mark.parametrize("kind, answered", [("http", True), ("page", True), ("silent", False)])
+def test_nor_does_one_that_strangers_find_first(directory, traces, kind, answered):
+    """Before its first request nobody knows that it is a server of HTTP."""
+    with python(directory, traces, kind, OTEL_LOG_LEVEL="info") as server:
+        for pieces in ([HELLO], [b"\x03\x00\x00\x13\x0e\xe0\r\n\r\n"], [b"EHLO me\r\n"]):
+            talk(server, *pieces, answered=answered)
+        time.sleep(2.5)
+        assert servers.answers(server.port, "/small.txt")
+        server.wait_until(
+            lambda: spans.by_request(traces.read("unseen"))[servers.READY_ID], "span", SOON_SECONDS)
+        server.stop()
+        assert not said(server), server.log.read_text()
+
+
 def test_a_client_of_tls_says_nothing(directory, traces, authority):
     """Nor is anything said of connections that the program made itself."""
     certificate, key = authority.sign("server")

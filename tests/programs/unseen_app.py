@@ -5,7 +5,8 @@
     unseen_app.py KIND [once|forking] [CERTIFICATE KEY]
 
 KIND: tls, http2 (answers a preface), settings (HTTP/2 that speaks first), echo, greeting (speaks
-first, like SMTP), hello (HTTP that a line of another protocol goes before), http."""
+first, like SMTP), hello (HTTP that a line of another protocol goes before); http, page, silent (HTTP;
+a head, a page without one, nothing where it does not understand)."""
 
 import os
 import signal
@@ -14,6 +15,9 @@ import ssl
 import sys
 
 SETTINGS = bytes([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100])
+
+ERRORS = {"http": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno",
+          "page": b"<!DOCTYPE HTML><title>Bad request</title>", "silent": b""}
 
 
 def serve(kind, connection, context):
@@ -29,9 +33,12 @@ def serve(kind, connection, context):
     while got := connection.recv(4096):
         if kind in ("tls", "hello"):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-        elif kind == "http":
-            status = b"200 OK" if got.startswith(b"GET ") else b"400 Bad Request"
-            connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
+        elif kind in ERRORS:
+            known = got.startswith(b"GET ")
+            if not known and kind == "silent":
+                return
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" if known
+                               else ERRORS[kind])
         else:
             connection.sendall(SETTINGS if kind in ("http2", "settings") else got)
 
