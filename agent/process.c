@@ -75,6 +75,21 @@ uint32_t process_parent(uint32_t pid)
     return field ? (uint32_t)strtoul(field, NULL, 10) : 0;
 }
 
+long process_user(uint32_t pid)
+{
+    char path[32], text[STAT_BYTES];
+    snprintf(path, sizeof path, "/proc/%u/status", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t length = pread(fd, text, sizeof text - 1, 0);
+    close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    const char *ids = strstr(text, "\nUid:\t"); /* real, effective, ... */
+    const char *effective = ids ? strchr(ids + 6, '\t') : NULL;
+    return effective ? strtol(effective + 1, NULL, 10) : -1;
+}
+
 /* How many threads it has, if the first one has ended, which counts until all have; else 0. */
 static unsigned long threads_without_first(uint32_t pid)
 {

@@ -20,6 +20,9 @@ uint64_t process_started_ticks(uint32_t pid);
 /* The id of that process's parent (field 4); 0: it has none here, or there is no /proc. */
 uint32_t process_parent(uint32_t pid);
 
+/* The id of the user that process acts as; -1: nobody can say. */
+long process_user(uint32_t pid);
+
 /* A number of the program that this process runs, another one after each exec; 0: unknown. */
 uint32_t process_image(void);
 

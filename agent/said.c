@@ -115,6 +115,19 @@ static bool find_preload(uint32_t pid, char value[PRELOAD_BYTES])
     return search.found;
 }
 
+/* A server that became this user after its exec is not to be looked at, not even by it. Processes
+ * that started as this user are. */
+static bool is_hidden(uint32_t pid)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%u/environ", pid);
+    int fd = open_file(path, O_RDONLY);
+    if (fd < 0)
+        return errno == EACCES && process_user(pid) == (long)geteuid();
+    close_file(fd);
+    return false;
+}
+
 static uint32_t find_root(void)
 {
     char own[PRELOAD_BYTES], other[PRELOAD_BYTES];
@@ -123,7 +136,7 @@ static uint32_t find_root(void)
         return root;
     for (int i = 0; i < ANCESTORS_MOST; i++) {
         uint32_t parent = process_parent(root);
-        if (!parent || !find_preload(parent, other) || strcmp(other, own) != 0)
+        if (!parent || (find_preload(parent, other) ? strcmp(other, own) != 0 : !is_hidden(parent)))
             break;
         root = parent;
     }

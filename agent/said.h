@@ -8,7 +8,8 @@
  * The tree is the topmost process up to which all have the same LD_PRELOAD: where the agent was put
  * in. Neither its session nor its process group would do, because a shell without job control gives
  * two starts of a service the same; and a variable of ours would show in the program's environment.
- * Forked processes keep the tree they were born in, also as another user or as a daemon.
+ * Forked processes keep the tree they were born in, also as another user or as a daemon. A parent
+ * that became this user, and so can't be looked at, is taken for one of the tree.
  *
  * Processes append to the file, in one write, and the first one that did may speak: no locks, and
  * nobody waits. It is begun anew after a day or when it is full. Where there can be no file, each

@@ -5,6 +5,7 @@ it again."""
 import contextlib
 import os
 import subprocess
+import tempfile
 import urllib.request
 
 import pytest
@@ -24,6 +25,19 @@ def application(environ, start_response):
 """
 # Sends one span: to nobody, the answer does not matter.
 CURL = "curl -s -o /dev/null http://127.0.0.1:1/"
+
+# Another user's note is another file.
+HELPERS = """
+import ctypes, os, subprocess, sys
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+else:
+    assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0  # PR_SET_DUMPABLE, as setuid() does
+for _ in range(4):
+    subprocess.call(sys.argv[1].split(), stdin=subprocess.DEVNULL)
+"""
 
 
 @pytest.fixture
@@ -113,6 +127,16 @@ def test_a_supervised_child_that_is_started_again(directory, tracing):
     loop = f"i=0; while [ $i -lt 5 ]; do {PYTHON} {child} || exit 1; i=$((i + 1)); done"
     for _ in range(2):
         expect(run(["sh", "-c", loop], tracing("child"))[1], named=1, outage=1)
+
+
+def test_helpers_of_a_server_that_became_another_user(tracing):
+    """The server's environment can't be read then, as its files in /proc are root's."""
+    with tempfile.TemporaryDirectory() as state:
+        os.chmod(state, 0o1777)
+        said = run([PYTHON, "-c", HELPERS, CURL],
+                   tracing("server", OTEL_AGENT_STATE_DIR=state), cwd="/")
+    own_note = 1 if os.geteuid() == 0 else 0
+    expect(said[1], named=1 + own_note, outage=1)
 
 
 def test_an_outage_after_a_good_time_is_said_again(tracing):
