@@ -42,7 +42,7 @@ void client_span_begin(struct client_span *client)
     work_call();
     client->recorded = agent_prepare() && context_begin_span(&client->self, &client->parent);
     client->is_session = false;
-    client->outside = outside_of(client);
+    client->outside = (uint8_t)outside_of(client);
     if (client->outside != CLIENT_KEPT)
         client->self.flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
     client->begun = true;
