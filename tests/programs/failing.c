@@ -32,7 +32,7 @@ static int ask_server(void)
 {
     CURL *curl = curl_easy_init();
     curl_easy_setopt(curl, CURLOPT_URL, "http://127.0.0.1:1/?token=hunter2");
-    int code = curl_easy_perform(curl);
+    int code = (int)curl_easy_perform(curl);
     curl_easy_cleanup(curl);
     printf("server: %d\n", code);
     return code;
