@@ -89,7 +89,8 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
         .ring_ready = parts->ring_bytes,
         .open_ready = parts->open,
     };
-    atomic_store_explicit(&region->open_ready, parts->open, memory_order_relaxed);
+    /* Release: pairs with the acquire of a thread that looks here while we are at it. */
+    atomic_store_explicit(&region->open_ready, parts->open, memory_order_release);
     if (!region->path[0])
         return; /* nobody else will read it */
     region->header->pid_namespace = process_namespace();
@@ -220,6 +221,18 @@ static void *map_memory(struct region *region)
     return base;
 }
 
+/* One by one, because other threads look at `open_ready` meanwhile. */
+static void clear(struct region *region)
+{
+    atomic_store_explicit(&region->open_ready, 0, memory_order_relaxed);
+    atomic_store_explicit(&region->growing, false, memory_order_relaxed);
+    region->header = NULL;
+    region->bytes = 0;
+    region->ring = NULL;
+    region->open = NULL;
+    memset(region->path, 0, sizeof region->path);
+}
+
 bool region_init(struct region *region, size_t ring_records, const struct region_place *place)
 {
     if (ring_records == 0)
@@ -228,7 +241,8 @@ bool region_init(struct region *region, size_t ring_records, const struct region
         ring_records = RING_RECORDS_MAX;
     int saved = errno;
     size_t ring_memory = ring_size((uint32_t)ring_records);
-    *region = (struct region){.bytes = size_with(ring_memory)};
+    clear(region);
+    region->bytes = size_with(ring_memory);
     struct parts parts = {ring_memory, REGION_OPEN};
     void *base = map_file(region, place, &parts);
     if (base == MAP_FAILED) {
@@ -237,7 +251,7 @@ bool region_init(struct region *region, size_t ring_records, const struct region
     }
     errno = saved;
     if (base == MAP_FAILED) {
-        *region = (struct region){0};
+        clear(region);
         return false;
     }
     point_into(region, base, ring_memory);

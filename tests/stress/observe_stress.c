@@ -26,6 +26,7 @@
 static _Atomic bool over;
 static _Atomic uint64_t taken;
 static bool whose;
+static pthread_barrier_t start; /* so that the first requests of all make the region */
 
 static unsigned next(unsigned *seed)
 {
@@ -123,6 +124,7 @@ static void *work(void *number)
 {
     struct worker worker;
     prepare(&worker, (unsigned)(uintptr_t)number);
+    pthread_barrier_wait(&start);
     while (!over) {
         step(&worker, FIRST_FD + (int)(next(&worker.seed) % FDS), next(&worker.seed));
         if (works_for_another(&worker)) {
@@ -145,6 +147,14 @@ static void *drain(void *unused)
             return NULL;
         usleep(100);
     }
+}
+
+static void *read_spans(void *unused)
+{
+    pthread_barrier_wait(&start);
+    if (!agent_make_region())
+        abort();
+    return drain(unused);
 }
 
 static const char *nothing_set(void *context, const char *name)
@@ -177,11 +187,12 @@ int main(int count, char **arguments)
     if (!config_parse(&agent.config, nothing_set, NULL, NULL))
         return 1;
     agent_open();
-    if (!agent_prepare() || !agent_make_region())
+    if (!agent_prepare())
         return 1;
 
     pthread_t threads[THREADS], reader;
-    pthread_create(&reader, NULL, drain, NULL);
+    pthread_barrier_init(&start, NULL, THREADS + 1);
+    pthread_create(&reader, NULL, read_spans, NULL);
     for (uintptr_t i = 0; i < THREADS; i++)
         pthread_create(&threads[i], NULL, work, (void *)(i + 1));
     sleep(seconds);
