@@ -86,6 +86,11 @@ static void fold(struct sql_summary *summary, struct slice name)
     bool fits = summary->capacity - summary->length >= name.length;
     char *aside = summary->at + summary->capacity - name.length;
     size_t length = name.length;
+    if (is_schema && !fits) {
+        summary->length = summary->name_at;
+        summary->full = true; /* so the schema stays where it is: later calls go by it */
+        return;
+    }
     if (fits && (is_table || is_schema))
         memcpy(aside, at, name.length);
     if (!sql_name_fold(at, &length, counted))
@@ -97,7 +102,7 @@ static void fold(struct sql_summary *summary, struct slice name)
     if (is_table)
         summary->table = fits ? (struct slice){aside, name.length} : SLICE_NONE;
     if (is_schema)
-        summary->use_schema.at = fits ? aside + (summary->use_schema.at - at) : NULL;
+        summary->use_schema.at = aside + (summary->use_schema.at - at);
     summary->several |= !fits;
 }
 
