@@ -162,25 +162,6 @@ static void close_slot(struct exchange *exchange)
     slab_give(&exchanges, exchange->slot);
 }
 
-/* The lines of a field that may be repeated, in order. */
-__attribute__((noinline)) static size_t
-lines_of(const struct http1_fields *fields, enum http1_field field, struct slice lines[LINES_MOST])
-{
-    if (!(fields->repeated & 1u << field)) {
-        lines[0] = fields->value[field];
-        return 1;
-    }
-    size_t count = 0;
-    struct slice rest = fields->lines;
-    struct slice line;
-    while (http1_next_value(&rest, field, &line)) {
-        if (count == LINES_MOST)
-            return 0; /* nobody sends so many; half of them would be wrong */
-        lines[count++] = line;
-    }
-    return count;
-}
-
 _Static_assert(LINES_MOST * sizeof(struct slice) <= SERVER_SPAN_SCRATCH_BYTES &&
                    offsetof(struct exchange_text, scratch) % _Alignof(struct slice) == 0,
                "lines fit");
@@ -196,7 +177,7 @@ __attribute__((noinline)) static void read_tracestate(struct exchange *exchange,
                                                       const struct http1_fields *fields)
 {
     struct slice *lines = scratch_lines(exchange);
-    size_t count = lines_of(fields, HTTP1_FIELD_TRACESTATE, lines);
+    size_t count = http1_lines(fields, HTTP1_FIELD_TRACESTATE, lines, LINES_MOST);
     if (!count)
         return;
     struct slice joined = propagation_join_tracestate(lines, count, exchange->text->tracestate,
@@ -209,7 +190,7 @@ __attribute__((noinline)) static void read_baggage(struct exchange *exchange,
                                                    const struct http1_fields *fields)
 {
     struct slice *lines = scratch_lines(exchange);
-    size_t count = lines_of(fields, HTTP1_FIELD_BAGGAGE, lines);
+    size_t count = http1_lines(fields, HTTP1_FIELD_BAGGAGE, lines, LINES_MOST);
     if (!count)
         return;
     struct slice joined = propagation_join_baggage(

@@ -247,6 +247,24 @@ bool http1_next_value(struct slice *lines, enum http1_field field, struct slice 
     return false;
 }
 
+size_t http1_lines(const struct http1_fields *fields, enum http1_field field, struct slice *lines,
+                   size_t most)
+{
+    if ((fields->repeated & BIT(field)) == 0) {
+        lines[0] = fields->value[field];
+        return 1;
+    }
+    size_t count = 0;
+    struct slice rest = fields->lines;
+    struct slice line;
+    while (http1_next_value(&rest, field, &line)) {
+        if (count == most)
+            return 0;
+        lines[count++] = line;
+    }
+    return count;
+}
+
 bool http1_next_element(struct slice *list, struct slice *element)
 {
     if (list->at == NULL)

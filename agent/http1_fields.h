@@ -67,6 +67,11 @@ bool http1_next_field(struct slice *lines, struct slice *name, struct slice *val
 /* The same for the lines of one recognised field: for those with a `repeated` bit. */
 bool http1_next_value(struct slice *lines, enum http1_field field, struct slice *value);
 
+/* The lines of a field that may be repeated, in order. 0 where there are more than `most`: nobody
+ * sends so many, and half of them would be wrong. */
+size_t http1_lines(const struct http1_fields *fields, enum http1_field field, struct slice *lines,
+                   size_t most);
+
 /* Takes the next element off a comma-separated list (RFC 9110, 5.6.1); elements may be empty.
  * False at the end. Commas in quoted strings are not told apart: for lists of tokens only. */
 bool http1_next_element(struct slice *list, struct slice *element);

@@ -11,12 +11,6 @@
 #include "agent/unseen.h"
 #include "agent/work.h"
 
-static struct exchange *entry_exchange(uint32_t entry)
-{
-    uint32_t slot = entry & PIPELINE_SLOT;
-    return slot && slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
-}
-
 __attribute__((cold)) static void lose(struct connection *connection)
 {
     connection_make_opaque(connection, true);
