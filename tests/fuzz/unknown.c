@@ -8,7 +8,7 @@
 
 #include "config/unknown.h"
 
-#define MOST      4096
+#define MOST       4096
 #define LINES_MOST 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
