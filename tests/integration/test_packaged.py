@@ -20,7 +20,7 @@ VARIES = re.compile(r"\[\w{3} \w{3} \d\d [\d:.]+ \d{4}\]|/tmp/\S+"
 
 def pytest_generate_tests(metafunc):
     chosen = packaged.APPLICATIONS if metafunc.config.getoption("--matrix") else ()
-    metafunc.parametrize("kind", chosen, ids=lambda kind: kind.__name__)
+    metafunc.parametrize("kind", chosen, ids=[kind.__name__ for kind in chosen])
 
 
 @pytest.fixture(scope="module")
