@@ -11,6 +11,24 @@ static const void *pointer(ElfW(Addr) base, ElfW(Addr) value)
     return (const void *)(value < base ? base + value : value);
 }
 
+const char *object_file(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool object_is_named(const char *path, const char *beginnings)
+{
+    const char *name = object_file(path);
+    while (*beginnings) {
+        size_t length = strcspn(beginnings, "|");
+        if (strncmp(name, beginnings, length) == 0)
+            return true;
+        beginnings += length + (beginnings[length] == '|');
+    }
+    return false;
+}
+
 bool image_open(struct image *image, const struct object *object)
 {
     const ElfW(Dyn) *entry = object->dynamic;

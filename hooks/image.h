@@ -29,6 +29,12 @@ struct image {
     const ElfW(Verdef) * definitions;
 };
 
+/* The file's name in a path. */
+__attribute__((cold)) const char *object_file(const char *path);
+
+/* Whether the file's name begins with one of these, separated by '|' ("libssl.|libssl-"). */
+__attribute__((cold)) bool object_is_named(const char *path, const char *beginnings);
+
 /* False where the object has no dynamic symbols. */
 __attribute__((cold)) bool image_open(struct image *image, const struct object *object);
 

@@ -3,7 +3,6 @@
 
 #include <limits.h>
 #include <link.h>
-#include <string.h>
 
 #include "hooks/image.h"
 #include "hooks/loader_lock.h"
@@ -29,23 +28,6 @@ struct search {
     const struct link_map *next; /* likewise, of those that were there at the start; else NULL */
 };
 
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static bool begins_with_one(const char *name, const char *beginnings)
-{
-    while (*beginnings) {
-        size_t length = strcspn(beginnings, "|");
-        if (strncmp(name, beginnings, length) == 0)
-            return true;
-        beginnings += length + (beginnings[length] == '|');
-    }
-    return false;
-}
-
 /* True where the search is over. */
 static bool look_at(struct search *search, const struct object *object)
 {
@@ -55,23 +37,18 @@ static bool look_at(struct search *search, const struct object *object)
         search->behind_us = object->dynamic == _DYNAMIC;
         return false;
     }
-    if (by_name && search->names && !begins_with_one(file_name(object->name), search->names))
+    if (by_name && search->names && !object_is_named(object->name, search->names))
         return false;
     if (image_open(&image, object))
         search->found = image_find(&image, search->symbol, search->version);
     return search->found != NULL;
 }
 
-static struct object object_of(const struct link_map *map)
-{
-    return (struct object){map->l_addr, map->l_ld, map->l_name ? map->l_name : ""};
-}
-
 static bool look_at_start(struct search *search, unsigned count)
 {
     for (search->next = loader_objects(); search->next && search->position < count;
          search->next = search->next->l_next) {
-        struct object object = object_of(search->next);
+        struct object object = loader_object(search->next);
         if (look_at(search, &object))
             return true;
     }
@@ -115,7 +92,7 @@ static void look_under_the_lock(struct search *search, unsigned position)
 static void look_without_the_lock(struct search *search)
 {
     for (; search->next; search->next = search->next->l_next) {
-        struct object object = object_of(search->next);
+        struct object object = loader_object(search->next);
         if (loader_maps(object.dynamic) && look_at(search, &object))
             return;
     }
@@ -167,9 +144,9 @@ bool library_replaced(const char *symbol, const char *names)
     const struct link_map *map = loader_objects();
     for (unsigned i = 0; map && i < count; i++, map = map->l_next) {
         struct image image;
-        struct object object = object_of(map);
+        struct object object = loader_object(map);
         if (image_open(&image, &object) && image_find(&image, symbol, NULL))
-            return !begins_with_one(file_name(object.name), names);
+            return !object_is_named(object.name, names);
     }
     return false;
 }
@@ -181,7 +158,7 @@ struct library_place library_elsewhere(const char *symbol)
     const struct link_map *map = loader_objects();
     for (unsigned i = 0; map && i < count; i++, map = map->l_next) {
         struct image image;
-        struct object object = object_of(map);
+        struct object object = loader_object(map);
         behind_us |= object.dynamic == _DYNAMIC;
         if (object.dynamic == _DYNAMIC || !image_open(&image, &object))
             continue;
@@ -213,20 +190,10 @@ void library_started(void)
     atomic_store_explicit(&start_count, objects, memory_order_relaxed);
 }
 
-/* The age is read before the search: if a library is closed meanwhile, the result is out of date
- * at once. Threads that search at the same time each have a caller bound to a library that is
- * still there, so whichever of them writes last leaves an address that is right. */
-void *library_search(struct library_original *original)
+unsigned library_start_count(void)
 {
-    unsigned age = atomic_load_explicit(&library_age, memory_order_acquire);
-    void *found = library_find(original->symbol, original->version, original->names);
-    if (!found)
-        found = library_find(original->symbol, original->version, NULL);
-    if (!found)
-        return NULL;
-    atomic_store_explicit(&original->found, found, memory_order_relaxed);
-    atomic_store_explicit(&original->age, age, memory_order_release);
-    return found;
+    library_started();
+    return atomic_load_explicit(&start_count, memory_order_relaxed);
 }
 
 void library_closed(void)

@@ -21,7 +21,7 @@
  * library stays for as long as the call takes. It may go afterwards and come back elsewhere.
  * Holding a reference would change the program (its dlclose() would no longer run destructors),
  * and getting one means a dlopen() inside a hook. So nothing is held; instead our dlclose() marks
- * everything found before as out of date, and struct library_original looks again. Unseen: the
+ * everything found before as out of date, and struct original (original.h) looks again. Unseen: the
  * loader's own closing of NSS and iconv modules, which the C library does not undo in practice. */
 #ifndef HOOKS_LIBRARY_H
 #define HOOKS_LIBRARY_H
@@ -66,29 +66,11 @@ __attribute__((cold)) struct library_place library_elsewhere(const char *symbol)
  * nothing counts that could go again. */
 __attribute__((cold)) void library_started(void);
 
-/* An original that is found when it is first needed. Initialise the first three fields. */
-struct library_original {
-    const char *symbol;
-    const char *version;
-    const char *names;
-    _Atomic(void *) found;
-    _Atomic unsigned age; /* of `found`: what library_age was when the search began */
-};
+/* How many objects of the list those are. */
+__attribute__((cold)) unsigned library_start_count(void);
 
-/* Begins at 1, so that an original of age 0 has never been looked up. */
+/* Rises when a library may be gone; begins at 1. */
 extern _Atomic unsigned library_age;
-
-__attribute__((cold)) void *library_search(struct library_original *original);
-
-/* The original's address: by `names`, else in any object (an extension may have the library built
- * in). NULL where no object has it; then the next call looks again. Two loads where it is known. */
-static inline void *library_get(struct library_original *original)
-{
-    unsigned age = atomic_load_explicit(&original->age, memory_order_acquire);
-    if (age == atomic_load_explicit(&library_age, memory_order_relaxed))
-        return atomic_load_explicit(&original->found, memory_order_relaxed);
-    return library_search(original);
-}
 
 /* A library may be gone: after dlclose(). */
 __attribute__((cold)) void library_closed(void);

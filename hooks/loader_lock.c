@@ -100,6 +100,11 @@ const struct link_map *loader_objects(void)
     return &_r_debug && _r_debug.r_version > 0 ? _r_debug.r_map : NULL;
 }
 
+struct object loader_object(const struct link_map *map)
+{
+    return (struct object){map->l_addr, map->l_ld, map->l_name ? map->l_name : ""};
+}
+
 /* Advice that changes nothing, which is refused where nothing is mapped. */
 bool loader_maps(const void *address)
 {

@@ -20,6 +20,8 @@
 #include <link.h>
 #include <stdbool.h>
 
+#include "hooks/image.h"
+
 /* In the constructor: takes part in forks from now on. */
 __attribute__((cold)) void loader_lock_init(void);
 
@@ -33,6 +35,8 @@ __attribute__((cold)) void loader_lock_end(void);
 /* The first object of the list, by the interface that debuggers read; NULL: this C library has
  * none. */
 __attribute__((cold)) const struct link_map *loader_objects(void);
+
+__attribute__((cold)) struct object loader_object(const struct link_map *map);
 
 /* Whether there is memory at `address`. */
 __attribute__((cold)) bool loader_maps(const void *address);

@@ -6,22 +6,22 @@
 #include "hooks/mysql.h"
 
 // NOLINTBEGIN(bugprone-macro-parentheses): types and lists
-#define ASK ORIGINAL
-#define HOOK(type, name, parameters, arguments, missing)                                           \
-    ASK(type, name, parameters, arguments, missing)                                                \
-    EXPORT type name parameters;
+#define ASK(type, name, parameters, arguments, missing)                                            \
+    FIND(type, name, parameters, missing, SCOPE_OWN_FIRST)
+#define HOOK(type, name, parameters, arguments, missing) ORIGINAL(type, name, parameters, missing)
 // NOLINTEND(bugprone-macro-parentheses)
 #include "hooks/mysql.def"
 #undef HOOK
-
-static struct library_original known_infov = {.symbol = "mariadb_get_infov",
-                                              .names = MYSQL_LIBRARIES};
+#undef ASK
 
 /* Variadic, so its own type; libmysqlclient has none. */
 static char info(void *mysql, int value, void *answer)
 {
+    static const struct scope_wish wish = {"mariadb_get_infov", NULL, MYSQL_LIBRARIES,
+                                           SCOPE_OWN_ONLY};
+    static struct original known;
     char (*function)(MYSQL *, int, void *, ...) =
-        (char (*)(MYSQL *, int, void *, ...))library_get(&known_infov);
+        (char (*)(MYSQL *, int, void *, ...))original_get(&known, &wish, tl_called);
     return (char)(function ? function(mysql, value, answer) : 1);
 }
 
@@ -29,7 +29,7 @@ static char info(void *mysql, int value, void *answer)
 #define ASKED(type, field, name)                                                                   \
     static type field(void *handle)                                                                \
     {                                                                                              \
-        return original_##name(handle);                                                            \
+        return original_##name(tl_called)(handle);                                                 \
     }
 ASKED(unsigned, error_number, mysql_errno)
 ASKED(const char *, error_text, mysql_error)
@@ -62,15 +62,17 @@ const struct mysql_library mysql_functions = {
 
 MYSQL *mysql_init(MYSQL *mysql)
 {
-    MYSQL *made = original_mysql_init(mysql);
+    type_mysql_init *original = begin_mysql_init(CALLER);
+    MYSQL *made = original(mysql);
     observe_mysql_made(made);
     return made;
 }
 
 void mysql_close(MYSQL *mysql)
 {
+    type_mysql_close *original = begin_mysql_close(CALLER);
     observe_mysql_closing(&mysql_functions, mysql);
-    original_mysql_close(mysql);
+    original(mysql);
 }
 
 MYSQL *mysql_real_connect(MYSQL *mysql, const char *host, const char *user, const char *password,
@@ -78,68 +80,74 @@ MYSQL *mysql_real_connect(MYSQL *mysql, const char *host, const char *user, cons
                           unsigned long flags)
 {
     struct mysql_call call;
+    type_mysql_real_connect *original = begin_mysql_real_connect(CALLER);
     struct mysql_target target = {host, user, schema, socket, port};
     observe_mysql_target(&call, &mysql_functions, mysql, MYSQL_OPERATION_CONNECT, target);
-    MYSQL *result =
-        original_mysql_real_connect(mysql, host, user, password, schema, port, socket, flags);
-    observe_mysql_end(&call, result == NULL);
+    MYSQL *result = original(mysql, host, user, password, schema, port, socket, flags);
+    mysql_end(&call, (void *)original, result == NULL);
     return result;
 }
 
 char mysql_change_user(MYSQL *mysql, const char *user, const char *password, const char *schema)
 {
     struct mysql_call call;
+    type_mysql_change_user *original = begin_mysql_change_user(CALLER);
     struct mysql_target target = {.user = user, .schema = schema};
     observe_mysql_target(&call, &mysql_functions, mysql, MYSQL_OPERATION_CHANGE_USER, target);
-    char result = original_mysql_change_user(mysql, user, password, schema);
-    observe_mysql_end(&call, result != 0);
+    char result = original(mysql, user, password, schema);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 int mysql_select_db(MYSQL *mysql, const char *schema)
 {
     struct mysql_call call;
+    type_mysql_select_db *original = begin_mysql_select_db(CALLER);
     struct mysql_target target = {.schema = schema};
     observe_mysql_target(&call, &mysql_functions, mysql, MYSQL_OPERATION_SELECT_DB, target);
-    int result = original_mysql_select_db(mysql, schema);
-    observe_mysql_end(&call, result != 0);
+    int result = original(mysql, schema);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 int mysql_query(MYSQL *mysql, const char *text)
 {
     struct mysql_call call;
+    type_mysql_query *original = begin_mysql_query(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, text,
                         MYSQL_TERMINATED);
-    int result = original_mysql_query(mysql, text);
-    observe_mysql_end(&call, result != 0);
+    int result = original(mysql, text);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 int mysql_real_query(MYSQL *mysql, const char *text, unsigned long length)
 {
     struct mysql_call call;
+    type_mysql_real_query *original = begin_mysql_real_query(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, text, length);
-    int result = original_mysql_real_query(mysql, text, length);
-    observe_mysql_end(&call, result != 0);
+    int result = original(mysql, text, length);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 int mysql_send_query(MYSQL *mysql, const char *text, unsigned long length)
 {
     struct mysql_call call;
+    type_mysql_send_query *original = begin_mysql_send_query(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_SEND, text, length);
-    int result = original_mysql_send_query(mysql, text, length);
-    observe_mysql_end(&call, result != 0);
+    int result = original(mysql, text, length);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 char mysql_read_query_result(MYSQL *mysql)
 {
     struct mysql_call call;
+    type_mysql_read_query_result *original = begin_mysql_read_query_result(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_READ_RESULT, NULL, 0);
-    char result = original_mysql_read_query_result(mysql);
-    observe_mysql_end(&call, result != 0);
+    char result = original(mysql);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
@@ -147,9 +155,10 @@ char mysql_read_query_result(MYSQL *mysql)
 int mysql_next_result(MYSQL *mysql)
 {
     struct mysql_call call;
+    type_mysql_next_result *original = begin_mysql_next_result(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_LATER, NULL, 0);
-    int result = original_mysql_next_result(mysql);
-    observe_mysql_end(&call, result > 0);
+    int result = original(mysql);
+    mysql_end(&call, (void *)original, result > 0);
     return result;
 }
 
@@ -158,46 +167,52 @@ int mysql_next_result(MYSQL *mysql)
 MYSQL_RES *mysql_store_result(MYSQL *mysql)
 {
     struct mysql_call call;
-    unsigned before = original_mysql_errno(mysql);
+    type_mysql_store_result *original = begin_mysql_store_result(CALLER);
+    unsigned before = error_number(mysql);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_LATER, NULL, 0);
-    MYSQL_RES *result = original_mysql_store_result(mysql);
-    observe_mysql_end(&call, !result && !before && original_mysql_errno(mysql) != 0);
+    MYSQL_RES *result = original(mysql);
+    original_called((void *)original);
+    observe_mysql_end(&call, !result && !before && error_number(mysql) != 0);
     return result;
 }
 
 char mysql_commit(MYSQL *mysql)
 {
     struct mysql_call call;
+    type_mysql_commit *original = begin_mysql_commit(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, "COMMIT",
                         MYSQL_TERMINATED);
-    char result = original_mysql_commit(mysql);
-    observe_mysql_end(&call, result != 0);
+    char result = original(mysql);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 char mysql_rollback(MYSQL *mysql)
 {
     struct mysql_call call;
+    type_mysql_rollback *original = begin_mysql_rollback(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, "ROLLBACK",
                         MYSQL_TERMINATED);
-    char result = original_mysql_rollback(mysql);
-    observe_mysql_end(&call, result != 0);
+    char result = original(mysql);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 char mysql_autocommit(MYSQL *mysql, char mode)
 {
     struct mysql_call call;
+    type_mysql_autocommit *original = begin_mysql_autocommit(CALLER);
     observe_mysql_query(&call, &mysql_functions, mysql, MYSQL_OPERATION_QUERY, "SET autocommit = 1",
                         MYSQL_TERMINATED);
-    char result = original_mysql_autocommit(mysql, mode);
-    observe_mysql_end(&call, result != 0);
+    char result = original(mysql, mode);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 MYSQL_STMT *mysql_stmt_init(MYSQL *mysql)
 {
-    MYSQL_STMT *made = original_mysql_stmt_init(mysql);
+    type_mysql_stmt_init *original = begin_mysql_stmt_init(CALLER);
+    MYSQL_STMT *made = original(mysql);
     observe_mysql_stmt_made(mysql, made);
     return made;
 }
@@ -205,27 +220,30 @@ MYSQL_STMT *mysql_stmt_init(MYSQL *mysql)
 int mysql_stmt_prepare(MYSQL_STMT *stmt, const char *text, unsigned long length)
 {
     struct mysql_call call;
+    type_mysql_stmt_prepare *original = begin_mysql_stmt_prepare(CALLER);
     observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_PREPARE, text, length);
-    int result = original_mysql_stmt_prepare(stmt, text, length);
-    observe_mysql_end(&call, result != 0);
+    int result = original(stmt, text, length);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 int mysql_stmt_execute(MYSQL_STMT *stmt)
 {
     struct mysql_call call;
+    type_mysql_stmt_execute *original = begin_mysql_stmt_execute(CALLER);
     observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_EXECUTE, NULL, 0);
-    int result = original_mysql_stmt_execute(stmt);
-    observe_mysql_end(&call, result != 0);
+    int result = original(stmt);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
 int mariadb_stmt_execute_direct(MYSQL_STMT *stmt, const char *text, size_t length)
 {
     struct mysql_call call;
+    type_mariadb_stmt_execute_direct *original = begin_mariadb_stmt_execute_direct(CALLER);
     observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_EXECUTE, text, length);
-    int result = original_mariadb_stmt_execute_direct(stmt, text, length);
-    observe_mysql_end(&call, result != 0);
+    int result = original(stmt, text, length);
+    mysql_end(&call, (void *)original, result != 0);
     return result;
 }
 
@@ -233,9 +251,10 @@ int mariadb_stmt_execute_direct(MYSQL_STMT *stmt, const char *text, size_t lengt
     type name parameters                                                                           \
     {                                                                                              \
         struct mysql_call call;                                                                    \
+        type_##name *original = begin_##name(CALLER);                                              \
         observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_LATER, NULL, 0);         \
-        type result = original_##name arguments;                                                   \
-        observe_mysql_end(&call, failed);                                                          \
+        type result = original arguments;                                                          \
+        mysql_end(&call, (void *)original, failed);                                                \
         return result;                                                                             \
     }
 LATER(int, mysql_stmt_next_result, (MYSQL_STMT * stmt), (stmt), result > 0)
@@ -251,26 +270,26 @@ LATER(char, mysql_stmt_send_long_data,
 char mysql_stmt_close(MYSQL_STMT *stmt)
 {
     struct mysql_call call;
+    type_mysql_stmt_close *original = begin_mysql_stmt_close(CALLER);
     observe_mysql_stmt(&call, &mysql_functions, stmt, MYSQL_OPERATION_LATER, NULL, 0);
     observe_mysql_stmt_closing(stmt);
-    char result = original_mysql_stmt_close(stmt);
-    observe_mysql_end(&call, false);
+    char result = original(stmt);
+    mysql_end(&call, (void *)original, false);
     return result;
 }
 
 /* Whom the call works for is the caller's to say, whose stack is not the one that it runs on. */
 // NOLINTBEGIN(bugprone-macro-parentheses): types and lists
 #define HOOK(type, name, parameters, arguments, missing)                                           \
-    ASK(type, name, parameters, arguments, missing)                                                \
-    EXPORT type name parameters;                                                                   \
+    ORIGINAL(type, name, parameters, missing)                                                      \
     type name parameters                                                                           \
     {                                                                                              \
+        type_##name *original = begin_##name(CALLER);                                              \
         bool before = observe_stack_lent();                                                        \
-        type result = original_##name arguments;                                                   \
+        type result = original arguments;                                                          \
         observe_stack_returned(before);                                                            \
         return result;                                                                             \
     }
 // NOLINTEND(bugprone-macro-parentheses)
 #include "hooks/mysql_start.def"
 #undef HOOK
-#undef ASK

@@ -4,14 +4,14 @@
 
 // NOLINTBEGIN(bugprone-macro-parentheses): types and lists
 #define HOOK(type, name, parameters, arguments, missing, failed, word)                             \
-    ORIGINAL(type, name, parameters, arguments, missing)                                           \
-    EXPORT type name parameters;                                                                   \
+    ORIGINAL(type, name, parameters, missing)                                                      \
     type name parameters                                                                           \
     {                                                                                              \
         struct mysql_call call;                                                                    \
+        type_##name *original = begin_##name(CALLER);                                              \
         observe_mysql_command(&call, &mysql_functions, mysql, word);                               \
-        type result = original_##name arguments;                                                   \
-        observe_mysql_end(&call, failed);                                                          \
+        type result = original arguments;                                                          \
+        mysql_end(&call, (void *)original, failed);                                                \
         return result;                                                                             \
     }
 // NOLINTEND(bugprone-macro-parentheses)

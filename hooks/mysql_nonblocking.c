@@ -25,17 +25,17 @@ static void begin_command(struct mysql_call *call, MYSQL *mysql, const char *nam
 
 // NOLINTBEGIN(bugprone-macro-parentheses): types and lists
 #define HOOK(type, name, parameters, arguments, missing, begin, begin_arguments)                   \
-    ORIGINAL(type, name, parameters, arguments, missing)                                           \
-    EXPORT type name parameters;                                                                   \
+    ORIGINAL(type, name, parameters, missing)                                                      \
     type name parameters                                                                           \
     {                                                                                              \
         struct mysql_call call;                                                                    \
+        type_##name *original = begin_##name(CALLER);                                              \
         begin begin_arguments;                                                                     \
-        type status = original_##name arguments;                                                   \
+        type status = original arguments;                                                          \
         if (status == NET_ASYNC_NOT_READY)                                                         \
             observe_mysql_not_ready(&call);                                                        \
         else                                                                                       \
-            observe_mysql_end(&call, status == NET_ASYNC_ERROR);                                   \
+            mysql_end(&call, (void *)original, status == NET_ASYNC_ERROR);                         \
         return status;                                                                             \
     }
 // NOLINTEND(bugprone-macro-parentheses)

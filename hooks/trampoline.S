@@ -95,11 +95,17 @@
 /* RTLD_DEEPBIND makes a module look in its own dependencies first, past every preloaded
  * function: PHP opens its extensions so. */
 #define RTLD_DEEPBIND 8
+#define RTLD_GLOBAL   0x100
 
     .globl dlopen
     function dlopen
     andl $~RTLD_DEEPBIND, %esi
-    jmp *real + place_dlopen(%rip)
+    testl $RTLD_GLOBAL, %esi
+    je 1f
+    save_arguments
+    call scope_opening
+    restore_arguments
+1:  jmp *real + place_dlopen(%rip)
     end dlopen
 
 /* libuv (node, uvloop) closes so. A close is observed first, as ever; all else is passed on. */
