@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/exec_note.h"
 
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,7 +27,24 @@ void exec_note_write(const struct stat *object)
         syscall(SYS_prctl, PR_SET_TIMERSLACK, USUAL_NS + note_of(object), 0, 0, 0);
 }
 
+/* Of the thread that will execute, or has tried to. */
+void exec_note_take_back(void)
+{
+    long slack_ns = syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (slack_ns > USUAL_NS && slack_ns <= USUAL_NS + NOTES)
+        syscall(SYS_prctl, PR_SET_TIMERSLACK, USUAL_NS, 0, 0, 0);
+}
+
+/* Out of a file, because a program may be confined to system calls that all programs make when they
+ * start. Of the main thread, where the constructor runs. */
 bool exec_note_tells(const struct stat *object)
 {
-    return syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0) == USUAL_NS + note_of(object);
+    char text[24];
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/timerslack_ns", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    long length = syscall(SYS_read, fd, text, sizeof text - 1);
+    syscall(SYS_close, fd);
+    text[length > 0 ? length : 0] = '\0';
+    return strtol(text, NULL, 10) == USUAL_NS + note_of(object);
 }

@@ -16,6 +16,10 @@
  * executes. Safe in the child of a vfork(). errno is not kept, here and below. */
 void exec_note_write(const struct stat *object);
 
+/* The thread goes on, since it could not execute, or since a child did: 50 again, where it is a
+ * note. Likewise. */
+void exec_note_take_back(void);
+
 /* Was it left for this object? One of a thousand others is taken for it. */
 bool exec_note_tells(const struct stat *object);
 

@@ -379,13 +379,24 @@ void observe_ending(void)
     errno = saved;
 }
 
+void observe_starting(void)
+{
+    if (agent_gate_open())
+        standard_error_leaving(life_settling() || agent_in_own_process());
+}
+
 void observe_leaving(void)
 {
     int saved = errno;
-    if (agent_gate_open())
-        standard_error_leaving(life_settling() || agent_in_own_process());
+    observe_starting();
     agent_leave(false);
     errno = saved;
+}
+
+void observe_staying(void)
+{
+    if (agent_gate_open())
+        standard_error_staying();
 }
 
 struct death {

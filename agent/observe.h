@@ -137,6 +137,12 @@ void observe_ending(void);
 /* Before it becomes another program: likewise, but that may fail, and then all goes on. */
 void observe_leaving(void);
 
+/* Before a child becomes one, which libc makes for it (system(), popen()). */
+__attribute__((cold)) void observe_starting(void);
+
+/* After that, and where the process could not become one. */
+__attribute__((cold)) void observe_staying(void);
+
 /* wait() and kin returned `ended`; waitid() returned `result`. Who sends the spans of a child that
  * a signal ended can say which. */
 void observe_child(pid_t ended, const int *status);

@@ -2,14 +2,17 @@
 #include "agent/room.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE       4096
 #define PIPE_BYTES (16L * PAGE)  /* where nobody chose another size */
-#define PIPE_MOST  (256L * PAGE) /* /proc/sys/fs/pipe-max-size, as the kernel sets it */
+#define PIPE_MOST  (512L * PAGE) /* who has no privileges may have half of it */
 
 /* What was written takes whole pages, but a write goes on in the last page only where it fits
  * there: any two neighbours hold a page's worth together. One is being read, one begins anew. */
@@ -18,22 +21,55 @@ static long pages_of(long bytes)
     return 2 * (bytes / PAGE) + 3;
 }
 
-/* What an object of this size had without us. */
-static long own_size(long size, long usual)
+/* The object that was enlarged here, or before a fork, and what it had; mere words, because at
+ * worst it is enlarged once more. */
+static _Atomic uint64_t enlarged;
+static _Atomic long enlarged_from;
+
+static uint64_t inode_of(int fd)
 {
-    return size == 2 * usual ? usual : size;
+    struct stat status;
+    return syscall(SYS_fstat, fd, &status) == 0 ? status.st_ino : 0;
 }
 
-/* System calls by number, because libc's fcntl() is our own hook. */
+/* What an object of this size had without us. */
+static long own_size(int fd, long size, long usual)
+{
+    long from = atomic_load_explicit(&enlarged_from, memory_order_relaxed);
+    if (size == 2 * usual)
+        return usual;
+    bool ours = from > 0 && size == 2 * from &&
+                inode_of(fd) == atomic_load_explicit(&enlarged, memory_order_relaxed);
+    return ours ? from : size;
+}
+
+static void note_enlarged(int fd, long from)
+{
+    atomic_store_explicit(&enlarged, inode_of(fd), memory_order_relaxed);
+    atomic_store_explicit(&enlarged_from, from, memory_order_relaxed);
+}
+
+static bool enlarge_pipe(int fd, long own)
+{
+    if (2 * own > PIPE_MOST || syscall(SYS_fcntl, fd, F_SETPIPE_SZ, 2 * own) != 2 * own)
+        return false;
+    note_enlarged(fd, own);
+    return true;
+}
+
+/* System calls by number, because libc's fcntl() is our own hook. In an empty pipe one piece takes
+ * one page. */
 bool room_in_pipe(int fd, size_t length)
 {
     int unread = 0;
     long size = syscall(SYS_fcntl, fd, F_GETPIPE_SZ, 0);
-    long own = own_size(size, PIPE_BYTES);
-    if (size <= 0 || 2 * own > PIPE_MOST || syscall(SYS_ioctl, fd, FIONREAD, &unread) != 0 ||
-        pages_of(unread + (long)length) * PAGE > own)
+    long own = own_size(fd, size, PIPE_BYTES);
+    if (size <= 0 || syscall(SYS_ioctl, fd, FIONREAD, &unread) != 0)
         return false;
-    return size == 2 * own || syscall(SYS_fcntl, fd, F_SETPIPE_SZ, 2 * own) == 2 * own;
+    long pages = unread ? pages_of(unread + (long)length) : 1;
+    if (pages * PAGE > own)
+        return false;
+    return size == 2 * own || enlarge_pipe(fd, own) || !unread;
 }
 
 static long send_buffer(int fd)
@@ -71,11 +107,14 @@ bool room_in_socket(int fd, size_t length)
     long usual, most, size = send_buffer(fd);
     if (size <= 0 || !learn_sizes(&usual, &most))
         return false;
-    long own = own_size(size, usual);
-    if (2 * own > most || syscall(SYS_ioctl, fd, TIOCOUTQ, &unread) != 0 ||
-        unread + 2 * (long)length + PAGE > own)
+    long own = own_size(fd, size, usual);
+    if (syscall(SYS_ioctl, fd, TIOCOUTQ, &unread) != 0 || unread + 2 * (long)length + PAGE > own)
         return false;
-    if (size != 2 * own)
-        set_send_buffer(fd, 2 * own);
-    return send_buffer(fd) == 2 * own;
+    if (size == 2 * own)
+        return true;
+    if (2 * own > most)
+        return !unread;
+    set_send_buffer(fd, 2 * own);
+    note_enlarged(fd, own);
+    return send_buffer(fd) == 2 * own || !unread;
 }

@@ -6,12 +6,13 @@
  * in the pipe would make it wait for ever. So a line goes in only where at least as much is still
  * free afterwards as there is in an empty pipe without us: the pipe is made twice as large for it,
  * and what lies unread in it, whoever wrote it, may take the room that was added, no more. Where
- * the system does not allow that (a user has many pipes), nothing is said. What is asked is the
- * object itself, so all processes that share it may do the same.
+ * the system does not allow that (it is large, or the user has many pipes), a line goes in only
+ * while nothing lies there unread: mostly somebody reads then. What is asked is the object itself,
+ * so all processes that share it may do the same.
  *
  * A pipe is twice as large because one of us made it so, or because somebody chose just that size:
- * nothing tells these apart. Any other size was chosen, and is doubled, too, up to what a process
- * without privileges may have.
+ * nothing tells these apart. Any other size was chosen, and is doubled, too: once by a process and
+ * those it forks, again by one that is executed.
  *
  * The same holds for a socket's buffer of what was sent. A terminal has no such size: what nobody
  * reads there takes of its 20 KB. */

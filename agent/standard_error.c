@@ -37,7 +37,7 @@ struct identity {
 
 static struct identity at_start; /* written in the constructor only */
 static struct identity known;    /* what may be written to */
-static struct identity chosen;   /* what dup2() put there, known or not */
+static struct identity chosen;   /* what dup() or dup2() put there, known or not */
 static _Atomic bool to_journal;  /* `known` is a connection to it, which is always read */
 static _Atomic unsigned unsaid;  /* a mere count */
 
@@ -258,7 +258,7 @@ void standard_error_put(bool by_number)
     struct stat status;
     bool there = look_at(STDERR_FILENO, &status);
     bool sure = there && (is(&at_start, &status) || (by_number && is_sure(&status, false)));
-    remember(&chosen, there && by_number ? &status : NULL);
+    remember(&chosen, there ? &status : NULL);
     remember(&known, sure ? &status : NULL);
     errno = saved;
 }
@@ -299,6 +299,15 @@ void standard_error_leaving(bool own)
     if (look_at(STDERR_FILENO, &status) && may_be_noted(&status) && !is(&known, &status) &&
         ((own && !is(&chosen, &status)) || is_parents(&status)))
         exec_note_write(&status);
+    errno = saved;
+}
+
+void standard_error_staying(void)
+{
+    int saved = errno;
+    struct stat status;
+    if (look_at(STDERR_FILENO, &status) && may_be_noted(&status) && !is(&known, &status))
+        exec_note_take_back();
     errno = saved;
 }
 

@@ -39,6 +39,9 @@ bool standard_error_is_read(uint64_t *object);
  * parent's. Likewise. */
 void standard_error_leaving(bool own);
 
+/* It has not, or a child did that has the note by now. */
+void standard_error_staying(void);
+
 /* Writes `length` bytes of whole lines, at once or in pieces of whole lines. Any thread; safe in a
  * signal handler. False: standard error is not known, or did not take all of them now; then the
  * rest is lost, and counted by standard_error_unsaid() where it is known. */

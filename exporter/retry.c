@@ -32,7 +32,7 @@ struct retry_decision retry_decide(const struct retry_attempt *attempt)
         return (struct retry_decision){RETRY_DROP, 0};
 
     int64_t wait = backoff_ms(attempt->number, attempt->chance);
-    if (attempt->answered && attempt->retry_after_ms >= 0)
+    if (attempt->answered && attempt->retry_after_ms > wait)
         wait = attempt->retry_after_ms;
     if (wait >= attempt->left_ms)
         return (struct retry_decision){RETRY_DROP, 0};

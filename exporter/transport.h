@@ -76,15 +76,16 @@ static inline int transport_left_ms(const struct transport_post *post)
     return left_ms > 3600000 ? 3600000 : (int)left_ms;
 }
 
-/* Once `status` is known: that of an answer which accepts nothing is all that counts, its body only
- * says why. A process that ends waits for that no longer than this. Any number of times. */
+/* Once `status` is known, which tells whether the spans were accepted: the body only says why not,
+ * or which of them were not. A process that ends waits for that no longer than this. Any number of
+ * times. */
 #define TRANSPORT_BODY_NS 50000000u
 
 static inline void transport_hurry(struct transport_post *post, int status)
 {
     uint64_t soon = clock_monotonic_ns() + TRANSPORT_BODY_NS;
     bool ending = atomic_load_explicit(post->stop_ns, memory_order_relaxed) != 0;
-    if (ending && status >= 300 && soon < post->deadline_ns)
+    if (ending && status >= 200 && soon < post->deadline_ns)
         post->deadline_ns = soon;
 }
 

@@ -6,6 +6,7 @@
 #include "hooks/real.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -28,41 +29,64 @@ EXPORT void quick_exit(int status)
     __builtin_unreachable();
 }
 
+/* It has failed. */
+static int stay(int result)
+{
+    observe_staying();
+    return result;
+}
+
 EXPORT int execve(const char *path, char *const argv[], char *const environment[])
 {
     observe_leaving();
-    return real.execve(path, argv, environment);
+    return stay(real.execve(path, argv, environment));
 }
 
 EXPORT int execv(const char *path, char *const argv[])
 {
     observe_leaving();
-    return real.execv(path, argv);
+    return stay(real.execv(path, argv));
 }
 
 EXPORT int execvp(const char *file, char *const argv[])
 {
     observe_leaving();
-    return real.execvp(file, argv);
+    return stay(real.execvp(file, argv));
 }
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const environment[])
 {
     observe_leaving();
-    return real.execvpe(file, argv, environment);
+    return stay(real.execvpe(file, argv, environment));
 }
 
 EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
 {
     observe_leaving();
-    return real.fexecve(fd, argv, environment);
+    return stay(real.fexecve(fd, argv, environment));
 }
 
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const environment[],
                     int flags)
 {
     observe_leaving();
-    return real.execveat(fd, path, argv, environment, flags);
+    return stay(real.execveat(fd, path, argv, environment, flags));
+}
+
+EXPORT int system(const char *command)
+{
+    observe_starting();
+    int result = real.system(command);
+    observe_staying();
+    return result;
+}
+
+EXPORT FILE *popen(const char *command, const char *mode)
+{
+    observe_starting();
+    FILE *result = real.popen(command, mode);
+    observe_staying();
+    return result;
 }
 
 /* Five words for every option, as the kernel takes them; an option with fewer ignores the rest. */

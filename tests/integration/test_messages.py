@@ -136,7 +136,7 @@ def test_a_file_on_2_that_was_closed_alone_at_start_is_data(directory, library, 
             directory, library, [*first, file_of(directory, how), *DATA], b"one\ntwo\n")
 
 
-@pytest.mark.parametrize("run", ["run", "vrun"])
+@pytest.mark.parametrize("run", ["run", "vrun", "system", "popen"])
 @pytest.mark.parametrize("how", ["unix", "written", "appended", "read-and-written"])
 def test_a_daemon_tells_whom_it_executes(directory, library, program, how, run):
     """All that it could see itself is usual: data as 2 behind two /dev/null."""

@@ -162,12 +162,34 @@ def test_a_late_reader_gets_all_that_he_would_without_us(directory, library, pro
     assert b"never_a_sampler" in said
 
 
-@pytest.mark.parametrize("size", [4096, 8192, 32768, 131072 * 2, 1 << 20])
+@pytest.mark.parametrize("size", [4096, 8192, 32768, 131072 * 2, 1 << 19])
 @pytest.mark.parametrize("each", [1000, 4096])
 def test_so_he_does_where_somebody_chose_the_size_of_the_pipe(directory, library, program, size,
                                                               each):
     count = size // 4096 * (4096 // each)
     late("pipe", directory, library, program, size, (2,), [*SERVE, f"fill:2:{each}:{count}"], 2)
+
+
+@pytest.mark.parametrize("size", [1 << shift for shift in range(12, 21)])
+def test_it_is_said_to_a_reader_whatever_size_he_chose(directory, library, program, size):
+    """Two who say it, one after the other, and what each says at its end."""
+    with contextlib.ExitStack() as stack:
+        made = stream("pipe", directory, stack)
+        assert fcntl.fcntl(made.end, F_SETPIPE_SZ, size) == size
+        said = []
+        reading = threading.Thread(target=lambda: said.extend(iter(
+            lambda: os.read(made.other, 65536), b"")))
+        reading.start()
+        for _ in range(2):
+            variables = {**preload(library, directory), "OTEL_LOG_LEVEL": "info"}
+            run = Run(program, directory, (subprocess.DEVNULL, subprocess.DEVNULL, made.end),
+                      variables, 2)
+            assert run(*SERVE)[0] == 0
+        os.dup2(os.open("/dev/null", os.O_WRONLY), made.end)
+        reading.join(PATIENCE)
+        text = b"".join(said)
+        assert text.count(b"never_a_sampler") == 2, text
+        assert text.count(b"spans") >= 2, text
 
 
 def test_many_processes_leave_a_late_reader_his_room(directory, library, program):

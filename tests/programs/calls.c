@@ -453,6 +453,10 @@ static void processes(void)
     SHOW(execl("/nonexistent", "a", "b", "c", "d", "e", "f", "g", NULL));
     SHOW(execlp("nonexistent", "a", "b", NULL));
     SHOW(execle("/nonexistent", "a", "b", NULL, none));
+    SHOW(system(NULL));
+    SHOW(system("exit 3"));
+    SHOW(popen("exit 3", "x") == NULL);
+    SHOW(pclose(popen("exit 4", "r")));
 
     socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
     fflush(stdout);

@@ -17,7 +17,8 @@
  *     drain:N:PATH          what lies in the pipe N, into the file
  *     pending:N             ends with 1 where that signal does not wait to be delivered
  *     run  vrun             what follows is done by a child of fork() or vfork(), by execv(); its
- *                           status is ours */
+ *                           status is ours
+ *     system  popen         likewise, by a shell; no word may hold a quote */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -154,6 +155,18 @@ static int run(char *program, char *step[], bool shared)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static int run_by_shell(char *program, char *step[], bool pipes)
+{
+    char command[4096];
+    int length = snprintf(command, sizeof command, "exec '%s'", program);
+    for (; *step; step++)
+        length += snprintf(command + length, sizeof command - (size_t)length, " '%s'", *step);
+    require((size_t)length < sizeof command, 106);
+    FILE *stream = pipes ? popen(command, "r") : NULL;
+    int status = pipes ? pclose(stream) : system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 static void work(char *parts[PARTS])
 {
     int pipes[2], number = parts[1] ? atoi(parts[1]) : -1;
@@ -208,6 +221,8 @@ int main(int count, char *arguments[])
         char *parts[PARTS] = {NULL};
         if (strcmp(arguments[i], "run") == 0 || strcmp(arguments[i], "vrun") == 0)
             return run(arguments[0], arguments + i + 1, *arguments[i] == 'v');
+        if (strcmp(arguments[i], "system") == 0 || strcmp(arguments[i], "popen") == 0)
+            return run_by_shell(arguments[0], arguments + i + 1, *arguments[i] == 'p');
         for (int n = 0; n < PARTS; n++)
             parts[n] = strsep(&arguments[i], ":");
         work(parts);

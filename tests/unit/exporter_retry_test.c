@@ -26,7 +26,8 @@ static const struct {
     {{true, true, 504, -1, 2, 30000, 200}, RETRY_AGAIN, 1500},
     {{true, false, 0, -1, 3, 30000, 200}, RETRY_AGAIN, 2250},
     {{true, false, 0, -1, 4000000000u, 30000, 200}, RETRY_AGAIN, 5000},
-    {{true, true, 503, 0, 1, 30000, 0}, RETRY_AGAIN, 0},
+    {{true, true, 503, 0, 1, 30000, 0}, RETRY_AGAIN, 800}, /* not as fast as it can */
+    {{true, true, 429, 0, 4000000000u, 30000, 200}, RETRY_AGAIN, 5000},
     {{true, true, 503, 20000, 1, 30000, 0}, RETRY_AGAIN, 20000},
     {{true, true, 503, 30000, 1, 30000, 0}, RETRY_DROP, 0}, /* it would be too late then */
     {{true, false, 0, 20000, 1, 30000, 200}, RETRY_AGAIN, 1000},
