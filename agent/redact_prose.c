@@ -14,8 +14,10 @@ static bool has_no_mark(struct slice text)
 }
 
 #ifdef __SSE2__
-/* Secrets by shape are that long without a `/`, `;`, space or another of the characters before `-`.
- * Only a scheme's credentials may be shorter, and those begin with a `b`. */
+/* Secrets by shape are that long without a `/`, `;`, space or another of the characters before `+`.
+ * Only a scheme's credentials may be shorter, and those begin with a `b`; a webhook's URL has
+ * marks.
+ */
 #define RUN_BYTES 15
 
 static inline __m128i equal(__m128i block, char c)
@@ -50,7 +52,7 @@ static inline struct seen look_at(const char *at)
     __m128i block = scan_block(at);
     __m128i marks =
         _mm_or_si128(_mm_or_si128(equal(block, '='), equal(block, ':')), equal(block, '%'));
-    __m128i ends = _mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8('-')),
+    __m128i ends = _mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8('+')),
                                 _mm_or_si128(equal(block, '/'), equal(block, ';')));
     __m128i letters = equal(_mm_or_si128(block, _mm_set1_epi8(0x20)), 'b');
     return (struct seen){bits(marks), bits(ends), bits(letters)};

@@ -8,7 +8,7 @@
 
 /* ---- the table ---- */
 
-enum rule { ANYWHERE, APART, EXACT, UNBROKEN, JWT, BOT, BEARER, BASIC };
+enum rule { ANYWHERE, APART, EXACT, UNBROKEN, LED, MIXED, PEM, JWT, BOT, BEARER, BASIC };
 
 enum {
     DIGIT = 1,
@@ -47,7 +47,7 @@ struct shape {
     unsigned char allowed;
     unsigned char least;
     unsigned char rule;
-    char prefix[12];
+    char prefix[18];
 };
 
 static const struct shape shapes[] = {
@@ -64,6 +64,11 @@ static bool any_case(const struct shape *shape)
     return shape->rule == BEARER || shape->rule == BASIC;
 }
 
+static bool in_path(const struct shape *shape)
+{
+    return shape->rule == LED || shape->rule == MIXED;
+}
+
 static bool has_class(unsigned char c, unsigned class)
 {
     return classes[c] & class;
@@ -76,6 +81,9 @@ static bool has_class(unsigned char c, unsigned class)
 #define JWT_HEADER_LEAST 12
 #define JWT_HEADER_MOST  4096
 #define JWT_GLUED_MOST   128 /* of one in the middle of a word */
+#define ID_LEAST         6   /* of a part that leads */
+#define TURNS_LEAST      2   /* from letter to digit or back; in a title, to a capital */
+#define PEM_LABEL_MOST   32  /* `OPENSSH PRIVATE KEY` */
 #define LOOKED_AT        256 /* bytes, before a secret is none: work is bounded */
 
 __attribute__((noinline)) static const char *after_prefix(const struct shape *shape, const char *at,
@@ -97,14 +105,19 @@ __attribute__((noinline)) static const char *after_token(const struct shape *sha
 {
     unsigned count = 0;
     unsigned unbroken = 0;
+    unsigned inner = 0; /* capitals behind a small letter or a digit */
+    unsigned before = UPPER;
     bool enough = false;
     for (struct taken one; at != end; at = one.next) {
         one = take_one(at, end, depth);
         if (!has_class(one.c, shape->allowed))
             break;
         count++;
+        inner += has_class(one.c, UPPER) && before & (ALNUM - UPPER);
+        before = classes[one.c];
         unbroken = has_class(one.c, ALNUM) ? unbroken + 1 : 0;
-        enough |= (shape->rule == UNBROKEN ? unbroken : count) >= shape->least;
+        enough |= (shape->rule == UNBROKEN ? unbroken : count) >= shape->least ||
+                  (count >= 2U * shape->least && inner >= TURNS_LEAST);
         if (count > (shape->rule == EXACT ? shape->least : LOOKED_AT) &&
             (shape->rule == EXACT || !enough))
             return NULL;
@@ -112,6 +125,60 @@ __attribute__((noinline)) static const char *after_token(const struct shape *sha
     if (shape->rule == EXACT && has_class(take_one(at, end, depth).c, ALNUM))
         return NULL;
     return enough ? at : NULL;
+}
+
+/* The rest of the path, if a part of it is a secret. */
+__attribute__((noinline)) static const char *after_path(const struct shape *shape, const char *at,
+                                                        const char *end, enum depth depth)
+{
+    unsigned looked_at = 0;
+    unsigned run = 0; /* of what a secret is made of */
+    unsigned turns = 0;
+    bool is_id = true; /* so far, this part */
+    bool led = false;
+    bool found = false;
+    bool digit = false;
+    for (struct taken one; at != end; at = one.next) {
+        one = take_one(at, end, depth);
+        if (one.c == '/') {
+            led = is_id && run >= ID_LEAST;
+            is_id = true;
+            run = turns = 0;
+            continue;
+        }
+        if (!has_class(one.c, DOTTED) && one.c != '@')
+            break;
+        is_id &= has_class(one.c, CAPITAL);
+        turns += run > 0 && digit != has_class(one.c, DIGIT);
+        digit = has_class(one.c, DIGIT);
+        run = has_class(one.c, shape->allowed) ? run + 1 : 0;
+        found |= run >= shape->least && (shape->rule == LED ? led : turns >= TURNS_LEAST);
+        if (++looked_at > LOOKED_AT && !found)
+            return NULL;
+    }
+    return found ? at : NULL;
+}
+
+/* RFC 7468; one that was cut has no last line. */
+__attribute__((noinline)) static const char *after_pem(const char *at, const char *end,
+                                                       enum depth depth)
+{
+    static const char label[] = {'P', 'R', 'I', 'V', 'A', 'T', 'E'};
+    unsigned looked_at = 0;
+    unsigned matched = 0;
+    unsigned dashes = 0;
+    unsigned lines = 0; /* five dashes: behind the first line, around the last */
+    for (struct taken one; at != end && lines < 3; at = one.next) {
+        one = take_one(at, end, depth);
+        if (matched < sizeof label) {
+            matched = one.c == (unsigned char)label[matched] ? matched + 1 : one.c == 'P';
+            if (++looked_at > PEM_LABEL_MOST)
+                return NULL;
+        }
+        dashes = one.c == '-' ? dashes + 1 : 0;
+        lines += dashes == 5;
+    }
+    return matched == sizeof label ? at : NULL;
 }
 
 /* RFC 7515, 7.1 and RFC 7516, 7.1; one that was cut has at least the beginning of its claims.
@@ -195,7 +262,7 @@ static bool is_apart(const char *text, const char *at, unsigned class)
 static bool wants_apart(const struct shape *shape)
 {
     return shape->rule == APART || shape->rule == EXACT || shape->rule == UNBROKEN ||
-           any_case(shape);
+           in_path(shape) || any_case(shape);
 }
 
 /* The end of the secret of that shape which begins at `at`, NULL if none does. `jwt_most`: bytes of
@@ -211,6 +278,10 @@ __attribute__((noinline)) static const char *end_of(const struct shape *shape, c
         return after_jwt(at, end, depth, jwt_most);
     if (any_case(shape))
         return after_credentials(shape, at, end, depth);
+    if (in_path(shape))
+        return after_path(shape, at, end, depth);
+    if (shape->rule == PEM)
+        return after_pem(at, end, depth);
     return after_token(shape, at, end, depth);
 }
 

@@ -64,6 +64,10 @@ static const char *const shapes[] = {
     "hf_" MARK "aBcdEfgHijKlmNopQrsTuv",
     "Bearer " MARK,
     "bearer+" MARK "/aB3==",
+    "services/T0AB12CD3/B0EF45GH6/" MARK "aB3dE6gH9jK2mN5",
+    "webhooks/123456789012345678/" MARK "_aB3dE6gH9jK2mN5pQ8-sT1vW4xY7",
+    "hooks/" MARK "aB3dE6gH9jK2mN5pQ8",
+    "-----BEGIN EC PRIVATE KEY-----" MARK "-----END EC PRIVATE KEY-----",
 };
 static const char *const parts[] = {"pass", "user-pw", "xAuth",      "JWT",    "otp2",
                                     "code", "SID",     "my.session", "p%61ss", "use%2572Pw"};

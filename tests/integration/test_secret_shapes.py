@@ -43,6 +43,20 @@ SHAPES = {
     "Shopify": "shpat_" + "0a1b2c3d4e5f6789" * 2,
     "PyPI": "pypi-AgEIcHlwaS5vcmc" + SOME * 3,
     "Docker": "dckr_pat_" + SOME + "aB3dE6g",
+    "OpenAI, with marks": "sk-proj-Zq8wKd93mX_vB2rTnY5cL-aB3dE6gH9jK2mN5pQ_8sT1vW4xY7zA0b",
+    "Google, of a service account": "ya29.c." + SOME * 3,
+    "Svix": "whsec_Zq8w+Kd93mXvB2r/TnY5cLaB3dE6gH9j",
+    "a private key": f"-----BEGIN+EC+PRIVATE+KEY-----{SOME}+/{SOME[:6]}==-----END+EC+PRIVATE+KEY-----",
+    "Slack, a webhook": f"services/T0AB12CD3/B0EF45GH6/{SOME}aB3d",
+    "Slack, a workflow": f"workflows/T0AB12C/A0EF45G/1234567/{SOME}aB3d",
+    "Discord": f"webhooks/123456789012345678/{SOME}_{SOME}-{SOME}aB3dE6",
+    "Mattermost": "hooks/zq8wkd93mxvb2rtny5clab3dea",
+    "Rocket.Chat": f"hooks/Zq8wKd93mXvB2rTnY/{SOME}{SOME}aB3",
+    "Netlify": "hooks/0a1b2c3d4e5f67890a1b2c3d",
+    "Teams": "IncomingWebhook/" + "0a1b2c3d4e5f6789" * 2 + "/7d444840-9dc0-11d1-b245-5ffdce74fad2",
+    "Feishu": "v2/hook/7d444840-9dc0-11d1-b245-5ffdce74fad2",
+    "IFTTT": f"with/key/{SOME}-a",
+    "PagerDuty": "integration/" + "0a1b2c3d4e5f6789" * 2,
 }
 KEYS = ("pass pw auth jwt otp code sid session user_pass user-pass user.pass userPass pass2 sessionId "
         "connect.sid HTTPAuth AUTH user[pass]").split()
@@ -50,6 +64,10 @@ INNOCENT = [
     "/eyJob-list", "/task-sk-1", "/task-abcdefghijklmnopqrstuvwxyz", "/sk-SK/produkty",
     "/sk-sk/a-title-in-slovak-that-is-rather-long", "/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
     "/550e8400-e29b-41d4-a716-446655440000", "/sk-550e8400-e29b-41d4-a716-446655440000",
+    "/sk-kryt-na-iPhone-15-pro-max-priehladny-silikonovy-obal", "/-----BEGIN+CERTIFICATE-----MIID",
+    "/services/TravelReservationManagementService/Find", "/services/T1/overview", "/hooks/catch/all",
+    "/webhooks/550e8400-e29b-41d4-a716-446655440000", "/webhooks/stripe/deliveries?page=2",
+    "/webhooks/how-to-configure-outgoing-webhooks", "/integration/github/enqueue",
     "/akia/AKIA", "/bearer-bonds", "/2024-01-31T12:30:45", "/auth/login", "/session/new?page=2",
     "/?author=jane&zipcode=10115&passenger=2&authority=x&barcode=4006381333931&decode=1",
     "/?q=a+bearer+of+news&r=basic+training"]
@@ -219,7 +237,7 @@ UNQUOTED = """
 import re, sys, MySQLdb
 db = MySQLdb.connect(host="127.0.0.1", port=int(sys.argv[1]), user="shop", passwd=sys.argv[2], db="shop")
 for text in sys.argv[3:]:
-    sums = any(part.isdigit() for part in re.split("[-:]", text))  # to SQL, of numbers and names
+    sums = any(part.isdigit() for part in re.split("[-:/]", text))  # to SQL, of numbers and names
     for statement in ("SELECT 1 AS `" + text[:60] + "`", "SELECT 1 FROM `" + text[:60] + "`",
                       "SELECT 1 FROM DUAL WHERE a = '" + text + "'",
                       *([] if sums else ["SELECT 1 FROM DUAL WHERE a = " + text, "DELETE FROM a." + text,
