@@ -126,12 +126,14 @@ static void take_out(struct curl_handle *handle)
 {
     struct curl_transfer *transfer = handle->transfer;
     uint64_t begun_ns = curl_multi_begun_ns(&handle->in);
-    enum curl_state state = curl_multi_leave(&handle->in);
+    enum curl_state state = curl_multi_state(&handle->in);
+    int code = transfer && transfer->is_multi ? curl_span_code(transfer, handle, state)
+                                              : CURL_CODE_CANCELLED;
+    if (state == CURL_STATE_UNKNOWN && code == 0)
+        state = CURL_STATE_ENDED;
+    curl_multi_leave(&handle->in, state);
     if (transfer)
-        finish_multi(handle,
-                     transfer->is_multi ? curl_span_code(transfer, handle, state)
-                                        : CURL_CODE_CANCELLED,
-                     begun_ns);
+        finish_multi(handle, code, begun_ns);
 }
 
 static void begin(struct curl_handle *handle)

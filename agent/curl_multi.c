@@ -31,8 +31,10 @@ void curl_multi_turn(void *multi)
 void curl_multi_turned(void *multi, int running)
 {
     struct curl_multi *known = handle_find(&multis, multi);
-    if (known)
-        known->running = running;
+    if (!known)
+        return;
+    known->running = running;
+    known->doubtful = 0;
 }
 
 void curl_multi_join(void *multi, struct curl_membership *membership)
@@ -69,16 +71,19 @@ uint64_t curl_multi_begun_ns(const struct curl_membership *membership)
                : 0;
 }
 
-static enum curl_state state_of(const struct curl_membership *membership,
-                                const struct curl_multi *multi)
+enum curl_state curl_multi_state(const struct curl_membership *membership)
 {
+    const struct curl_multi *multi = multi_of(membership);
+    if (!multi)
+        return CURL_STATE_UNKNOWN;
     if (membership->batch == multi->batch)
         return CURL_STATE_NOT_BEGUN;
     if (multi->is_partial)
         return CURL_STATE_UNKNOWN;
     if (multi->running <= 0)
         return CURL_STATE_ENDED;
-    return (unsigned)multi->running >= multi->unread ? CURL_STATE_RUNNING : CURL_STATE_UNKNOWN;
+    return multi->running - multi->doubtful >= (int)multi->unread ? CURL_STATE_RUNNING
+                                                                  : CURL_STATE_UNKNOWN;
 }
 
 void curl_multi_read(struct curl_membership *membership)
@@ -89,17 +94,15 @@ void curl_multi_read(struct curl_membership *membership)
         multi->unread--;
 }
 
-enum curl_state curl_multi_leave(struct curl_membership *membership)
+void curl_multi_leave(struct curl_membership *membership, enum curl_state state)
 {
     struct curl_multi *multi = multi_of(membership);
     membership->multi = NULL;
-    if (!multi)
-        return CURL_STATE_UNKNOWN;
-    enum curl_state state = state_of(membership, multi);
-    if (multi->is_closed)
-        return state;
+    if (!multi || multi->is_closed)
+        return;
     multi->unread--;
     if (state == CURL_STATE_NOT_BEGUN || state == CURL_STATE_RUNNING)
         multi->running--;
-    return state;
+    else if (state == CURL_STATE_UNKNOWN)
+        multi->doubtful++;
 }

@@ -20,6 +20,7 @@ struct curl_multi {
     bool has_new;    /* transfers of `batch` are there, which had no turn yet */
     uint32_t batch;  /* what is added now, until the next turn */
     int running;     /* as the library says, and what was added or taken out since */
+    int doubtful;    /* of what was taken out since, so many may be among `running` */
     unsigned unread; /* transfers without a message read */
     uint64_t begun_ns[CURL_MULTI_BATCHES]; /* of the last batches, CLOCK_MONOTONIC */
 };
@@ -50,7 +51,9 @@ void curl_multi_join(void *multi, struct curl_membership *membership);
 uint64_t curl_multi_begun_ns(const struct curl_membership *membership);
 /* The member's message was read. */
 void curl_multi_read(struct curl_membership *membership);
-/* The member is taken out, without a message read. */
-enum curl_state curl_multi_leave(struct curl_membership *membership);
+/* Of a member without a message read. */
+enum curl_state curl_multi_state(const struct curl_membership *membership);
+/* Such a member is taken out, in that state as far as is known by now. */
+void curl_multi_leave(struct curl_membership *membership, enum curl_state state);
 
 #endif

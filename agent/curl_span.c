@@ -95,10 +95,9 @@ int curl_span_code(const struct curl_transfer *transfer, const struct curl_handl
     /* CURLOPT_FAILONERROR leaves the body; the status says enough. */
     if (status >= 400 || (status && !is_short(transfer, handle)))
         return 0;
-    if (state != CURL_STATE_ENDED)
-        return CURL_CODE_CANCELLED;
     bool connected = ask_offset(handle, CURL_INFO_CONNECT_TIME_T) > 0;
-    if (!status && !connected && ask_long(handle, CURL_INFO_OS_ERRNO))
+    /* While it tries a second address, the first one's error is there, too. */
+    if (state == CURL_STATE_ENDED && !status && !connected && ask_long(handle, CURL_INFO_OS_ERRNO))
         return CURL_CODE_COULDNT_CONNECT;
     return CURL_CODE_UNKNOWN;
 }

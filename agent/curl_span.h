@@ -10,7 +10,7 @@
 
 #define CURL_CODE_CANCELLED (-1) /* taken out before it was over */
 #define CURL_CODE_NOT_BEGUN (-2) /* taken out before anything was sent */
-#define CURL_CODE_UNKNOWN   (-3) /* failed; nobody asked the library why */
+#define CURL_CODE_UNKNOWN   (-3) /* no whole answer; nobody asked the library why */
 
 /* What the request asks of S3, if anything: when it begins, because the header list that says so
  * is the application's. */

@@ -27,13 +27,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.arrived.append((self.command, self.path, dict(self.headers)))
         if self.path == "/slow":
             time.sleep(0.5)
-        if self.path in ("/cut", "/stuck"):
+        if self.path.partition("?")[0] in ("/cut", "/stuck"):
             self.send_response(200)
             self.send_header("Content-Length", "10")
             self.end_headers()
             self.wfile.write(b"abc")
             self.close_connection = True
-            if self.path == "/stuck":
+            if self.path.startswith("/stuck"):
                 self.rfile.read(1)  # until the client goes
             return
         status = re.match(r"/status/(\d+)", self.path)
@@ -345,6 +345,22 @@ multi.close()
 """
 
 
+SOME_GO_ON = MULTI + """
+for first in ("ended", "running"):
+    multi, watched = make()
+    ended = [handle("/cut?" + first), handle("/refused?" + first, 1), handle("/b?" + first)]
+    stuck = handle("/stuck?" + first)
+    for curl in ended + [stuck]:
+        multi.add_handle(curl)
+    while turn(multi, watched) > 1: pass
+    while not stuck.getinfo(pycurl.SIZE_DOWNLOAD): turn(multi, watched)
+    time.sleep(0.4)
+    for curl in ended + [stuck] if first == "ended" else [stuck] + ended:
+        say(curl)
+        multi.remove_handle(curl)
+"""
+
+
 def took_as_told(found, output):
     """A span is as long as libcurl says the transfer was; late looks do not count."""
     told = dict(line.split() for line in output.splitlines())
@@ -384,6 +400,18 @@ def test_a_multis_transfer_that_nobody_looked_at_says_what_is_known(library, dir
         key=repr)
     took_as_told([span for span in found if span.attributes.get("error.type") != "cancelled"],
                  ran.stdout)
+
+
+@pytest.mark.parametrize("how", ["perform", "socket_action"])
+def test_a_multis_failed_transfer_is_not_cancelled_while_others_go_on(library, directory, web, how):
+    tracing = servers.Tracing(library, directory, "some")
+    ran = run(["/usr/bin/python3", "-c", SOME_GO_ON, how, web.port], directory, tracing)
+    assert ran.returncode == 0, ran.stderr
+    found = spans.read(tracing.file)
+    told = {path_of(span): span.attributes.get("error.type") for span in found}
+    assert told == {f"/{path}?{first}": error for first in ("ended", "running") for path, error in
+                    (("cut", "_OTHER"), ("refused", "_OTHER"), ("b", None), ("stuck", "_OTHER"))}
+    took_as_told(found, ran.stdout)
 
 
 def test_a_sampled_out_program_passes_its_context_on(library, directory, web):

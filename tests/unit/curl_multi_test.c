@@ -77,10 +77,10 @@ static void a_multi_transfer_ends_when_it_is_taken_out(void **state)
     library_has.status = 0;
     observe_curl_added(multi, easy, 0);
     observe_curl_removing(easy);
-    assert_slice(span_find_string(spans_next(), ATTRIBUTE_ERROR_TYPE), "cancelled");
+    assert_slice(span_find_string(spans_next(), ATTRIBUTE_ERROR_TYPE), "_OTHER");
     observe_curl_added(multi, easy, 0);
     observe_curl_closing(easy);
-    assert_slice(span_find_string(spans_next(), ATTRIBUTE_ERROR_TYPE), "cancelled");
+    assert_slice(span_find_string(spans_next(), ATTRIBUTE_ERROR_TYPE), "_OTHER");
 }
 
 /* Two members; after a turn `running` of them go on. */
@@ -144,6 +144,12 @@ static void where_some_go_on_the_answer_tells(void **state)
     library_has.status = 0;
     observe_curl_removing(copy);
     assert_string_equal(error_of(spans_next()), "cancelled");
+
+    drive(1);
+    observe_curl_removing(easy); /* it or the other */
+    assert_string_equal(error_of(spans_next()), "_OTHER");
+    observe_curl_removing(copy);
+    assert_string_equal(error_of(spans_next()), "_OTHER");
 }
 
 static void what_had_no_turn_has_no_answer(void **state)
