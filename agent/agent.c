@@ -16,12 +16,14 @@
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/counters.h"
+#include "agent/curl_handle.h"
 #include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/family.h"
 #include "agent/futex.h"
 #include "agent/life.h"
 #include "agent/log.h"
+#include "agent/mysql_record.h"
 #include "agent/own_stack.h"
 #include "agent/random.h"
 #include "agent/stack.h"
@@ -367,10 +369,21 @@ static bool has_region(void)
     return atomic_load_explicit(&region_made, memory_order_acquire) == PREPARED_DONE;
 }
 
+/* Once: what ends after all is counted as that, too, and has left no account. */
+static void count_open_calls(void)
+{
+    static _Atomic uint32_t counted_in; /* the process */
+    if (atomic_exchange(&counted_in, agent_process()) == agent_process())
+        return;
+    mysql_record_open_calls();
+    curl_transfer_count_open();
+}
+
 static void leave_for_good(void *unused)
 {
     (void)unused;
     if (agent_is_prepared()) {
+        count_open_calls();
         connection_release_refused();
         if (family_is_founder() && family_has_left())
             agent_inherit();
@@ -427,4 +440,9 @@ bool agent_own_thread(void)
 bool agent_in_own_process(void)
 {
     return getpid() == own_pid;
+}
+
+uint32_t agent_process(void)
+{
+    return (uint32_t)own_pid;
 }

@@ -128,4 +128,7 @@ bool agent_own_thread(void);
 /* Does this process own the memory it runs in? Not so in a child of vfork(). */
 bool agent_in_own_process(void);
 
+/* A number that tells this process from its parent, whose memory it may have a copy of. */
+uint32_t agent_process(void);
+
 #endif

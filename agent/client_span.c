@@ -41,6 +41,7 @@ void client_span_begin(struct client_span *client)
     memset(&client->self, 0, sizeof client->self); /* no context where there is no memory */
     work_call();
     client->recorded = agent_prepare() && context_begin_span(&client->self, &client->parent);
+    client->process = agent_process();
     client->is_session = false;
     client->outside = (uint8_t)outside_of(client);
     if (client->outside != CLIENT_KEPT)
@@ -54,8 +55,29 @@ void client_span_follow(struct client_span *client, const struct client_span *fi
 {
     client->parent = first->parent;
     client->recorded = context_identify(&client->self, &client->parent) && first->recorded;
+    client->process = agent_process();
     client->begun = true;
     client->start_ns = start_ns;
+}
+
+bool client_span_is_ours(const struct client_span *client)
+{
+    return client->process == agent_process();
+}
+
+void client_span_abandoned(const struct client_span *client)
+{
+    if (!client->begun || !client->recorded || !client_span_is_ours(client) ||
+        !agent.config.exporters)
+        return;
+    if (client->outside != CLIENT_KEPT) {
+        counters_add(&counters.left_out_outside, 1);
+    } else if (client->is_session) {
+        counters_add(&counters.left_out_session, 1);
+    } else {
+        counters_add(&counters.spans_ended, 1);
+        counters_add(&counters.dropped_abandoned, 1);
+    }
 }
 
 struct client_page *client_page_take(void)

@@ -34,6 +34,7 @@ struct client_span {
     struct span_context self;
     struct span_context parent;
     uint64_t start_ns; /* CLOCK_MONOTONIC */
+    uint32_t process;  /* that it began in: a forked child has a copy */
     bool begun;
     bool recorded;
     bool is_session; /* a database call that is no statement (OTEL_AGENT_DB_SPANS) */
@@ -71,6 +72,12 @@ void client_span_lost(void);
 /* Hands the record over, unless it is one to leave out (counted), and gives the page back. `client`
  * has ended. */
 void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns);
+
+/* Has it begun in this process? Else it is a copy, whose original ends elsewhere. */
+bool client_span_is_ours(const struct client_span *client);
+
+/* The process ends before the call does: counted as what its span would have been. */
+void client_span_abandoned(const struct client_span *client);
 
 /* A string without what is a secret by its shape. Uses the page's working memory. */
 void client_span_string(struct client_page *page, enum attribute attribute, struct slice text);

@@ -132,8 +132,11 @@ static void take_out(struct curl_handle *handle)
     if (state == CURL_STATE_UNKNOWN && code == 0)
         state = CURL_STATE_ENDED;
     curl_multi_leave(&handle->in, state);
-    if (transfer)
-        finish_multi(handle, code, begun_ns);
+    if (!transfer)
+        return;
+    if (!client_span_is_ours(&transfer->span))
+        transfer->span.recorded = false; /* a forked child takes out its copy */
+    finish_multi(handle, code, begun_ns);
 }
 
 static void begin(struct curl_handle *handle)

@@ -23,6 +23,11 @@ void curl_handle_drop(void *curl)
     handle_drop(&handles, curl);
 }
 
+void curl_handle_each(void (*visit)(const void *handle))
+{
+    handle_each(&handles, visit);
+}
+
 void curl_handle_reset(struct curl_handle *handle)
 {
     handle->headers = NULL;

@@ -63,6 +63,7 @@ struct curl_handle {
 struct curl_handle *curl_handle_made(const struct curl_library *library, void *curl);
 struct curl_handle *curl_handle_known(void *curl);
 void curl_handle_drop(void *curl);
+void curl_handle_each(void (*visit)(const void *handle));
 /* All options are the default ones again. */
 void curl_handle_reset(struct curl_handle *handle);
 void curl_handle_copy(struct curl_handle *handle, const struct curl_handle *from);
@@ -75,6 +76,9 @@ struct slice curl_handle_method(const struct curl_handle *handle);
 /* Takes a transfer and notes in it what the handle will do; NULL where no memory is left. */
 struct curl_transfer *curl_transfer_take(const struct curl_handle *handle);
 void curl_transfer_give(struct curl_transfer *transfer);
+
+/* The process ends: counts the transfers that have not been seen to end. */
+void curl_transfer_count_open(void);
 
 /* Gives the handle a list with the header lines for the transfer's span. Nothing is changed where
  * there are none, where the application set a traceparent itself, or (counted) where its list is

@@ -37,6 +37,18 @@ void curl_transfer_give(struct curl_transfer *transfer)
     slab_give(&transfers, transfer->index);
 }
 
+static void count_open(const void *object)
+{
+    const struct curl_handle *handle = object;
+    if (handle->transfer)
+        client_span_abandoned(&handle->transfer->span);
+}
+
+void curl_transfer_count_open(void)
+{
+    curl_handle_each(count_open);
+}
+
 /* Names end at a colon, or at a semicolon where the header is sent without a value. */
 static bool is_header(const char *line, struct slice name)
 {

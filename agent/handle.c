@@ -80,3 +80,12 @@ void handle_drop(struct handle_table *table, const void *address)
     if (handle)
         slab_give(&table->slab, handle->index);
 }
+
+void handle_each(struct handle_table *table, void (*visit)(const void *object))
+{
+    for (size_t i = 0; i < HANDLE_PLACES; i++) {
+        const void *object = atomic_load_explicit(&table->entries[i].handle, memory_order_acquire);
+        if (object)
+            visit(object);
+    }
+}

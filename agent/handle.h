@@ -63,4 +63,7 @@ void *handle_make(struct handle_table *table, const void *address);
 
 void handle_drop(struct handle_table *table, const void *address);
 
+/* Calls visit() with every object that is there. Who uses one meanwhile is not kept from it. */
+void handle_each(struct handle_table *table, void (*visit)(const void *object));
+
 #endif

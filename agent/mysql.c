@@ -53,6 +53,7 @@ static bool enter(struct mysql_call *call, const struct mysql_library *library, 
     uintptr_t here = (uintptr_t)call;
     if (lies_above(atomic_load_explicit(&handle->frame, memory_order_relaxed), here))
         return false;
+    mysql_record_overtaken(handle);
     atomic_store_explicit(&handle->frame, here, memory_order_relaxed);
     call->library = library;
     call->mysql = mysql;
@@ -103,6 +104,7 @@ void observe_mysql_not_ready(struct mysql_call *call)
     if (!handle || atomic_load_explicit(&handle->frame, memory_order_relaxed) != (uintptr_t)call)
         return;
     atomic_store_explicit(&handle->frame, 0, memory_order_relaxed);
+    handle->calling.begun = false;
     handle->waiting = call->span;
     handle->waiting.begun = true;
     handle->waiting_for = (uint8_t)call->operation;
@@ -120,6 +122,22 @@ __attribute__((noinline)) static void hide_secrets(struct mysql_text *text)
     sql->text.length = redact_shape_blot(at, sql->text.length, sql->text.length);
     sql->summary = sql->collection = SLICE_NONE;
     text->masked = true;
+}
+
+/* What tells of the call where it never returns: its frame may be gone by then. */
+static void remember(const struct mysql_call *call)
+{
+    struct mysql_handle *handle = mysql_handle_known(call->mysql);
+    switch (call->operation) {
+    case MYSQL_OPERATION_LATER:
+    case MYSQL_OPERATION_PREPARE:     /* no span of its own, unless it fails */
+    case MYSQL_OPERATION_READ_RESULT: /* that is pending */
+        return;
+    default:
+        handle->calling = call->span;
+        handle->calling_stmt = call->stmt;
+        handle->calling_command = call->command;
+    }
 }
 
 static void say(struct mysql_call *call, struct mysql_text *text, struct slice said)
@@ -155,8 +173,11 @@ void observe_mysql_query(struct mysql_call *call, const struct mysql_library *li
                          enum mysql_operation operation, const char *text, size_t length)
 {
     int saved = errno;
-    if (enter(call, library, mysql, operation) && !resume(call, mysql_handle_known(mysql)))
-        begin_query(call, mysql_handle_known(mysql), given(text, length));
+    if (enter(call, library, mysql, operation)) {
+        if (!resume(call, mysql_handle_known(mysql)))
+            begin_query(call, mysql_handle_known(mysql), given(text, length));
+        remember(call);
+    }
     errno = saved;
 }
 
@@ -164,10 +185,12 @@ void observe_mysql_command(struct mysql_call *call, const struct mysql_library *
                            void *mysql, const char *name)
 {
     int saved = errno;
-    if (enter(call, library, mysql, MYSQL_OPERATION_COMMAND) &&
-        !resume(call, mysql_handle_known(mysql))) {
-        call->command = name;
-        client_span_begin(&call->span);
+    if (enter(call, library, mysql, MYSQL_OPERATION_COMMAND)) {
+        if (!resume(call, mysql_handle_known(mysql))) {
+            call->command = name;
+            client_span_begin(&call->span);
+        }
+        remember(call);
     }
     errno = saved;
 }
@@ -181,13 +204,16 @@ void observe_mysql_target(struct mysql_call *call, const struct mysql_library *l
         [MYSQL_OPERATION_SELECT_DB] = "USE",
     };
     int saved = errno;
-    if (enter(call, library, mysql, operation) && !resume(call, mysql_handle_known(mysql))) {
-        if (operation == MYSQL_OPERATION_CONNECT)
-            mysql_handle_aim(mysql_handle_known(mysql), &target);
-        else
-            mysql_handle_aim_next(mysql_handle_known(mysql), &target);
-        call->command = commands[operation];
-        client_span_begin(&call->span);
+    if (enter(call, library, mysql, operation)) {
+        if (!resume(call, mysql_handle_known(mysql))) {
+            if (operation == MYSQL_OPERATION_CONNECT)
+                mysql_handle_aim(mysql_handle_known(mysql), &target);
+            else
+                mysql_handle_aim_next(mysql_handle_known(mysql), &target);
+            call->command = commands[operation];
+            client_span_begin(&call->span);
+        }
+        remember(call);
     }
     errno = saved;
 }
@@ -242,6 +268,7 @@ void observe_mysql_stmt(struct mysql_call *call, const struct mysql_library *lib
         enter(call, library, statement->mysql, operation)) {
         call->stmt = stmt;
         begin_stmt(call, statement, given(text, length));
+        remember(call);
     }
     errno = saved;
 }
@@ -255,6 +282,7 @@ static void close_handle(struct mysql_handle *handle, void *mysql, uintptr_t her
     if (!lies_above(outer, here)) {
         mysql_record_pending(handle);
         mysql_record_abandoned(handle);
+        mysql_record_left(handle);
         mysql_handle_drop(mysql);
         return;
     }
@@ -338,6 +366,7 @@ void observe_mysql_end(struct mysql_call *call, bool failed)
     /* Another frame: the handle was closed and made anew under this call. */
     if (handle && atomic_load_explicit(&handle->frame, memory_order_relaxed) == (uintptr_t)call) {
         atomic_store_explicit(&handle->frame, 0, memory_order_relaxed);
+        handle->calling.begun = false;
         if (handle->reconnected) /* perhaps to another server */
             mysql_handle_connected(handle, call->library, call->mysql);
         handle->reconnected = false;

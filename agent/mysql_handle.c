@@ -24,6 +24,11 @@ void mysql_handle_drop(void *mysql)
     handle_drop(&handles, mysql);
 }
 
+void mysql_handle_each(void (*visit)(const void *handle))
+{
+    handle_each(&handles, visit);
+}
+
 /* Copies what fits, without the half of a character. */
 static void keep_slice(char *into, size_t capacity, struct slice text)
 {

@@ -45,6 +45,9 @@ struct mysql_handle {
     char schema[200];            /* 64 characters of up to 3 bytes */
     char next_user[96];          /* where the call under way leads to, if it succeeds */
     char next_schema[200];       /* likewise */
+    struct client_span calling;  /* of the call under way that `frame` is, where one ends with it */
+    void *calling_stmt;          /* its prepared statement, or NULL */
+    const char *calling_command; /* as waiting_command */
     struct client_span pending;  /* sent, its result not yet read */
     struct client_span waiting;  /* of a call that is to be made again: it was not ready */
     const char *waiting_command; /* its name, or NULL; static */
@@ -64,6 +67,7 @@ struct mysql_handle *mysql_handle_made(void *mysql);
 /* NULL when not known. */
 struct mysql_handle *mysql_handle_known(void *mysql);
 void mysql_handle_drop(void *mysql);
+void mysql_handle_each(void (*visit)(const void *handle));
 
 /* Where the application asked to connect to, before the answer. Absent parts stay as they are. */
 void mysql_handle_aim(struct mysql_handle *handle, const struct mysql_target *target);

@@ -122,20 +122,32 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
     client_span_end(&call->span, page, end_ns);
 }
 
-static void record_unfinished(struct mysql_handle *handle, struct client_span *client,
-                              const char *command)
+/* A call that has not ended: its text, or NULL where it has a name. */
+static struct mysql_outcome unfinished(const struct mysql_handle *handle, const char *command,
+                                       const struct mysql_text *text)
 {
+    bool known = !command && text && text->known;
+    return (struct mysql_outcome){
+        .handle = handle,
+        .sql = known ? &text->sql : NULL,
+        .masked = known && text->masked,
+        .operation = command ? slice_of(command) : SLICE_NONE,
+    };
+}
+
+static void record_unfinished(struct mysql_handle *handle, struct client_span *client,
+                              const char *command, const struct mysql_text *text)
+{
+    if (!client_span_is_ours(client)) {
+        client->begun = false; /* a forked child closes its copy */
+        return;
+    }
     struct client_page *page = client_span_describe(client, SPAN_SCOPE_MYSQL);
     uint64_t end_ns = clock_monotonic_ns();
     if (page) {
-        struct mysql_outcome outcome = {
-            .handle = handle,
-            .sql = !command && handle->text.known ? &handle->text.sql : NULL,
-            .masked = !command && handle->text.known && handle->text.masked,
-            .operation = command ? slice_of(command) : SLICE_NONE,
-            .start_ns = client->start_ns,
-            .end_ns = end_ns,
-        };
+        struct mysql_outcome outcome = unfinished(handle, command, text);
+        outcome.start_ns = client->start_ns;
+        outcome.end_ns = end_ns;
         mysql_span_describe(&page->span, &outcome);
         client->is_session = is_session(&outcome);
     }
@@ -145,7 +157,7 @@ static void record_unfinished(struct mysql_handle *handle, struct client_span *c
 void mysql_record_pending(struct mysql_handle *handle)
 {
     if (handle->pending.begun)
-        record_unfinished(handle, &handle->pending, NULL);
+        record_unfinished(handle, &handle->pending, NULL, &handle->text);
 }
 
 void mysql_record_abandoned(struct mysql_handle *handle)
@@ -155,5 +167,53 @@ void mysql_record_abandoned(struct mysql_handle *handle)
     if (handle->waiting_for == MYSQL_OPERATION_LATER)
         handle->waiting.begun = false; /* no span of its own */
     else
-        record_unfinished(handle, &handle->waiting, handle->waiting_command);
+        record_unfinished(handle, &handle->waiting, handle->waiting_command, &handle->text);
+}
+
+static const struct mysql_text *text_of_call(const struct mysql_handle *handle)
+{
+    if (!handle->calling_stmt)
+        return &handle->text;
+    const struct mysql_statement *statement = mysql_statement_of(handle->calling_stmt);
+    return statement ? &statement->text : NULL;
+}
+
+void mysql_record_left(struct mysql_handle *handle)
+{
+    if (handle->calling.begun)
+        record_unfinished(handle, &handle->calling, handle->calling_command, text_of_call(handle));
+}
+
+static void count_open(const struct mysql_handle *handle, const struct client_span *client,
+                       const char *command, const struct mysql_text *text)
+{
+    struct client_span span = *client;
+    struct mysql_outcome outcome = unfinished(handle, command, text);
+    span.is_session = is_session(&outcome);
+    client_span_abandoned(&span);
+}
+
+__attribute__((noinline)) static void count_call(const struct mysql_handle *handle)
+{
+    count_open(handle, &handle->calling, handle->calling_command, text_of_call(handle));
+}
+
+void mysql_record_overtaken(const struct mysql_handle *handle)
+{
+    if (handle->calling.begun)
+        count_call(handle);
+}
+
+static void count_open_calls(const void *object)
+{
+    const struct mysql_handle *handle = object;
+    mysql_record_overtaken(handle);
+    count_open(handle, &handle->pending, NULL, &handle->text);
+    if (handle->waiting_for != MYSQL_OPERATION_LATER)
+        count_open(handle, &handle->waiting, handle->waiting_command, &handle->text);
+}
+
+void mysql_record_open_calls(void)
+{
+    mysql_handle_each(count_open_calls);
 }

@@ -19,4 +19,14 @@ void mysql_record_pending(struct mysql_handle *handle);
 /* Ends a call that was not ready and has not been made again, likewise. */
 void mysql_record_abandoned(struct mysql_handle *handle);
 
+/* The connection is closed under the call under way, a nonblocking one. */
+void mysql_record_left(struct mysql_handle *handle);
+
+/* Another call begins where one was jumped out of: when that ended nobody knows, so it is counted.
+ */
+void mysql_record_overtaken(const struct mysql_handle *handle);
+
+/* The process ends: counts the calls that have not ended. */
+void mysql_record_open_calls(void);
+
 #endif

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+import accounts
 import servers
 import spans
 
@@ -412,6 +413,38 @@ def test_a_multis_failed_transfer_is_not_cancelled_while_others_go_on(library, d
     assert told == {f"/{path}?{first}": error for first in ("ended", "running") for path, error in
                     (("cut", "_OTHER"), ("refused", "_OTHER"), ("b", None), ("stuck", "_OTHER"))}
     took_as_told(found, ran.stdout)
+
+
+LEAVES = MULTI + """
+import os
+multi, watched = make()
+several = [handle(path) for path in ("/a", "/stuck")] + [handle("/refused", 1)]
+for curl in several:
+    multi.add_handle(curl)
+while turn(multi, watched) > 1: pass
+if sys.argv[3] == "fork" and os.fork() == 0:
+    for curl in several:
+        multi.remove_handle(curl)
+    sys.exit()
+if sys.argv[3] == "fork":
+    os.wait()
+    for curl in several:
+        multi.remove_handle(curl)
+else:
+    import ctypes
+    ctypes.CDLL(None).exit(0)  # what Python would clean up stays
+"""
+
+
+@pytest.mark.parametrize("how", ["exit", "fork"])
+def test_transfers_that_are_never_taken_out_are_counted(library, directory, web, how):
+    tracing = servers.Tracing(library, directory, how, {"OTEL_LOG_LEVEL": "info"})
+    ran = run(["/usr/bin/python3", "-c", LEAVES, "perform", web.port, how], directory, tracing)
+    assert ran.returncode == 0, ran.stderr
+    counted = accounts.read(ran.stderr)
+    accounts.balance(counted, 3)
+    assert counted.abandoned == (3 if how == "exit" else 0), ran.stderr
+    assert len(spans.read(tracing.file)) == (0 if how == "exit" else 3)
 
 
 def test_a_sampled_out_program_passes_its_context_on(library, directory, web):

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import accounts
 import servers
 import spans
 
@@ -73,6 +74,23 @@ def test_later_than_the_call(library, directory, mariadb):
     assert [told(span) for span in found] == EXPECTED
     assert {span.attributes.get("server.address") for span in found} == {"127.0.0.1"}
     assert {span.attributes.get("server.port") for span in found} == {mariadb.port}
+
+
+@pytest.mark.parametrize("how", ["close", "exit", "fork"])
+def test_a_call_that_never_ends_is_told_or_counted(library, directory, mariadb, how):
+    program = servers.BUILD / "tests" / "programs" / "mysql_later"
+    tracing = servers.Tracing(library, directory, how, {"OTEL_LOG_LEVEL": "info"})
+    place = [program, mariadb.port, "shop", servers.DB_PASSWORD, "shop"]
+    assert run(place, directory).returncode == 0  # makes the tables
+    done = run([*place, how], directory, tracing)
+    assert done.returncode == 0 and "waits: 1" in done.stdout, done.stdout + done.stderr
+    found = [span for span in spans.read(tracing.file) if span.name == "SELECT numbers"]
+    counted = accounts.read(done.stderr)
+    assert len(found) == (0 if how == "exit" else 1), found
+    accounts.balance(counted, 3 if how == "fork" else 2)  # with connects, one of them a child's
+    assert counted.abandoned == (1 if how == "exit" else 0), done.stderr
+    if how == "fork":  # the parent's
+        assert found[0].end_ns - found[0].start_ns >= 1e9
 
 
 def symbols(library):

@@ -3,13 +3,18 @@
  * before a nonblocking call ends, its own reconnect, later results, a statement made and run at
  * once. Prints what each returned.
  *
- * mysql_later PORT USER PASSWORD SCHEMA */
+ * mysql_later PORT USER PASSWORD SCHEMA [close | exit | fork]
+ *
+ * With a word more: a nonblocking call waits when its connection is closed, when the program exits,
+ * or when a child closes its copy. */
 #include <mysql.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char *const *to; /* the arguments */
 
@@ -212,12 +217,39 @@ static void at_once(MYSQL *mysql)
     mysql_stmt_close(stmt);
 }
 
+static int leave(const char *how)
+{
+    MYSQL *mysql = connected();
+    int failed = -1;
+    int waits =
+        mysql_query_start(&failed, mysql, "SELECT SLEEP(1) AS left_alone FROM numbers LIMIT 1");
+    printf("waits: %d\n", waits != 0);
+    if (strcmp(how, "exit") == 0)
+        return 0;
+    if (strcmp(how, "fork") == 0) {
+        if (fork() == 0) {
+            close(mysql_get_socket(mysql)); /* so it connects once more, to say goodbye */
+            mysql_close(mysql);
+            exit(0);
+        }
+        wait(NULL);
+        while (waits)
+            waits = mysql_query_cont(&failed, mysql, await(mysql, waits));
+        printf("query: %d\n", failed);
+        drain(mysql);
+    }
+    mysql_close(mysql);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     if (count < 5)
         return 2;
     to = (const char *const *)arguments;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (count > 5)
+        return leave(arguments[5]);
     MYSQL *mysql = connected();
     ask(mysql, "CREATE OR REPLACE TABLE items (id INT); INSERT INTO items VALUES (1);"
                "CREATE OR REPLACE TABLE numbers (n INT PRIMARY KEY) ENGINE=InnoDB;"

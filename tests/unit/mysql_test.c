@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "agent/counters.h"
 #include "agent/observe_mysql.h"
 #include "tests/unit/mysql_fake.h"
 #include "tests/unit/spans.h"
@@ -147,7 +148,9 @@ static void a_call_that_was_jumped_out_of_does_not_blind_the_handle(void **state
 {
     (void)state;
     begin(inner, db, "SELECT never FROM ended");
+    uint64_t lost = counters_get(&counters.dropped_abandoned);
     begin(outer, db, "SELECT back FROM above"); /* higher up the stack */
+    assert_int_equal(counters_get(&counters.dropped_abandoned), lost + 1);
     observe_mysql_end(outer, false);
     assert_slice(span_find_name(spans_next()), "SELECT above");
     observe_mysql_end(inner, false); /* and nothing comes of a late end */
@@ -393,6 +396,7 @@ static void a_handle_closed_within_a_call_is_let_go(void **state)
     (void)state;
     begin(outer, db, "SELECT 1 FROM t");
     observe_mysql_closing(&library, db);
+    assert_slice(span_find_name(spans_next()), "SELECT t"); /* it will never return */
     observe_mysql_made(db);
     observe_mysql_end(outer, false);
     assert_null(spans_next());
