@@ -1,107 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/* From the command. */
 #include "exporter/service.h"
 
 #include <string.h>
-
-/* ---- the systemd unit ---- */
-
-/* Units, without their ending, whose processes are somebody else's: of sessions, of jobs, of
- * containers, of services that have a name of their own. */
-#define RUNNING_OTHERS                                                                             \
-    " docker containerd podman crio cri-o snapd lxc lxd incus libvirtd machined kubelet k3s "      \
-    "nomad ssh sshd dropbear getty serial-getty console-getty user cron crond cronie anacron atd " \
-    "fcron rc-local rescue emergency init dbus gdm gdm3 sddm lightdm xrdp xrdp-sesman cloud-init " \
-    "cloud-final cloud-config supervisor supervisord monit runit circus circusd pm2 god jenkins "  \
-    "gitlab-runner buildkite-agent actions-runner teamcity-agent webmin cockpit code-server "      \
-    "gnome-terminal-server dbus-broker "
-
-/* Units that are called after the program that runs the service: its own name is better, if there
- * is one. */
-#define RUNNERS_UNITS                                                                              \
-    " gunicorn uvicorn hypercorn daphne uwsgi emperor celery celerybeat flask django node nodejs " \
-    "python python3 java php ruby perl puma unicorn rails sidekiq "
-
-/* \xNN, as systemd writes what a unit's name can't hold. */
-static struct slice unescape(struct slice text, char *into, size_t capacity)
-{
-    size_t length = 0;
-    for (size_t i = 0; i < text.length && length < capacity; i++) {
-        unsigned value = 0;
-        int digits = 0;
-        if (text.at[i] == '\\' && i + 3 < text.length && text.at[i + 1] == 'x')
-            for (char c; digits < 2; digits++) {
-                c = slice_lower(text.at[i + 2 + (size_t)digits]);
-                value = value * 16 + (unsigned)(c >= 'a' ? c - 'a' + 10 : c - '0');
-            }
-        into[length++] = digits ? (char)value : text.at[i];
-        i += digits ? 3 : 0;
-    }
-    return (struct slice){into, length};
-}
-
-/* The innermost part of the path that is a unit with processes; SLICE_NONE where that is a scope,
- * because those are made for what somebody else has started. */
-static struct slice unit_of(struct slice path)
-{
-    struct slice service = SLICE_LITERAL(".service");
-    while (path.length > 1) {
-        struct slice part = service_last_part(&path);
-        if (slice_ends(part, SLICE_LITERAL(".scope")))
-            return SLICE_NONE;
-        if (slice_ends(part, service)) {
-            part.length -= service.length;
-            return part.length && part.at[0] == '_' ? slice_after(part, 1) : part;
-        }
-    }
-    return SLICE_NONE;
-}
-
-static bool runs_others(struct slice unit)
-{
-    return service_is_one_of(unit, RUNNING_OTHERS) ||
-           slice_starts(unit, SLICE_LITERAL("systemd-")) ||
-           slice_starts(unit, SLICE_LITERAL("run-")) || slice_starts(unit, SLICE_LITERAL("app-")) ||
-           slice_starts(unit, SLICE_LITERAL("pm2-")) ||
-           slice_starts(unit, SLICE_LITERAL("dbus-")) ||
-           slice_starts(unit, SLICE_LITERAL("actions.runner.")) ||
-           slice_starts(unit, SLICE_LITERAL("docker-")) ||
-           slice_starts(unit, SLICE_LITERAL("snap.docker."));
-}
-
-/* Of a template's instances shop@1 and shop@2 the service is shop; of uwsgi@shop it is, too. */
-static void take_unit(struct service *service, struct slice unit)
-{
-    char text[2 * SERVICE_NAME_BYTES];
-    unit = unescape(unit, text, sizeof text);
-    size_t at = slice_find(unit, '@');
-    struct slice name = {unit.at, at};
-    struct slice instance = at < unit.length ? slice_after(unit, at + 1) : SLICE_NONE;
-    if (runs_others(name))
-        return;
-    if (service_is_one_of(name, RUNNERS_UNITS))
-        name = instance;
-    (void)service_take(service, name, "the systemd unit");
-}
-
-void service_from_cgroup(struct service *service, struct slice text)
-{
-    while (text.length) {
-        struct slice line = {text.at, slice_find(text, '\n')};
-        text = slice_after(text, line.length < text.length ? line.length + 1 : line.length);
-        size_t first = slice_find(line, ':');
-        struct slice path = slice_after(line, first < line.length ? first + 1 : first);
-        size_t second = slice_find(path, ':');
-        struct slice controllers = {path.at, second};
-        if (controllers.length && !slice_equal(controllers, SLICE_LITERAL("name=systemd")))
-            continue;
-        path = slice_after(path, second < path.length ? second + 1 : second);
-        struct slice unit = unit_of(path);
-        if (unit.length && !service->name[0])
-            take_unit(service, unit);
-    }
-}
-
-/* ---- the command ---- */
 
 struct command {
     const char *const *words;
@@ -198,6 +99,18 @@ static void take_module_or_file(struct service *service, struct slice text,
         (void)service_take_module(service, text, command->folder);
 }
 
+/* Where neither an option nor a variable says it, flask looks for app.py and wsgi.py. */
+static void take_flask(struct service *service, const struct command *command)
+{
+    struct slice given = option_value(command, " --app -A ");
+    if (!given.length)
+        given = slice_of(command->application);
+    if (given.length)
+        take_module_or_file(service, given, command);
+    else
+        (void)service_take_folder(service, command->folder);
+}
+
 static void take_uwsgi(struct service *service, const struct command *command)
 {
     struct slice module = option_value(command, " --module -w --wsgi ");
@@ -228,22 +141,33 @@ static void take_script_among(struct service *service, const struct command *com
     }
 }
 
+/* Debuggers and profilers, with options of theirs that take the next word. */
+#define WRAPPERS                                                                                   \
+    " cProfile profile trace pdb ipdb pudb debugpy coverage kernprof line_profiler scalene "       \
+    "memray "                                                                                      \
+    "pyinstrument viztracer austin ddtrace-run ddtrace opentelemetry-instrument newrelic-admin "   \
+    "sentry-run watchmedo watchfiles hupper reloader "
+#define WRAPPERS_VALUED                                                                            \
+    " -o --outfile --output --output_file -s --sort -c --command --listen --connect --log-to "     \
+    "--configure-log --pid --source --omit --include --rcfile --data-file --context -p "           \
+    "--parallel --concurrency --debug -d -r --renderer "
+
+static void take_wrapped(struct service *service, struct command *command);
+
 /* Is it a program that runs other people's services? Then takes the name from what it runs. */
-static bool take_runner(struct service *service, struct slice runner, const struct command *command)
+static bool take_runner(struct service *service, struct slice runner, struct command *command)
 {
     if (service_is_one_of(runner, " gunicorn uvicorn hypercorn daphne granian waitress-serve "
                                   "waitress gunicorn3 "))
         take_application(service, command);
     else if (service_is_one_of(runner, " flask quart "))
-        take_module_or_file(service,
-                            option_value(command, " --app -A ").at
-                                ? option_value(command, " --app -A ")
-                                : slice_of(command->application),
-                            command);
+        take_flask(service, command);
     else if (service_is_one_of(runner, " celery "))
         take_module_or_file(service, option_value(command, " --app -A "), command);
     else if (slice_starts(runner, SLICE_LITERAL("uwsgi")))
         take_uwsgi(service, command);
+    else if (service_is_one_of(runner, WRAPPERS))
+        take_wrapped(service, command);
     else if (service_is_one_of(runner, " fastapi streamlit ts-node ts-node-dev tsx nodemon starman "
                                        "plackup hypnotoad morbo twiggy "))
         take_script_among(service, command);
@@ -278,7 +202,20 @@ struct interpreter {
 
 static const struct interpreter interpreters[] = {
     {" python pypy ", " -W -X --check-hash-based-pycs ", " ", "c", "WX", " "},
-    {" node nodejs ", " -r --require --import --loader --experimental-loader -C --conditions ",
+    {" node nodejs ",
+     " -r --require --import --loader --experimental-loader -C --conditions --allow-fs-read "
+     "--allow-fs-write --build-snapshot-config --cpu-prof-dir --cpu-prof-interval --cpu-prof-name "
+     "--diagnostic-dir --disable-proto --disable-warning --dns-result-order --env-file "
+     "--env-file-if-exists --experimental-default-type --experimental-policy "
+     "--experimental-sea-config --heap-prof-dir --heap-prof-interval --heap-prof-name "
+     "--heapsnapshot-near-heap-limit --heapsnapshot-signal --icu-data-dir --input-type "
+     "--inspect-port --debug-port --inspect-publish-uid --localstorage-file "
+     "--max-http-header-size --network-family-autoselection-attempt-timeout --openssl-config "
+     "--policy-integrity --redirect-warnings --report-dir --report-directory --report-filename "
+     "--report-signal --secure-heap --secure-heap-min --snapshot-blob --test-concurrency "
+     "--test-name-pattern --test-reporter --test-shard --test-timeout --title --tls-cipher-list "
+     "--tls-keylog --trace-event-categories --trace-event-file-pattern --trace-require-module "
+     "--unhandled-rejections --use-largepages --v8-pool-size --watch-path ",
      " -e --eval -p --print -pe ", NULL, "", " "},
     {" ruby ", " -I -r -C -W -E -K ", " ", "e", "IrCWEKFTx0", " "},
     {" php php-cgi ", " -d -c -z -S -t ", " -r -B -R -E ", NULL, "", " -f -F "},
@@ -292,7 +229,7 @@ static bool is_java(struct slice name)
 }
 
 /* A class: the package says more than Main does; those of launchers say nothing. */
-static void take_class(struct service *service, struct slice class)
+static void take_class(struct service *service, struct slice class, const char *folder)
 {
     static const struct slice launchers[] = {
         SLICE_LITERAL("org.apache."),  SLICE_LITERAL("org.springframework."),
@@ -308,8 +245,11 @@ static void take_class(struct service *service, struct slice class)
         while (dot && class.at[dot - 1] != '.')
             dot--;
         struct slice last = slice_after(class, dot);
-        if (!dot || !service_is_one_of(last, " Main Application App Server Launcher Bootstrap "
-                                             "main app server bootstrap ")) {
+        bool says = !service_is_one_of(last, " Main Application App Server Launcher Bootstrap "
+                                             "main app server bootstrap ");
+        if (!says && !dot && service_take_folder(service, folder))
+            return;
+        if (says || !dot) {
             (void)service_take(service, last, "the class");
             return;
         }
@@ -332,7 +272,7 @@ static void take_javas(struct service *service, const struct command *command, s
     else if (slice_ends(word, SLICE_LITERAL(".java")))
         (void)service_take_path(service, word, command->folder, "the script");
     else if (word.length && word.at[0] != '@')
-        take_class(service, word);
+        take_class(service, word, command->folder);
 }
 
 static void from_java(struct service *service, struct command *command)
@@ -373,6 +313,12 @@ static bool gives_code(struct slice word, const struct interpreter *interpreter)
     return false;
 }
 
+static void take_module(struct service *service, struct slice module, struct command *command)
+{
+    if (!take_runner(service, (struct slice){module.at, slice_find(module, '.')}, command))
+        (void)service_take_module(service, module, command->folder);
+}
+
 /* python -m MODULE, also behind other letters and in one word. */
 static bool take_pythons_module(struct service *service, struct slice word, struct command *command)
 {
@@ -380,15 +326,23 @@ static bool take_pythons_module(struct service *service, struct slice word, stru
     if (!is_option(word) || word.at[1] == '-' || m == word.length ||
         strchr(interpreters[0].lone, word.at[1]))
         return false;
-    struct slice module = m + 1 < word.length ? slice_after(word, m + 1) : next_word(command);
-    if (!take_runner(service, (struct slice){module.at, slice_find(module, '.')}, command))
-        (void)service_take_module(service, module, command->folder);
+    take_module(service, m + 1 < word.length ? slice_after(word, m + 1) : next_word(command),
+                command);
     return true;
+}
+
+/* php -S without a script: what is in the folder of -t. */
+static void take_phps_folder(struct service *service, struct command *command)
+{
+    command->at = 1;
+    if (option_value(command, " -S ").length)
+        (void)service_take_folder_of(service, option_value(command, " -t "), command->folder);
 }
 
 static void from_interpreter(struct service *service, struct command *command,
                              const struct interpreter *interpreter)
 {
+    bool node = interpreter == &interpreters[1];
     bool python = interpreter == &interpreters[0];
     while (command->at < command->count) {
         struct slice word = next_word(command);
@@ -401,11 +355,13 @@ static void from_interpreter(struct service *service, struct command *command,
             continue;
         }
         bool script = service_is_one_of(word, interpreter->scripts);
-        if (!script && is_option(word))
+        if (!script && (is_option(word) || (node && slice_equal(word, SLICE_LITERAL("inspect")))))
             continue;
         take_script(service, script ? next_word(command) : word, command);
         return;
     }
+    if (interpreter == &interpreters[3])
+        take_phps_folder(service, command);
 }
 
 /* python3.11 is python, php8.2 php. */
@@ -415,6 +371,28 @@ static struct slice without_version(struct slice name)
                            name.at[name.length - 1] == '.'))
         name.length--;
     return name;
+}
+
+/* The first word that is a script, a runner or an interpreter, or behind -m a module. */
+static void take_wrapped(struct service *service, struct command *command)
+{
+    while (command->at < command->count && !service->name[0]) {
+        struct slice word = next_word(command);
+        if (service_is_one_of(word, " -m --module "))
+            return take_module(service, next_word(command), command);
+        if (service_is_one_of(word, WRAPPERS_VALUED))
+            (void)next_word(command);
+        if (is_option(word))
+            continue;
+        struct slice folders = word;
+        struct slice name = service_last_part(&folders);
+        if (service_is_one_of(without_version(name), interpreters[0].names))
+            return from_interpreter(service, command, &interpreters[0]);
+        if (take_runner(service, (struct slice){name.at, slice_find(name, '.')}, command))
+            return;
+        if (slice_ends(word, SLICE_LITERAL(".py")))
+            return take_script(service, word, command);
+    }
 }
 
 void service_from_command(struct service *service, const char *const *words, int count,

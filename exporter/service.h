@@ -33,13 +33,18 @@ void service_from_command(struct service *service, const char *const *words, int
  * more. */
 bool service_is_pythons_child(const char *const *words, int count);
 
-/* The pieces that command and unit are judged by: service_name.c. */
+/* The pieces that the command (service.c) and the unit (service_unit.c) are judged by:
+ * service_name.c. */
 
 /* Sets the name from a path's last part or the part of it that says something: a file, or where
  * that says nothing a folder. False: neither does. */
 bool service_take_path(struct service *service, struct slice path, const char *folder,
                        const char *source);
 bool service_take_folder(struct service *service, const char *folder);
+
+/* From the folders that a path names; from those that it is relative to where it names none that
+ * says anything. */
+bool service_take_folder_of(struct service *service, struct slice path, const char *folder);
 
 /* From a module, an object in which may follow: shop.main:app. */
 bool service_take_module(struct service *service, struct slice module, const char *folder);

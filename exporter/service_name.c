@@ -6,7 +6,8 @@
 
 /* Files that are called so whatever they serve, without their ending. */
 #define ENTRIES                                                                                    \
-    " index main __main__ manage wsgi asgi run start cli www console artisan config quarkus-run "
+    " index main __main__ manage wsgi asgi run start cli www console artisan config quarkus-run "  \
+    "celery celery_app uwsgi . "
 
 /* Folders of which the same is true, and those that users' folders lie in. */
 #define FOLDERS                                                                                    \
@@ -14,7 +15,7 @@
     "htdocs web site server backend api current release releases shared code project projects "    \
     "workspace work repo git opt srv usr local share var etc data mnt media scripts script "       \
     "config conf cgi-bin venv .venv env node_modules .bin target quarkus-app deployments "         \
-    "packages site-packages dist-packages vendor "
+    "packages site-packages dist-packages vendor uwsgi apps-enabled apps-available "
 
 #define ENDINGS                                                                                    \
     " py pyc pyz pyw js mjs cjs ts mts cts tsx jsx rb ru php phar pl psgi sh jar war java dll "    \
@@ -139,9 +140,7 @@ bool service_take_folder(struct service *service, const char *folder)
     return take_innermost(service, slice_of(folder));
 }
 
-/* The folders that a path names; those that it is relative to where it names none that says
- * anything. */
-static bool take_folder_of(struct service *service, struct slice path, const char *folder)
+bool service_take_folder_of(struct service *service, struct slice path, const char *folder)
 {
     if (path.length && path.at[0] == '/')
         return take_innermost(service, path);
@@ -157,7 +156,7 @@ bool service_take_path(struct service *service, struct slice path, const char *f
                        const char *source)
 {
     struct slice name = without_ending(service_last_part(&path));
-    if (service_is_one_of(name, ENTRIES) && take_folder_of(service, path, folder))
+    if (service_is_one_of(name, ENTRIES) && service_take_folder_of(service, path, folder))
         return true;
     return !slice_equal(name, SLICE_LITERAL("__main__")) && service_take(service, name, source);
 }
@@ -203,7 +202,7 @@ bool service_take_jar(struct service *service, struct slice path, const char *fo
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (slice_ends(name, kinds[i]) && name.length > kinds[i].length)
             name.length -= kinds[i].length;
-    if (service_is_one_of(name, ENTRIES) && take_folder_of(service, folders, folder))
+    if (service_is_one_of(name, ENTRIES) && service_take_folder_of(service, folders, folder))
         return true;
     return service_take(service, name, "the jar");
 }

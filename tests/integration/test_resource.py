@@ -200,6 +200,10 @@ COMMANDS = {
     "jar-last": (["java", "-jar", "-Xmx64m", "--add-modules", "java.base", "shop-1.2.3.jar"],
                  "shop", "the jar"),
     "source": (["java", "-Xmx64m", "Orders.java"], "Orders", "the script"),
+    "profiled": ([PYTHON, "-m", "cProfile", "-o", "out.prof", "shop.py"], "shop", "the script"),
+    "debugged": ([PYTHON, "-m", "pdb", "-c", "continue", "shop.py"], "shop", "the script"),
+    "node-title": (["node", "--title", "other", "server.js"], "server", "the script"),
+    "node-env": (["node", "--env-file", "empty.env", "server.js"], "server", "the script"),
     "ruby": (["ruby", "shop.rb"], "shop", "the script"),
     "php": (["php", "shop.php"], "shop", "the script"),
     "code": ([PYTHON, "-c", SERVE], None, None),
@@ -209,6 +213,7 @@ COMMANDS = {
 @pytest.fixture
 def programs(folder):
     (folder / "server.js").write_text(NODE)
+    (folder / "empty.env").write_text("")
     (folder / "shop.rb").write_text(RUBY)
     (folder / "shop.php").write_text(PHP)
     (folder / "Orders.java").write_text(JAVA)
