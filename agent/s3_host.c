@@ -141,7 +141,7 @@ static bool is_address(struct slice host)
 }
 
 /* Others who speak S3 under names that don't say so, and how many labels their endpoints have
- * before that name: an account or a region. What stands before those is the bucket. */
+ * before that name: an account, a region, the service. What stands before those is the bucket. */
 static const struct {
     struct slice suffix;
     unsigned labels;
@@ -153,16 +153,28 @@ static const struct {
     PROVIDER(".eu.r2.cloudflarestorage.com", 1),
     PROVIDER(".fedramp.r2.cloudflarestorage.com", 1),
     PROVIDER(".r2.cloudflarestorage.com", 1),
+    PROVIDER(".cdn.digitaloceanspaces.com", 1),
     PROVIDER(".digitaloceanspaces.com", 1),
     PROVIDER(".linodeobjects.com", 1),
     PROVIDER(".vultrobjects.com", 1),
     PROVIDER(".your-objectstorage.com", 1),
     PROVIDER(".contabostorage.com", 1),
+    PROVIDER(".upcloudobjects.com", 1),
+    PROVIDER(".exo.io", 1),
+    PROVIDER(".dream.io", 1),
     PROVIDER(".aliyuncs.com", 1),
+    PROVIDER(".object.ncloudstorage.com", 1),
+    PROVIDER(".myqcloud.com", 2), /* cos.REGION */
+    PROVIDER(".tencentcos.cn", 2),
+    PROVIDER(".tencentcos.com", 2),
+    PROVIDER(".myhuaweicloud.com", 2), /* obs.REGION */
+    PROVIDER(".myhuaweicloud.eu", 2),
+    PROVIDER(".oraclecloud.com", 4), /* NAMESPACE.compat.objectstorage.REGION */
     PROVIDER(".storage.googleapis.com", 0),
     PROVIDER(".storage.yandexcloud.net", 0),
     PROVIDER(".gateway.storjshare.io", 0),
     PROVIDER(".fly.storage.tigris.dev", 0),
+    PROVIDER(".t3.storage.dev", 0),
 #undef PROVIDER
 };
 

@@ -206,6 +206,14 @@ SIGNED = {  # host, path, curl's arguments: operation, bucket, key, region
                           "/k?X-Amz-Signature=hunter2&X-Amz-Credential="
                           + (CREDENTIAL % "nyc3/").replace("/", "%2F"), [],
                           ("GetObject", "images", "k", "nyc3")),
+    **{name: (host, path, ["--aws-sigv4", "aws:amz:there:s3", "--user", "id:hunter2"],
+              ("GetObject", bucket, "k", "there")) for name, host, path, bucket in (
+                  ("spaces, cdn", "images.nyc3.cdn.digitaloceanspaces.com", "/k", "images"),
+                  ("cos", "images-125.cos.ap-paris.myqcloud.com", "/k", "images-125"),
+                  ("cos, path", "cos.ap-paris.myqcloud.com", "/images/k", "images"),
+                  ("obs", "my.images.obs.cn-north-4.myhuaweicloud.com", "/k", "my.images"),
+                  ("oracle", "ns.compat.objectstorage.eu-paris-1.oraclecloud.com", "/images/k",
+                   "images"))},
     "minio": ("minio.example.com", "/images/k",
               ["-H", "Authorization: AWS4-HMAC-SHA256 Credential=" + CREDENTIAL % "us-east-1/"],
               ("GetObject", "images", "k", "us-east-1")),
