@@ -17,6 +17,8 @@ struct slice mysql_error_type(unsigned number, const char *sqlstate)
     for (size_t i = 0; i < sizeof client_errors / sizeof *client_errors; i++)
         if (client_errors[i].number == number)
             return client_errors[i].name;
+    if (number == 0) /* it failed and does not say why: 00000 means success */
+        return SLICE_LITERAL("_OTHER");
     struct slice state = slice_of(sqlstate);
     return state.length == 5 ? state : SLICE_NONE;
 }
@@ -62,7 +64,7 @@ static size_t write(char *out, size_t at, struct slice text)
 struct slice mysql_error_message(unsigned number, struct slice message,
                                  char out[MYSQL_MESSAGE_BYTES])
 {
-    if (!message.at || message.length >= MYSQL_MESSAGE_BYTES)
+    if (!message.length || message.length >= MYSQL_MESSAGE_BYTES)
         return SLICE_NONE;
     size_t first = 0;
     size_t end = message.length; /* behind the last quote */

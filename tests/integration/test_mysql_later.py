@@ -93,6 +93,19 @@ def test_a_call_that_never_ends_is_told_or_counted(library, directory, mariadb, 
         assert found[0].end_ns - found[0].start_ns >= 1e9
 
 
+def test_a_failure_without_a_reason_has_none(library, directory, mariadb):
+    program = servers.BUILD / "tests" / "programs" / "mysql_later"
+    place = [program, mariadb.port, "shop", servers.DB_PASSWORD, "shop"]
+    assert run(place, directory).returncode == 0  # makes the tables
+    tracing = servers.Tracing(library, directory, "refused")
+    done = run([*place, "refused"], directory, tracing)
+    assert "prepare: 1, 0" in done.stdout, done.stdout + done.stderr
+    failed, = (span for span in spans.read(tracing.file) if span.status == "ERROR")
+    assert failed.name == "SELECT items" and failed.attributes["error.type"] == "_OTHER"
+    assert "error.message" not in failed.attributes
+    assert "db.response.status_code" not in failed.attributes
+
+
 def symbols(library):
     text = subprocess.run(["nm", "-D", "--defined-only", str(library)], check=True,
                           capture_output=True, text=True).stdout

@@ -3,10 +3,10 @@
  * before a nonblocking call ends, its own reconnect, later results, a statement made and run at
  * once. Prints what each returned.
  *
- * mysql_later PORT USER PASSWORD SCHEMA [close | exit | fork]
+ * mysql_later PORT USER PASSWORD SCHEMA [close | exit | fork | refused]
  *
  * With a word more: a nonblocking call waits when its connection is closed, when the program exits,
- * or when a child closes its copy. */
+ * or when a child closes its copy; or a statement is refused without a reason. */
 #include <mysql.h>
 #include <poll.h>
 #include <stdio.h>
@@ -217,6 +217,20 @@ static void at_once(MYSQL *mysql)
     mysql_stmt_close(stmt);
 }
 
+/* libmariadb refuses a statement while a result is awaited, and says no reason. */
+static int refused(void)
+{
+    MYSQL *mysql = connected();
+    static const char sent[] = "SELECT SLEEP(1) FROM numbers LIMIT 1";
+    printf("send: %d\n", mysql_send_query(mysql, sent, sizeof sent - 1));
+    MYSQL_STMT *stmt = mysql_stmt_init(mysql);
+    int failed = mysql_stmt_prepare(stmt, "SELECT 1 FROM items", 19);
+    printf("prepare: %d, %u\n", failed != 0, mysql_stmt_errno(stmt));
+    mysql_stmt_close(stmt);
+    mysql_close(mysql);
+    return 0;
+}
+
 static int leave(const char *how)
 {
     MYSQL *mysql = connected();
@@ -248,6 +262,8 @@ int main(int count, char **arguments)
         return 2;
     to = (const char *const *)arguments;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (count > 5 && strcmp(arguments[5], "refused") == 0)
+        return refused();
     if (count > 5)
         return leave(arguments[5]);
     MYSQL *mysql = connected();

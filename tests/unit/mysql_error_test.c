@@ -61,6 +61,7 @@ static void client_errors_are_classes_and_others_states(void **state)
     (void)state;
     assert_slice(mysql_error_type(CR_SERVER_GONE_ERROR, "HY000"), "CR_SERVER_GONE_ERROR");
     assert_slice(mysql_error_type(CR_CONN_HOST_ERROR, "HY000"), "CR_CONN_HOST_ERROR");
+    assert_slice(mysql_error_type(0, "00000"), "_OTHER");
     assert_slice(mysql_error_type(CR_SSL_CONNECTION_ERROR, NULL), "CR_SSL_CONNECTION_ERROR");
     assert_slice(mysql_error_type(ER_DUP_ENTRY, "23000"), "23000");
     assert_slice(mysql_error_type(ER_DUP_ENTRY, NULL), NULL);
