@@ -8,6 +8,7 @@
 #include "agent/context.h"
 #include "agent/forwarded.h"
 #include "agent/method.h"
+#include "agent/redact_words.h"
 #include "agent/url.h"
 
 /* inet_ntop() goes through printf; an IPv4 address is not worth that. */
@@ -98,8 +99,17 @@ static void read_target(const struct http1_request *request, struct target *targ
     read_other_target(request, target, url);
 }
 
+#define SECRET_LEAST 15 /* bytes of the shortest that is a host, too: xoxb- and ten more */
+
+/* Some put a token where the host belongs. Few hosts are that long, so it costs others nothing. */
+static bool is_secret(struct slice host)
+{
+    return host.length >= SECRET_LEAST && !redact_words_shapeless(&agent.redact, host);
+}
+
 /* Who was asked, as the first proxy saw it, else as the target (which overrides Host: RFC 9112,
- * 3.2.2), else as Host says. Returns the authority as written; absent where it is malformed. */
+ * 3.2.2), else as Host says. Returns the authority as written; absent where it is malformed or a
+ * secret by its shape. */
 static struct slice describe_server(struct span *span, const struct forwarded *forwarded,
                                     struct slice target_authority, struct slice host_field)
 {
@@ -110,6 +120,10 @@ static struct slice describe_server(struct span *span, const struct forwarded *f
         authority = target_authority.at ? target_authority : host_field;
         if (!url_host_port(authority, &host, &port))
             return SLICE_NONE;
+    }
+    if (is_secret(host)) {
+        span_masked(span);
+        return SLICE_NONE;
     }
     span_string(span, ATTRIBUTE_SERVER_ADDRESS, span_short(host));
     if (port)

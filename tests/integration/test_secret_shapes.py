@@ -4,6 +4,7 @@ headers, S3 keys, errors of a database, the resource and messages included. What
 stays, and a span in which something was hidden says so."""
 
 import os
+import re
 import subprocess
 import urllib.parse
 
@@ -93,6 +94,11 @@ def requests():
         yield "GET", "/?color=red", host + [("Referer", f"https://a.example/{secret}?v={secret}")]
         yield "GET", "/?color=red", host + [("User-Agent", f"client/1 {secret} (x)")]
         yield "GET", "/?color=red", host + [("X-Request-ID", secret)]
+        yield "GET", "/?color=red", [("Host", secret)]
+        yield "GET", "/?color=red", [("Host", secret + ":8080")]
+        yield "GET", "/?color=red", host + [("X-Forwarded-Host", secret)]
+        if re.fullmatch(r"[\w.-]+", secret):  # else it is no host
+            yield "GET", f"http://{secret}/?color=red", host
         yield "GET", "/?color=red", host + [("X-User", f"user {secret}")]
         yield "GET", "/?color=red", host + [("X-Note", f"the {secret}, please")]
         yield "GET", "/?color=red", host + [
