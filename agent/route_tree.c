@@ -419,9 +419,9 @@ struct slice route_tree_name(struct route_tree *tree, struct slice text, bool ad
     bool found;
     for (unsigned i = 0;; i++) { /* one call, which is inlined: the stack may be small */
         found = find_name(walk, text);
-        if (!walk->full || walk->short_of_room)
+        if (found || walk->short_of_room || (admit && !walk->full))
             break;
-        if (walk->left && i < ROUTE_DEPTH)
+        if (admit && walk->left && i < ROUTE_DEPTH)
             atomic_fetch_or_explicit(walk->left, CLOSED, memory_order_relaxed);
         else
             walk->short_of_room = true;

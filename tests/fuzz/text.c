@@ -304,7 +304,8 @@ static void routes(struct slice input, unsigned choice)
         demand(tree.names.ever == known);
         remember(&last, path, before);
         struct slice found = route(&tree, path, true, out);
-        if (before.at)
+        /* Where a star stands for all below a segment, a page may still get a name of its own. */
+        if (before.at && last.name[last.length - 1] != '*')
             demand(slice_equal(found, (struct slice){last.name, last.length}));
         remember(&last, path, found);
         if (found.at)

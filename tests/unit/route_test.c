@@ -409,7 +409,9 @@ static void a_deep_tree_leaves_room_for_other_pages(void **state)
     expect(&subject, "/orders/list", "/orders/list");
     expect(&subject, "/orders/list/17", "/orders/list/{id}");
     assert_int_equal(counters.routes_full, 0);
-    expect_none(&subject, "/files/new/one", false);
+    struct slice missing = route_to(&subject, "/files/new/one", false); /* not found there */
+    assert_true(slice_equal(missing, SLICE_LITERAL("/files/*")));
+    expect_none(&subject, "/elsewhere/new/one", false);
 }
 
 static void at_the_very_end_there_is_no_route_and_that_is_counted(void **state)
