@@ -13,7 +13,6 @@
 
 #include "agent/clock.h"
 #include "agent/process.h"
-#include "agent/random.h"
 
 #define MAGIC           UINT64_C(0x316469617374746f) /* "ottsaid1" */
 #define PATH_BYTES      512
@@ -128,6 +127,15 @@ static bool is_hidden(uint32_t pid)
     return false;
 }
 
+/* Not of random.h, whose first number asks the kernel: this may be the exporter's thread, whose
+ * system calls are published. Two that write at the same nanosecond have other numbers. */
+static uint64_t unique(void)
+{
+    uint64_t now_ns = clock_unix_ns();
+    uint64_t hash = mix_number(mix_number(MIX_BEGIN, now_ns), (uint64_t)getpid());
+    return mix_number(hash, (uint64_t)(uintptr_t)&now_ns);
+}
+
 static uint32_t find_root(void)
 {
     char own[PRELOAD_BYTES], other[PRELOAD_BYTES];
@@ -149,7 +157,7 @@ static uint64_t find_tree(void)
     uint32_t root = find_root();
     uint64_t started = process_started_ticks(root);
     if (!started)
-        return random_next() | 1; /* no /proc: those that are forked share it */
+        return unique() | 1; /* no /proc: those that are forked share it */
     uint64_t hash = mix_number(mix_number(MIX_BEGIN, root), started);
     int fd = open_file("/proc/sys/kernel/random/boot_id", O_RDONLY);
     if (fd >= 0) {
@@ -260,7 +268,7 @@ bool said_claim(uint64_t reader, const char *topic)
     bool mine = true;
     if (fd >= 0) {
         uint64_t key = key_of(reader, topic);
-        uint64_t own = mix_number(random_next(), (uint64_t)getpid()) | 1; /* forks share random */
+        uint64_t own = unique() | 1;
         if (find_writer(fd, key))
             mine = false;
         else if (append(fd, key, own)) {

@@ -166,7 +166,7 @@ struct library_place library_elsewhere(const char *symbol)
         if (found)
             return (struct library_place){found, object.name, !behind_us};
     }
-    return (struct library_place){NULL};
+    return (struct library_place){.address = NULL};
 }
 
 static int count_one(struct dl_phdr_info *info, size_t size, void *data)
