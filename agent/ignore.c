@@ -63,9 +63,7 @@ struct ignore_faults ignore_init(struct ignore *ignore, const struct config *con
     struct ignore_faults faults = {.count = 0};
     struct slice list = slice_of(config->http_ignore);
     while (list.length) {
-        size_t comma = slice_find(list, ',');
-        struct slice entry = slice_trim((struct slice){list.at, comma});
-        list = slice_after(list, comma < list.length ? comma + 1 : comma);
+        struct slice entry = slice_take_part(&list, ',');
         if (!entry.length)
             continue;
         const char *reason = fault_of(ignore, entry);

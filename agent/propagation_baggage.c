@@ -78,11 +78,9 @@ static bool append_member(struct list *list, struct slice member)
 static bool append_line(struct list *list, struct slice line)
 {
     while (line.length) {
-        size_t comma = slice_find(line, ',');
-        struct slice member = slice_trim((struct slice){line.at, comma});
+        struct slice member = slice_take_part(&line, ',');
         if (member.length && !(is_member(member) && append_member(list, member)))
             return false;
-        line = slice_after(line, comma < line.length ? comma + 1 : comma);
     }
     return true;
 }

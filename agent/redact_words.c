@@ -108,11 +108,9 @@ size_t redact_init(struct redact *redact, const struct config *config)
     size_t left_out = 0;
     struct slice list = slice_of(config->redact_keys);
     while (list.length) {
-        size_t comma = slice_find(list, ',');
-        struct slice word = slice_trim((struct slice){list.at, comma});
+        struct slice word = slice_take_part(&list, ',');
         if (word.length && !add_word(redact, word, false))
             left_out++;
-        list = slice_after(list, comma < list.length ? comma + 1 : comma);
     }
     fill_sieve(redact);
     return left_out;

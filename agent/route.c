@@ -56,9 +56,7 @@ struct route_faults route_patterns_init(struct route_patterns *patterns,
     struct route_faults faults = {.count = 0};
     struct slice list = slice_of(config->http_routes);
     while (list.length) {
-        size_t comma = slice_find(list, ',');
-        struct slice pattern = slice_trim((struct slice){list.at, comma});
-        list = slice_after(list, comma < list.length ? comma + 1 : comma);
+        struct slice pattern = slice_take_part(&list, ',');
         if (!pattern.length)
             continue;
         const char *reason = fault_of(patterns, pattern);

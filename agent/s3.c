@@ -172,9 +172,7 @@ size_t s3_endpoints_init(struct s3_endpoints *endpoints, const struct config *co
     size_t left_out = 0;
     struct slice list = slice_of(config->s3_endpoints);
     while (list.length) {
-        size_t comma = slice_find(list, ',');
-        struct slice entry = slice_trim((struct slice){list.at, comma});
-        list = slice_after(list, comma < list.length ? comma + 1 : comma);
+        struct slice entry = slice_take_part(&list, ',');
         if (!entry.length)
             continue;
         struct slice host;

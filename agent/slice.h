@@ -79,4 +79,13 @@ static inline struct slice slice_trim(struct slice s)
     return s;
 }
 
+/* The trimmed part of a list before the next separator; *list goes on behind it. */
+static inline struct slice slice_take_part(struct slice *list, char separator)
+{
+    size_t length = slice_find(*list, separator);
+    struct slice part = slice_trim((struct slice){list->at, length});
+    *list = slice_after(*list, length < list->length ? length + 1 : length);
+    return part;
+}
+
 #endif
