@@ -8,15 +8,15 @@
  *
  * It allocates from maps of its own, holds no lock, and uses these system calls only, so that a
  * program's seccomp filter can allow them: futex, poll, socket, setsockopt, getsockopt, connect,
- * sendmsg, recvfrom, fstat, fcntl, close, write, openat, flock, lseek, ftruncate, mmap, munmap,
- * madvise, getpid, prctl (its name), prlimit64, pwritev2, rt_sigtimedwait, ioctl; for what killed
- * processes left getdents64, newfstatat, pread64, kill, geteuid, unlink, rmdir; of the C library's
- * for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what getaddrinfo() needs where
- * the collector's host is a name: once a minute, and after a post that was not accepted. The
- * program's own threads make these on our behalf when it is loaded, before the first span, for
- * sockets from elsewhere and at exit or exec: readlink, statfs, mkdir, pwrite64, rename, getrandom,
- * gettid, clone3 (before glibc 2.34 clone), mprotect, sigaltstack, sched_yield, getsockname,
- * getpeername and ioctl. */
+ * sendmsg, recvfrom, fstat, fcntl, close, read, write, openat, flock, lseek, ftruncate, mmap,
+ * munmap, madvise, getpid, prctl (its name), prlimit64, pwritev2, rt_sigtimedwait, ioctl; for what
+ * killed processes left getdents64, newfstatat, pread64, kill, geteuid, unlink, rmdir; of the C
+ * library's for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what getaddrinfo()
+ * needs where the collector's host is a name: once a minute, and after a post that was not
+ * accepted. The program's own threads make these on our behalf when it is loaded, before the first
+ * span, for sockets from elsewhere and at exit or exec: readlink, statfs, mkdir, pwrite64, rename,
+ * getrandom, gettid, clone3 (before glibc 2.34 clone), mprotect, sigaltstack, sched_yield,
+ * getsockname, getpeername and ioctl. */
 #ifndef EXPORTER_EXPORTER_H
 #define EXPORTER_EXPORTER_H
 
