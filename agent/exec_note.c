@@ -19,7 +19,7 @@ static long note_of(const struct stat *object)
     return (long)(mixed >> 32) % NOTES + 1;
 }
 
-/* System calls by number, because libc's prctl() is our own hook. */
+/* System calls by number, here and below, because libc's prctl() is our own hook. */
 void exec_note_write(const struct stat *object)
 {
     long slack_ns = syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
@@ -27,7 +27,6 @@ void exec_note_write(const struct stat *object)
         syscall(SYS_prctl, PR_SET_TIMERSLACK, USUAL_NS + note_of(object), 0, 0, 0);
 }
 
-/* Of the thread that will execute, or has tried to. */
 void exec_note_take_back(void)
 {
     long slack_ns = syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);

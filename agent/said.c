@@ -25,7 +25,7 @@
 struct record {
     uint64_t magic;
     uint64_t key;
-    uint64_t writer; /* random; 0: it is over */
+    uint64_t writer; /* unique(); 0: it is over */
     uint64_t unix_ns;
 };
 

@@ -18,11 +18,6 @@ VARIES = re.compile(r"\[\w{3} \w{3} \d\d [\d:.]+ \d{4}\]|/tmp/\S+"
                     r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\d+")
 
 
-def pytest_generate_tests(metafunc):
-    names = [kind.__name__ for kind in packaged.APPLICATIONS]
-    metafunc.parametrize("kind", packaged.APPLICATIONS, ids=names)
-
-
 @pytest.fixture(scope="module")
 def database(mariadb):
     for name in ("wordpress", "redmine"):
@@ -59,6 +54,7 @@ def asked(file):
             if span.kind == "SERVER" and span.attributes.get("request.id") != servers.READY_ID]
 
 
+@pytest.mark.parametrize("kind", packaged.APPLICATIONS, ids=lambda kind: kind.__name__)
 def test_pages_have_names_and_no_secrets(kind, directory, library, database):
     plain, plain_said = run(kind, database)
     tracing = servers.Tracing(library, directory, "packaged",
