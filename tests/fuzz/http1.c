@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../unit/http1_stream.h"
+#include "tests/unit/http1_stream.h"
 
 #define STREAM_MAX 65536
 

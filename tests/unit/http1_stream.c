@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http1_stream.h"
+#include "tests/unit/http1_stream.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -17,7 +17,7 @@
 #define TESTS_HTTP1_STREAM_H
 
 #include "agent/http1_body.h"
-#include "guarded.h"
+#include "tests/unit/guarded.h"
 
 struct http1_stream {
     struct slice bytes;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "http1_stream.h"
+#include "tests/unit/http1_stream.h"
 
 #define BYTES_MAX 8192
 #define CASES_MAX 512
