@@ -12,21 +12,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
+#include "agent/base/futex.h"
+#include "agent/base/log.h"
+#include "agent/base/own_stack.h"
+#include "agent/base/random.h"
+#include "agent/base/stack.h"
 #include "agent/connection.h"
 #include "agent/context.h"
-#include "agent/counters.h"
 #include "agent/curl_handle.h"
 #include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/family.h"
-#include "agent/futex.h"
 #include "agent/life.h"
-#include "agent/log.h"
 #include "agent/mysql_record.h"
-#include "agent/own_stack.h"
-#include "agent/random.h"
-#include "agent/stack.h"
 #include "agent/unseen.h"
 #include "agent/unwinder.h"
 

@@ -2,12 +2,12 @@
 #include "agent/client_span.h"
 
 #include "agent/agent.h"
-#include "agent/clock.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
+#include "agent/base/slab.h"
 #include "agent/context.h"
-#include "agent/counters.h"
 #include "agent/evidence.h"
 #include "agent/family.h"
-#include "agent/slab.h"
 #include "agent/stack_trace.h"
 #include "agent/work.h"
 

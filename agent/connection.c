@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 
 /* Raised at every fork that is seen, in parent and child. */
 static _Atomic uint32_t fork_epoch;

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/base/random.h"
 #include "agent/exchange.h"
 #include "agent/propagation.h"
-#include "agent/random.h"
 
 #define THREAD_NAME_BYTES 16 /* TASK_COMM_LEN */
 

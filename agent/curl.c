@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "agent/agent.h"
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 #include "agent/curl_constants.h"
 #include "agent/curl_span.h"
 #include "agent/observe_curl.h"

@@ -9,11 +9,11 @@
 
 #include <stdatomic.h>
 
+#include "agent/base/handle.h"
 #include "agent/client_span.h"
 #include "agent/context.h"
 #include "agent/curl_multi.h"
 #include "agent/exchange.h"
-#include "agent/handle.h"
 #include "agent/observe_curl.h"
 #include "agent/s3.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/curl_multi.h"
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 
 HANDLE_TABLE(multis, sizeof(struct curl_multi), 8);
 

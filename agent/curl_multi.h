@@ -9,7 +9,7 @@
 #ifndef AGENT_CURL_MULTI_H
 #define AGENT_CURL_MULTI_H
 
-#include "agent/handle.h"
+#include "agent/base/handle.h"
 
 #define CURL_MULTI_BATCHES 32
 

@@ -2,7 +2,7 @@
 #include "agent/curl_span.h"
 
 #include "agent/agent.h"
-#include "agent/url.h"
+#include "agent/base/url.h"
 
 static struct slice header_of(const struct curl_handle *handle, struct slice name)
 {

@@ -4,9 +4,9 @@
 #include <errno.h>
 
 #include "agent/agent.h"
+#include "agent/base/url.h"
 #include "agent/curl_constants.h"
 #include "agent/method.h"
-#include "agent/url.h"
 
 static const struct {
     int code;

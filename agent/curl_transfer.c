@@ -2,8 +2,8 @@
 #include "agent/curl_constants.h"
 #include "agent/curl_handle.h"
 
+#include "agent/base/counters.h"
 #include "agent/context.h"
-#include "agent/counters.h"
 
 /* Its objects are a multiple of 64 bytes long. */
 union transfer {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "agent/slab.h"
+#include "agent/base/slab.h"
 #include "agent/work.h"
 
 _Atomic(struct connection_entry *) connection_chunks[CONNECTION_CHUNKS];

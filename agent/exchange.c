@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/base/counters.h"
+#include "agent/base/slab.h"
 #include "agent/connection.h"
-#include "agent/counters.h"
 #include "agent/propagation.h"
 #include "agent/served.h"
 #include "agent/server_span.h"
-#include "agent/slab.h"
 
 #define LINES_MOST 8 /* tracestate or baggage lines of one request that are joined */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/forwarded.h"
 
-#include "agent/address.h"
-#include "agent/url.h"
+#include "agent/base/address.h"
+#include "agent/base/url.h"
 
 static bool is_token(struct slice text)
 {

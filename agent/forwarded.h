@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 struct forwarded {
     struct slice client; /* an IP address without brackets; else absent */

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 
 #define SIZES       4
 #define SIZE_MEMORY (HEAD_STORE_BYTES / SIZES)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/http1.h"
 
-#include "agent/http1_scan.h"
+#include "agent/base/http1_scan.h"
 
 #define VERSION        "HTTP/1."
 #define VERSION_LENGTH (sizeof(VERSION) - 1)

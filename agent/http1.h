@@ -13,9 +13,9 @@
 #ifndef AGENT_HTTP1_H
 #define AGENT_HTTP1_H
 
+#include "agent/base/parse.h"
+#include "agent/base/slice.h"
 #include "agent/http1_fields.h"
-#include "agent/parse.h"
-#include "agent/slice.h"
 
 /* What the framing of a response needs to know of its request (RFC 9112, 6.3). */
 enum http1_method { HTTP1_METHOD_OTHER, HTTP1_METHOD_HEAD, HTTP1_METHOD_CONNECT };

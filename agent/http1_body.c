@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/http1_body.h"
 
-#include "agent/http1_scan.h"
+#include "agent/base/http1_scan.h"
 
 _Static_assert(sizeof(struct http1_body) <= 48, "a connection holds two of them");
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/http1_fields.h"
 
-#include "agent/http1_scan.h"
+#include "agent/base/http1_scan.h"
 
 #define BIT(field) (1U << (field))
 

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/parse.h"
-#include "agent/slice.h"
+#include "agent/base/parse.h"
+#include "agent/base/slice.h"
 
 enum http1_field {
 #define HTTP1_FIELD(identifier, letter, name) HTTP1_FIELD_##identifier,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/ignore.h"
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
 
 #define ENCODED_SLASH 0x100 /* a character of its own */
 #define END           (-1)

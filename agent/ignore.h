@@ -9,7 +9,7 @@
 #ifndef AGENT_IGNORE_H
 #define AGENT_IGNORE_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "config/config.h"
 
 #define IGNORE_PATHS 64

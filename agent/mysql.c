@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 #include "agent/mysql_record.h"
 #include "agent/observe_mysql.h"
 #include "agent/redact_shape.h"

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* The library's view of a failure, borrowed. */
 struct mysql_error {

@@ -11,8 +11,8 @@
 
 #include <stdatomic.h>
 
+#include "agent/base/handle.h"
 #include "agent/client_span.h"
-#include "agent/handle.h"
 #include "agent/observe_mysql.h"
 #include "agent/sql.h"
 

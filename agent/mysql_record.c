@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 #include "agent/mysql_retry.h"
 #include "agent/mysql_span.h"
 #include "agent/redact_shape.h"

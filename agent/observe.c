@@ -13,15 +13,15 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/clock.h"
+#include "agent/base/clock.h"
+#include "agent/base/own_stack.h"
+#include "agent/base/standard_error.h"
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/family.h"
 #include "agent/inheritance.h"
 #include "agent/life.h"
-#include "agent/own_stack.h"
 #include "agent/recovery.h"
-#include "agent/standard_error.h"
 #include "agent/work.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */

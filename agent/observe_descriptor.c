@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/clock.h"
+#include "agent/base/clock.h"
+#include "agent/base/own_fd.h"
+#include "agent/base/standard_error.h"
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/family.h"
-#include "agent/own_fd.h"
-#include "agent/standard_error.h"
 #include "agent/work.h"
 
 void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length)

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/base/stack.h"
 #include "agent/connection.h"
 #include "agent/context.h"
 #include "agent/evidence.h"
 #include "agent/exchange.h"
-#include "agent/stack.h"
 #include "agent/work.h"
 
 void observe_waited(int epfd)

@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
-#include "agent/process.h"
+#include "agent/base/clock.h"
+#include "agent/base/process.h"
 
 #define ZOMBIE_NS 10000000000
 

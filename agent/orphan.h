@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/own_fd.h"
+#include "agent/base/own_fd.h"
 #include "agent/region.h"
 #include "agent/region_files.h"
 

@@ -11,7 +11,7 @@
 #ifndef AGENT_PROPAGATION_H
 #define AGENT_PROPAGATION_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "agent/span.h"
 
 #define PROPAGATION_TRACEPARENT_BYTES 55  /* version 00 */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Baggage, as W3C Baggage 3.3.1 has it. Commas and semicolons stand in no key and in no value, so
  * that each splits what is around it. */
+#include "agent/base/percent.h"
 #include "agent/http1.h"
-#include "agent/percent.h"
 #include "agent/propagation.h"
 
 /* baggage-octet: printable ASCII but space, quotation mark, comma, semicolon and backslash. */

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/base/slice.h"
 #include "agent/ring.h"
-#include "agent/slice.h"
 #include "agent/span.h"
 
 struct recovery {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/redact.h"
 
+#include "agent/base/sha256.h"
 #include "agent/redact_prose.h"
 #include "agent/redact_shape.h"
 #include "agent/redact_words.h"
-#include "agent/sha256.h"
 
 static const char *const fixed_headers[] = {
 #define REDACT_KEY(name)

@@ -21,7 +21,7 @@
 
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "config/config.h"
 
 #define REDACT_WORDS      64 /* configured ones */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/redact_prose.h"
 
-#include "agent/http1_scan.h"
+#include "agent/base/http1_scan.h"
 #include "agent/redact_shape.h"
 #include "agent/redact_sieve.h"
 #include "agent/redact_words.h"

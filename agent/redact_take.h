@@ -6,7 +6,7 @@
 #ifndef AGENT_REDACT_TAKE_H
 #define AGENT_REDACT_TAKE_H
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
 
 enum depth { DEPTH_RAW, DEPTH_ONCE, DEPTH_TWICE, DEPTH_COUNT };
 

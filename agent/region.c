@@ -9,9 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
-#include "agent/log.h"
-#include "agent/process.h"
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/base/process.h"
 
 #define RECORD_BYTES   1024u  /* of ring per record: spans of web requests take 600 to 900 */
 #define RING_BYTES_MIN 65536u /* or a small queue could not hold one large span */

@@ -19,9 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/base/slice.h"
 #include "agent/region_files.h"
 #include "agent/ring.h"
-#include "agent/slice.h"
 
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
 #define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */

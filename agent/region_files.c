@@ -15,8 +15,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "agent/process.h"
-#include "agent/random.h"
+#include "agent/base/process.h"
+#include "agent/base/random.h"
 #include "agent/region.h"
 
 #define DIRECTORY_BYTES 2048 /* at a time; two of them on a stack of the program's */

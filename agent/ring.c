@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 #include "agent/ring_memory.h"
 
 /* Tests include this file and define these, to stop a writer at a point and to hold the clock. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/route.h"
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
 #include "agent/route_segment.h"
 
 static bool holds(struct slice text, struct slice part)

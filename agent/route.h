@@ -9,8 +9,8 @@
 #ifndef AGENT_ROUTE_H
 #define AGENT_ROUTE_H
 
+#include "agent/base/slice.h"
 #include "agent/route_tree.h"
-#include "agent/slice.h"
 #include "config/config.h"
 
 #define ROUTE_PATTERNS    256

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/route_segment.h"
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
 
 /* What a segment is made of. */
 struct shape {

@@ -7,7 +7,7 @@
 #ifndef AGENT_ROUTE_SEGMENT_H
 #define AGENT_ROUTE_SEGMENT_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* `segment` is not empty and holds no slash. */
 bool route_segment_is_value(struct slice segment);

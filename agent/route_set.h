@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 struct route_set {
     _Atomic uint64_t *slots; /* hashes; 0: free */

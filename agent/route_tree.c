@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/route_tree.h"
 
-#include "agent/counters.h"
-#include "agent/log.h"
+#include "agent/base/counters.h"
+#include "agent/base/log.h"
 #include "agent/route_segment.h"
 
 /* Places for each name: a name takes as many as it has segments that no other name shares, and

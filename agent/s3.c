@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/s3.h"
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
+#include "agent/base/url.h"
 #include "agent/s3_host.h"
 #include "agent/s3_scope.h"
-#include "agent/url.h"
 
 /* ---- the table ---- */
 

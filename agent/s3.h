@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "config/config.h"
 
 #define S3_ENDPOINTS 32

@@ -8,7 +8,7 @@
 #ifndef AGENT_S3_HOST_H
 #define AGENT_S3_HOST_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 enum s3_style {
     S3_STYLE_NONE,    /* not S3, or not its object API (websites, s3-control) */

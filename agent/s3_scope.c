@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/s3_scope.h"
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
 
 /* The part after the last separator; *text keeps what stands before. In presigned URLs the
  * separator is an escaped slash. */

@@ -7,7 +7,7 @@
 #ifndef AGENT_S3_SCOPE_H
 #define AGENT_S3_SCOPE_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 enum s3_scope {
     S3_SCOPE_NONE, /* not signed this way */

@@ -2,7 +2,7 @@
 #include "agent/served.h"
 
 #include "agent/agent.h"
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 #include "agent/exchange.h"
 #include "agent/family.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/span.h"
 
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 
 const char *const span_scope_names[SPAN_SCOPE_COUNT] = {
     [SPAN_SCOPE_HTTP] = "http",

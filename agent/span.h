@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "agent/attribute.h"
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* Values of opentelemetry.proto.trace.v1.Span.SpanKind and Status.StatusCode. */
 enum span_kind { SPAN_KIND_INTERNAL = 1, SPAN_KIND_SERVER = 2, SPAN_KIND_CLIENT = 3 };

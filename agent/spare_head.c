@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/spare_head.h"
 
-#include "agent/slab.h"
+#include "agent/base/slab.h"
 
 #define HEADS 64
 

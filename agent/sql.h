@@ -42,7 +42,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* What is read of a statement, in bytes: a bulk INSERT may be many megabytes long, and its end says
  * nothing new. What lies beyond is neither shown nor counted. */

@@ -7,7 +7,7 @@
 #ifndef AGENT_SQL_LEXER_H
 #define AGENT_SQL_LEXER_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "agent/sql_word.h"
 
 enum sql_token_kind {

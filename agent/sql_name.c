@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sql_name.h"
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
 
 enum {
     HASH_LETTERS = 8,

@@ -20,7 +20,7 @@
 
 #include <stdbool.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* Folds the name in place; it never becomes longer. `counted`: of a prepared statement. False where
  * nothing was folded. */

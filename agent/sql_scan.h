@@ -7,7 +7,7 @@
 #ifndef AGENT_SQL_SCAN_H
 #define AGENT_SQL_SCAN_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 enum sql_scan {
     SQL_SCAN_NONE, /* no such part begins here */

@@ -3,7 +3,7 @@
 #ifndef AGENT_SQL_WORD_H
 #define AGENT_SQL_WORD_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 #define LETTER(letter)                  SQL_LETTER_##letter, SQL_BEFORE_##letter = SQL_LETTER_##letter - 1,
 #define SQL_WORD(word, flags, expected) SQL_##word,

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/own_stack.h"
+#include "agent/base/stack.h"
 #include "agent/frames.h"
-#include "agent/own_stack.h"
-#include "agent/stack.h"
 #include "agent/unwinder.h"
 
 #define PAGE_BYTES     ((uintptr_t)4096)

@@ -4,8 +4,8 @@
 #include "agent/connection.h"
 #include "agent/connection_private.h"
 
-#include "agent/clock.h"
-#include "agent/counters.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
 #include "agent/exchange.h"
 #include "agent/spare_head.h"
 #include "agent/unseen.h"

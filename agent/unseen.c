@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "agent/agent.h"
+#include "agent/base/log.h"
 #include "agent/family.h"
-#include "agent/log.h"
 
 /* A word of family->unseen: 0, or one of these with the port. */
 #define UNSEEN_NOTED 0x10000u

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/stack.h"
+#include "agent/base/stack.h"
 
 #define LIBRARY_NAMES "libunwind-x86_64.so.8"
 #define PREFIX        "_Ux86_64_"

@@ -7,7 +7,7 @@
 
 #include "agent/context.h"
 #include "agent/exchange.h"
-#include "agent/stack.h"
+#include "agent/base/stack.h"
 
 /* What this thread has read last. The connection's slot may be another one's by now: its serial
  * tells. The rest only where the thread is no loop. */

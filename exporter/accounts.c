@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/accounts.h"
 
-#include "agent/counters.h"
-#include "agent/log.h"
+#include "agent/base/counters.h"
+#include "agent/base/log.h"
 
 static unsigned long long count(_Atomic uint64_t *counter)
 {

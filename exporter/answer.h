@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* Of an answer's head, those of interim answers (1xx) before it included. */
 #define ANSWER_HEAD_BYTES_MOST ((size_t)65536)

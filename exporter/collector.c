@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/clock.h"
-#include "agent/counters.h"
-#include "agent/log.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
+#include "agent/base/log.h"
 #include "exporter/response.h"
 #include "exporter/retry.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/standard_error.h"
+#include "agent/base/standard_error.h"
 #include "exporter/utf8.h"
 
 #define TEXT_BYTES ((size_t)256 << 10)

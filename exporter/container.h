@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 #define CONTAINER_ID_LENGTH 64
 #define CONTAINER_NAMESAKES 3 /* /etc/hostname, /etc/hosts, /etc/resolv.conf */

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
-#include "agent/futex.h"
+#include "agent/base/clock.h"
+#include "agent/base/futex.h"
 
 /* A fork waits no longer: the thread may be waiting for a lock that the forking thread has. Moments
  * inside are milliseconds; a machine without time to spare makes tenths of a second of them. */

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 #define TRACES_PATH "/v1/traces"
 

@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
-#include "agent/counters.h"
-#include "agent/futex.h"
-#include "agent/log.h"
-#include "agent/own_stack.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
+#include "agent/base/futex.h"
+#include "agent/base/log.h"
+#include "agent/base/own_stack.h"
 #include "exporter/accounts.h"
 #include "exporter/door.h"
 #include "exporter/heir.h"

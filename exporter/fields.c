@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/log.h"
-#include "agent/percent.h"
+#include "agent/base/log.h"
+#include "agent/base/percent.h"
 #include "config/pairs.h"
 
 enum { FIELD_BYTES = 4096, USER_BYTES = 1024 };

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "config/config.h"
 
 /* Hands each field to `add`, which returns false where it has no room. Those that can't be sent

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/own_fd.h"
+#include "agent/base/own_fd.h"
 #include "exporter/arena.h"
 #include "exporter/otlp.h"
 

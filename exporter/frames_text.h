@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "agent/span.h"
 #include "exporter/symbols.h"
 

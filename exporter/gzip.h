@@ -6,7 +6,7 @@
 #ifndef EXPORTER_GZIP_H
 #define EXPORTER_GZIP_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "exporter/arena.h"
 #include "exporter/otlp.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/heir.h"
 
-#include "agent/clock.h"
-#include "agent/counters.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
 
 #define HEIRLOOMS      64          /* taken over in one look */
 #define FIRST_NS       200000000u  /* before the first look */

@@ -12,7 +12,7 @@
 #ifndef EXPORTER_HTTP_H
 #define EXPORTER_HTTP_H
 
-#include "agent/own_fd.h"
+#include "agent/base/own_fd.h"
 #include "config/config.h"
 #include "exporter/address.h"
 #include "exporter/answer.h"

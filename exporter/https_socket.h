@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "agent/own_fd.h"
+#include "agent/base/own_fd.h"
 #include "exporter/curl_library.h"
 
 #define HTTPS_SOCKETS 8 /* an attempt at each family at once, a kept one, proxies */

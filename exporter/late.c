@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 
 #define MAGIC      UINT64_C(0x316574616c6c746f) /* "otllate1" */
 #define PATH_BYTES 512

@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "agent/span.h"
 #include "config/config.h"
 #include "exporter/arena.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/outlet.h"
 
-#include "agent/clock.h"
-#include "agent/counters.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
 #include "agent/span.h"
 #include "exporter/frames_text.h"
 #include "exporter/late.h"

@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/base/slice.h"
 #include "agent/recovery.h"
 #include "agent/ring.h"
-#include "agent/slice.h"
 #include "config/config.h"
 #include "exporter/arena.h"
 #include "exporter/collector.h"

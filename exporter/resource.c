@@ -11,8 +11,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
-#include "agent/log.h"
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
 #include "agent/redact_shape.h"
 #include "config/pairs.h"
 #include "exporter/command.h"

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "config/config.h"
 
 /* Of an encoded resource: what encoders and regions have room for. Whole pages. */

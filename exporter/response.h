@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 #include "exporter/arena.h"
 
 /* Of an ExportTraceServiceResponse. */

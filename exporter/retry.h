@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 enum retry_verdict { RETRY_SUCCESS, RETRY_AGAIN, RETRY_DROP };
 

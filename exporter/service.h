@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 #define SERVICE_NAME_BYTES 64
 

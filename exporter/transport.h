@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "agent/clock.h"
-#include "agent/slice.h"
+#include "agent/base/clock.h"
+#include "agent/base/slice.h"
 
 /* How long a wait inside a transport lasts at most before it looks at `stop_ns` again. */
 #define TRANSPORT_SLICE_MS 50

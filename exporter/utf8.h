@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* Scratch bytes that utf8_clean() needs for a text of n bytes: U+FFFD takes three. */
 #define UTF8_SCRATCH(n) ((size_t)(n)*3)

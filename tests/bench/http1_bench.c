@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 #include "agent/http1_body.h"
 
 #define ROUNDS 15

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 #include "agent/sql.h"
 
 #define ROUNDS     15

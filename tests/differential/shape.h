@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 enum shape {
     SHAPE_BARE_CR = 1,

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 #define GRAMMAR_LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define GRAMMAR_UPPER   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

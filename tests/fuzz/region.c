@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/process.h"
+#include "agent/base/process.h"
 #include "agent/recovery.h"
 #include "agent/region.h"
 #include "agent/span.h"

@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/address.h"
+#include "agent/base/address.h"
+#include "agent/base/percent.h"
+#include "agent/base/url.h"
 #include "agent/forwarded.h"
-#include "agent/percent.h"
 #include "agent/redact.h"
 #include "agent/redact_shape.h"
 #include "agent/route.h"
 #include "agent/s3.h"
-#include "agent/url.h"
 
 static char scratch[ROUTE_PATH_BYTES]; /* route_of()'s */
 

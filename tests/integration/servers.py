@@ -114,7 +114,7 @@ class Tracing:
 
 
 def waiting(state):
-    """What there is in the state directory, but for the note of what has been said (agent/said.h)."""
+    """What there is in the state directory, but for the note of what has been said (agent/base/said.h)."""
     return [file for file in state.iterdir() if not file.name.startswith(".otelagent-said-")]
 
 

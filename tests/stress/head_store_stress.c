@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 #include "agent/head_store.h"
 #include "tests/stress/crowd.h"
 

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/base/counters.h"
 #include "agent/connection.h"
 #include "agent/context.h"
-#include "agent/counters.h"
 #include "agent/observe.h"
 
 #define LISTENER_FD 799

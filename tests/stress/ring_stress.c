@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 
 enum seam { SEAM_TAIL_READ, SEAM_HOLE_SEEN, SEAM_CLAIMED, SEAM_COPYING, SEAM_COPIED };
 static void reach(enum seam point);

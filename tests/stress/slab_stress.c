@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/slab.h"
+#include "agent/base/slab.h"
 #include "tests/stress/crowd.h"
 
 #define EACH  150 /* objects of a thread at most */

@@ -10,7 +10,7 @@
 #include <curl/curl.h>
 #include <time.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 #include "agent/curl_constants.h"
 #include "agent/observe_curl.h"
 #include "tests/unit/curl_fake.h"

@@ -2,7 +2,7 @@
 /* When a span ends: as the last bytes of its response are handed to the kernel. */
 #include "tests/unit/seam.h"
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 
 #define SHORT_BYTES 1000
 #define LONG_BYTES  1000000

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "exporter/collector.h"
 #include "tests/unit/exporter_sample.h"
 #include "tests/unit/exporter_server.h"

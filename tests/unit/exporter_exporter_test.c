@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "agent/clock.h"
-#include "agent/counters.h"
-#include "agent/log.h"
+#include "agent/base/clock.h"
+#include "agent/base/counters.h"
+#include "agent/base/log.h"
 #include "exporter/exporter.h"
 #include "exporter/otlp.pb-c.h"
 #include "exporter/resource.h"

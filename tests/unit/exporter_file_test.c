@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "exporter/file.h"
 #include "tests/unit/exporter_sample.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/address.h"
+#include "agent/base/address.h"
 #include "agent/forwarded.h"
 #include "tests/unit/guarded.h"
 #include "tests/unit/vectors.h"

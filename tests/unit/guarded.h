@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 struct guarded {
     char *end;       /* the first byte that may not be touched */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 #include "agent/head_store.h"
 
 #define MIB   (1024L * 1024)

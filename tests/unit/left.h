@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/process.h"
+#include "agent/base/process.h"
 #include "agent/recovery.h"
 #include "agent/region.h"
 #include "agent/span.h"

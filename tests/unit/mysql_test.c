@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 #include "agent/observe_mysql.h"
 #include "tests/unit/mysql_fake.h"
 #include "tests/unit/spans.h"

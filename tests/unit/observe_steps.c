@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/base/counters.h"
 #include "agent/connection.h"
 #include "agent/context.h"
-#include "agent/counters.h"
 #include "agent/exchange.h"
 #include "agent/life.h"
 #include "agent/observe.h"

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/process.h"
+#include "agent/base/process.h"
 
 static const struct region_place in_memory;
 

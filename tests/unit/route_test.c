@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 #include "agent/route.h"
 #include "tests/unit/guarded.h"
 #include "tests/unit/vectors.h"

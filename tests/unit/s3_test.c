@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "agent/base/url.h"
 #include "agent/s3.h"
-#include "agent/url.h"
 #include "tests/unit/guarded.h"
 #include "tests/unit/vectors.h"
 

@@ -22,9 +22,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/base/counters.h"
 #include "agent/connection.h"
 #include "agent/context.h"
-#include "agent/counters.h"
 #include "agent/evidence.h"
 #include "agent/exchange.h"
 #include "agent/observe.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/base/counters.h"
 #include "agent/context.h"
-#include "agent/counters.h"
 
 static _Alignas(8) unsigned char spans_memory[RING_RECORD_BYTES_MAX];
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/percent.h"
-#include "agent/slice.h"
+#include "agent/base/percent.h"
+#include "agent/base/slice.h"
 
 #define VECTORS_FIELDS 12
 #define VECTORS_BYTES  65536

@@ -8,7 +8,7 @@
 
 struct counters {
 #define COUNTER(name, sentence) _Atomic uint64_t name;
-#include "agent/counters.def"
+#include "agent/base/counters.def"
 #undef COUNTER
 };
 

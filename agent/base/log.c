@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/log.h"
+#include "agent/base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "agent/base/said.h"
+#include "agent/base/standard_error.h"
 #include "agent/redact_shape.h"
-#include "agent/said.h"
-#include "agent/standard_error.h"
 
 #define LINE_BYTES 1000
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/said.h"
+#include "agent/base/said.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
-#include "agent/process.h"
+#include "agent/base/clock.h"
+#include "agent/base/process.h"
 
 #define MAGIC           UINT64_C(0x316469617374746f) /* "ottsaid1" */
 #define PATH_BYTES      512

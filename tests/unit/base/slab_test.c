@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "agent/slab.h"
+#include "agent/base/slab.h"
 
 #define OBJECT_BYTES 16384
 #define KEPT_BYTES   200

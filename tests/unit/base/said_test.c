@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
-#include "agent/said.h"
+#include "agent/base/clock.h"
+#include "agent/base/said.h"
 
 #define RECORD_BYTES 32
 #define TIME_AT      24 /* unix_ns in a record */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/slab.h"
+#include "agent/base/slab.h"
 
 #include <stdbool.h>
 #include <sys/mman.h>

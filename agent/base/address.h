@@ -7,7 +7,7 @@
 #ifndef AGENT_ADDRESS_H
 #define AGENT_ADDRESS_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* Four numbers to 255 without leading zeros, which some read as octal. */
 bool address_is_v4(struct slice text);

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* The parts of an absolute URL (RFC 3986, 3). What is not there is absent. */
 struct url {

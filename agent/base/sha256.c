@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/sha256.h"
+#include "agent/base/sha256.h"
 
 /* FIPS 180-4, 4.2.2 */
 static const uint32_t constants[64] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/handle.h"
+#include "agent/base/handle.h"
 
 #include <string.h>
 

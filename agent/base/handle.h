@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/slab.h"
+#include "agent/base/slab.h"
 
 #define HANDLE_TABLE_ENTRIES 4096 /* a power of two */
 #define HANDLE_WINDOW        32   /* entries looked at for one address */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 
 /* Three reads take 60 ns. A thread that has to wait for its turn between them would put a batch of
  * spans off by milliseconds. */

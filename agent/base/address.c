@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/address.h"
+#include "agent/base/address.h"
 
-#include "agent/percent.h"
+#include "agent/base/percent.h"
 
 #define ZONE_BYTES 18 /* of an interface's name (15), and `25` where the `%` is escaped */
 

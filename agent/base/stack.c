@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/stack.h"
+#include "agent/base/stack.h"
 
 #include <errno.h>
 #include <stdint.h>

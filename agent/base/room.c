@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/room.h"
+#include "agent/base/room.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 #define SHA256_BYTES 32
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/process.h"
+#include "agent/base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/sha256.h"
+#include "agent/base/sha256.h"
 
 #define STAT_BYTES    1024
 #define STATE_FIELD   3

@@ -5,7 +5,7 @@
 #ifndef AGENT_PERCENT_H
 #define AGENT_PERCENT_H
 
-#include "agent/slice.h"
+#include "agent/base/slice.h"
 
 /* The value of a hexadecimal digit of either case, -1 for another character. */
 static inline int percent_hex(char c)

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "agent/handle.h"
+#include "agent/base/handle.h"
 
 struct thing {
     _Alignas(64) struct handle handle;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/url.h"
+#include "agent/base/url.h"
 #include "tests/unit/guarded.h"
 #include "tests/unit/vectors.h"
 

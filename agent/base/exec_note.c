@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/exec_note.h"
+#include "agent/base/exec_note.h"
 
 #include <fcntl.h>
 #include <stdint.h>

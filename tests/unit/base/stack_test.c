@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "agent/stack.h"
+#include "agent/base/stack.h"
 #include "tests/unit/seam.h"
 
 static const char get[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";

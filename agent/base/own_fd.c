@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/own_fd.h"
+#include "agent/base/own_fd.h"
 
 #include <errno.h>
 #include <fcntl.h>

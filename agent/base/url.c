@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/url.h"
+#include "agent/base/url.h"
 
-#include "agent/address.h"
+#include "agent/base/address.h"
 
 static bool is_scheme(struct slice text)
 {

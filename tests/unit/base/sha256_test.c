@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/sha256.h"
+#include "agent/base/sha256.h"
 #include "tests/unit/guarded.h"
 
 static void expect(struct slice message, const char *hex)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/random.h"
+#include "agent/base/random.h"
 
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
+#include "agent/base/clock.h"
 
 /* Raised in forked children; a thread whose seed is of another epoch seeds anew. Only compared
  * for equality by the thread itself, so relaxed order is enough. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/standard_error.h"
+#include "agent/base/standard_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/exec_note.h"
-#include "agent/room.h"
+#include "agent/base/exec_note.h"
+#include "agent/base/room.h"
 
 #define JOURNAL  "/run/systemd/journal" /* of a namespace: /run/systemd/journal.NAME/stdout */
 #define REOPENED "/proc/self/fd/2"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/own_stack.h"
+#include "agent/base/own_stack.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/counters.h"
+#include "agent/base/counters.h"
 
 struct counters counters;
