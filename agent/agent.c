@@ -27,8 +27,8 @@
 #include "agent/family.h"
 #include "agent/life.h"
 #include "agent/mysql_record.h"
+#include "agent/span/unwinder.h"
 #include "agent/unseen.h"
-#include "agent/unwinder.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES       4096

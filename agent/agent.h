@@ -12,13 +12,13 @@
 #include <stdint.h>
 
 #include "agent/capture.h"
-#include "agent/ignore.h"
 #include "agent/life.h"
-#include "agent/redact.h"
 #include "agent/region.h"
-#include "agent/route.h"
 #include "agent/s3.h"
-#include "agent/sampler.h"
+#include "agent/span/sampler.h"
+#include "agent/text/ignore.h"
+#include "agent/text/redact.h"
+#include "agent/text/route.h"
 #include "config/config.h"
 
 /* The exporter, as agent/main.c hands it in: the agent does not know it. Each may be NULL in

@@ -7,8 +7,8 @@
 #define AGENT_CAPTURE_H
 
 #include "agent/http1_fields.h"
-#include "agent/redact.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
+#include "agent/text/redact.h"
 #include "config/config.h"
 
 #define CAPTURE_MOST          32

@@ -8,7 +8,7 @@
 #include "agent/context.h"
 #include "agent/evidence.h"
 #include "agent/family.h"
-#include "agent/stack_trace.h"
+#include "agent/span/stack_trace.h"
 #include "agent/work.h"
 
 _Static_assert(sizeof(struct client_page) % 64 == 0, "a slab's object");

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #define CLIENT_RECORD_BYTES  10208
 #define CLIENT_SCRATCH_BYTES 6144

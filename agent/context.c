@@ -10,7 +10,7 @@
 #include "agent/agent.h"
 #include "agent/base/random.h"
 #include "agent/exchange.h"
-#include "agent/propagation.h"
+#include "agent/span/propagation.h"
 
 #define THREAD_NAME_BYTES 16 /* TASK_COMM_LEN */
 

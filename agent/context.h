@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 struct context {
     struct span_context span; /* absent: !span_context_present() */

@@ -6,7 +6,7 @@
 #include "agent/agent.h"
 #include "agent/base/url.h"
 #include "agent/curl_constants.h"
-#include "agent/method.h"
+#include "agent/describe/method.h"
 
 static const struct {
     int code;

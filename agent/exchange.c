@@ -8,9 +8,9 @@
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
 #include "agent/connection.h"
-#include "agent/propagation.h"
 #include "agent/served.h"
 #include "agent/server_span.h"
+#include "agent/span/propagation.h"
 
 #define LINES_MOST 8 /* tracestate or baggage lines of one request that are joined */
 

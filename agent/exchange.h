@@ -19,7 +19,7 @@
 #include "agent/evidence.h"
 #include "agent/http1.h"
 #include "agent/server_span.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #define EXCHANGE_BYTES            256 /* a slot */
 #define EXCHANGE_TRACESTATE_BYTES 512 /* W3C Trace Context 3.3.1.5 */

@@ -6,8 +6,8 @@
 #include "agent/base/clock.h"
 #include "agent/mysql_record.h"
 #include "agent/observe_mysql.h"
-#include "agent/redact_shape.h"
-#include "agent/redact_words.h"
+#include "agent/text/redact_shape.h"
+#include "agent/text/redact_words.h"
 
 /* How far below a call's frame the library's own calls of itself lie: no more than the stack of a
  * coroutine of the nonblocking API. A frame that lies elsewhere was left by a jump. */

@@ -14,7 +14,7 @@
 #include "agent/base/handle.h"
 #include "agent/client_span.h"
 #include "agent/observe_mysql.h"
-#include "agent/sql.h"
+#include "agent/sql/sql.h"
 
 #define MYSQL_TEXT_BYTES 3840 /* of text and summary kept of a statement */
 

@@ -7,8 +7,8 @@
 #include "agent/base/clock.h"
 #include "agent/mysql_retry.h"
 #include "agent/mysql_span.h"
-#include "agent/redact_shape.h"
-#include "agent/sql_session.h"
+#include "agent/sql/sql_session.h"
+#include "agent/text/redact_shape.h"
 
 #define NO_ROWS UINT64_MAX
 

@@ -2,8 +2,8 @@
 #include "agent/mysql_span.h"
 
 #include "agent/agent.h"
-#include "agent/redact_shape.h"
-#include "agent/redact_words.h"
+#include "agent/text/redact_shape.h"
+#include "agent/text/redact_words.h"
 
 #define NS_PER_MS 1000000u
 

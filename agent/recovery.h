@@ -17,7 +17,7 @@
 
 #include "agent/base/slice.h"
 #include "agent/ring.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 struct recovery {
     struct ring *ring;      /* already adopted */

@@ -3,7 +3,7 @@
 #include "agent/connection.h"
 #include "agent/connection_private.h"
 
-#include "agent/method.h"
+#include "agent/describe/method.h"
 #include "agent/work.h"
 
 static bool may_be_request(struct slice bytes)

@@ -7,9 +7,9 @@
 #include "agent/base/url.h"
 #include "agent/connection.h"
 #include "agent/context.h"
+#include "agent/describe/method.h"
 #include "agent/forwarded.h"
-#include "agent/method.h"
-#include "agent/redact_words.h"
+#include "agent/text/redact_words.h"
 
 /* inet_ntop() goes through printf; an IPv4 address is not worth that. */
 static struct slice format_ipv4(const uint8_t address[4], char *out)

@@ -8,7 +8,7 @@
 #define AGENT_SERVER_SPAN_H
 
 #include "agent/http1.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 struct peer;
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "config/config.h"
 #include "exporter/arena.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/frames.h"
+#include "agent/span/frames.h"
 
 /* A trace being read. */
 struct reading {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporter/symbols.h"
 
 #define FRAMES_TEXT_BYTES 4096 /* what would be longer ends with the last line that fits */

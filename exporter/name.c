@@ -12,7 +12,7 @@
 #define FITS(text) (sizeof(text) + 2 <= NAME_BYTES)
 #define ATTRIBUTE(identifier, type, stable, older, oldest)                                         \
     _Static_assert(FITS(stable) && FITS(older) && FITS(oldest), #identifier);
-#include "agent/attributes.def"
+#include "agent/span/attributes.def"
 #undef ATTRIBUTE
 
 struct name_row name_rows[ATTRIBUTE_COUNT + 1];

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/attribute.h"
+#include "agent/span/attribute.h"
 
 #define NAME_BYTES 47
 #define NAMES_MOST 3

@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 
 #include "agent/base/slice.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "config/config.h"
 #include "exporter/arena.h"
 

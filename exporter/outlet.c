@@ -3,7 +3,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporter/frames_text.h"
 #include "exporter/late.h"
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 struct place {
     unsigned tag; /* of the attributes' field */

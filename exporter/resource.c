@@ -13,7 +13,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
-#include "agent/redact_shape.h"
+#include "agent/text/redact_shape.h"
 #include "config/pairs.h"
 #include "exporter/command.h"
 #include "exporter/container.h"

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/frames.h"
+#include "agent/span/frames.h"
 
 #define REMEMBERED     512
 #define CHUNK          2048 /* symbols at a time */

@@ -8,7 +8,7 @@
 
 #include "agent/base/said.h"
 #include "agent/base/standard_error.h"
-#include "agent/redact_shape.h"
+#include "agent/text/redact_shape.h"
 
 #define LINE_BYTES 1000
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "agent/base/clock.h"
-#include "agent/sql.h"
+#include "agent/sql/sql.h"
 
 #define ROUNDS     15
 #define STATEMENTS 20000

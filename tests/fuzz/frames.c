@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/frames.h"
+#include "agent/span/frames.h"
 #include "exporter/frames_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

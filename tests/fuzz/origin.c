@@ -16,7 +16,7 @@
 #include "agent/context.h"
 #include "agent/exchange.h"
 #include "agent/http1.h"
-#include "agent/propagation.h"
+#include "agent/span/propagation.h"
 #include "tests/fuzz/grammar.h"
 #include "tests/fuzz/open_agent.h"
 

@@ -17,7 +17,7 @@
 #include "agent/base/process.h"
 #include "agent/recovery.h"
 #include "agent/region.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "config/config.h"
 #include "exporter/otlp.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporter/otlp.h"
 
 #define TEXT_BYTES   70000

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/sql.h"
+#include "agent/sql/sql.h"
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \

@@ -11,10 +11,10 @@
 #include "agent/base/percent.h"
 #include "agent/base/url.h"
 #include "agent/forwarded.h"
-#include "agent/redact.h"
-#include "agent/redact_shape.h"
-#include "agent/route.h"
 #include "agent/s3.h"
+#include "agent/text/redact.h"
+#include "agent/text/redact_shape.h"
+#include "agent/text/route.h"
 
 static char scratch[ROUTE_PATH_BYTES]; /* route_of()'s */
 

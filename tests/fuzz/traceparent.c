@@ -5,7 +5,7 @@
  * The first byte chooses; the rest is the value, for the lists split into field lines at NUL. */
 #include <stdlib.h>
 
-#include "agent/propagation.h"
+#include "agent/span/propagation.h"
 #include "tests/fuzz/grammar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/route.h"
+#include "agent/text/route.h"
 #include "tests/stress/crowd.h"
 
 #define NAMES 64

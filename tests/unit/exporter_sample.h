@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "config/config.h"
 
 /* A configuration with the table's numbers that the exporter reads. */

@@ -25,7 +25,7 @@
 #include "agent/base/process.h"
 #include "agent/recovery.h"
 #include "agent/region.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #define KEY      0xfeed
 #define FINISHED 5

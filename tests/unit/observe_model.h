@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "agent/context.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #define MODEL_REQUESTS 400
 #define MODEL_TALKS    64
