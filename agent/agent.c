@@ -19,16 +19,16 @@
 #include "agent/base/own_stack.h"
 #include "agent/base/random.h"
 #include "agent/base/stack.h"
-#include "agent/connection.h"
-#include "agent/context.h"
 #include "agent/curl_handle.h"
-#include "agent/evidence.h"
-#include "agent/exchange.h"
-#include "agent/family.h"
 #include "agent/life.h"
 #include "agent/mysql_record.h"
+#include "agent/net/connection.h"
+#include "agent/net/unseen.h"
+#include "agent/queue/family.h"
 #include "agent/span/unwinder.h"
-#include "agent/unseen.h"
+#include "agent/work/context.h"
+#include "agent/work/evidence.h"
+#include "agent/work/exchange.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES       4096

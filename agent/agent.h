@@ -13,7 +13,7 @@
 
 #include "agent/capture.h"
 #include "agent/life.h"
-#include "agent/region.h"
+#include "agent/queue/region.h"
 #include "agent/s3.h"
 #include "agent/span/sampler.h"
 #include "agent/text/ignore.h"

@@ -10,12 +10,12 @@
 #include <stdatomic.h>
 
 #include "agent/base/handle.h"
-#include "agent/client_span.h"
-#include "agent/context.h"
 #include "agent/curl_multi.h"
-#include "agent/exchange.h"
 #include "agent/observe_curl.h"
 #include "agent/s3.h"
+#include "agent/work/client_span.h"
+#include "agent/work/context.h"
+#include "agent/work/exchange.h"
 
 #define CURL_URL_BYTES    2048
 #define CURL_METHOD_BYTES 32

@@ -3,7 +3,7 @@
 #include "agent/curl_handle.h"
 
 #include "agent/base/counters.h"
-#include "agent/context.h"
+#include "agent/work/context.h"
 
 /* Its objects are a multiple of 64 bytes long. */
 union transfer {

@@ -12,9 +12,9 @@
 #include <stdatomic.h>
 
 #include "agent/base/handle.h"
-#include "agent/client_span.h"
 #include "agent/observe_mysql.h"
 #include "agent/sql/sql.h"
+#include "agent/work/client_span.h"
 
 #define MYSQL_TEXT_BYTES 3840 /* of text and summary kept of a statement */
 

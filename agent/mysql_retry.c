@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/mysql_retry.h"
 
-#include "agent/context.h"
+#include "agent/work/context.h"
 
 static __thread struct {
     uint64_t hash; /* 0: none */

@@ -8,9 +8,9 @@
 #ifndef AGENT_MYSQL_SPAN_H
 #define AGENT_MYSQL_SPAN_H
 
-#include "agent/client_span.h"
 #include "agent/mysql_error.h"
 #include "agent/mysql_handle.h"
+#include "agent/work/client_span.h"
 
 /* An earlier attempt of the same statement. */
 struct mysql_attempt {

@@ -16,13 +16,13 @@
 #include "agent/base/clock.h"
 #include "agent/base/own_stack.h"
 #include "agent/base/standard_error.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/family.h"
-#include "agent/inheritance.h"
 #include "agent/life.h"
-#include "agent/recovery.h"
-#include "agent/work.h"
+#include "agent/net/connection.h"
+#include "agent/net/inheritance.h"
+#include "agent/queue/family.h"
+#include "agent/queue/recovery.h"
+#include "agent/work/context.h"
+#include "agent/work/work.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
 #define NOT_IN_ORDER (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)

@@ -10,10 +10,10 @@
 #include "agent/base/clock.h"
 #include "agent/base/own_fd.h"
 #include "agent/base/standard_error.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/family.h"
-#include "agent/work.h"
+#include "agent/net/connection.h"
+#include "agent/queue/family.h"
+#include "agent/work/context.h"
+#include "agent/work/work.h"
 
 void observe_accepting(struct accepting *accepting, struct sockaddr *address, socklen_t *length)
 {

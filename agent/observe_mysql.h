@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/client_span.h"
+#include "agent/work/client_span.h"
 
 /* What the agent asks the library. A function that the library lacks answers 0 or NULL. */
 struct mysql_library {

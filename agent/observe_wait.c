@@ -7,11 +7,11 @@
 
 #include "agent/agent.h"
 #include "agent/base/stack.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/evidence.h"
-#include "agent/exchange.h"
-#include "agent/work.h"
+#include "agent/net/connection.h"
+#include "agent/work/context.h"
+#include "agent/work/evidence.h"
+#include "agent/work/exchange.h"
+#include "agent/work/work.h"
 
 void observe_waited(int epfd)
 {

@@ -5,11 +5,11 @@
 
 #include "agent/agent.h"
 #include "agent/base/url.h"
-#include "agent/connection.h"
-#include "agent/context.h"
 #include "agent/describe/method.h"
 #include "agent/forwarded.h"
+#include "agent/net/connection.h"
 #include "agent/text/redact_words.h"
+#include "agent/work/context.h"
 
 /* inet_ntop() goes through printf; an IPv4 address is not worth that. */
 static struct slice format_ipv4(const uint8_t address[4], char *out)

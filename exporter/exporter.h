@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/ring.h"
+#include "agent/queue/ring.h"
 #include "config/config.h"
 #include "exporter/loader.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* heir.h - this process as the heir of others: it sends what processes of its service left behind
- * that were killed, became another program, or could not wait for the collector (agent/recovery.h).
+ * that were killed, became another program, or could not wait for the collector
+ * (agent/queue/recovery.h).
  *
  * A process that ends while it sends them may not hear that they have arrived, and then the next
  * one sends them again. So one that has hardly begun begins nothing: it may be a short one. At its

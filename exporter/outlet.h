@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
-#include "agent/recovery.h"
-#include "agent/ring.h"
+#include "agent/queue/recovery.h"
+#include "agent/queue/ring.h"
 #include "config/config.h"
 #include "exporter/arena.h"
 #include "exporter/collector.h"

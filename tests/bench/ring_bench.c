@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/region.h"
+#include "agent/queue/region.h"
 
 enum { ROUNDS = 41, WRITES_MAX = 32000, THREADS_MAX = 8 };
 

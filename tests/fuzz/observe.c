@@ -14,13 +14,13 @@
 
 #include "agent/agent.h"
 #include "agent/base/counters.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/evidence.h"
-#include "agent/exchange.h"
 #include "agent/life.h"
+#include "agent/net/connection.h"
 #include "agent/observe.h"
-#include "agent/work.h"
+#include "agent/work/context.h"
+#include "agent/work/evidence.h"
+#include "agent/work/exchange.h"
+#include "agent/work/work.h"
 #include "tests/fuzz/open_agent.h"
 #include "tests/unit/observe_steps.h"
 

@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/exchange.h"
 #include "agent/http1.h"
+#include "agent/net/connection.h"
 #include "agent/span/propagation.h"
+#include "agent/work/context.h"
+#include "agent/work/exchange.h"
 #include "tests/fuzz/grammar.h"
 #include "tests/fuzz/open_agent.h"
 

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "agent/base/process.h"
-#include "agent/recovery.h"
-#include "agent/region.h"
+#include "agent/queue/recovery.h"
+#include "agent/queue/region.h"
 #include "agent/span/span.h"
 #include "config/config.h"
 #include "exporter/otlp.h"

@@ -69,7 +69,7 @@ static bool exchange_word(_Atomic uint64_t *at, uint64_t *expected, uint64_t wor
 #define syscall                 kernel
 #define RING_SEAM(point)        turn()
 #define RING_NOW_NS()           now_ns
-#include "agent/ring.c" // NOLINT(bugprone-suspicious-include)
+#include "agent/queue/ring.c" // NOLINT(bugprone-suspicious-include)
 #undef memcpy
 
 /* ---- coroutines ---- */

@@ -17,7 +17,7 @@ import spans
 from test_limits import Many, ask, enough_descriptors, program, read_answer  # fixtures, too
 
 MIB = 1024 * 1024
-STORE_BYTES = 16 * MIB  # agent/head_store.h
+STORE_BYTES = 16 * MIB  # agent/net/head_store.h
 ROOM = {1024: 4096, 4096: 1024, 16384: 256, 65536: 64}  # buffers of each size
 CONNECTION_BYTES = 640  # of a connection, generously
 SLACK_BYTES = 8 * MIB  # the store keeps 1 MiB, the exporter as much as its largest batches took

@@ -18,7 +18,7 @@ import servers
 import spans
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-HEAD_BYTES = 65536  # the longest that the agent looks at (agent/head_store.h)
+HEAD_BYTES = 65536  # the longest that the agent looks at (agent/net/head_store.h)
 CHURN = 100_000
 OPEN = 10_000
 DRIPS = 1_000

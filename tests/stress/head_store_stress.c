@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/counters.h"
-#include "agent/head_store.h"
+#include "agent/net/head_store.h"
 #include "tests/stress/crowd.h"
 
 #define HEADS 40 /* of each thread; together more than the 64 long ones that there is room for */

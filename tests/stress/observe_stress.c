@@ -13,9 +13,9 @@
 
 #include "agent/agent.h"
 #include "agent/base/counters.h"
-#include "agent/connection.h"
-#include "agent/context.h"
+#include "agent/net/connection.h"
 #include "agent/observe.h"
+#include "agent/work/context.h"
 
 #define LISTENER_FD 799
 #define FIRST_FD    800

@@ -28,7 +28,7 @@ static uint64_t faster = 1;
 
 #define RING_SEAM(point) reach(SEAM_##point)
 #define RING_NOW_NS()    (clock_monotonic_ns() * faster)
-#include "agent/ring.c" // NOLINT(bugprone-suspicious-include)
+#include "agent/queue/ring.c" // NOLINT(bugprone-suspicious-include)
 
 enum { WRITERS_MAX = 32, SOURCES = WRITERS_MAX * 2, RECORD_WORDS_MAX = 400, HEAD_WORDS = 4 };
 

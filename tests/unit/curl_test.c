@@ -10,11 +10,11 @@
 #include <curl/curl.h>
 #include <errno.h>
 
-#include "agent/connection.h"
 #include "agent/curl_constants.h"
 #include "agent/curl_span.h"
-#include "agent/exchange.h"
+#include "agent/net/connection.h"
 #include "agent/observe_curl.h"
+#include "agent/work/exchange.h"
 #include "tests/unit/curl_fake.h"
 #include "tests/unit/spans.h"
 #include "tests/unit/working.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "agent/connection.h"
+#include "agent/net/connection.h"
 
 unsigned long happened[HAPPENING_COUNT];
 

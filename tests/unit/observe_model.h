@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/context.h"
 #include "agent/span/span.h"
+#include "agent/work/context.h"
 
 #define MODEL_REQUESTS 400
 #define MODEL_TALKS    64

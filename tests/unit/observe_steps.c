@@ -13,12 +13,12 @@
 
 #include "agent/agent.h"
 #include "agent/base/counters.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/exchange.h"
 #include "agent/life.h"
+#include "agent/net/connection.h"
 #include "agent/observe.h"
-#include "agent/work.h"
+#include "agent/work/context.h"
+#include "agent/work/exchange.h"
+#include "agent/work/work.h"
 
 #define FIRST_FD   STEPS_FIRST_FD
 #define LISTENER   6

@@ -23,12 +23,12 @@
 
 #include "agent/agent.h"
 #include "agent/base/counters.h"
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/evidence.h"
-#include "agent/exchange.h"
+#include "agent/net/connection.h"
 #include "agent/observe.h"
-#include "agent/work.h"
+#include "agent/work/context.h"
+#include "agent/work/evidence.h"
+#include "agent/work/exchange.h"
+#include "agent/work/work.h"
 
 #define FD          900
 #define LISTENER_FD 899

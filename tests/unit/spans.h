@@ -7,7 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/base/counters.h"
-#include "agent/context.h"
+#include "agent/work/context.h"
 
 static _Alignas(8) unsigned char spans_memory[RING_RECORD_BYTES_MAX];
 

@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
-#include "agent/connection.h"
-#include "agent/context.h"
-#include "agent/exchange.h"
+#include "agent/net/connection.h"
+#include "agent/work/context.h"
+#include "agent/work/exchange.h"
 
 /* For one with these header lines, each with its line end. To be forgotten by stop_working(). */
 static inline struct exchange *start_working(const char *lines)

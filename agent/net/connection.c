@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Lifetime and ownership of connections. */
+#include "agent/net/connection.h"
+#include "agent/net/connection_private.h"
+
+#include <string.h>
+
+#include "agent/base/counters.h"
+
+/* Raised at every fork that is seen, in parent and child. */
+static _Atomic uint32_t fork_epoch;
+static _Atomic uint32_t birth_epoch; /* of this process: bytes before it were the parent's */
+static _Atomic uint32_t serials;     /* given so far */
+
+void connection_forked(void)
+{
+    atomic_fetch_add_explicit(&fork_epoch, 1, memory_order_relaxed);
+    context_handing_over();
+}
+
+void connection_forked_child(void)
+{
+    uint32_t epoch = 1 + atomic_fetch_add_explicit(&fork_epoch, 1, memory_order_relaxed);
+    atomic_store_explicit(&birth_epoch, epoch, memory_order_relaxed);
+}
+
+bool connection_is_inherited(const struct connection *connection)
+{
+    uint32_t epoch = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed);
+    return (int32_t)(epoch - atomic_load_explicit(&birth_epoch, memory_order_relaxed)) < 0;
+}
+
+uint32_t connection_fork_epoch(void)
+{
+    return atomic_load_explicit(&fork_epoch, memory_order_relaxed);
+}
+
+static void reset_direction(struct direction *direction)
+{
+    direction->state = DIRECTION_HEAD;
+    direction->place.number = 0;
+    direction->head_ns = 0;
+    direction->body.framing = HTTP1_NONE; /* an earlier connection may have been a tunnel */
+    /* Release pairs with connection_take() by a thread that is still after the slot's last
+     * connection. */
+    atomic_store_explicit(&direction->owner, 0, memory_order_release);
+}
+
+void connection_reset(struct connection *connection, uint32_t index, enum connection_role role)
+{
+    /* Not a memset: the pipeline's entries need none, and they are most of it. */
+    connection->index = index;
+    atomic_store_explicit(&connection->serial,
+                          atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
+    connection->client_wrote = false;
+    memset(&connection->peer, 0, sizeof connection->peer);
+    connection->owner = (struct owner){0, 0};
+    bool carries_none = role == CONNECTION_LISTENER || role == CONNECTION_LOOP;
+    atomic_store_explicit(&connection->opaque, carries_none, memory_order_relaxed);
+    atomic_store_explicit(&connection->refused, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->shut, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->unseen, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->handed_on, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
+    atomic_store_explicit(&connection->last_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->pipeline.taken, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->pipeline.placed, 0, memory_order_relaxed);
+    reset_direction(&connection->received);
+    reset_direction(&connection->sent);
+    atomic_store_explicit(&connection->references, 1, memory_order_release);
+}
+
+__attribute__((cold)) void connection_make_opaque(struct connection *connection, bool counted)
+{
+    if (atomic_exchange_explicit(&connection->opaque, true, memory_order_relaxed))
+        return;
+    if (counted)
+        connection_count_loss(connection);
+    atomic_fetch_or(&connection->due, CONNECTION_DUE_LOSS);
+}
+
+void connection_count_loss(struct connection *connection)
+{
+    if (!atomic_exchange(&connection->requests_lost, true))
+        counters_add(&counters.connections_opaque, 1);
+}
+
+bool connection_take(struct direction *direction)
+{
+    uint64_t nobody = 0;
+    /* Acquire pairs with the release in give_up(): the last owner's work is seen. Sequential
+     * consistency orders it against `due`, see settle(). */
+    return atomic_compare_exchange_strong(&direction->owner, &nobody, context_claim());
+}
+
+/* From an owner that left and will not come back. Above a call that this thread is still in, in a
+ * signal handler, it does not matter: two sends that overlap are not understood anyway. */
+__attribute__((cold)) static bool take_over(struct direction *direction)
+{
+    uint64_t claim = atomic_load(&direction->owner);
+    int32_t id = (int32_t)(claim >> 32);
+    return claim & CONNECTION_AWAY && (id == context_thread_id() || context_thread_has_ended(id)) &&
+           atomic_compare_exchange_strong(&direction->owner, &claim, context_claim());
+}
+
+static void give_up(struct direction *direction)
+{
+    atomic_store(&direction->owner, 0);
+}
+
+static bool take_for_good(struct connection *connection, struct direction *direction)
+{
+    if (connection_take(direction))
+        return true;
+    if (!take_over(direction))
+        return false;
+    connection_make_opaque(connection, connection_role(connection) == CONNECTION_SERVER);
+    return true;
+}
+
+/* Connections that are over but for a thread that had not come back from a send. If it never does,
+ * it may have been joined and yet take a moment to be gone: then the next close asks again. What
+ * has been settled meanwhile, or is another connection by now, has nothing due. Bounded: beyond
+ * that a connection waits for its thread alone. */
+#define LEFT_MOST 8
+static _Atomic(struct connection *) left[LEFT_MOST];
+static _Atomic bool any_left;
+
+static bool is_left(const struct connection *connection)
+{
+    for (int i = 0; i < LEFT_MOST; i++)
+        if (atomic_load(&left[i]) == connection)
+            return true;
+    return false;
+}
+
+static void leave_for_later(struct connection *connection)
+{
+    bool there = is_left(connection);
+    for (int i = 0; i < LEFT_MOST && !there; i++) {
+        struct connection *none = NULL;
+        there = atomic_compare_exchange_strong(&left[i], &none, connection);
+    }
+    atomic_store(&any_left, true);
+}
+
+/* Whoever owns both directions does what is due. A thread that finds one taken leaves it to that
+ * one, which looks at `due` after giving up its direction: one of the two sees the other, because
+ * all of it is sequentially consistent. Where the first direction was in the way of that one in
+ * the meantime, it has to be tried again. */
+__attribute__((cold)) static void settle(struct connection *connection)
+{
+    while (atomic_load(&connection->due)) {
+        if (!take_for_good(connection, &connection->received))
+            return;
+        if (!take_for_good(connection, &connection->sent)) {
+            give_up(&connection->received);
+            /* It may be about to leave for a call that it never returns from, or have left. */
+            uint64_t owner = atomic_load(&connection->sent.owner);
+            if (owner && atomic_load(&connection->due) & CONNECTION_DUE_CLOSE)
+                leave_for_later(connection);
+            if (owner)
+                return;
+            continue;
+        }
+        /* Of two threads that come here one after the other, the second finds it done. */
+        unsigned due = atomic_exchange(&connection->due, 0);
+        if (due & CONNECTION_DUE_LOSS)
+            stream_lost(connection);
+        if (due & CONNECTION_DUE_CLOSE) {
+            stream_close(connection);
+            connection_give_back(connection);
+            return;
+        }
+        give_up(&connection->sent);
+        give_up(&connection->received);
+    }
+}
+
+/* Apart, so that the usual way keeps no registers. */
+__attribute__((cold, noinline)) static bool meet(struct connection *connection, int fd)
+{
+    if (connection_of(fd) == connection) {
+        connection_make_opaque(connection, true);
+        settle(connection);
+    }
+    return false;
+}
+
+__attribute__((cold, noinline)) static bool miss(struct connection *connection,
+                                                 struct direction *direction)
+{
+    connection_unclaim(connection, direction);
+    return false;
+}
+
+bool connection_claim(struct connection *connection, struct direction *direction, int fd)
+{
+    if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+        return false;
+    if (!connection_take(direction))
+        return meet(connection, fd);
+    return connection_of(fd) == connection || miss(connection, direction);
+}
+
+void connection_unclaim(struct connection *connection, struct direction *direction)
+{
+    give_up(direction);
+    if (atomic_load(&connection->due))
+        settle(connection);
+}
+
+bool connection_add_reference(struct connection *connection)
+{
+    uint32_t count = atomic_load_explicit(&connection->references, memory_order_relaxed);
+    while (count != 0)
+        /* Acquire pairs with the release in connection_reset(). */
+        if (atomic_compare_exchange_weak_explicit(&connection->references, &count, count + 1,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+__attribute__((cold)) static void settle_left(void)
+{
+    atomic_store(&any_left, false);
+    for (int i = 0; i < LEFT_MOST; i++) {
+        struct connection *connection = atomic_exchange(&left[i], NULL);
+        if (connection)
+            settle(connection);
+    }
+}
+
+void connection_drop_reference(struct connection *connection)
+{
+    if (atomic_fetch_sub_explicit(&connection->references, 1, memory_order_acq_rel) != 1)
+        return;
+    atomic_fetch_or(&connection->due, CONNECTION_DUE_CLOSE);
+    settle(connection);
+    if (atomic_load_explicit(&any_left, memory_order_relaxed))
+        settle_left();
+}

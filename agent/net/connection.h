@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+/* connection.h - what is known of a descriptor that carries bytes to or from a peer.
+ *
+ * Connections are found through a table indexed by descriptor number: two loads, one for a
+ * number that was never used. Several descriptors may share one (dup). State is reset when a
+ * descriptor is made, because closes can go unseen (libuv closes by raw system call, children of
+ * vfork close in our memory).
+ *
+ * Each direction has its own state, owned by the thread that moved the bytes, by one CAS. Threads
+ * that meet in one direction make the connection opaque: the order of their bytes is unknown. An
+ * opaque connection costs one load and is not looked at again until its descriptor is reused.
+ *
+ * Who sends owns the direction also while the kernel waits for the peer, and need not come back
+ * from there: a signal handler jumps away, the thread is cancelled. So what is owned across a call
+ * can be taken away: by the thread itself, which is here because it left that call, and by anybody
+ * once the thread has ended. How many bytes went is unknown then, so the connection is opaque.
+ *
+ * What was open when the connection became opaque ends there and then, by whoever owns both
+ * directions: its spans say what was known and that the rest was not seen. Where only requests are
+ * lost, the answers to those read before are still followed. */
+#ifndef AGENT_CONNECTION_H
+#define AGENT_CONNECTION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "agent/http1.h"
+#include "agent/http1_body.h"
+#include "agent/net/head_store.h"
+#include "agent/net/pipeline.h"
+#include "agent/work/context.h"
+
+enum connection_role {
+    CONNECTION_SERVER,   /* accepted */
+    CONNECTION_CLIENT,   /* connected */
+    CONNECTION_UNKNOWN,  /* somebody else's, or one of a pair; its first bytes tell */
+    CONNECTION_LISTENER, /* carries no bytes, but tells whose wait a wait is */
+    CONNECTION_LOOP      /* an epoll descriptor through which requests reach a thread; likewise */
+};
+
+/* The other end, as accept() or connect() gave it. */
+struct peer {
+    uint16_t family;     /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
+    uint16_t port;       /* host order */
+    uint8_t address[16]; /* AF_INET: the first four */
+};
+
+enum direction_state {
+    DIRECTION_HEAD, /* a head begins here, or is being collected */
+    DIRECTION_BODY,
+    DIRECTION_TUNNEL /* not HTTP/1 any more: after 101 or CONNECT */
+};
+
+#define CONNECTION_AWAY 1u /* in `owner`: the thread is in a system call, not at work */
+
+struct direction {
+    _Atomic uint64_t owner; /* the claim of the thread at work; 0: none */
+    uint8_t state;          /* enum direction_state */
+    uint32_t collected;     /* bytes of a head that `place` keeps the beginning of */
+    uint32_t reads_from;    /* place in the pipeline of the first request this call reads of */
+    uint32_t reader;        /* evidence_thread() of who moved the last byte; requests only */
+    struct head_place place;
+    size_t scanned;   /* of what is collected, by http1_find_head() */
+    uint64_t head_ns; /* when the first byte of the head came */
+    struct http1_body body;
+};
+
+enum {
+    CONNECTION_DUE_LOSS = 1, /* it became opaque: what is open is lost to view */
+    CONNECTION_DUE_CLOSE = 2 /* no descriptor is left */
+};
+
+/* Whom a client connection's bytes belong to: who asked there last, as far as that was sure. */
+struct owner {
+    uint32_t exchange; /* slot + 1; 0: not known */
+    uint32_t generation;
+};
+
+struct connection {
+    uint64_t link;               /* the slab's, while free */
+    _Atomic uint32_t references; /* descriptors */
+    uint32_t index;
+    _Atomic uint32_t serial; /* unlike the index, no later connection's: contexts outlive one */
+    _Atomic int fd;  /* by which a thread came to it last, or the first; may be closed by now */
+    uint32_t newest; /* generation of the newest request's exchange; under received.owner */
+    _Atomic uint8_t role; /* enum connection_role */
+    _Atomic bool opaque;
+    _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
+    _Atomic uint8_t unseen;      /* enum unseen: how it began, where the answer will tell */
+    _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
+    _Atomic bool handed_on;      /* another process has it, too: our close need not be its end */
+    _Atomic bool refused;        /* an answer was tried, and the other end had gone */
+    _Atomic bool shut;           /* nothing can be answered any more */
+    bool client_wrote;           /* a client connection's first write keeps connect()'s owner */
+    _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
+    _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
+    struct peer peer;
+    struct direction received;
+    struct direction sent;
+    struct pipeline pipeline;
+    struct owner owner; /* CONNECTION_CLIENT; under received.owner */
+};
+
+/* Relaxed: whoever does not own a direction may learn of a change late, or of the slot's next
+ * connection. */
+static inline enum connection_role connection_role(const struct connection *connection)
+{
+    return (enum connection_role)atomic_load_explicit(&connection->role, memory_order_relaxed);
+}
+
+/* Two levels, so that any number fits: 2^15 chunks of 2^16 entries. The upper level lies in
+ * .bss, whose untouched pages cost nothing; a chunk is mapped when its first number is used. */
+#define CONNECTION_CHUNK_BITS 16
+#define CONNECTION_CHUNKS     (1u << 15)
+
+struct connection_entry {
+    _Atomic(struct connection *) connection;
+};
+extern _Atomic(struct connection_entry *) connection_chunks[CONNECTION_CHUNKS];
+
+static inline struct connection_entry *connection_entry(int fd)
+{
+    if (fd < 0)
+        return NULL;
+    struct connection_entry *chunk = atomic_load_explicit(
+        &connection_chunks[(unsigned)fd >> CONNECTION_CHUNK_BITS], memory_order_acquire);
+    return chunk ? &chunk[(unsigned)fd & ((1u << CONNECTION_CHUNK_BITS) - 1)] : NULL;
+}
+
+/* The connection of a descriptor, or NULL. Two loads. */
+static inline struct connection *connection_of(int fd)
+{
+    struct connection_entry *found = connection_entry(fd);
+    /* Acquire pairs with the release where it was entered: it is seen initialised. */
+    return found ? atomic_load_explicit(&found->connection, memory_order_acquire) : NULL;
+}
+
+/* The descriptor is a new connection from now on; what was known of the number is ended. */
+void connection_open(int fd, enum connection_role role, const struct sockaddr *address,
+                     socklen_t length);
+/* The descriptor is no connection (any more). With the last descriptor its exchanges end. */
+void connection_release(int fd);
+void connection_share(int from, int to);
+/* Releases the tracked ones of first..last. */
+void connection_release_range(unsigned first, unsigned last);
+
+/* The process ends: connections on which the client took no more end with it. The others may go on
+ * in a process that was forked. */
+void connection_release_refused(void);
+
+/* The process is about to become another program: a bit for each of the first 64 exchanges' slots
+ * whose connection goes on there, because a descriptor of it is not close-on-exec. */
+uint64_t connection_outliving(void);
+
+/* One direction belongs to the calling thread until it is given up. False: the connection is
+ * opaque, is another one by now, or another thread is in that direction (then it is made opaque).
+ * `fd` is the number it was found by. */
+bool connection_claim(struct connection *connection, struct direction *direction, int fd);
+void connection_unclaim(struct connection *connection, struct direction *direction);
+
+/* The owner leaves for a call that may take long, or never return; for connection_come_back(),
+ * which is false where the direction was taken away meanwhile. */
+static inline uint64_t connection_leave(struct direction *direction)
+{
+    uint64_t claim = atomic_load_explicit(&direction->owner, memory_order_relaxed);
+    /* Release pairs with the acquire of who takes the direction over. */
+    atomic_store_explicit(&direction->owner, claim | CONNECTION_AWAY, memory_order_release);
+    return claim;
+}
+
+static inline bool connection_come_back(struct direction *direction, uint64_t claim)
+{
+    uint64_t left = claim | CONNECTION_AWAY;
+    /* Relaxed: what is read next this thread wrote itself. */
+    return atomic_compare_exchange_strong_explicit(&direction->owner, &left, claim,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+/* stream.c: bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
+ * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
+void stream_received(struct connection *connection, const char *bytes, size_t length,
+                     uint64_t now_ns);
+/* This process moves bytes, or could not: what its parent had left unanswered there is its own. */
+void stream_touch(struct connection *connection, uint64_t now_ns);
+void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns);
+/* sent_file.c: `length` bytes went out of a file, up to the offset *end; NULL: up to its own. */
+void stream_sent_file(struct connection *connection, int file, const off_t *end, size_t length,
+                      uint64_t now_ns);
+/* No further byte will be sent: ends a response that lasts until close. */
+void stream_sending_ended(struct connection *connection, uint64_t now_ns);
+
+/* This process forked, or is a forked child. Exchanges that are open then stay the parent's,
+ * unless the thread that forked while it worked for one closes that connection without having
+ * waited or read since: that is how a request is handed over. A child has them when it moves a
+ * byte. */
+void connection_forked(void);
+void connection_forked_child(void);
+uint32_t connection_fork_epoch(void);
+
+/* Was its last byte moved before this process was forked? */
+bool connection_is_inherited(const struct connection *connection);
+
+#endif

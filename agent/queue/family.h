@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/* family.h - what a process and its forked children tell each other, in memory that they share.
+ *
+ * A child that serves one connection may end before its spans are sent. They wait in its file, but
+ * nobody would come for them: its parent ends no span and so has no thread that looks, and the next
+ * child ends as soon. Where one says that it left something, whoever accepts connections starts
+ * that thread and is the family's heir: from then on children leave their spans to it at once. */
+#ifndef AGENT_FAMILY_H
+#define AGENT_FAMILY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/queue/region.h"
+
+#define FAMILY_UNSEEN 4
+
+struct family {
+    /* 1: one has left a file with something in it. Relaxed: who hears of it looks for the file. */
+    _Atomic uint32_t left;
+    _Atomic int32_t heir; /* its process id, FAMILY_CHOOSING or 0; release with what follows */
+    _Atomic bool serves;  /* HTTP; relaxed, as it stands alone, and for good */
+    _Atomic uint32_t unseen[FAMILY_UNSEEN]; /* unseen.h: what was noted, and what was said */
+    uint64_t inode;                         /* of the heir's file */
+    char path[REGION_PATH_BYTES];
+};
+
+/* Set once, before any fork that matters; where there is no memory, it is this process's own. */
+extern struct family *family;
+
+/* The process, and those it forks from now on, are one family. Once. */
+void family_found(void);
+
+/* Is this the process that founded it? */
+bool family_is_founder(void);
+
+static inline void family_say_left(void)
+{
+    atomic_store_explicit(&family->left, 1, memory_order_relaxed);
+}
+
+/* A load and a compare where nobody has. */
+static inline bool family_has_left(void)
+{
+    return atomic_load_explicit(&family->left, memory_order_relaxed) != 0;
+}
+
+/* One of the family has been asked something by HTTP: its workers are a server's, those that have
+ * not been asked yet included. */
+static inline void family_say_serves(void)
+{
+    if (!atomic_load_explicit(&family->serves, memory_order_relaxed))
+        atomic_store_explicit(&family->serves, true, memory_order_relaxed);
+}
+
+static inline bool family_serves(void)
+{
+    return atomic_load_explicit(&family->serves, memory_order_relaxed);
+}
+
+bool family_lacks_heir(void);
+
+/* This process, whose region that is, looks after what is left until it resigns. False: it has no
+ * file by which others could tell that it finds theirs, or there is an heir. */
+bool family_become_heir(const struct region *region);
+
+/* Before it looks for the last time: who ends from now on sends its own. */
+void family_resign(void);
+
+/* One has left something since the last time this was asked, and this process is the heir, or was
+ * until it resigned. */
+bool family_calls(void);
+
+/* Is this process's parent the heir, and does it find its file? Not where this one has become
+ * another user since, or has another root. A sibling will not do: the workers of a server end
+ * together, and the heir would have looked for the last time when the others leave. */
+bool family_inherits(const struct region *region);
+
+#endif

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/queue/recovery.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/queue/orphan.h"
+#include "agent/server_span.h"
+
+#define SIGNAL_MOST 64
+#define DAY_NS      86400000000000
+
+static struct {
+    char directory[REGION_PATH_BYTES];
+    uint64_t key;
+
+    struct orphan dead; /* the one that is being emptied */
+    unsigned next_open;
+    unsigned given_open;     /* up to there they were given out */
+    bool ended[REGION_OPEN]; /* given out, from the ring or as it was in flight */
+    _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
+} heir;
+
+void recovery_init(const char *directory, uint64_t key)
+{
+    heir.directory[0] = '\0';
+    heir.key = key;
+    if (directory && strlen(directory) < sizeof heir.directory)
+        memcpy(heir.directory, directory, strlen(directory) + 1);
+}
+
+/* ---- taking it ---- */
+
+static bool take(const struct region_name *name, const char *path, void *unused)
+{
+    (void)unused;
+    if (name->key != heir.key || !orphan_is_likely(name) || !orphan_take(&heir.dead, name, path))
+        return false;
+    if (heir.dead.region.header)
+        return true;
+    orphan_release(&heir.dead, heir.dead.is_void);
+    return false;
+}
+
+bool recovery_begin(struct recovery *recovery)
+{
+    if (!region_files_visit(heir.directory, take, NULL))
+        return false;
+    const struct region_header *header = heir.dead.region.header;
+    *recovery = (struct recovery){
+        .ring = heir.dead.region.ring,
+        .resource = {(const char *)header + REGION_RESOURCE, header->resource_bytes},
+        .unix_offset_ns = atomic_load_explicit(&header->unix_offset_ns, memory_order_relaxed),
+    };
+    heir.next_open = heir.given_open = 0;
+    memset(heir.ended, 0, sizeof heir.ended);
+    return true;
+}
+
+void recovery_end(struct recovery *recovery, bool all)
+{
+    orphan_release(&heir.dead, all);
+    *recovery = (struct recovery){0};
+}
+
+/* ---- what nobody comes for ---- */
+
+/* Of the resource's encoding only the field that everybody knows: KeyValue{"service.name",
+ * AnyValue{string}}, each length in one byte. */
+static struct slice service_of(const struct region_header *header)
+{
+    static const char key[] = "\x0a\x0cservice.name\x12";
+    const char *at = (const char *)header + REGION_RESOURCE;
+    const char *end = at + header->resource_bytes;
+    at = memmem(at, header->resource_bytes, key, sizeof key - 1);
+    if (!at || end - at < (ptrdiff_t)sizeof key + 3)
+        return SLICE_LITERAL("(unknown)");
+    at += sizeof key - 1 + 2; /* AnyValue's length and its tag */
+    size_t length = (unsigned char)*at++;
+    return length < 128 && length <= (size_t)(end - at) ? (struct slice){at, length}
+                                                        : SLICE_LITERAL("(unknown)");
+}
+
+static unsigned spans_in(const struct region *region)
+{
+    unsigned spans = ring_pending(region->ring);
+    for (size_t i = 0; i < region->open_ready; i++)
+        spans += atomic_load_explicit(&region->open[i].in_flight, memory_order_relaxed) != 0;
+    return spans;
+}
+
+static void tell(const struct region *region)
+{
+    unsigned spans = spans_in(region);
+    struct slice service = service_of(region->header);
+    if (spans)
+        log_write(
+            LOG_WARN,
+            "%u spans of service %.*s are lost: process %u was killed, and for a day no other "
+            "of that service has sent them",
+            spans, (int)service.length, service.at, region->header->pid);
+}
+
+/* A day is longer than a service stays down whose spans are of interest still. */
+static bool is_over(const struct orphan *orphan)
+{
+    if (!orphan->region.header)
+        return orphan->is_void || (int64_t)clock_unix_ns() - orphan->written_ns > DAY_NS;
+    return !region_has_something(&orphan->region) ||
+           region_is_silent(orphan->region.header, DAY_NS);
+}
+
+static bool sweep(const struct region_name *name, const char *path, void *unused)
+{
+    struct orphan orphan;
+    (void)unused;
+    if (!orphan_is_likely(name) || !orphan_take(&orphan, name, path))
+        return false;
+    bool readable = orphan.region.header != NULL;
+    /* Those of our own service we have sent, or will. */
+    bool over = (!readable || name->key != heir.key) && is_over(&orphan);
+    if (over && readable)
+        tell(&orphan.region);
+    orphan_release(&orphan, over);
+    return false;
+}
+
+void recovery_sweep(void)
+{
+    region_files_visit(heir.directory, sweep, NULL);
+}
+
+/* ---- how it ended ---- */
+
+struct death {
+    uint32_t pid;
+    uint32_t signal;
+};
+
+/* A master may be root and its workers not, so whose file it is does not matter; that it is a
+ * region's does. */
+static bool note_signal(const struct region_name *name, const char *path, void *context)
+{
+    const struct death *death = context;
+    struct stat status;
+    uint64_t magic = 0;
+    (void)path;
+    if (name->pid != death->pid || !name->here)
+        return false;
+    int fd = openat(name->directory, name->text,
+                    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
+        pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == REGION_MAGIC)
+        (void)!pwrite(fd, &death->signal, sizeof death->signal,
+                      offsetof(struct region_header, signal));
+    close(fd);
+    return false; /* there is another one if it exec'd */
+}
+
+void recovery_note_signal(uint32_t pid, uint32_t signal)
+{
+    struct death death = {pid, signal};
+    if (geteuid() == 0)
+        region_files_visit_all(heir.directory, note_signal, &death);
+    else
+        region_files_visit(heir.directory, note_signal, &death);
+}
+
+/* ---- spans in flight ---- */
+
+static const struct span_record *open_record(unsigned number)
+{
+    return (const struct span_record *)heir.dead.region.open[number].record;
+}
+
+void recovery_saw(struct recovery *recovery, const struct span_record *record)
+{
+    (void)recovery;
+    for (unsigned i = 0; i < heir.dead.region.open_ready; i++)
+        if (memcmp(open_record(i)->span_id, record->span_id, sizeof record->span_id) == 0)
+            heir.ended[i] = true;
+}
+
+/* The names that people know; a number for those that end a process rarely. */
+static struct slice signal_name(uint32_t signal, char text[16])
+{
+    static const char *const names[] = {
+        [1] = "SIGHUP",   [2] = "SIGINT",   [3] = "SIGQUIT",  [4] = "SIGILL",   [5] = "SIGTRAP",
+        [6] = "SIGABRT",  [7] = "SIGBUS",   [8] = "SIGFPE",   [9] = "SIGKILL",  [10] = "SIGUSR1",
+        [11] = "SIGSEGV", [12] = "SIGUSR2", [13] = "SIGPIPE", [14] = "SIGALRM", [15] = "SIGTERM",
+        [24] = "SIGXCPU", [25] = "SIGXFSZ", [31] = "SIGSYS"};
+    if (signal < sizeof names / sizeof *names && names[signal])
+        return slice_of(names[signal]);
+    return (struct slice){text, (size_t)snprintf(text, 16, "signal %u", signal)};
+}
+
+/* Why the request was not answered; absent where it may have been, by another program. */
+static struct slice reason(const struct region_header *header, unsigned number, char text[16])
+{
+    uint32_t signal = atomic_load_explicit(&header->signal, memory_order_relaxed);
+    if (atomic_load_explicit(&header->replaced_ns, memory_order_relaxed)) {
+        uint64_t on = atomic_load_explicit(&header->handed_on, memory_order_relaxed);
+        return on >> number & 1 ? SLICE_NONE : SLICE_LITERAL("connection_aborted");
+    }
+    if (signal == 0 || signal > SIGNAL_MOST) /* there are no such: the file was spoilt */
+        return SLICE_LITERAL("process_ended");
+    return signal_name(signal, text);
+}
+
+/* Ended when the process was last seen at work: later than that nobody knows. */
+static void end_span(struct span_record *record, unsigned number)
+{
+    const struct region_header *header = heir.dead.region.header;
+    struct span span;
+    char text[16];
+    uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
+    struct slice error_type = reason(header, number, text);
+    span_resume(&span, record, RING_RECORD_BYTES_MAX);
+    server_span_name(&span, 0, heir.scratch);
+    if (error_type.at) {
+        span_string(&span, ATTRIBUTE_ERROR_TYPE, error_type);
+        span_error(&span, SLICE_NONE);
+    } else
+        span_boolean(&span, ATTRIBUTE_OTELAGENT_INCOMPLETE, true);
+    span_end(&span, alive_ns > record->start_ns ? alive_ns : record->start_ns);
+}
+
+uint32_t recovery_next_open(struct recovery *recovery, struct span_record *record)
+{
+    (void)recovery;
+    while (heir.next_open < heir.dead.region.open_ready) {
+        unsigned i = heir.next_open++;
+        struct region_open *open = &heir.dead.region.open[i];
+        uint32_t length = open_record(i)->length;
+        uint64_t id = atomic_load_explicit(&open->in_flight, memory_order_acquire);
+        if (!id || heir.ended[i] || length < sizeof *record || length > sizeof open->record ||
+            length % 8 || (id != REGION_ENDING && !region_take_open(open, id)))
+            continue;
+        memcpy(record, open->record, length);
+        record->length = length;
+        end_span(record, i);
+        heir.ended[i] = true;
+        heir.given_open = heir.next_open;
+        return record->length;
+    }
+    return 0;
+}
+
+void recovery_note(struct recovery *recovery, uint32_t what)
+{
+    ring_note(recovery->ring, what);
+    if (heir.given_open)
+        atomic_store_explicit(&heir.dead.region.header->open_noted,
+                              (uint64_t)what << 32 | heir.given_open, memory_order_release);
+}
+
+uint32_t recovery_noted(const struct recovery *recovery)
+{
+    (void)recovery;
+    uint64_t noted =
+        atomic_load_explicit(&heir.dead.region.header->open_noted, memory_order_acquire);
+    return heir.next_open < (uint32_t)noted ? (uint32_t)(noted >> 32) : 0;
+}
+
+/* The note first: what comes behind those that are settled must not be taken for them. */
+void recovery_settle(struct recovery *recovery)
+{
+    (void)recovery;
+    _Atomic uint64_t *noted = &heir.dead.region.header->open_noted;
+    if ((uint32_t)atomic_load_explicit(noted, memory_order_relaxed) <= heir.given_open)
+        atomic_store_explicit(noted, 0, memory_order_release);
+    for (unsigned i = 0; i < REGION_OPEN; i++)
+        if (heir.ended[i])
+            atomic_store_explicit(&heir.dead.region.open[i].in_flight, 0, memory_order_release);
+}

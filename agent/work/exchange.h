@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/* exchange.h - one HTTP request and its response, on the way to becoming a span.
+ *
+ * An exchange begins with a complete request head and ends with the last byte of its response.
+ * Its span record is written in place: what the request says when the head is read, what the
+ * response says when it is over. Slots lie in the region, are reused, and carry a generation so
+ * that a context that outlived its exchange finds out.
+ *
+ * An exchange is touched by the thread that parses the connection's requests until it is handed
+ * over in the connection's queue, and by the thread that parses its responses from then on. */
+#ifndef AGENT_EXCHANGE_H
+#define AGENT_EXCHANGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/http1.h"
+#include "agent/server_span.h"
+#include "agent/span/span.h"
+#include "agent/work/context.h"
+#include "agent/work/evidence.h"
+
+#define EXCHANGE_BYTES            256 /* a slot */
+#define EXCHANGE_TRACESTATE_BYTES 512 /* W3C Trace Context 3.3.1.5 */
+/* Baggage and tracestate together, because both go out with the application's own requests. W3C
+ * Baggage, 3.3.2 wants 8,192 for baggage alone; but many servers take no longer header, so that
+ * strangers could make those requests fail. */
+#define EXCHANGE_BAGGAGE_BYTES 4096
+#define EXCHANGE_RECORD_BYTES  7168
+#define EXCHANGE_PUBLISHED     ((sizeof(struct span_context) + 7) / 8)
+
+struct peer;
+
+/* A request that was in flight when this process was forked is the parent's and the child's;
+ * whoever takes it, by the word that says so in the parent's region, reports it. */
+enum exchange_inherited {
+    EXCHANGE_OWN,
+    EXCHANGE_FORKED, /* the parent knows: its close leaves the request to the child */
+    EXCHANGE_CLONED  /* it does not: past fork(), by _Fork() or a bare system call */
+};
+
+struct exchange_text;
+
+struct exchange {
+    uint64_t link; /* the slab's */
+    /* Odd while the slot is in use. Who copies from an exchange that another thread may end checks
+     * it before and after; release at every change, acquire before the copy and a fence after. */
+    _Atomic uint32_t generation;
+    uint32_t slot;
+    bool recording;
+    uint8_t inherited; /* enum exchange_inherited */
+    uint16_t status;   /* 0 until then */
+    uint16_t tracestate_bytes;
+    uint16_t baggage_bytes;
+    /* Content-Length, or what was counted of a chunked body so far, by the requests' side while
+     * the response may be running already, or even be over: so the generation it belongs to stands
+     * above it. */
+    _Atomic uint64_t request_body_bytes;
+    struct reading reading;
+    struct span_context self;
+    _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
+    struct exchange_text *text;                     /* always the same, for who has the exchange */
+    struct span span;
+};
+
+/* What parsing a head leaves: not on the stack, which may be small. */
+union exchange_head {
+    struct http1_request request;
+    struct http1_response response;
+};
+
+/* What strangers fill, apart: after a peak of requests it goes back to the kernel, while the slots
+ * stay, because contexts that outlived their exchange go on asking for its generation. */
+struct exchange_text {
+    union exchange_head head;
+    _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
+    _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
+    char tracestate[EXCHANGE_TRACESTATE_BYTES];
+    char baggage[EXCHANGE_BAGGAGE_BYTES];
+};
+#define EXCHANGE_TEXT_BYTES 16384 /* of which only the pages that are used become resident */
+
+/* For whoever parses a head of it now. */
+static inline union exchange_head *exchange_head(const struct exchange *exchange)
+{
+    return &exchange->text->head;
+}
+
+/* Where exchanges live: zeroed memory for `count` slots and texts. */
+#define EXCHANGE_MEMORY(count) ((size_t)(count) * (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES))
+void exchange_init(void *memory, uint32_t count);
+
+/* A slot for a request whose head is about to be parsed; NULL where none is free. Either it begins,
+ * or it is put back. */
+struct exchange *exchange_take(void);
+void exchange_put_back(struct exchange *exchange);
+
+/* Begins the server exchange of the request in exchange_head(). */
+void exchange_begin(struct exchange *exchange, const struct peer *peer, uint64_t start_ns);
+
+/* Gives back memory that a peak of requests in flight has used: see slab_trim(). */
+void exchange_trim(void);
+
+extern _Atomic(char *) exchange_memory;
+
+/* The slot, used or not. Several times a request, and so no question of a function. */
+static inline struct exchange *exchange_at(uint32_t slot)
+{
+    /* Acquire pairs with the release in exchange_init(). */
+    char *memory = atomic_load_explicit(&exchange_memory, memory_order_acquire);
+    return (struct exchange *)(void *)(memory + (size_t)slot * EXCHANGE_BYTES);
+}
+
+/* Its number: not by its field, which another thread may be writing. */
+static inline uint32_t exchange_slot(const struct exchange *exchange)
+{
+    return (uint32_t)(((const char *)exchange - (const char *)exchange_at(0)) / EXCHANGE_BYTES);
+}
+
+/* Is it the exchange that had that slot in that generation, and not over? */
+static inline bool exchange_is_open(uint32_t slot, uint32_t generation)
+{
+    return generation % 2 == 1 &&
+           atomic_load_explicit(&exchange_at(slot)->generation, memory_order_relaxed) == generation;
+}
+
+/* The context that work for that exchange belongs to, on no connection. Any thread; false where the
+ * exchange has ended. */
+bool exchange_context(const struct exchange *exchange, struct context *context);
+
+/* So much of its request's body is known, 0..2^48-1 bytes. Nothing where the exchange that had that
+ * slot in that generation is over. */
+void exchange_request_body(uint32_t slot, uint32_t generation, uint64_t bytes);
+
+/* The final response head was seen. */
+void exchange_answered(struct exchange *exchange);
+
+/* The response is over at `end_ns`, with that many payload bytes. The slot is given back. */
+void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns);
+/* The connection ended before the response was over: `error_type` says how
+ * (`connection_aborted`). */
+void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
+                    struct slice error_type);
+/* We lost sight of the connection before the response was over: no fault of the application's. The
+ * span says what is known, and that it is incomplete; counted. */
+void exchange_lost(struct exchange *exchange, uint64_t end_ns);
+/* Given back without a span: it is another process's, or was no request after all. */
+void exchange_forget(struct exchange *exchange);
+
+/* Before a fork: copies what is known of requests in flight, because the parent will go on, and use
+ * its region for others, before the child looks. */
+void exchange_forking(void);
+/* In a forked child, while the parent's region is still mapped: requests in flight are marked as
+ * inherited. `known`: exchange_forking() has run. Whether there are any that the region can tell
+ * about: then it has to stay mapped, as agent.inherited. */
+bool exchange_forked(bool known);
+/* This process moves a byte of the exchange: if it was inherited, and nobody else has reported it,
+ * it is this process's from now on. */
+void exchange_take_over(struct exchange *exchange);
+
+/* Copies what the exchange of that context carried along; 0 bytes where the exchange is gone, or
+ * the context doubtful. */
+size_t exchange_copy_tracestate(const struct context *context,
+                                char into[EXCHANGE_TRACESTATE_BYTES]);
+size_t exchange_copy_baggage(const struct context *context, char into[EXCHANGE_BAGGAGE_BYTES]);
+
+#endif

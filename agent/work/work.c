@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/work/work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "agent/base/stack.h"
+#include "agent/work/context.h"
+#include "agent/work/exchange.h"
+
+/* What this thread has read last. The connection's slot may be another one's by now: its serial
+ * tells. The rest only where the thread is no loop. */
+static __thread struct {
+    const struct connection *connection; /* NULL: none */
+    uint32_t serial;
+    uint32_t exchange; /* the request's: slot + 1; 0: none */
+    uint32_t generation;
+    uint32_t waited_for; /* serial of a connection that it waited for, alone; may be nobody's */
+    bool has_waited;
+    bool has_changed;  /* connections */
+    bool goes_round;   /* it has left a connection for another one, and for good */
+    bool has_answered; /* all that it worked for, and has neither read nor waited since */
+} tl_read;
+
+/* The connection that this thread's context was read on, likewise. */
+static __thread struct connection *tl_connection;
+
+static uint32_t serial_of(const struct connection *connection)
+{
+    return atomic_load_explicit(&connection->serial, memory_order_relaxed);
+}
+
+bool work_is_for(uint32_t entry)
+{
+    const struct context *current = context_current();
+    return current->exchange && current->exchange == (entry & PIPELINE_SLOT) &&
+           exchange_is_open(current->exchange - 1, current->generation);
+}
+
+static struct exchange *entry_at(struct pipeline *pipeline, uint32_t place)
+{
+    uint32_t slot =
+        PIPELINE_SLOT &
+        atomic_load_explicit(&pipeline->entries[place % PIPELINE_LENGTH], memory_order_relaxed);
+    return slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
+}
+
+/* Of those that wait for their answers on this connection, how many does this loop owe one? */
+__attribute__((cold)) static uint32_t owed_here(struct connection *connection)
+{
+    struct pipeline *pipeline = &connection->pipeline;
+    uint32_t owed = 0;
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
+    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_relaxed);
+    for (; taken != placed && placed - taken <= PIPELINE_LENGTH; taken++) {
+        const struct exchange *exchange = entry_at(pipeline, taken);
+        owed += exchange && evidence_is_owed(&exchange->reading);
+    }
+    return owed;
+}
+
+/* Does this loop owe an answer on another connection, too? Then its code may be at work for that.
+ */
+static bool owes_others(const struct context *context, const struct exchange *exchange)
+{
+    if (evidence_owes_nothing_else(&exchange->reading))
+        return false;
+    return serial_of(tl_connection) != context->connection ||
+           evidence_owed() != owed_here(tl_connection);
+}
+
+void work_for(struct connection *connection, uint32_t place)
+{
+    struct pipeline *pipeline = &connection->pipeline;
+    struct exchange *exchange = entry_at(pipeline, place);
+    struct context context;
+    /* An entry is taken before its slot is given back: where it has not been, what was copied out
+     * of the slot was its. */
+    if (!exchange || !exchange_context(exchange, &context) ||
+        atomic_load_explicit(&pipeline->taken, memory_order_acquire) != place) {
+        context_clear();
+        return;
+    }
+    context.connection = serial_of(connection);
+    tl_connection = connection;
+    context.doubtful = !stack_is_own() || owes_others(&context, exchange);
+    context_set(&context);
+}
+
+void work_leave(const struct connection *connection)
+{
+    if (context_current()->connection == serial_of(connection))
+        context_clear();
+}
+
+static bool is_open(const struct connection *connection, uint32_t serial)
+{
+    return serial_of(connection) == serial &&
+           atomic_load_explicit(&connection->references, memory_order_relaxed) != 0;
+}
+
+/* It goes on to another connection. Apart, because those that are kept are read often. */
+__attribute__((noinline)) static void change_connection(struct connection *connection, int fd)
+{
+    const struct connection *before = tl_read.connection;
+    uint32_t serial = tl_read.serial;
+    tl_read.connection = connection;
+    tl_read.serial = serial_of(connection);
+    atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
+    tl_read.has_changed |= before != NULL;
+    evidence_changes_connection();
+    if (evidence_is_loop())
+        return;
+    /* What came after a shutdown is read to be thrown away (Apache's lingering close). */
+    bool thrown_away = before && atomic_load_explicit(&before->shut, memory_order_relaxed);
+    if (tl_read.exchange && exchange_is_open(tl_read.exchange - 1, tl_read.generation) &&
+        !reading_is_answered(&exchange_at(tl_read.exchange - 1)->reading) && !thrown_away)
+        evidence_hands_over();
+    if (before && is_open(before, serial))
+        tl_read.goes_round = true;
+}
+
+/* The newest request, whose body is being read. */
+static bool newest_is_answered(struct connection *connection)
+{
+    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed);
+    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
+    const struct exchange *exchange =
+        placed == taken ? NULL : entry_at(&connection->pipeline, placed - 1);
+    return !exchange || reading_is_answered(&exchange->reading);
+}
+
+void work_reads(struct connection *connection, int fd)
+{
+    struct direction *received = &connection->received;
+    bool in_body = received->state == DIRECTION_BODY;
+    received->reads_from =
+        atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) - in_body;
+    if (tl_read.connection != connection || tl_read.serial != serial_of(connection))
+        change_connection(connection, fd);
+    tl_read.has_answered = false;
+    evidence_read();
+    uint32_t thread = evidence_thread();
+    if (received->reader != thread) {
+        if (head_is_kept(&received->place) || (in_body && !newest_is_answered(connection)))
+            evidence_hands_over();
+        received->reader = thread;
+    }
+}
+
+/* Of several that wait. Who has read the oldest just now, and handles one after the other, handles
+ * it first; a loop may handle them together; and who reads while an older one waits, which it did
+ * not read just now, handles either. */
+__attribute__((cold)) static bool works_for_oldest(uint32_t oldest, uint32_t reads_from)
+{
+    return (int32_t)(oldest - reads_from) >= 0 &&
+           (!evidence_is_loop() || evidence_handles_in_order());
+}
+
+void work_for_what_was_read(struct connection *connection)
+{
+    struct pipeline *pipeline = &connection->pipeline;
+    uint32_t reads_from = connection->received.reads_from;
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
+    uint32_t oldest = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
+    bool known = placed - oldest == 1 && (int32_t)(oldest - reads_from) >= 0;
+    if (!known && oldest != placed)
+        /* The beginning of a head alone says nothing new. */
+        known = placed == reads_from ? work_is_for(pipeline_front(pipeline))
+                                     : works_for_oldest(oldest, reads_from);
+    if (known)
+        work_for(connection, oldest);
+    else
+        context_clear();
+}
+
+__attribute__((cold)) void work_read_unknown(void)
+{
+    context_clear();
+    evidence_read_unknown();
+}
+
+bool work_has_changed_connections(void)
+{
+    return tl_read.has_changed;
+}
+
+void work_begins(const struct connection *connection, const struct exchange *exchange)
+{
+    if (!exchange) {
+        /* It is not known, so it is not counted either. */
+        if (evidence_is_loop())
+            evidence_interleaves();
+        return;
+    }
+    if (evidence_is_loop())
+        return; /* it may leave as many as it likes */
+    tl_read.exchange = exchange->slot + 1;
+    tl_read.generation = connection->newest;
+}
+
+/* A thread that waits for this connection and for no other, or waits in reading it, has it to
+ * itself. Asked of the kernel only where requests were read together. */
+__attribute__((cold, noinline)) static bool has_to_itself(const struct connection *connection)
+{
+    if (tl_read.has_waited && tl_read.waited_for == serial_of(connection))
+        return true;
+    int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
+    if (tl_read.goes_round || connection_of(fd) != connection)
+        return false;
+    int saved = errno;
+    int flags = fcntl(fd, F_GETFL);
+    errno = saved;
+    return flags < 0 || !(flags & O_NONBLOCK);
+}
+
+bool work_goes_on_with(const struct connection *connection, uint32_t next)
+{
+    return next & PIPELINE_ALONG && evidence_ends_with_answers() &&
+           (evidence_is_loop() ? evidence_handles_in_order() : has_to_itself(connection));
+}
+
+void work_waited_for(uint32_t serial)
+{
+    tl_read.waited_for = serial;
+    tl_read.has_waited = true;
+}
+
+void work_nothing_read(const struct connection *connection)
+{
+    if (context_current()->exchange && context_current()->connection == serial_of(connection) &&
+        connection->received.state == DIRECTION_BODY && !evidence_is_loop())
+        context_doubt();
+}
+
+void work_registered(const struct connection *connection)
+{
+    if (!evidence_is_loop())
+        work_leave(connection);
+}
+
+bool work_is_ours(struct connection *connection)
+{
+    if (connection_is_inherited(connection))
+        return false;
+    if (!context_hands_over() ||
+        atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
+            connection_fork_epoch())
+        return true;
+    struct pipeline *pipeline = &connection->pipeline;
+    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
+    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
+    for (; taken != placed; taken++)
+        if (work_is_for(atomic_load_explicit(&pipeline->entries[taken % PIPELINE_LENGTH],
+                                             memory_order_relaxed)))
+            return false;
+    return true;
+}
+
+static bool is_sure(const struct context *context)
+{
+    return !context->doubtful && evidence_tells() && stack_is_own() &&
+           exchange_is_open(context->exchange - 1, context->generation) &&
+           !owes_others(context, exchange_at(context->exchange - 1));
+}
+
+/* The context of this thread, if it is sure; its exchange has a call from now on. */
+static const struct context *begin_call(void)
+{
+    const struct context *context = context_current();
+    if (!context->exchange)
+        return NULL;
+    if (!is_sure(context)) {
+        context_doubt();
+        return NULL;
+    }
+    reading_called(&exchange_at(context->exchange - 1)->reading);
+    return context;
+}
+
+void work_has_answered(void)
+{
+    context_clear();
+    tl_read.has_answered = true;
+}
+
+void work_call(void)
+{
+    if (tl_read.has_answered)
+        evidence_works_on();
+    evidence_call();
+    begin_call();
+}
+
+struct owner work_owner(void)
+{
+    /* On another stack it may be a library's, which goes on with what its caller began. */
+    const struct context *context = stack_is_own() ? begin_call() : NULL;
+    return context ? (struct owner){context->exchange, context->generation} : (struct owner){0, 0};
+}
+
+void work_client_read(const struct connection *connection)
+{
+    const struct context *context = context_current();
+    context_goes_on();
+    if (evidence_is_loop() && context->exchange &&
+        (connection->owner.exchange != context->exchange ||
+         connection->owner.generation != context->generation))
+        context_clear();
+}
+
+void work_reset(void)
+{
+    memset(&tl_read, 0, sizeof tl_read);
+    context_clear();
+}
+
+void work_waited(void)
+{
+    evidence_waited();
+    tl_read.has_answered = false;
+    if (context_current()->exchange)
+        context_clear();
+    else
+        context_goes_on();
+}

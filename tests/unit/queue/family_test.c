@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/queue/family.h"
+
+static char directory[64];
+static struct region own; /* only its path counts here */
+
+static void make_region(struct region *region)
+{
+    *region = (struct region){0};
+    snprintf(region->path, sizeof region->path, "%s/%ld", directory, (long)getpid());
+    FILE *file = fopen(region->path, "w");
+    if (!file || fclose(file) != 0)
+        abort();
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    strcpy(directory, "/tmp/otelagent-family-XXXXXX");
+    if (!mkdtemp(directory))
+        return -1;
+    make_region(&own);
+    family_found();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    family_resign();
+    return unlink(own.path) != 0 || rmdir(directory) != 0;
+}
+
+/* What a child finds, 0 or 1. */
+static int ask_child(bool (*ask)(void))
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(ask());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static bool is_relieved(void)
+{
+    struct region region;
+    make_region(&region);
+    bool relieved = family_inherits(&region);
+    unlink(region.path);
+    return relieved;
+}
+
+static bool has_a_child_that_is_relieved(void)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(is_relieved());
+    return waitpid(child, &status, 0) != child || WEXITSTATUS(status);
+}
+
+static void a_child_leaves_to_its_parent(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_child(is_relieved), 0);
+    assert_true(family_become_heir(&own));
+    assert_int_equal(ask_child(is_relieved), 1);
+    assert_int_equal(ask_child(has_a_child_that_is_relieved), 0);
+    assert_false(family_inherits(&own)); /* nor to itself */
+    family_resign();
+    assert_int_equal(ask_child(is_relieved), 0);
+}
+
+/* Workers end together. */
+static void nobody_leaves_to_a_sibling(void **state)
+{
+    (void)state;
+    int up[2];
+    int down[2];
+    char byte = 0;
+    assert_int_equal(pipe(up) | pipe(down), 0);
+    pid_t heir = fork();
+    if (heir == 0) {
+        struct region region;
+        make_region(&region);
+        bool good = family_become_heir(&region) && write(up[1], "x", 1) == 1 &&
+                    read(down[0], &byte, 1) == 1;
+        unlink(region.path);
+        _exit(good);
+    }
+    assert_int_equal(read(up[0], &byte, 1), 1);
+    assert_false(family_lacks_heir());
+    assert_int_equal(ask_child(is_relieved), 0);
+    assert_false(family_inherits(&own));
+    assert_int_equal(write(down[1], "x", 1), 1);
+    int status = 0;
+    assert_int_equal(waitpid(heir, &status, 0), heir);
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_true(family_lacks_heir()); /* it has ended */
+    for (int i = 0; i < 2; i++)
+        close(up[i]), close(down[i]);
+}
+
+static bool say_left(void)
+{
+    family_say_left();
+    return family_calls();
+}
+
+static void the_heir_hears_of_it_also_when_it_has_resigned(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_child(say_left), 0);
+    assert_true(family_has_left());
+    assert_true(family_become_heir(&own));
+    assert_true(family_calls());
+    assert_false(family_calls()); /* once */
+    assert_int_equal(ask_child(say_left), 0);
+    family_resign();
+    assert_true(family_calls());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_child_leaves_to_its_parent, begin, end),
+        cmocka_unit_test_setup_teardown(nobody_leaves_to_a_sibling, begin, end),
+        cmocka_unit_test_setup_teardown(the_heir_hears_of_it_also_when_it_has_resigned, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
