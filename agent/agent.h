@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/capture.h"
+#include "agent/libraries/s3/s3.h"
 #include "agent/life.h"
+#include "agent/protocols/http/capture.h"
 #include "agent/queue/region.h"
-#include "agent/s3.h"
 #include "agent/span/sampler.h"
 #include "agent/text/ignore.h"
 #include "agent/text/redact.h"

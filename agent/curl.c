@@ -3,8 +3,8 @@
 
 #include "agent/agent.h"
 #include "agent/base/clock.h"
-#include "agent/curl_constants.h"
-#include "agent/curl_span.h"
+#include "agent/libraries/curl/curl_constants.h"
+#include "agent/libraries/curl/curl_span.h"
 #include "agent/observe_curl.h"
 
 /* How far below curl_easy_perform()'s frame its own calls of the multi functions lie. What lies

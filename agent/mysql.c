@@ -4,7 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/base/clock.h"
-#include "agent/mysql_record.h"
+#include "agent/libraries/mysql/mysql_record.h"
 #include "agent/observe_mysql.h"
 #include "agent/text/redact_shape.h"
 #include "agent/text/redact_words.h"

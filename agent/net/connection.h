@@ -27,10 +27,10 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "agent/http1.h"
-#include "agent/http1_body.h"
 #include "agent/net/head_store.h"
 #include "agent/net/pipeline.h"
+#include "agent/protocols/http1/http1.h"
+#include "agent/protocols/http1/http1_body.h"
 #include "agent/work/context.h"
 
 enum connection_role {

@@ -10,8 +10,8 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/protocols/http/server_span.h"
 #include "agent/queue/orphan.h"
-#include "agent/server_span.h"
 
 #define SIGNAL_MOST 64
 #define DAY_NS      86400000000000

@@ -2,7 +2,7 @@
 /* Baggage, as W3C Baggage 3.3.1 has it. Commas and semicolons stand in no key and in no value, so
  * that each splits what is around it. */
 #include "agent/base/percent.h"
-#include "agent/http1.h"
+#include "agent/protocols/http1/http1.h"
 #include "agent/span/propagation.h"
 
 /* baggage-octet: printable ASCII but space, quotation mark, comma, semicolon and backslash. */

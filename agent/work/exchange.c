@@ -8,7 +8,7 @@
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
 #include "agent/net/connection.h"
-#include "agent/server_span.h"
+#include "agent/protocols/http/server_span.h"
 #include "agent/span/propagation.h"
 #include "agent/work/served.h"
 

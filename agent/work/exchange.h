@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/http1.h"
-#include "agent/server_span.h"
+#include "agent/protocols/http/server_span.h"
+#include "agent/protocols/http1/http1.h"
 #include "agent/span/span.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "agent/base/clock.h"
-#include "agent/http1_body.h"
+#include "agent/protocols/http1/http1_body.h"
 
 #define ROUNDS 15
 #define HEADS  200000

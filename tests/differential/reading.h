@@ -7,7 +7,7 @@
 #ifndef TESTS_READING_H
 #define TESTS_READING_H
 
-#include "agent/http1_body.h"
+#include "agent/protocols/http1/http1_body.h"
 
 #define STREAM_BYTES    8192
 #define STREAM_MESSAGES 8 /* generated; a mutation may make more of them */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A stream cut in two anywhere, or into small pieces, reads as it does whole, and the invariants
- * of tests/unit/http1_stream.h hold.
+ * of tests/unit/protocols/http1/http1_stream.h hold.
  *
  * Input: one byte of direction (bit 0: responses) and method (bits 1 and 2), two bytes of cut,
  * the stream. */
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/unit/http1_stream.h"
+#include "tests/unit/protocols/http1/http1_stream.h"
 
 #define STREAM_MAX 65536
 

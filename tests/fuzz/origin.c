@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/http1.h"
 #include "agent/net/connection.h"
+#include "agent/protocols/http1/http1.h"
 #include "agent/span/propagation.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/libraries/mysql/mysql_record.h"
+
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/base/clock.h"
+#include "agent/libraries/mysql/mysql_retry.h"
+#include "agent/libraries/mysql/mysql_span.h"
+#include "agent/sql/sql_session.h"
+#include "agent/text/redact_shape.h"
+
+#define NO_ROWS UINT64_MAX
+
+/* By their shape: who raises an error in SQL writes the message. It lies in the page's memory. */
+__attribute__((noinline)) static void hide_secrets(struct slice *message, struct client_page *page)
+{
+    if (redact_shape_find(*message, 0, message->length).to == 0)
+        return;
+    message->length = redact_shape_blot(page->scratch, message->length, MYSQL_MESSAGE_BYTES);
+    span_masked(&page->span);
+}
+
+static void ask_error(const struct mysql_call *call, struct mysql_error *error,
+                      struct client_page *page)
+{
+    const struct mysql_library *library = call->library;
+    unsigned number =
+        call->stmt ? library->stmt_error_number(call->stmt) : library->error_number(call->mysql);
+    const char *text =
+        call->stmt ? library->stmt_error_text(call->stmt) : library->error_text(call->mysql);
+    const char *state =
+        call->stmt ? library->stmt_sqlstate(call->stmt) : library->sqlstate(call->mysql);
+    error->number = number;
+    error->type = mysql_error_type(number, state);
+    error->message = mysql_error_message(number, slice_of(text), page->scratch);
+    hide_secrets(&error->message, page);
+}
+
+static uint64_t ask_rows(const struct mysql_call *call)
+{
+    const struct mysql_library *library = call->library;
+    if (call->stmt)
+        return library->stmt_columns(call->stmt) ? NO_ROWS
+                                                 : library->stmt_affected_rows(call->stmt);
+    return library->columns(call->mysql) ? NO_ROWS : library->affected_rows(call->mysql);
+}
+
+static bool changes_rows(const struct sql *sql)
+{
+    static const struct slice operations[] = {
+        {"INSERT", 6}, {"UPDATE", 6}, {"DELETE", 6}, {"REPLACE", 7}};
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (slice_equal(sql->operation, operations[i]))
+            return true;
+    return false;
+}
+
+/* A deadlock's number only where the failure is one; the retry's own attempts count on. */
+static void settle_retry(struct mysql_outcome *outcome, uint64_t hash)
+{
+    unsigned again =
+        outcome->failed && mysql_error_retryable(outcome->error.number) ? outcome->error.number : 0;
+    mysql_retry_note(hash, &outcome->attempt, again, outcome->end_ns);
+}
+
+static void attempt(struct mysql_outcome *outcome, uint64_t hash)
+{
+    bool again = outcome->failed && mysql_error_retryable(outcome->error.number);
+    if (!again && !mysql_retry_expected())
+        return;
+    outcome->attempt = mysql_retry_of(hash, outcome->start_ns);
+    settle_retry(outcome, hash);
+}
+
+/* Connects and kin, which have a name but no text, and statements of that kind. */
+static bool is_session(const struct mysql_outcome *outcome)
+{
+    if (agent.config.db_spans == DB_SPANS_ALL)
+        return false;
+    return outcome->sql ? sql_is_session(outcome->sql) : outcome->operation.at != NULL;
+}
+
+/* The schema of a USE is that of the span that says so. */
+static void follow_use(struct mysql_handle *handle, const struct mysql_text *text, bool failed)
+{
+    if (!failed && text && text->known && text->sql.use_schema.length)
+        mysql_handle_use(handle, text->sql.use_schema);
+}
+
+void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool failed,
+                  const struct mysql_text *text)
+{
+    uint64_t end_ns = clock_monotonic_ns();
+    follow_use(handle, text, failed);
+    struct client_page *page = client_span_describe(&call->span, SPAN_SCOPE_MYSQL);
+    if (!page) {
+        call->span.begun = false;
+        return;
+    }
+    struct mysql_outcome outcome = {
+        .handle = handle,
+        .sql = text && text->known ? &text->sql : NULL,
+        .masked = text && text->known && text->masked,
+        .operation = call->command ? slice_of(call->command) : SLICE_NONE,
+        .failed = failed,
+        .start_ns = call->span.start_ns,
+        .end_ns = end_ns,
+    };
+    if (failed) {
+        ask_error(call, &outcome.error, page);
+        if (outcome.masked) /* it may tell the same names, in other pieces */
+            outcome.error.message = SLICE_LITERAL("REDACTED");
+    } else if (outcome.sql) {
+        outcome.affected_rows = ask_rows(call);
+        outcome.writes = outcome.affected_rows != NO_ROWS && changes_rows(outcome.sql);
+    }
+    if (outcome.sql)
+        attempt(&outcome, text->hash);
+    mysql_span_describe(&page->span, &outcome);
+    call->span.is_session = is_session(&outcome);
+    client_span_end(&call->span, page, end_ns);
+}
+
+/* A call that has not ended: its text, or NULL where it has a name. */
+static struct mysql_outcome unfinished(const struct mysql_handle *handle, const char *command,
+                                       const struct mysql_text *text)
+{
+    bool known = !command && text && text->known;
+    return (struct mysql_outcome){
+        .handle = handle,
+        .sql = known ? &text->sql : NULL,
+        .masked = known && text->masked,
+        .operation = command ? slice_of(command) : SLICE_NONE,
+    };
+}
+
+static void record_unfinished(struct mysql_handle *handle, struct client_span *client,
+                              const char *command, const struct mysql_text *text)
+{
+    if (!client_span_is_ours(client)) {
+        client->begun = false; /* a forked child closes its copy */
+        return;
+    }
+    struct client_page *page = client_span_describe(client, SPAN_SCOPE_MYSQL);
+    uint64_t end_ns = clock_monotonic_ns();
+    if (page) {
+        struct mysql_outcome outcome = unfinished(handle, command, text);
+        outcome.start_ns = client->start_ns;
+        outcome.end_ns = end_ns;
+        mysql_span_describe(&page->span, &outcome);
+        client->is_session = is_session(&outcome);
+    }
+    client_span_end(client, page, end_ns);
+}
+
+void mysql_record_pending(struct mysql_handle *handle)
+{
+    if (handle->pending.begun)
+        record_unfinished(handle, &handle->pending, NULL, &handle->text);
+}
+
+void mysql_record_abandoned(struct mysql_handle *handle)
+{
+    if (!handle->waiting.begun)
+        return;
+    if (handle->waiting_for == MYSQL_OPERATION_LATER)
+        handle->waiting.begun = false; /* no span of its own */
+    else
+        record_unfinished(handle, &handle->waiting, handle->waiting_command, &handle->text);
+}
+
+static const struct mysql_text *text_of_call(const struct mysql_handle *handle)
+{
+    if (!handle->calling_stmt)
+        return &handle->text;
+    const struct mysql_statement *statement = mysql_statement_of(handle->calling_stmt);
+    return statement ? &statement->text : NULL;
+}
+
+void mysql_record_left(struct mysql_handle *handle)
+{
+    if (handle->calling.begun)
+        record_unfinished(handle, &handle->calling, handle->calling_command, text_of_call(handle));
+}
+
+static void count_open(const struct mysql_handle *handle, const struct client_span *client,
+                       const char *command, const struct mysql_text *text)
+{
+    struct client_span span = *client;
+    struct mysql_outcome outcome = unfinished(handle, command, text);
+    span.is_session = is_session(&outcome);
+    client_span_abandoned(&span);
+}
+
+__attribute__((noinline)) static void count_call(const struct mysql_handle *handle)
+{
+    count_open(handle, &handle->calling, handle->calling_command, text_of_call(handle));
+}
+
+void mysql_record_overtaken(const struct mysql_handle *handle)
+{
+    if (handle->calling.begun)
+        count_call(handle);
+}
+
+static void count_open_calls(const void *object)
+{
+    const struct mysql_handle *handle = object;
+    mysql_record_overtaken(handle);
+    count_open(handle, &handle->pending, NULL, &handle->text);
+    if (handle->waiting_for != MYSQL_OPERATION_LATER)
+        count_open(handle, &handle->waiting, handle->waiting_command, &handle->text);
+}
+
+void mysql_record_open_calls(void)
+{
+    mysql_handle_each(count_open_calls);
+}

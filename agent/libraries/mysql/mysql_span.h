@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mysql_span.h - what a database span says (OpenTelemetry database semantic conventions).
+ *
+ * The span of a statement lasts as long as the call that sends it and waits for the answer's
+ * beginning; fetching rows is not in it, and so `db.response.returned_rows` is left out: the
+ * number is known only after later calls, that need not come. Rows that a write affected are
+ * known at once. */
+#ifndef AGENT_MYSQL_SPAN_H
+#define AGENT_MYSQL_SPAN_H
+
+#include "agent/libraries/mysql/mysql_error.h"
+#include "agent/libraries/mysql/mysql_handle.h"
+#include "agent/work/client_span.h"
+
+/* An earlier attempt of the same statement. */
+struct mysql_attempt {
+    unsigned number;      /* of this one: 2, 3, ...; 0 or 1: it is the first */
+    unsigned failed_with; /* what the one before failed with */
+    uint64_t failed_ns;
+};
+
+/* All that is known of a call at its end. */
+struct mysql_outcome {
+    const struct mysql_handle *handle; /* NULL: not known */
+    const struct sql *sql;             /* NULL: no statement */
+    bool masked;                       /* something in it was hidden */
+    struct slice operation;            /* `CONNECT` and kin, where there is no statement */
+    bool failed;
+    struct mysql_error error;
+    bool writes; /* `affected_rows` counts */
+    uint64_t affected_rows;
+    struct mysql_attempt attempt;
+    uint64_t start_ns;
+    uint64_t end_ns;
+};
+
+void mysql_span_describe(struct span *span, const struct mysql_outcome *outcome);
+
+#endif
