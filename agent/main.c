@@ -12,14 +12,14 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/log.h"
 #include "agent/base/own_stack.h"
 #include "agent/base/process.h"
 #include "agent/base/said.h"
 #include "agent/base/sha256.h"
 #include "agent/base/standard_error.h"
-#include "agent/footprint.h"
+#include "agent/life/agent.h"
+#include "agent/life/footprint.h"
 #include "agent/net/connection.h"
 #include "agent/net/head_store.h"
 #include "agent/net/inheritance.h"

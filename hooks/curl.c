@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/observe_curl.h"
+#include "agent/observe/observe_curl.h"
 #include "hooks/original.h"
 #include "hooks/real.h"
 

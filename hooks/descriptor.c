@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 EXPORT int __close(int fd) __attribute__((alias("close")));
 EXPORT int __dup2(int from, int to) __attribute__((alias("dup2"), nothrow, leaf));

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <sys/select.h>
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 EXPORT int epoll_create(int size)
 {

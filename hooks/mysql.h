@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "agent/observe.h"
-#include "agent/observe_mysql.h"
+#include "agent/observe/observe.h"
+#include "agent/observe/observe_mysql.h"
 #include "hooks/original.h"
 #include "hooks/real.h"
 

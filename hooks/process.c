@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 EXPORT void _Exit(int status) __attribute__((alias("_exit"), noreturn));
 

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 /* What programs built with _FORTIFY_SOURCE call instead; no header declares them without it. */
 EXPORT ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);

@@ -6,7 +6,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 EXPORT ssize_t __write(int fd, const void *bytes, size_t size) __attribute__((alias("write")));
 EXPORT ssize_t __send(int fd, const void *bytes, size_t size, int flags)

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 EXPORT int __connect(int fd, const struct sockaddr *address, socklen_t length)
     __attribute__((alias("connect")));

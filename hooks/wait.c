@@ -5,7 +5,7 @@
  * process could not. Where the program does not ask for the status, we do. */
 #include "hooks/real.h"
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 EXPORT pid_t __wait(int *status) __attribute__((alias("wait")));
 EXPORT pid_t __waitpid(pid_t child, int *status, int options) __attribute__((alias("waitpid")));

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 
 #define ACTIVATED_FIRST 3 /* SD_LISTEN_FDS_START */

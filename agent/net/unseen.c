@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "agent/agent.h"
 #include "agent/base/log.h"
+#include "agent/life/agent.h"
 #include "agent/queue/family.h"
 
 /* A word of family->unseen: 0, or one of these with the port. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/work/client_span.h"
 
-#include "agent/agent.h"
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
+#include "agent/life/agent.h"
 #include "agent/queue/family.h"
 #include "agent/span/stack_trace.h"
 #include "agent/work/context.h"

@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/random.h"
+#include "agent/life/agent.h"
 #include "agent/span/propagation.h"
 #include "agent/work/exchange.h"
 

@@ -4,9 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/protocols/http/server_span.h"
 #include "agent/span/propagation.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/work/served.h"
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
+#include "agent/life/agent.h"
 #include "agent/queue/family.h"
 #include "agent/work/exchange.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A server's calls in any order: descriptors come and go, bytes move in pieces of any size by any
  * call, threads take turns, the process forks; and the agent says what the model
- * (tests/unit/observe_model.h) says. Afterwards nothing is left: no request, no connection, no
- * buffer, no span that is not accounted for.
+ * (tests/unit/observe/observe_model.h) says. Afterwards nothing is left: no request, no connection,
+ * no buffer, no span that is not accounted for.
  *
  * Input: a byte of settings, then steps of six bytes: what, thread and descriptor, four of detail.
  * Threads are real ones, of which one at a time is at work. */
@@ -12,17 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
-#include "agent/life.h"
+#include "agent/life/agent.h"
+#include "agent/life/life.h"
 #include "agent/net/connection.h"
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
 #include "agent/work/work.h"
 #include "tests/fuzz/open_agent.h"
-#include "tests/unit/observe_steps.h"
+#include "tests/unit/observe/observe_steps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/life/agent.h"
 
 static inline const char *only_otlp(void *unused, const char *name)
 {

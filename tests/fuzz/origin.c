@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/protocols/http1/http1.h"
 #include "agent/span/propagation.h"

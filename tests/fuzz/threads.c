@@ -19,10 +19,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"

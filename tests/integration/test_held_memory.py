@@ -21,7 +21,7 @@ STORE_BYTES = 16 * MIB  # agent/net/head_store.h
 ROOM = {1024: 4096, 4096: 1024, 16384: 256, 65536: 64}  # buffers of each size
 CONNECTION_BYTES = 640  # of a connection, generously
 SLACK_BYTES = 8 * MIB  # the store keeps 1 MiB, the exporter as much as its largest batches took
-IN_FLIGHT = 4096  # requests that are traced at a time (agent/agent.c)
+IN_FLIGHT = 4096  # requests that are traced at a time (agent/life/agent.c)
 EXCHANGE_BYTES = 256  # what stays of each
 RETURN_SECONDS = 30  # the exporter's thread looks once a second; a loaded machine takes longer
 

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 #include "agent/work/context.h"
 
 #define LISTENER_FD 799

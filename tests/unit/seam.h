@@ -21,10 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"

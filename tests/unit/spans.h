@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
+#include "agent/life/agent.h"
 #include "agent/work/context.h"
 
 static _Alignas(8) unsigned char spans_memory[RING_RECORD_BYTES_MAX];

@@ -12,7 +12,7 @@
 #include "agent/base/handle.h"
 #include "agent/libraries/curl/curl_multi.h"
 #include "agent/libraries/s3/s3.h"
-#include "agent/observe_curl.h"
+#include "agent/observe/observe_curl.h"
 #include "agent/work/client_span.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/libraries/curl/curl_span.h"
 
-#include "agent/agent.h"
 #include "agent/base/url.h"
+#include "agent/life/agent.h"
 
 static struct slice header_of(const struct curl_handle *handle, struct slice name)
 {

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
-#include "agent/agent.h"
 #include "agent/base/url.h"
 #include "agent/describe/method.h"
 #include "agent/libraries/curl/curl_constants.h"
+#include "agent/life/agent.h"
 
 static const struct {
     int code;

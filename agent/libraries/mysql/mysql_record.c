@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "agent/agent.h"
 #include "agent/base/clock.h"
 #include "agent/libraries/mysql/mysql_retry.h"
 #include "agent/libraries/mysql/mysql_span.h"
+#include "agent/life/agent.h"
 #include "agent/sql/sql_session.h"
 #include "agent/text/redact_shape.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/libraries/mysql/mysql_span.h"
 
-#include "agent/agent.h"
+#include "agent/life/agent.h"
 #include "agent/text/redact_shape.h"
 #include "agent/text/redact_words.h"
 

@@ -3,9 +3,9 @@
 
 #include <arpa/inet.h>
 
-#include "agent/agent.h"
 #include "agent/base/url.h"
 #include "agent/describe/method.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/protocols/http/forwarded.h"
 #include "agent/text/redact_words.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a process shows whose threads answer for each other, and what it is told from then on. */
-#include "agent/life.h"
+#include "agent/life/life.h"
 #include "tests/unit/work/loops.h"
 
 /* ---- processes ---- */

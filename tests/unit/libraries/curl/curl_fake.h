@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/libraries/curl/curl_constants.h"
-#include "agent/observe_curl.h"
+#include "agent/observe/observe_curl.h"
 
 /* What the library would say, and what was done to it. */
 static struct {

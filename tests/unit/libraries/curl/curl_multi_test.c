@@ -12,7 +12,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/libraries/curl/curl_constants.h"
-#include "agent/observe_curl.h"
+#include "agent/observe/observe_curl.h"
 #include "tests/unit/libraries/curl/curl_fake.h"
 #include "tests/unit/spans.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "agent/libraries/curl/curl_constants.h"
-#include "agent/observe_curl.h"
+#include "agent/observe/observe_curl.h"
 
 #define OPTION(name) _Static_assert((int)CURL_OPTION_##name == (int)CURLOPT_##name, #name)
 #define INFO(name)   _Static_assert((int)CURL_INFO_##name == (int)CURLINFO_##name, #name)

@@ -13,7 +13,7 @@
 #include "agent/libraries/curl/curl_constants.h"
 #include "agent/libraries/curl/curl_span.h"
 #include "agent/net/connection.h"
-#include "agent/observe_curl.h"
+#include "agent/observe/observe_curl.h"
 #include "agent/work/exchange.h"
 #include "tests/unit/libraries/curl/curl_fake.h"
 #include "tests/unit/spans.h"

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "agent/observe_mysql.h"
+#include "agent/observe/observe_mysql.h"
 
 /* What the library would say. Handles are addresses; nobody looks behind them. */
 static struct {

@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "agent/base/counters.h"
-#include "agent/observe_mysql.h"
+#include "agent/observe/observe_mysql.h"
 #include "tests/unit/libraries/mysql/mysql_fake.h"
 #include "tests/unit/spans.h"
 #include "tests/unit/working.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/observe_steps.h"
+#include "tests/unit/observe/observe_steps.h"
 
 #define OFTEN  50 /* each kind of call, text and trouble */
 #define INPUTS 10000
@@ -179,7 +179,7 @@ static void everything_that_the_model_knows_has_happened(void **state)
     (void)state;
     static const char *const names[] = {
 #define HAPPENING(name) #name,
-#include "tests/unit/observe_happenings.def"
+#include "tests/unit/observe/observe_happenings.def"
 #undef HAPPENING
     };
     size_t seldom = 0;

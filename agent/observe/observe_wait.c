@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Where threads wait, and on which stack they go on. */
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "agent/agent.h"
 #include "agent/base/stack.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/footprint.h"
+#include "agent/life/footprint.h"
 
 #include <errno.h>
 #include <link.h>

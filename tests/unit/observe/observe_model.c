@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/unit/observe_model.h"
+#include "tests/unit/observe/observe_model.h"
 
 #include <string.h>
 

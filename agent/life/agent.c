@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/agent.h"
+#include "agent/life/agent.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -21,7 +21,7 @@
 #include "agent/base/stack.h"
 #include "agent/libraries/curl/curl_handle.h"
 #include "agent/libraries/mysql/mysql_record.h"
-#include "agent/life.h"
+#include "agent/life/life.h"
 #include "agent/net/connection.h"
 #include "agent/net/unseen.h"
 #include "agent/queue/family.h"

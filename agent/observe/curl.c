@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 
-#include "agent/agent.h"
 #include "agent/base/clock.h"
 #include "agent/libraries/curl/curl_constants.h"
 #include "agent/libraries/curl/curl_span.h"
-#include "agent/observe_curl.h"
+#include "agent/life/agent.h"
+#include "agent/observe/observe_curl.h"
 
 /* How far below curl_easy_perform()'s frame its own calls of the multi functions lie. What lies
  * elsewhere was left by a jump out of a callback. */

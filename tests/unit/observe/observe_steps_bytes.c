@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Bytes move: by any call, in any number of parts, some unseen, some not at all. */
-#include "tests/unit/observe_steps.h"
+#include "tests/unit/observe/observe_steps.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 #define FIRST_FD STEPS_FIRST_FD
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "agent/libraries/s3/s3.h"
-#include "agent/life.h"
+#include "agent/life/life.h"
 #include "agent/protocols/http/capture.h"
 #include "agent/queue/region.h"
 #include "agent/span/sampler.h"

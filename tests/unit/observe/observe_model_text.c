@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What clients and servers write, byte by byte, and what each byte means. */
-#include "tests/unit/observe_model.h"
+#include "tests/unit/observe/observe_model.h"
 
 #include <stdio.h>
 #include <string.h>

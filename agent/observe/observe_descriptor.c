@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Descriptors that come and go. */
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/clock.h"
 #include "agent/base/own_fd.h"
 #include "agent/base/standard_error.h"
+#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/queue/family.h"
 #include "agent/work/context.h"

@@ -90,7 +90,7 @@ enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_UNKNOWN, ROLE_LISTENER };
 
 enum happening {
 #define HAPPENING(name) HAPPENED_##name,
-#include "tests/unit/observe_happenings.def"
+#include "tests/unit/observe/observe_happenings.def"
 #undef HAPPENING
     HAPPENING_COUNT
 };

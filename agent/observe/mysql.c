@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "agent/agent.h"
 #include "agent/base/clock.h"
 #include "agent/libraries/mysql/mysql_record.h"
-#include "agent/observe_mysql.h"
+#include "agent/life/agent.h"
+#include "agent/observe/observe_mysql.h"
 #include "agent/text/redact_shape.h"
 #include "agent/text/redact_words.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/unit/observe_steps.h"
+#include "tests/unit/observe/observe_steps.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,11 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/counters.h"
-#include "agent/life.h"
+#include "agent/life/agent.h"
+#include "agent/life/life.h"
 #include "agent/net/connection.h"
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"
 #include "agent/work/work.h"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tests/unit/observe_model.h"
+#include "tests/unit/observe/observe_model.h"
 
 #define STEP_BYTES        6
 #define STEPS_FIRST_FD    900

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/observe.h"
+#include "agent/observe/observe.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/base/clock.h"
 #include "agent/base/own_stack.h"
 #include "agent/base/standard_error.h"
-#include "agent/life.h"
+#include "agent/life/agent.h"
+#include "agent/life/life.h"
 #include "agent/net/connection.h"
 #include "agent/net/inheritance.h"
 #include "agent/queue/family.h"

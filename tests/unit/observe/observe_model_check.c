@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Whether what came out is what the model says. */
-#include "tests/unit/observe_model.h"
+#include "tests/unit/observe/observe_model.h"
 
 #include <stdlib.h>
 #include <string.h>

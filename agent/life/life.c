@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/life.h"
+#include "agent/life/life.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -19,7 +19,7 @@
 #ifdef LIFE_BY_HAND
 #define LIFE_ADVICE 9999
 #endif
-#include "agent/life.c" // NOLINT(bugprone-suspicious-include)
+#include "agent/life/life.c" // NOLINT(bugprone-suspicious-include)
 
 static int begin(void **state)
 {
