@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/base/standard_error.h"
-#include "exporter/utf8.h"
+#include "exporter/base/utf8.h"
 
 #define TEXT_BYTES ((size_t)256 << 10)
 #define NAME_WIDTH 46 /* columns of tree, kind and name before the times */

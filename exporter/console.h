@@ -13,7 +13,7 @@
 
 #include "agent/span/span.h"
 #include "config/config.h"
-#include "exporter/arena.h"
+#include "exporter/base/arena.h"
 
 #define CONSOLE_SPANS_MOST 1024 /* kept at once; then all are shown */
 

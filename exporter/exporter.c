@@ -18,12 +18,12 @@
 #include "agent/base/log.h"
 #include "agent/base/own_stack.h"
 #include "exporter/accounts.h"
-#include "exporter/door.h"
 #include "exporter/heir.h"
 #include "exporter/late.h"
+#include "exporter/otlp/resource.h"
 #include "exporter/outlet.h"
-#include "exporter/resource.h"
 #include "exporter/thread.h"
+#include "exporter/transport/door.h"
 
 #define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_stalled() */
 #define GIVE_UP_NS   100000000 /* beyond the bound, before a stuck thread is left alone */

@@ -25,7 +25,7 @@
 
 #include "agent/queue/ring.h"
 #include "config/config.h"
-#include "exporter/loader.h"
+#include "exporter/base/loader.h"
 
 struct exporter_environment {
     const struct config *config;

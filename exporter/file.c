@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
-#include "exporter/failure.h"
-#include "exporter/json.h"
+#include "exporter/base/failure.h"
+#include "exporter/otlp/json.h"
 
 /* For the batch in one piece, its tree (about 130 bytes an attribute, so some ten times the
  * batch) and its text: addresses, touched as far as a batch needs. */

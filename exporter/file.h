@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "agent/base/own_fd.h"
-#include "exporter/arena.h"
-#include "exporter/otlp.h"
+#include "exporter/base/arena.h"
+#include "exporter/otlp/otlp.h"
 
 /* BEGUN: a batch is being written, or nobody has noted yet that it was. */
 enum file_state { FILE_NOT_BEGUN, FILE_BEGUN, FILE_FORBIDDEN };

@@ -18,12 +18,12 @@
 #include "agent/queue/recovery.h"
 #include "agent/queue/ring.h"
 #include "config/config.h"
-#include "exporter/arena.h"
-#include "exporter/collector.h"
+#include "exporter/base/arena.h"
 #include "exporter/console.h"
 #include "exporter/file.h"
-#include "exporter/otlp.h"
+#include "exporter/otlp/otlp.h"
 #include "exporter/symbols.h"
+#include "exporter/transport/collector.h"
 
 /* Whose spans a batch is made of. */
 struct source {

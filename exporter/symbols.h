@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exporter/arena.h"
+#include "exporter/base/arena.h"
 
 #define SYMBOL_NAME_BYTES 200 /* longer names are cut, and end in "..." */
 

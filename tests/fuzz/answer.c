@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exporter/answer.h"
+#include "exporter/transport/answer.h"
 
 #define MOST ((size_t)1 << 18)
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "config/endpoint.h"
-#include "exporter/endpoint.h"
+#include "exporter/transport/endpoint.h"
 
 #define MOST 2048
 #define MARK "zQ9xW7vU5"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exporter/container.h"
-#include "exporter/service.h"
+#include "exporter/otlp/container.h"
+#include "exporter/otlp/service.h"
 
 #define MOST       2048
 #define WORDS_MOST 32

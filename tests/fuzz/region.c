@@ -19,7 +19,7 @@
 #include "agent/queue/region.h"
 #include "agent/span/span.h"
 #include "config/config.h"
-#include "exporter/otlp.h"
+#include "exporter/otlp/otlp.h"
 
 #define KEY          7
 #define RECORDS      48

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exporter/response.h"
+#include "exporter/otlp/response.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "exporter/retry.h"
+#include "exporter/transport/retry.h"
 
 #define DAY_S   INT64_C(86400)
 #define DAY_MS  (DAY_S * 1000)

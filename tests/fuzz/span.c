@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/span/span.h"
-#include "exporter/otlp.h"
+#include "exporter/otlp/otlp.h"
 
 #define TEXT_BYTES   70000
 #define MEMORY_BYTES 12000
