@@ -35,11 +35,11 @@
 #include "exporter/otlp/resource.h"
 #include "exporter/transport/door.h"
 #include "exporter/transport/endpoint.h"
-#include "hooks/copy.h"
-#include "hooks/library.h"
-#include "hooks/loader_lock.h"
-#include "hooks/opener.h"
-#include "hooks/real.h"
+#include "hooks/originals/copy.h"
+#include "hooks/originals/library.h"
+#include "hooks/originals/loader_lock.h"
+#include "hooks/originals/opener.h"
+#include "hooks/originals/real.h"
 
 #define PATH_BYTES   4096
 #define UNKNOWN_MOST 8 /* are said one by one */

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "agent/observe/observe_curl.h"
-#include "hooks/original.h"
-#include "hooks/real.h"
+#include "hooks/originals/original.h"
+#include "hooks/originals/real.h"
 
 enum {
     FAILED_INIT = 2,     /* CURLE_FAILED_INIT */

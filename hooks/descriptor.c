@@ -3,7 +3,7 @@
  *
  * Releases are observed first, because another thread may get the number as soon as the kernel
  * has it back. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <errno.h>
 #include <fcntl.h>

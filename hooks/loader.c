@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* loader.c - libraries that go: real, then observe. dlopen() is in trampoline.S. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <dlfcn.h>
 
-#include "hooks/library.h"
+#include "hooks/originals/library.h"
 
 EXPORT int dlclose(void *handle)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* loop.c - waits of event loops, and what they wait for: real, then observe. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <poll.h>
 #include <sys/select.h>

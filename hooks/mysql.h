@@ -7,8 +7,8 @@
 
 #include "agent/observe/observe.h"
 #include "agent/observe/observe_mysql.h"
-#include "hooks/original.h"
-#include "hooks/real.h"
+#include "hooks/originals/original.h"
+#include "hooks/originals/real.h"
 
 typedef struct st_mysql MYSQL;           // NOLINT: the library's own names
 typedef struct st_mysql_res MYSQL_RES;   // NOLINT

@@ -3,7 +3,7 @@
  *
  * The variadic execl() and kin are in trampoline.S. vfork(), clone() and fork() are not wrapped:
  * a wrapper's frame would be shared with the child, and a child is noticed without. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* receive.c - bytes that come: real, then observe. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <fcntl.h>
 #include <unistd.h>

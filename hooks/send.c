@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* send.c - bytes that go: begin, real, end. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <fcntl.h>
 #include <sys/sendfile.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* socket.c - sockets that are made, joined and shut down. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <unistd.h>
 

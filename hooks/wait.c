@@ -3,7 +3,7 @@
  *
  * Only a parent learns which signal ended a process; it is noted for whoever sends what that
  * process could not. Where the program does not ask for the status, we do. */
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include "agent/observe/observe.h"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/opener.h"
+#include "hooks/originals/opener.h"
 
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "hooks/library.h"
-#include "hooks/real.h"
+#include "hooks/originals/library.h"
+#include "hooks/originals/real.h"
 
 void *opener_open(const char *names, const char **why)
 {

@@ -20,7 +20,7 @@
 #include <link.h>
 #include <stdbool.h>
 
-#include "hooks/image.h"
+#include "hooks/originals/image.h"
 
 /* In the constructor: takes part in forks from now on. */
 __attribute__((cold)) void loader_lock_init(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/image.h"
+#include "hooks/originals/image.h"
 
 #include <string.h>
 

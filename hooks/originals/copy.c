@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/copy.h"
+#include "hooks/originals/copy.h"
 
 #include <stddef.h>
 
-#include "hooks/library.h"
+#include "hooks/originals/library.h"
 
 #define MARK "otelagent_copy"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/real.h"
+#include "hooks/originals/real.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "hooks/library.h"
+#include "hooks/originals/library.h"
 
 /* In trampoline.S. */
 #define HOOK(type, name, parameters, missing) type trampoline_##name parameters;

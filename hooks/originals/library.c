@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/library.h"
+#include "hooks/originals/library.h"
 
 #include <limits.h>
 #include <link.h>
 
-#include "hooks/image.h"
-#include "hooks/loader_lock.h"
+#include "hooks/originals/image.h"
+#include "hooks/originals/loader_lock.h"
 
 _Atomic unsigned library_age = 1;
 

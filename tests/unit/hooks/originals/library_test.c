@@ -8,8 +8,8 @@
 
 #include <dlfcn.h>
 
-#include "hooks/library.h"
-#include "hooks/original.h"
+#include "hooks/originals/library.h"
+#include "hooks/originals/original.h"
 
 /* Modules of the same function: versioned A, versioned B with the older hash table only, and
  * without versions. */

@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hooks/library.h"
-#include "hooks/real.h"
+#include "hooks/originals/library.h"
+#include "hooks/originals/real.h"
 
 /* By what getaddrinfo() opens NSS modules with, where dlopen() itself is among the absent. */
 static void *open_library(const char *name)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/original.h"
+#include "hooks/originals/original.h"
 
 #include <limits.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/loader_lock.h"
+#include "hooks/originals/loader_lock.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hooks/scope.h"
+#include "hooks/originals/scope.h"
 
 #include <elf.h>
 #include <link.h>
@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "hooks/image.h"
-#include "hooks/library.h"
-#include "hooks/loader_lock.h"
+#include "hooks/originals/image.h"
+#include "hooks/originals/library.h"
+#include "hooks/originals/loader_lock.h"
 
 #define PAGE_BYTES   4096
 #define MOST_OBJECTS 512 /* of the list; what lies behind is not searched for what it needs */

@@ -20,8 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hooks/library.h"
-#include "hooks/scope.h"
+#include "hooks/originals/library.h"
+#include "hooks/originals/scope.h"
 
 #define ORIGINAL_CALLERS 16 /* objects that call one function; others' calls search each time */
 
