@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "hooks/originals/library.h"
 
 /* In trampoline.S. */
@@ -19,6 +20,13 @@ struct real real = {
 #define HOOK(type, name, parameters, missing) .name = trampoline_##name,
 #include "hooks/hooks.def"
 #undef HOOK
+};
+
+/* The agent's own calls. The compiler sees that both tables mean the same by a name. */
+struct os os = {
+#define OS(type, name, parameters) .name = trampoline_##name,
+#include "agent/base/os.def"
+#undef OS
 };
 
 /* The trampolines jump through the struct by row number. */
@@ -85,6 +93,22 @@ static function **slot(unsigned row)
     return &((function **)&real)[row];
 }
 
+/* Makes it what the agent itself calls, too, if it calls it. */
+static void note_own(unsigned row, function *original)
+{
+    static const struct {
+        unsigned row;
+        function **own;
+    } own[] = {
+#define OS(type, name, parameters) {ROW_##name, (function **)&os.name},
+#include "agent/base/os.def"
+#undef OS
+    };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (own[i].row == row)
+            __atomic_store_n(own[i].own, original, __ATOMIC_RELEASE);
+}
+
 /* Before glibc 2.34 dlopen() lies in libdl, which may come later. Otherwise what a library opened
  * later calls `shutdown` is its own affair. Where the program has opened us itself, libc comes
  * before us. */
@@ -95,8 +119,10 @@ static function *find(unsigned row)
     function *original = (function *)library_find(rows[row].name, NULL, libc);
     if (!original)
         original = (function *)library_find_anywhere(rows[row].name, libc);
-    if (original)
+    if (original) {
         __atomic_store_n(slot(row), original, __ATOMIC_RELEASE);
+        note_own(row, original);
+    }
     errno = saved;
     return original;
 }
