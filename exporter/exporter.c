@@ -16,6 +16,7 @@
 #include "agent/base/counters.h"
 #include "agent/base/futex.h"
 #include "agent/base/log.h"
+#include "agent/base/os.h"
 #include "agent/base/own_stack.h"
 #include "exporter/accounts.h"
 #include "exporter/heir.h"
@@ -308,7 +309,7 @@ static void run_until_stopped(void)
 static void stay_for_ever(void)
 {
     for (;;)
-        poll(NULL, 0, -1);
+        os.poll(NULL, 0, -1);
 }
 
 /* Nobody stops a thread that is left alone. Of a process whose threads end one by one the last one
@@ -320,7 +321,7 @@ static void end_process(void)
     if (exporter.environment.left)
         exporter.environment.left();
     if (exporter.status)
-        syscall(SYS_exit, exporter.status);
+        os.syscall(SYS_exit, exporter.status);
 }
 
 static void *run(void *unused)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/base/os.h"
 #include "exporter/base/failure.h"
 #include "exporter/otlp/json.h"
 
@@ -57,7 +58,7 @@ static bool append(int fd, const char *line, size_t length)
     size_t done = 0;
     int error = 0;
     while (done < length && !error) {
-        ssize_t written = write(fd, line + done, length - done);
+        ssize_t written = os.write(fd, line + done, length - done);
         if (written > 0)
             done += (size_t)written;
         else if (written == 0 || errno != EINTR)
@@ -67,7 +68,7 @@ static bool append(int fd, const char *line, size_t length)
         off_t end = lseek(fd, 0, SEEK_CUR);
         if (!locked || end < (off_t)done || lseek(fd, 0, SEEK_END) != end ||
             ftruncate(fd, end - (off_t)done) != 0)
-            (void)!write(fd, "\n", 1); /* at least the next line is whole */
+            (void)!os.write(fd, "\n", 1); /* at least the next line is whole */
     }
     flock(fd, LOCK_UN);
     errno = error;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/os.h"
 
 #define MAGIC      UINT64_C(0x316574616c6c746f) /* "otllate1" */
 #define PATH_BYTES 512
@@ -69,10 +70,10 @@ void late_note(void)
     int fd = find_path(path) && may_write() ? open_note(path, O_RDWR | O_CREAT) : -1;
     if (fd >= 0 && read_note(fd, &note)) {
         note = (struct note){MAGIC, clock_unix_ns()};
-        (void)!write(fd, &note, sizeof note); /* over the one before, of the same length */
+        (void)!os.write(fd, &note, sizeof note); /* over the one before, of the same length */
     }
     if (fd >= 0)
-        close(fd);
+        os.close(fd);
     errno = saved;
 }
 
@@ -85,7 +86,7 @@ bool late_is_noted(void)
     int fd = find_path(path) ? open_note(path, O_RDONLY) : -1;
     bool noted = fd >= 0 && read_note(fd, &note);
     if (fd >= 0)
-        close(fd);
+        os.close(fd);
     if (noted && clock_unix_ns() - note.unix_ns > LATE_LASTS_NS) {
         unlink(path);
         noted = false;

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "agent/span/frames.h"
 
 #define REMEMBERED     512
@@ -63,7 +64,7 @@ static int open_file(const char *path)
 {
     struct stat status;
     /* By number, as in own_fd.c. */
-    if (syscall(SYS_stat, path, &status) != 0 || !S_ISREG(status.st_mode))
+    if (os.syscall(SYS_stat, path, &status) != 0 || !S_ISREG(status.st_mode))
         return -1;
     return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
@@ -185,7 +186,7 @@ static void search_file(struct symbols *symbols, const char *path, uint64_t iden
         table.symbols.sh_entsize == sizeof(Elf64_Sym) && table.symbols.sh_size <= TABLE_MOST &&
         read_section(table.fd, &header, table.symbols.sh_link, &table.names))
         search(symbols, &table, wanted, count);
-    close(table.fd);
+    os.close(table.fd);
 }
 
 static struct remembered *place_of(struct symbols *symbols, uint64_t identity, uint64_t address)

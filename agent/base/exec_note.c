@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 #define USUAL_NS 50000
 #define NOTES    1000
 
@@ -22,16 +24,16 @@ static long note_of(const struct stat *object)
 /* System calls by number, here and below, because libc's prctl() is our own hook. */
 void exec_note_write(const struct stat *object)
 {
-    long slack_ns = syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    long slack_ns = os.syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
     if (slack_ns >= USUAL_NS && slack_ns <= USUAL_NS + NOTES)
-        syscall(SYS_prctl, PR_SET_TIMERSLACK, USUAL_NS + note_of(object), 0, 0, 0);
+        os.syscall(SYS_prctl, PR_SET_TIMERSLACK, USUAL_NS + note_of(object), 0, 0, 0);
 }
 
 void exec_note_take_back(void)
 {
-    long slack_ns = syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    long slack_ns = os.syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
     if (slack_ns > USUAL_NS && slack_ns <= USUAL_NS + NOTES)
-        syscall(SYS_prctl, PR_SET_TIMERSLACK, USUAL_NS, 0, 0, 0);
+        os.syscall(SYS_prctl, PR_SET_TIMERSLACK, USUAL_NS, 0, 0, 0);
 }
 
 /* Out of a file, because a program may be confined to system calls that all programs make when they
@@ -39,11 +41,11 @@ void exec_note_take_back(void)
 bool exec_note_tells(const struct stat *object)
 {
     char text[24];
-    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/timerslack_ns", O_RDONLY | O_CLOEXEC, 0);
+    long fd = os.syscall(SYS_openat, AT_FDCWD, "/proc/self/timerslack_ns", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return false;
-    long length = syscall(SYS_read, fd, text, sizeof text - 1);
-    syscall(SYS_close, fd);
+    long length = os.syscall(SYS_read, fd, text, sizeof text - 1);
+    os.syscall(SYS_close, fd);
     text[length > 0 ? length : 0] = '\0';
     return strtol(text, NULL, 10) == USUAL_NS + note_of(object);
 }

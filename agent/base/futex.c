@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/os.h"
 
 void futex_wake(_Atomic uint32_t *word)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    os.syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
 void futex_wait(_Atomic uint32_t *word, uint64_t most_ns)
@@ -21,6 +22,6 @@ void futex_wait(_Atomic uint32_t *word, uint64_t most_ns)
            (gone = clock_monotonic_ns() - begun) < most_ns) {
         uint64_t left = most_ns - gone;
         struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, &wait, NULL, 0);
+        os.syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, &wait, NULL, 0);
     }
 }

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 /* The kernel's table of descriptors grows with the highest number, 8 bytes each, in every
  * process: containers often allow a million, so "high" ends here. */
 #define HIGHEST 1024
@@ -18,7 +20,7 @@ static bool identify(int fd, struct own_fd *own)
     struct stat status;
     /* By number, because the function of that name is newer than the oldest C library we start
      * under (it was a macro before 2.33). */
-    if (fd < 0 || syscall(SYS_fstat, fd, &status) != 0)
+    if (fd < 0 || os.syscall(SYS_fstat, fd, &status) != 0)
         return false;
     *own = (struct own_fd){fd, status.st_dev, status.st_ino};
     return true;
@@ -31,7 +33,7 @@ static int raise_number(int fd)
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < top)
         top = limit.rlim_cur;
     for (int least = (int)top - ROOM; least > fd; least /= 2) {
-        int raised = fcntl(fd, F_DUPFD_CLOEXEC, least);
+        int raised = os.fcntl(fd, F_DUPFD_CLOEXEC, least);
         if (raised >= 0)
             return raised;
     }
@@ -60,7 +62,7 @@ void own_fd_close(struct own_fd *own)
 {
     int saved = errno;
     if (own_fd_valid(own))
-        close(own->fd);
+        os.close(own->fd);
     *own = OWN_FD_NONE;
     errno = saved;
 }

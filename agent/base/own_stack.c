@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 #define SHORT_BYTES ((size_t)256 << 10)
 #define LONG_BYTES  ((size_t)1 << 20) /* handlers of the program's may run on it */
 #define GUARD_BYTES ((size_t)4096)
@@ -43,13 +45,13 @@ void own_stack_call(void (*act)(void *context), void *context, void *top);
 /* Raw, because libc's function can't be told from one that a preload has put in its place. */
 static void set_mask(uint64_t mask, uint64_t *before)
 {
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, before, sizeof mask);
+    os.syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, before, sizeof mask);
 }
 
 static bool on_signal_stack(void)
 {
     stack_t stack = {0};
-    return syscall(SYS_sigaltstack, NULL, &stack) != 0 || stack.ss_flags & SS_ONSTACK;
+    return os.syscall(SYS_sigaltstack, NULL, &stack) != 0 || stack.ss_flags & SS_ONSTACK;
 }
 
 static bool run(void (*act)(void *context), void *context, size_t bytes, bool held)

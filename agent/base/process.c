@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "agent/base/sha256.h"
 
 #define STAT_BYTES    1024
@@ -51,7 +52,7 @@ static const char *stat_field(uint32_t pid, char text[STAT_BYTES], int number)
     if (fd < 0)
         return NULL;
     ssize_t length = pread(fd, text, STAT_BYTES - 1, 0);
-    close(fd);
+    os.close(fd);
     if (length <= 0)
         return NULL;
     text[length] = '\0';
@@ -83,7 +84,7 @@ long process_user(uint32_t pid)
     if (fd < 0)
         return -1;
     ssize_t length = pread(fd, text, sizeof text - 1, 0);
-    close(fd);
+    os.close(fd);
     text[length > 0 ? length : 0] = '\0';
     const char *ids = strstr(text, "\nUid:\t"); /* real, effective, ... */
     const char *effective = ids ? strchr(ids + 6, '\t') : NULL;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/os.h"
 
 /* Raised in forked children; a thread whose seed is of another epoch seeds anew. Only compared
  * for equality by the thread itself, so relaxed order is enough. */
@@ -25,7 +26,7 @@ static void seed(void)
     size_t bytes = sizeof tl_generator.state;
     /* The wrapper getrandom() is newer than the oldest glibc we run on. GRND_NONBLOCK: at early
      * boot an id is not worth waiting for. */
-    if (syscall(SYS_getrandom, state, bytes, 1 /* GRND_NONBLOCK */) != (long)bytes) {
+    if (os.syscall(SYS_getrandom, state, bytes, 1 /* GRND_NONBLOCK */) != (long)bytes) {
         uint64_t mix = clock_unix_ns() ^ (uint64_t)(uintptr_t)&mix ^ (uint64_t)getpid() << 32;
         for (int i = 0; i < 4; i++) { /* splitmix64, Steele, Lea and Flood */
             mix += 0x9e3779b97f4a7c15u;

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 #define PAGE       4096
 #define PIPE_BYTES (16L * PAGE)  /* where nobody chose another size */
 #define PIPE_MOST  (512L * PAGE) /* who has no privileges may have half of it */
@@ -29,7 +31,7 @@ static _Atomic long enlarged_from;
 static uint64_t inode_of(int fd)
 {
     struct stat status;
-    return syscall(SYS_fstat, fd, &status) == 0 ? status.st_ino : 0;
+    return os.syscall(SYS_fstat, fd, &status) == 0 ? status.st_ino : 0;
 }
 
 /* What an object of this size had without us. */
@@ -51,7 +53,7 @@ static void note_enlarged(int fd, long from)
 
 static bool enlarge_pipe(int fd, long own)
 {
-    if (2 * own > PIPE_MOST || syscall(SYS_fcntl, fd, F_SETPIPE_SZ, 2 * own) != 2 * own)
+    if (2 * own > PIPE_MOST || os.syscall(SYS_fcntl, fd, F_SETPIPE_SZ, 2 * own) != 2 * own)
         return false;
     note_enlarged(fd, own);
     return true;
@@ -62,9 +64,9 @@ static bool enlarge_pipe(int fd, long own)
 bool room_in_pipe(int fd, size_t length)
 {
     int unread = 0;
-    long size = syscall(SYS_fcntl, fd, F_GETPIPE_SZ, 0);
+    long size = os.syscall(SYS_fcntl, fd, F_GETPIPE_SZ, 0);
     long own = own_size(fd, size, PIPE_BYTES);
-    if (size <= 0 || syscall(SYS_ioctl, fd, FIONREAD, &unread) != 0)
+    if (size <= 0 || os.syscall(SYS_ioctl, fd, FIONREAD, &unread) != 0)
         return false;
     long pages = unread ? pages_of(unread + (long)length) : 1;
     if (pages * PAGE > own)
@@ -90,13 +92,13 @@ static void set_send_buffer(int fd, long bytes)
 /* How large a new socket's buffer is, and how large it can be made. */
 static bool learn_sizes(long *usual, long *most)
 {
-    int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = (int)os.syscall(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     *usual = send_buffer(fd);
     set_send_buffer(fd, 1L << 30);
     *most = send_buffer(fd);
-    syscall(SYS_close, fd);
+    os.syscall(SYS_close, fd);
     return *usual > 0;
 }
 
@@ -108,7 +110,7 @@ bool room_in_socket(int fd, size_t length)
     if (size <= 0 || !learn_sizes(&usual, &most))
         return false;
     long own = own_size(fd, size, usual);
-    if (syscall(SYS_ioctl, fd, TIOCOUTQ, &unread) != 0 || unread + 2 * (long)length + PAGE > own)
+    if (os.syscall(SYS_ioctl, fd, TIOCOUTQ, &unread) != 0 || unread + 2 * (long)length + PAGE > own)
         return false;
     if (size == 2 * own)
         return true;

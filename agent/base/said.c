@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/os.h"
 #include "agent/base/process.h"
 
 #define MAGIC           UINT64_C(0x316469617374746f) /* "ottsaid1" */
@@ -57,13 +58,13 @@ static uint64_t mix_number(uint64_t hash, uint64_t number)
 /* By number, like the other calls here: those of libc are where a thread can be cancelled. */
 static int open_file(const char *path, int flags)
 {
-    return (int)syscall(SYS_openat, AT_FDCWD, path,
-                        flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+    return (int)os.syscall(SYS_openat, AT_FDCWD, path,
+                           flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
 }
 
 static void close_file(int fd)
 {
-    syscall(SYS_close, fd);
+    os.syscall(SYS_close, fd);
 }
 
 /* ---- the tree ---- */
@@ -105,7 +106,7 @@ static bool find_preload(uint32_t pid, char value[PRELOAD_BYTES])
     long length = 1;
     for (size_t read = 0; read < VARIABLES_BYTES && length > 0 && !search.found;
          read += (size_t)length) {
-        length = syscall(SYS_read, fd, bytes, sizeof bytes);
+        length = os.syscall(SYS_read, fd, bytes, sizeof bytes);
         for (long i = 0; i < length && !search.found; i++)
             search_byte(&search, bytes[i]);
     }
@@ -161,7 +162,7 @@ static uint64_t find_tree(void)
     uint64_t hash = mix_number(mix_number(MIX_BEGIN, root), started);
     int fd = open_file("/proc/sys/kernel/random/boot_id", O_RDONLY);
     if (fd >= 0) {
-        long length = syscall(SYS_read, fd, boot, sizeof boot);
+        long length = os.syscall(SYS_read, fd, boot, sizeof boot);
         hash = mix(hash, boot, length > 0 ? (size_t)length : 0);
         close_file(fd);
     }
@@ -205,7 +206,8 @@ static enum age age_of(int fd)
         return AGE_STRANGE;
     if (status.st_size == 0)
         return AGE_FRESH;
-    if (syscall(SYS_pread64, fd, &first, sizeof first, 0L) != sizeof first || first.magic != MAGIC)
+    if (os.syscall(SYS_pread64, fd, &first, sizeof first, 0L) != sizeof first ||
+        first.magic != MAGIC)
         return AGE_STRANGE;
     bool full = status.st_size >= SAID_BYTES_MOST || status.st_size % (off_t)sizeof first;
     return full || clock_unix_ns() - first.unix_ns > SAID_LASTS_NS ? AGE_OVER : AGE_FRESH;
@@ -238,7 +240,7 @@ static uint64_t find_writer(int fd, uint64_t key)
     uint64_t writer = 0;
     long bytes;
     for (long at = 0; at < 2L * SAID_BYTES_MOST; at += bytes) {
-        bytes = syscall(SYS_pread64, fd, records, sizeof records, at);
+        bytes = os.syscall(SYS_pread64, fd, records, sizeof records, at);
         if (bytes <= 0)
             break;
         for (size_t i = 0; i < (size_t)bytes / sizeof *records; i++)
@@ -251,7 +253,7 @@ static uint64_t find_writer(int fd, uint64_t key)
 static bool append(int fd, uint64_t key, uint64_t writer)
 {
     struct record record = {MAGIC, key, writer, clock_unix_ns()};
-    return syscall(SYS_write, fd, &record, sizeof record) == sizeof record;
+    return os.syscall(SYS_write, fd, &record, sizeof record) == sizeof record;
 }
 
 static uint64_t key_of(uint64_t reader, const char *topic)

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 #define PAGE_BYTES                                                                                 \
     ((uintptr_t)4096) /* the smallest there is: more are asked about, none is missed */
 
@@ -60,7 +62,7 @@ void stack_init(void)
  * none. */
 bool stack_can_read_word(uintptr_t at)
 {
-    return at && (syscall(SYS_rt_sigprocmask, -1, at, NULL, EIGHT) == 0 || errno != EFAULT);
+    return at && (os.syscall(SYS_rt_sigprocmask, -1, at, NULL, EIGHT) == 0 || errno != EFAULT);
 }
 
 /* Both are multiples of a page. */

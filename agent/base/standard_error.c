@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "agent/base/exec_note.h"
+#include "agent/base/os.h"
 #include "agent/base/room.h"
 
 #define JOURNAL  "/run/systemd/journal" /* of a namespace: /run/systemd/journal.NAME/stdout */
@@ -86,7 +87,7 @@ static bool is(struct identity *identity, const struct stat *status)
  * cancelled, and some are our own hooks. */
 static bool look_at(int fd, struct stat *status)
 {
-    return syscall(SYS_fstat, fd, status) == 0;
+    return os.syscall(SYS_fstat, fd, status) == 0;
 }
 
 static bool is_also(int fd, const struct stat *status)
@@ -97,7 +98,7 @@ static bool is_also(int fd, const struct stat *status)
 
 static int access_mode(int fd)
 {
-    return (int)syscall(SYS_fcntl, fd, F_GETFL, 0) & O_ACCMODE;
+    return (int)os.syscall(SYS_fcntl, fd, F_GETFL, 0) & O_ACCMODE;
 }
 
 static bool has_option(int fd, int option, int wanted)
@@ -143,7 +144,7 @@ static bool streams_are_usual(bool may_listen)
 static bool is_redirection(const struct stat *status)
 {
     int mode = access_mode(STDERR_FILENO);
-    bool appends = (int)syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_APPEND;
+    bool appends = (int)os.syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_APPEND;
     if (mode == O_RDONLY || is_also(STDIN_FILENO, status) || !streams_are_usual(appends))
         return false;
     return mode == O_WRONLY || status->st_nlink == 0 || is_also(STDOUT_FILENO, status);
@@ -153,7 +154,7 @@ static bool is_redirection(const struct stat *status)
 static bool has_unread(int fd)
 {
     int bytes = 0;
-    return syscall(SYS_ioctl, fd, FIONREAD, &bytes) != 0 || bytes != 0;
+    return os.syscall(SYS_ioctl, fd, FIONREAD, &bytes) != 0 || bytes != 0;
 }
 
 /* A connection to the system's journal, or one of a pair, or to some other logger, that whoever
@@ -178,7 +179,7 @@ static bool is_own_pipe(const struct stat *status)
 {
     return is_also(STDIN_FILENO, status) ||
            (is_also(STDOUT_FILENO, status) && access_mode(STDOUT_FILENO) == O_RDONLY) ||
-           (syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_DIRECT);
+           (os.syscall(SYS_fcntl, STDERR_FILENO, F_GETFL, 0) & O_DIRECT);
 }
 
 static bool is_sure(const struct stat *status, bool started_with)
@@ -286,7 +287,7 @@ static bool is_parents(const struct stat *status)
     char path[32];
     struct stat parents;
     snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)getppid());
-    return syscall(SYS_newfstatat, AT_FDCWD, path, &parents, 0) == 0 &&
+    return os.syscall(SYS_newfstatat, AT_FDCWD, path, &parents, 0) == 0 &&
            parents.st_dev == status->st_dev && parents.st_ino == status->st_ino;
 }
 
@@ -325,13 +326,13 @@ static ssize_t put(int fd, enum how how, const char *text, size_t length)
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     switch (how) {
     case HOW_SEND:
-        return syscall(SYS_sendmsg, fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return os.syscall(SYS_sendmsg, fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     case HOW_NOW:
-        return syscall(SYS_pwritev2, fd, &part, 1, -1L, -1L, RWF_NOWAIT);
+        return os.syscall(SYS_pwritev2, fd, &part, 1, -1L, -1L, RWF_NOWAIT);
     case HOW_WRITE:
         break;
     }
-    return syscall(SYS_write, fd, text, length);
+    return os.syscall(SYS_write, fd, text, length);
 }
 
 /* As many lines as fit, and a longer one as it is. */
@@ -375,13 +376,13 @@ static bool put_all(int fd, enum how how, has_room *room, const char *text, size
 static int reopen(const struct stat *wanted)
 {
     struct stat status;
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, REOPENED,
-                          O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    int fd = (int)os.syscall(SYS_openat, AT_FDCWD, REOPENED,
+                             O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
     if (fd >= 0 && look_at(fd, &status) && status.st_dev == wanted->st_dev &&
         status.st_ino == wanted->st_ino)
         return fd;
     if (fd >= 0)
-        syscall(SYS_close, fd);
+        os.syscall(SYS_close, fd);
     return -1;
 }
 
@@ -389,7 +390,7 @@ static int reopen(const struct stat *wanted)
 static bool put_without_waiting(const struct stat *status, const char *text, size_t length)
 {
     struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
-    if (syscall(SYS_poll, &ready, 1, 0) != 1 || ready.revents != POLLOUT)
+    if (os.syscall(SYS_poll, &ready, 1, 0) != 1 || ready.revents != POLLOUT)
         return false;
     has_room *room = S_ISFIFO(status->st_mode) ? room_in_pipe : always;
     if (S_ISFIFO(status->st_mode) && put_all(STDERR_FILENO, HOW_NOW, room, text, length))
@@ -401,7 +402,7 @@ static bool put_without_waiting(const struct stat *status, const char *text, siz
         return false;
     bool done = put_all(fd, HOW_WRITE, room, text, length);
     int error = errno;
-    syscall(SYS_close, fd);
+    os.syscall(SYS_close, fd);
     errno = error;
     return done;
 }
@@ -428,7 +429,7 @@ static bool put_into_file(const char *text, size_t length)
 /* Of the kernel's set of signals, which libc's functions do not pass on as it is. */
 static bool mask(int how, uint64_t change, uint64_t *before)
 {
-    return syscall(SYS_rt_sigprocmask, how, &change, before, sizeof change) == 0;
+    return os.syscall(SYS_rt_sigprocmask, how, &change, before, sizeof change) == 0;
 }
 
 /* Signals of a write are the thread's that makes it. A blocked SIGTTOU is not raised at all: the
@@ -444,7 +445,7 @@ static bool put_without_signals(const struct stat *status, const char *text, siz
     uint64_t raised = errno == EPIPE ? SIGNAL(SIGPIPE) : errno == EFBIG ? SIGNAL(SIGXFSZ) : 0;
     if (!done && raised) {
         struct timespec at_once = {0, 0};
-        syscall(SYS_rt_sigtimedwait, &raised, NULL, &at_once, sizeof raised);
+        os.syscall(SYS_rt_sigtimedwait, &raised, NULL, &at_once, sizeof raised);
     }
     if ((before & ours) != ours)
         mask(SIG_SETMASK, before, NULL);

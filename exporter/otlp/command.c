@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 #define WORDS_MOST   64
 #define PARENT_BYTES 2048
 
@@ -23,9 +25,9 @@ static void note_parents(const char *folder)
     int count = 0;
     snprintf(path, sizeof path, "/proc/%d/cmdline", (int)getppid());
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    ssize_t length = fd >= 0 ? os.read(fd, text, sizeof text - 1) : 0;
     if (fd >= 0)
-        close(fd);
+        os.close(fd);
     text[length > 0 ? length : 0] = '\0';
     for (const char *at = text; at < text + length && count < WORDS_MOST; at += strlen(at) + 1)
         words[count++] = at;

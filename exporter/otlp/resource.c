@@ -13,6 +13,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/base/os.h"
 #include "agent/text/redact_shape.h"
 #include "config/pairs.h"
 #include "exporter/base/utf8.h"
@@ -139,12 +140,12 @@ static struct slice read_file(const char *path, char *buffer, size_t capacity)
     if (fd < 0)
         return SLICE_NONE;
     while (length < capacity) {
-        ssize_t got = read(fd, buffer + length, capacity - length);
+        ssize_t got = os.read(fd, buffer + length, capacity - length);
         if (got <= 0)
             break;
         length += (size_t)got;
     }
-    close(fd);
+    os.close(fd);
     return (struct slice){buffer, length};
 }
 
@@ -256,11 +257,11 @@ static void read_mounts(struct container *container)
     size_t kept = 0;
     ssize_t got;
     int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    while (fd >= 0 && (got = read(fd, buffer + kept, sizeof resource.encoded - kept)) > 0)
+    while (fd >= 0 && (got = os.read(fd, buffer + kept, sizeof resource.encoded - kept)) > 0)
         kept = read_lines(container, (struct slice){buffer, kept + (size_t)got},
                           sizeof resource.encoded);
     if (fd >= 0)
-        close(fd);
+        os.close(fd);
 }
 
 /* The unit has the higher rank: it is what its host's people call the service. */
@@ -327,7 +328,7 @@ static void set_process(void)
  * processes has to do. */
 static void fill_random(unsigned char *bytes, size_t count)
 {
-    if (syscall(SYS_getrandom, bytes, count, 1 /* GRND_NONBLOCK */) == (long)count)
+    if (os.syscall(SYS_getrandom, bytes, count, 1 /* GRND_NONBLOCK */) == (long)count)
         return;
     uint64_t seed = clock_unix_ns() ^ (uint64_t)getpid() << 40 ^ (uint64_t)(uintptr_t)bytes;
     for (size_t i = 0; i < count; i++) {

@@ -6,12 +6,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "exporter/base/failure.h"
 
 static const char *fill(struct arena *blob, int fd)
 {
     while (blob->used < blob->capacity) {
-        ssize_t got = read(fd, blob->base + blob->used, blob->capacity - blob->used);
+        ssize_t got = os.read(fd, blob->base + blob->used, blob->capacity - blob->used);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -33,7 +34,7 @@ const char *blob_read(struct arena *blob, const char *path)
         madvise(blob->base, blob->capacity, MADV_DONTDUMP);
         failure = fill(blob, fd);
     }
-    close(fd);
+    os.close(fd);
     if (failure)
         arena_unmap(blob);
     return failure;

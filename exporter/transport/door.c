@@ -13,6 +13,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/futex.h"
+#include "agent/base/os.h"
 
 /* A fork waits no longer: the thread may be waiting for a lock that the forking thread has. Moments
  * inside are milliseconds; a machine without time to spare makes tenths of a second of them. */
@@ -40,7 +41,7 @@ static __thread bool tl_may_child; /* the child that is being made may open libr
 static void wait_for(_Atomic uint32_t *word, uint64_t left)
 {
     struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, TAKEN, &wait, NULL, 0);
+    os.syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, TAKEN, &wait, NULL, 0);
 }
 
 /* From FREE to `state`; false where it is shut, or not free in time. */

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "exporter/base/failure.h"
 #include "exporter/otlp/otlp.h"
 #include "exporter/transport/fields.h"
@@ -44,7 +45,7 @@ static short wait_for(const struct http *http, short events, const struct transp
             return 0;
         }
         struct pollfd wait = {.fd = http->socket.fd, .events = events};
-        if (poll(&wait, 1, left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS) > 0 &&
+        if (os.poll(&wait, 1, left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS) > 0 &&
             own_fd_valid(&http->socket))
             return wait.revents;
     }
@@ -61,7 +62,7 @@ static bool is_usable(struct http *http)
 {
     char byte;
     if (own_fd_valid(&http->socket)) {
-        ssize_t peeked = recv(http->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        ssize_t peeked = os.recv(http->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return true;
     }
@@ -73,7 +74,7 @@ static bool is_usable(struct http *http)
 static bool connect_one(struct http *http, const struct sockaddr_storage *address, socklen_t bytes,
                         const struct transport_post *post)
 {
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = os.socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
     http->socket = own_fd_take(fd);
@@ -82,7 +83,7 @@ static bool connect_one(struct http *http, const struct sockaddr_storage *addres
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
-    int error = connect(fd, (const struct sockaddr *)address, bytes) == 0 ? 0 : errno;
+    int error = os.connect(fd, (const struct sockaddr *)address, bytes) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
         socklen_t length = sizeof error;
         if (!wait_for(http, POLLOUT, post) ||
@@ -176,8 +177,8 @@ static void advance(struct msghdr *message, size_t sent)
 static ssize_t take(struct http *http)
 {
     struct arena *buffer = &http->buffer;
-    ssize_t got = recv(http->socket.fd, buffer->base + buffer->used,
-                       ANSWER_BYTES_MOST - buffer->used, MSG_DONTWAIT);
+    ssize_t got = os.recv(http->socket.fd, buffer->base + buffer->used,
+                          ANSWER_BYTES_MOST - buffer->used, MSG_DONTWAIT);
     if (got < 0)
         return got;
     buffer->used += (size_t)got;
@@ -193,7 +194,7 @@ static ssize_t take(struct http *http)
 static void rest(const struct http *http, const struct transport_post *post)
 {
     if (http->pieces >= SMALL_AT_ONCE)
-        poll(NULL, 0, transport_left_ms(post) < REST_MS ? 1 : REST_MS);
+        os.poll(NULL, 0, transport_left_ms(post) < REST_MS ? 1 : REST_MS);
 }
 
 static bool is_for_later(int error)
@@ -239,7 +240,7 @@ static bool send_all(struct http *http, const struct transport_post *post)
 
     advance(&message, 0);
     while (message.msg_iovlen) {
-        ssize_t sent = sendmsg(http->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = os.sendmsg(http->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0)
             advance(&message, (size_t)sent);
         else if (!is_for_later(errno) || (errno != EINTR && !wait_to_send(http, post)))

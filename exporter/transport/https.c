@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/base/os.h"
 #include "exporter/transport/door.h"
 #include "exporter/transport/fields.h"
 #include "exporter/transport/https_failure.h"
@@ -289,7 +290,7 @@ static void wait_for_socket(struct https *https, const struct transport_post *po
     https->curl.curl_multi_wait(https->multi, NULL, 0,
                                 left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS, &ready);
     if (ready == 0 && clock_monotonic_ns() - begun < 1000000u)
-        poll(NULL, 0, IDLE_MS);
+        os.poll(NULL, 0, IDLE_MS);
 }
 
 /* A collector that lets its answer trickle is not waited on byte by byte: those of a while are
@@ -303,7 +304,7 @@ static void rest(struct https *https, const struct transport_post *post)
         exchange->visits = 0;
     exchange->moved = false;
     if (++exchange->visits > VISITS_AT_ONCE)
-        poll(NULL, 0, transport_left_ms(post) < rest_ms ? 1 : rest_ms);
+        os.poll(NULL, 0, transport_left_ms(post) < rest_ms ? 1 : rest_ms);
 }
 
 enum visit { VISIT_OVER, VISIT_LATE, VISIT_LOST, VISIT_SHUT };

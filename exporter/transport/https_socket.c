@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "agent/base/os.h"
+
 static bool remember(struct https_sockets *sockets, struct own_fd own)
 {
     for (int i = 0; i < HTTPS_SOCKETS; i++) {
@@ -20,7 +22,7 @@ static bool remember(struct https_sockets *sockets, struct own_fd own)
 int https_socket_open(void *sockets, int purpose, struct curl_place *place)
 {
     (void)purpose;
-    int fd = socket(place->family, place->type | SOCK_CLOEXEC, place->protocol);
+    int fd = os.socket(place->family, place->type | SOCK_CLOEXEC, place->protocol);
     if (fd < 0)
         return CURL_SOCKET_NONE;
     struct own_fd own = own_fd_take(fd);
