@@ -258,7 +258,6 @@ static void init_exporter(void)
         .endpoint = config_traces_endpoint(&agent.config),
         .state_directory = state_directory(&agent.config),
         .loader = &loader,
-        .thread_begin = agent_mark_own_thread,
         .alive = look_after_memory,
         .outlives = region_outlives,
         .disown = region_disown,

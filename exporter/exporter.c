@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -18,12 +17,12 @@
 #include "agent/base/log.h"
 #include "agent/base/os.h"
 #include "agent/base/own_stack.h"
+#include "agent/base/thread.h"
 #include "exporter/accounts.h"
 #include "exporter/heir.h"
 #include "exporter/late.h"
 #include "exporter/otlp/resource.h"
 #include "exporter/outlet.h"
-#include "exporter/thread.h"
 #include "exporter/transport/door.h"
 
 #define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_stalled() */
@@ -138,26 +137,13 @@ static void look_up(void)
     futex_wake(&exporter.looked_up);
 }
 
-static void *run_look_up(void *unused)
-{
-    (void)unused;
-    thread_begin(exporter.environment.thread_begin);
-    look_up();
-    return NULL;
-}
-
 /* The caller does not wait for a name server that is away: that takes ten seconds and more. A
  * thread that has found nothing by then goes on, and ends by itself. Where there can be none, the
- * exporter's does it. The mask: as in exporter_start(). */
+ * exporter's does it. */
 static void look_up_beside(void)
 {
     pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    int error = thread_create(&thread, run_look_up);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    if (error) {
+    if (thread_create(&thread, look_up) != 0) {
         atomic_store_explicit(&exporter.looking, false, memory_order_relaxed);
         return;
     }
@@ -324,10 +310,8 @@ static void end_process(void)
         os.syscall(SYS_exit, exporter.status);
 }
 
-static void *run(void *unused)
+static void run(void)
 {
-    (void)unused;
-    thread_begin(exporter.environment.thread_begin);
     await_lookup();
     if (outlet_take_memory(&exporter.out))
         run_until_stopped();
@@ -344,7 +328,6 @@ static void *run(void *unused)
     if (!atomic_compare_exchange_strong(&exporter.finished, &not_yet, END_FINISHED))
         stay_for_ever();
     futex_wake(&exporter.finished);
-    return NULL;
 }
 
 static bool start_thread(void)
@@ -359,9 +342,8 @@ static bool start_thread(void)
     return error == 0;
 }
 
-/* With all signals held, on a stack of ours, which its thread inherits: a handler of the
- * application must not run on that one's. Nor may one run while the phase is STARTING: if it called
- * exit(), that would wait for us. */
+/* On a stack of ours, with all signals held: no handler of the application's may run while the
+ * phase is STARTING, because if it called exit(), that would wait for us. */
 static void start_once(void *unused)
 {
     (void)unused;

@@ -44,7 +44,6 @@ struct exporter_environment {
     bool (*has_heir)(void);      /* another process looks after what is left; or NULL */
     bool (*called)(void);        /* others have just left something to this process; or NULL */
     const struct loader *loader; /* for an https:// endpoint */
-    void (*thread_begin)(void); /* called first on the thread, to mark it as the agent's; or NULL */
 };
 
 /* In the constructor: notes what it is given, finds the resource. Starts and opens nothing. */

@@ -10,14 +10,11 @@
 #include <unistd.h>
 
 #include "agent/base/os.h"
+#include "agent/base/signals.h"
 
 #define SHORT_BYTES ((size_t)256 << 10)
 #define LONG_BYTES  ((size_t)1 << 20) /* handlers of the program's may run on it */
 #define GUARD_BYTES ((size_t)4096)
-
-/* All but the two that the C library keeps for itself, SIGCANCEL and SIGSETXID: threads that we
- * start inherit the mask, and setuid() waits for each of them. */
-#define HELD (~(UINT64_C(3) << 31))
 
 /* Sanitizers know the stacks that they have seen being made. Their builds are tests, whose threads
  * have room enough. */
@@ -42,12 +39,6 @@ static void own_stack_call(void (*act)(void *), void *context, void *top)
 void own_stack_call(void (*act)(void *context), void *context, void *top);
 #endif
 
-/* Raw, because libc's function can't be told from one that a preload has put in its place. */
-static void set_mask(uint64_t mask, uint64_t *before)
-{
-    os.syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, before, sizeof mask);
-}
-
 static bool on_signal_stack(void)
 {
     stack_t stack = {0};
@@ -68,13 +59,13 @@ static bool run(void (*act)(void *context), void *context, size_t bytes, bool he
     uint64_t mask = 0;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
     if (held)
-        set_mask(HELD, &mask);
+        signals_change(SIG_SETMASK, SIGNALS_ALL, &mask);
     errno = saved;
     own_stack_call(act, context, stack + bytes);
     saved = errno;
     munmap(stack, bytes);
     if (held)
-        set_mask(mask, NULL);
+        signals_change(SIG_SETMASK, mask, NULL);
     pthread_setcancelstate(cancelable, NULL);
     errno = saved;
     return true;

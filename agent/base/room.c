@@ -59,8 +59,7 @@ static bool enlarge_pipe(int fd, long own)
     return true;
 }
 
-/* System calls by number, because libc's fcntl() is our own hook. In an empty pipe one piece takes
- * one page. */
+/* In an empty pipe one piece takes one page. */
 bool room_in_pipe(int fd, size_t length)
 {
     int unread = 0;

@@ -24,6 +24,7 @@
 #include "agent/base/exec_note.h"
 #include "agent/base/os.h"
 #include "agent/base/room.h"
+#include "agent/base/signals.h"
 
 #define JOURNAL  "/run/systemd/journal" /* of a namespace: /run/systemd/journal.NAME/stdout */
 #define REOPENED "/proc/self/fd/2"
@@ -424,31 +425,25 @@ static bool put_into_file(const char *text, size_t length)
            put(STDERR_FILENO, HOW_WRITE, text, length) == (ssize_t)length;
 }
 
-#define SIGNAL(number) (UINT64_C(1) << ((number)-1))
-
-/* Of the kernel's set of signals, which libc's functions do not pass on as it is. */
-static bool mask(int how, uint64_t change, uint64_t *before)
-{
-    return os.syscall(SYS_rt_sigprocmask, how, &change, before, sizeof change) == 0;
-}
-
 /* Signals of a write are the thread's that makes it. A blocked SIGTTOU is not raised at all: the
  * write goes on. The others wait, also where the program ignores them, and are taken back. */
 static bool put_without_signals(const struct stat *status, const char *text, size_t length)
 {
-    uint64_t ours = SIGNAL(SIGPIPE) | SIGNAL(SIGXFSZ) | SIGNAL(SIGTTOU), before;
-    if (!mask(SIG_BLOCK, ours, &before))
+    uint64_t ours = SIGNAL_BIT(SIGPIPE) | SIGNAL_BIT(SIGXFSZ) | SIGNAL_BIT(SIGTTOU), before;
+    if (!signals_change(SIG_BLOCK, ours, &before))
         return false;
     errno = 0;
     bool done = S_ISREG(status->st_mode) ? put_into_file(text, length)
                                          : put_without_waiting(status, text, length);
-    uint64_t raised = errno == EPIPE ? SIGNAL(SIGPIPE) : errno == EFBIG ? SIGNAL(SIGXFSZ) : 0;
+    uint64_t raised = errno == EPIPE   ? SIGNAL_BIT(SIGPIPE)
+                      : errno == EFBIG ? SIGNAL_BIT(SIGXFSZ)
+                                       : 0;
     if (!done && raised) {
         struct timespec at_once = {0, 0};
         os.syscall(SYS_rt_sigtimedwait, &raised, NULL, &at_once, sizeof raised);
     }
     if ((before & ours) != ours)
-        mask(SIG_SETMASK, before, NULL);
+        signals_change(SIG_SETMASK, before, NULL);
     return done;
 }
 

@@ -19,6 +19,7 @@
 #include "agent/base/own_stack.h"
 #include "agent/base/random.h"
 #include "agent/base/stack.h"
+#include "agent/base/thread.h"
 #include "agent/libraries/curl/curl_handle.h"
 #include "agent/libraries/mysql/mysql_record.h"
 #include "agent/life/life.h"
@@ -44,7 +45,6 @@ enum preparation { PREPARED_NOT, PREPARED_NOW, PREPARED_DONE, PREPARED_FAILED };
 struct agent agent;
 
 _Atomic bool agent_gate;
-__thread bool tl_agent_own_thread;
 static _Atomic int prepared;    /* enum preparation */
 static _Atomic int region_made; /* likewise; release when agent.region is there */
 static _Atomic bool exit_registered;
@@ -292,7 +292,7 @@ void agent_restrict(bool strictly)
     if (agent.exporter.await_start)
         agent.exporter.await_start();
     if (strictly)
-        tl_agent_own_thread = true;
+        thread_mark_own();
 }
 
 /* The handler as late as the first span: they run last registered first, and this one must run
@@ -419,22 +419,12 @@ static void leave_for_a_while(void *unused)
 
 void agent_leave(bool for_good)
 {
-    if (!agent_gate_open() || tl_agent_own_thread || !agent_in_own_process() || life_settling())
+    if (!agent_gate_open() || thread_is_own() || !agent_in_own_process() || life_settling())
         return;
     if (!for_good && has_region())
         own_stack_run(leave_for_a_while, NULL);
     if (for_good && !own_stack_run_long(leave_for_good, NULL))
         leave_for_good(NULL); /* no memory: better here than not at all */
-}
-
-void agent_mark_own_thread(void)
-{
-    tl_agent_own_thread = true;
-}
-
-bool agent_own_thread(void)
-{
-    return tl_agent_own_thread;
 }
 
 bool agent_in_own_process(void)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/base/thread.h"
 #include "agent/libraries/s3/s3.h"
 #include "agent/life/life.h"
 #include "agent/protocols/http/capture.h"
@@ -52,7 +53,6 @@ struct agent {
 extern struct agent agent;
 
 extern _Atomic bool agent_gate;
-extern __thread bool tl_agent_own_thread;
 
 /* Nothing is observed before the gate is open. Relaxed: a call that finds it closed a moment too
  * long only misses a connection that was made before. */
@@ -73,7 +73,7 @@ __attribute__((cold)) bool agent_settle(void);
  * caller in the child puts the process in order; while it does, others find this false. */
 static inline bool agent_enter(void)
 {
-    return agent_gate_open() && !tl_agent_own_thread && (!life_settling() || agent_settle());
+    return agent_gate_open() && !thread_is_own() && (!life_settling() || agent_settle());
 }
 /* The same for what changes what is known of descriptors: in the child of a vfork() that would be
  * changed in its parent's memory, whose descriptors are others. */
@@ -120,10 +120,6 @@ void agent_leave(bool for_good);
 
 /* In a child of fork(), first of all: its parent knows of it, unlike that of a bare clone. */
 void agent_note_fork(void);
-
-/* The exporter's thread: what it does is not observed. */
-void agent_mark_own_thread(void);
-bool agent_own_thread(void);
 
 /* Does this process own the memory it runs in? Not so in a child of vfork(). */
 bool agent_in_own_process(void);

@@ -9,6 +9,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/own_fd.h"
 #include "agent/base/standard_error.h"
+#include "agent/base/thread.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/queue/family.h"
@@ -114,7 +115,7 @@ void observe_paired(int pair[2], int result)
     /* Whether one of them speaks HTTP matters only where there are requests; that most do not shows
      * with their first byte. */
     for (int i = 0; i < 2; i++)
-        if (agent_own_thread())
+        if (thread_is_own())
             pair[i] = own_fd_take(pair[i]).fd;
         else if (agent_is_prepared() && agent_enter_own_process())
             connection_open(pair[i], CONNECTION_UNKNOWN, NULL, 0);
