@@ -2,20 +2,18 @@
 #include "agent/life/agent.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
 #include "agent/base/futex.h"
 #include "agent/base/log.h"
+#include "agent/base/once.h"
 #include "agent/base/own_stack.h"
 #include "agent/base/random.h"
 #include "agent/base/stack.h"
@@ -36,22 +34,15 @@
 #define EXCHANGES_LEAST 16
 #define ADDRESS_SHARE   16 /* of limited address space: one in so many bytes */
 
-/* How long a thread waits that finds another one at what is done once, which takes a millisecond,
- * on a slow disk some more; in all. */
-#define MAKING_NS 2000000000u
-
-enum preparation { PREPARED_NOT, PREPARED_NOW, PREPARED_DONE, PREPARED_FAILED };
-
 struct agent agent;
 
 _Atomic bool agent_gate;
-static _Atomic int prepared;    /* enum preparation */
-static _Atomic int region_made; /* likewise; release when agent.region is there */
+static struct once prepared;
+static struct once region_made;
 static _Atomic bool exit_registered;
 static _Atomic bool exporting; /* relaxed: whoever finds it false too long asks once more */
 static pid_t own_pid;   /* written in the constructor and by a forked child before it has threads */
 static bool fork_known; /* written in a forked child before it has threads */
-static __thread bool tl_making; /* this thread is at what is done once */
 
 void agent_open(void)
 {
@@ -124,11 +115,9 @@ __attribute__((cold)) static void settle_in_child(void *unused)
     ring_thread_reset();
     memset(&counters, 0, sizeof counters);
     leave_region();
-    atomic_store_explicit(&region_made, PREPARED_NOT, memory_order_relaxed);
+    once_reset(&region_made);
     atomic_store_explicit(&exporting, false, memory_order_relaxed);
-    int by_another = PREPARED_NOW; /* a thread that was at it, and is not here */
-    if (!tl_making)
-        atomic_compare_exchange_strong(&prepared, &by_another, PREPARED_NOT);
+    once_forked(&prepared);
     if (agent.exporter.child)
         agent.exporter.child();
     life_acknowledge();
@@ -196,51 +185,9 @@ static bool make_region(void)
     return region_init(&agent.region, (size_t)agent.config.max_queue_size, &place);
 }
 
-static bool await(_Atomic int *once)
-{
-    uint64_t begun_ns = clock_monotonic_ns();
-    int state;
-    while ((state = atomic_load_explicit(once, memory_order_acquire)) == PREPARED_NOW &&
-           clock_monotonic_ns() - begun_ns < MAKING_NS) {
-        struct timespec most = {0, MAKING_NS / 20};
-        syscall(SYS_futex, once, FUTEX_WAIT_PRIVATE, PREPARED_NOW, &most, NULL, 0);
-    }
-    return state == PREPARED_DONE;
-}
-
-struct making {
-    bool (*make)(void);
-    bool made;
-};
-
-static void make_on_own_stack(void *context)
-{
-    struct making *making = context;
-    making->made = making->make();
-}
-
-/* Threads that come meanwhile wait: their spans would be lost else. A signal handler above the
- * thread that is at it can't. */
-__attribute__((cold, noinline)) static bool do_once(_Atomic int *once, int state,
-                                                    bool (*make)(void))
-{
-    if (state == PREPARED_NOT && atomic_compare_exchange_strong(once, &state, PREPARED_NOW)) {
-        struct making making = {make, false};
-        tl_making = true;
-        own_stack_run(make_on_own_stack, &making);
-        state = making.made ? PREPARED_DONE : PREPARED_FAILED;
-        tl_making = false;
-        atomic_store_explicit(once, state, memory_order_release);
-        syscall(SYS_futex, once, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-    }
-    return state == PREPARED_NOW && !tl_making ? await(once) : state == PREPARED_DONE;
-}
-
 bool agent_make_region(void)
 {
-    /* Acquire: pairs with the release above. */
-    int state = atomic_load_explicit(&region_made, memory_order_acquire);
-    return state == PREPARED_DONE || do_once(&region_made, state, make_region);
+    return once_run(&region_made, make_region);
 }
 
 static bool prepare(void)
@@ -259,8 +206,7 @@ static bool prepare(void)
 
 bool agent_prepare(void)
 {
-    int state = atomic_load_explicit(&prepared, memory_order_acquire);
-    return state == PREPARED_DONE || do_once(&prepared, state, prepare);
+    return once_run(&prepared, prepare);
 }
 
 void agent_listen(void)
@@ -271,7 +217,7 @@ void agent_listen(void)
 
 bool agent_is_prepared(void)
 {
-    return atomic_load_explicit(&prepared, memory_order_acquire) == PREPARED_DONE;
+    return once_is_done(&prepared);
 }
 
 static void at_exit(void)
@@ -366,7 +312,7 @@ void agent_hand_over(const struct span_record *record)
 
 static bool has_region(void)
 {
-    return atomic_load_explicit(&region_made, memory_order_acquire) == PREPARED_DONE;
+    return once_is_done(&region_made);
 }
 
 /* Once: what ends after all is counted as that, too, and has left no account. */

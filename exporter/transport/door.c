@@ -2,18 +2,14 @@
 #include "exporter/transport/door.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/futex.h"
-#include "agent/base/os.h"
 
 /* A fork waits no longer: the thread may be waiting for a lock that the forking thread has. Moments
  * inside are milliseconds; a machine without time to spare makes tenths of a second of them. */
@@ -38,12 +34,6 @@ static __thread bool tl_took_it; /* for a fork */
 static __thread bool tl_took_resolver;
 static __thread bool tl_may_child; /* the child that is being made may open libraries */
 
-static void wait_for(_Atomic uint32_t *word, uint64_t left)
-{
-    struct timespec wait = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-    os.syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, TAKEN, &wait, NULL, 0);
-}
-
 /* From FREE to `state`; false where it is shut, or not free in time. */
 static bool move_to(_Atomic uint32_t *word, uint32_t state, uint64_t most_ns)
 {
@@ -56,7 +46,7 @@ static bool move_to(_Atomic uint32_t *word, uint32_t state, uint64_t most_ns)
         uint64_t gone = clock_monotonic_ns() - begun;
         if (seen == SHUT || gone >= most_ns)
             return false;
-        wait_for(word, most_ns - gone);
+        futex_wait_while(word, TAKEN, most_ns - gone);
     }
 }
 
