@@ -16,6 +16,7 @@
 #include "agent/base/own_stack.h"
 #include "agent/base/process.h"
 #include "agent/base/said.h"
+#include "agent/base/secrets.h"
 #include "agent/base/sha256.h"
 #include "agent/base/standard_error.h"
 #include "agent/life/agent.h"
@@ -28,6 +29,7 @@
 #include "agent/queue/recovery.h"
 #include "agent/span/stack_trace.h"
 #include "agent/span/unwinder.h"
+#include "agent/text/redact_shape.h"
 #include "agent/work/exchange.h"
 #include "config/unknown.h"
 #include "exporter/exporter.h"
@@ -293,6 +295,7 @@ static void prepare_to_serve(void)
 static void begin(int count, char **words)
 {
     standard_error_at_start();
+    secrets_set_hider(redact_shape_blot);
     struct config *config = &agent.config;
     bool tell;
     const char *other = copy_instead(&tell);

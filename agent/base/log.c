@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "agent/base/said.h"
+#include "agent/base/secrets.h"
 #include "agent/base/standard_error.h"
-#include "agent/text/redact_shape.h"
 
 #define LINE_BYTES 1000
 
@@ -49,7 +49,8 @@ static bool write_line(char line[LINE_BYTES], int head, int body)
     size_t length = (size_t)head + (body > 0 ? (size_t)body : 0);
     if (length > LINE_BYTES - 1)
         length = LINE_BYTES - 1;
-    length = redact_shape_blot(line, length, LINE_BYTES - 1);
+    size_t said = (size_t)head;
+    length = said + secrets_hide(line + said, length - said, LINE_BYTES - 1 - said);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';

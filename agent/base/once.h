@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* once.h - what is done once in a process, by the thread that comes to it first.
  *
- * It is done on a stack of ours, with no signal delivered (own_stack.h). Threads that come meanwhile
- * wait, at most for ONCE_NS; a signal handler above the thread that is at it can't, and is told that
- * it has not been done. Not pthread_once(): what fails must not be waited for, and a forked child
- * may find a thread at it that is not there. */
+ * It is done on a stack of ours, with no signal delivered (own_stack.h). Threads that come
+ * meanwhile wait, at most for ONCE_NS; a signal handler above the thread that is at it can't, and
+ * is told that it has not been done. Not pthread_once(): what fails must not be waited for, and a
+ * forked child may find a thread at it that is not there. */
 #ifndef AGENT_ONCE_H
 #define AGENT_ONCE_H
 

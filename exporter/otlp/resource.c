@@ -14,7 +14,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/os.h"
-#include "agent/text/redact_shape.h"
+#include "agent/base/secrets.h"
 #include "config/pairs.h"
 #include "exporter/base/utf8.h"
 #include "exporter/otlp/command.h"
@@ -72,7 +72,7 @@ static char *keep(struct slice text)
     if (text.length >= room)
         return NULL;
     memmove(kept, text.at, text.length);
-    size_t length = redact_shape_blot(kept, text.length, room - 1);
+    size_t length = secrets_hide(kept, text.length, room - 1);
     kept[length] = '\0';
     resource.used += length + 1;
     return kept;

@@ -17,7 +17,9 @@
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
 #include "agent/base/log.h"
+#include "agent/base/secrets.h"
 #include "agent/base/thread.h"
+#include "agent/text/redact_shape.h"
 #include "exporter/exporter.h"
 #include "exporter/otlp/otlp.pb-c.h"
 #include "exporter/otlp/resource.h"
@@ -50,6 +52,7 @@ static void note_life(uint64_t now_ns, int64_t unix_offset_ns)
 static int set_up(void **state)
 {
     (void)state;
+    secrets_set_hider(redact_shape_blot);
     log_set_level(getenv("TEST_LOG") ? LOG_DEBUG : LOG_NONE);
     config = sample_config();
     config.max_export_batch_size = 64;

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "agent/base/secrets.h"
+#include "agent/text/redact_shape.h"
 #include "exporter/otlp/container.h"
 #include "exporter/otlp/otlp.pb-c.h"
 #include "exporter/otlp/resource.h"
@@ -24,6 +26,7 @@ static int set_up(void **state)
                                             "HOSTNAME", "NODE_NAME"};
     (void)state;
     config = sample_config();
+    secrets_set_hider(redact_shape_blot);
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         unsetenv(variables[i]);
     return 0;
