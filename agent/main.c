@@ -81,7 +81,7 @@ static void warn(void *context, const char *message)
     log_once(LOG_WARN, NULL, "%s", message);
 }
 
-static void tell_unknown(void *context, struct piece name, const char *nearest)
+static void tell_unknown(void *context, struct slice name, const char *nearest)
 {
     unsigned *count = context;
     int shown = name.length < 64 ? (int)name.length : 64;

@@ -33,7 +33,7 @@ static bool store_texts(struct config *config, char **spare, size_t *spare_bytes
         if (!option_is_text(&option_rows[i]))
             continue;
         const char **field = text_field(config, &option_rows[i]);
-        struct piece text = piece_trim(piece_of(*field));
+        struct slice text = slice_trim_space(slice_of(*field));
         memcpy(storage, text.at, text.length);
         *field = storage;
         storage += text.length + 1; /* a fresh mapping is zero */
@@ -55,20 +55,20 @@ static const char *find_environment(const struct config *config, char *spare, si
     return config->environment;
 }
 
-static double environment_ratio(struct piece environment)
+static double environment_ratio(struct slice environment)
 {
     static const char *const production[] = {"production", "prod", "live"};
     for (size_t i = 0; i < sizeof production / sizeof *production; i++)
-        if (piece_is(environment, production[i]))
+        if (slice_equal_nocase(environment, slice_of(production[i])))
             return 0.01;
-    return piece_is(environment, "staging") ? 0.1 : 1.0;
+    return slice_equal_nocase(environment, SLICE_LITERAL("staging")) ? 0.1 : 1.0;
 }
 
 /* The ratio of roots: a fixed sampler's own, else the one that was set, else the environment's for
  * the sampler nobody chose and 1 for a ratio sampler without an argument. */
 static void settle_sampler(struct config *config, bool sampler_named, bool ratio_set)
 {
-    struct piece environment = piece_trim(piece_of(config->deployment_environment));
+    struct slice environment = slice_trim_space(slice_of(config->deployment_environment));
     config->sampler_by_environment = !sampler_named && !ratio_set;
     switch (config->sampler) {
     case SAMPLER_ALWAYS_ON:
@@ -93,18 +93,20 @@ static void settle(struct reader *reader, char *spare, size_t spare_bytes)
     struct config *config = reader->config;
     bool own = *config->otlp_traces_endpoint != '\0';
     const char *endpoint = own ? config->otlp_traces_endpoint : config->otlp_endpoint;
-    size_t used = endpoint_write(piece_of(endpoint), !own, spare) + 1;
+    size_t used = endpoint_write(slice_of(endpoint), !own, spare) + 1;
     config->traces_endpoint = spare;
 
     config->deployment_environment = find_environment(config, spare + used, spare_bytes - used);
 
     const char *sampler = reader->decided_by[ROW_sampler];
     const char *name = sampler ? reader->get(reader->context, sampler) : CONFIG_SAMPLER_UNSET;
-    settle_sampler(config, !piece_is(piece_trim(piece_of(name)), CONFIG_SAMPLER_UNSET),
+    struct slice named = slice_trim_space(slice_of(name));
+    settle_sampler(config, !slice_equal_nocase(named, SLICE_LITERAL(CONFIG_SAMPLER_UNSET)),
                    reader->decided_by[ROW_sampler_ratio] != NULL);
 
-    struct piece environment = piece_trim(piece_of(config->deployment_environment));
-    bool develops = piece_is(environment, "development") || piece_is(environment, "dev");
+    struct slice environment = slice_trim_space(slice_of(config->deployment_environment));
+    bool develops = slice_equal_nocase(environment, SLICE_LITERAL("development")) ||
+                    slice_equal_nocase(environment, SLICE_LITERAL("dev"));
     if (config->stacktrace == WHEN_AUTO)
         config->stacktrace = develops ? WHEN_ALWAYS : WHEN_NEVER;
 }

@@ -7,20 +7,20 @@ static const char *const schemes[] = {"http://", "https://", "unix://"};
 enum { SCHEMES = sizeof schemes / sizeof *schemes };
 
 /* The scheme's name in lower case, or NULL; *rest is what follows it. */
-static const char *take_scheme(struct piece text, struct piece *rest)
+static const char *take_scheme(struct slice text, struct slice *rest)
 {
     *rest = text;
     for (size_t i = 0; i < SCHEMES; i++) {
-        if (!piece_starts(text, schemes[i]))
+        if (!slice_starts_nocase(text, slice_of(schemes[i])))
             continue;
         size_t length = strlen(schemes[i]);
-        *rest = (struct piece){text.at + length, text.length - length};
+        *rest = slice_after(text, length);
         return schemes[i];
     }
     return NULL;
 }
 
-static bool plain_characters(struct piece text)
+static bool plain_characters(struct slice text)
 {
     for (size_t i = 0; i < text.length; i++)
         if ((unsigned char)text.at[i] <= 0x20 || text.at[i] == 0x7f)
@@ -29,7 +29,7 @@ static bool plain_characters(struct piece text)
 }
 
 /* Where the authority ends and path, query or fragment begins (RFC 3986, 3.2). */
-static size_t authority_length(struct piece text)
+static size_t authority_length(struct slice text)
 {
     size_t end = 0;
     while (end < text.length && !strchr("/?#", text.at[end]))
@@ -37,7 +37,7 @@ static size_t authority_length(struct piece text)
     return end;
 }
 
-static bool readable_port(struct piece port)
+static bool readable_port(struct slice port)
 {
     unsigned number = 0;
     if (port.length == 0 || port.length > 5)
@@ -51,7 +51,7 @@ static bool readable_port(struct piece port)
 }
 
 /* A path with a name in it. */
-static bool readable_socket(struct piece path)
+static bool readable_socket(struct slice path)
 {
     size_t slashes = 0;
     while (slashes < path.length && path.at[slashes] == '/')
@@ -60,14 +60,14 @@ static bool readable_socket(struct piece path)
 }
 
 /* [userinfo@]host[:port] (RFC 3986, 3.2). */
-static bool readable_authority(struct piece text)
+static bool readable_authority(struct slice text)
 {
     /* The last @ ends the user information: a password may hold one that nobody escaped. */
-    for (size_t at; (at = piece_find(text, '@')) < text.length;)
-        text = (struct piece){text.at + at + 1, text.length - at - 1};
-    size_t host = piece_find(text, ':');
+    for (size_t at; (at = slice_find(text, '@')) < text.length;)
+        text = slice_after(text, at + 1);
+    size_t host = slice_find(text, ':');
     if (text.length && text.at[0] == '[') {
-        host = piece_find(text, ']');
+        host = slice_find(text, ']');
         if (host == text.length || host == 1)
             return false;
         host++;
@@ -76,24 +76,23 @@ static bool readable_authority(struct piece text)
         return false;
     if (host == text.length)
         return true;
-    return text.at[host] == ':' &&
-           readable_port((struct piece){text.at + host + 1, text.length - host - 1});
+    return text.at[host] == ':' && readable_port(slice_after(text, host + 1));
 }
 
-bool endpoint_readable(struct piece text)
+bool endpoint_readable(struct slice text)
 {
-    struct piece rest;
+    struct slice rest;
     const char *scheme = take_scheme(text, &rest);
     if (!plain_characters(text))
         return false;
-    if (scheme && piece_is(piece_of(scheme), "unix://"))
+    if (scheme && slice_equal_nocase(slice_of(scheme), SLICE_LITERAL("unix://")))
         return readable_socket(rest);
-    return readable_authority((struct piece){rest.at, authority_length(rest)});
+    return readable_authority((struct slice){rest.at, authority_length(rest)});
 }
 
-bool endpoint_has_scheme(struct piece text)
+bool endpoint_has_scheme(struct slice text)
 {
-    struct piece rest;
+    struct slice rest;
     return take_scheme(text, &rest) != NULL;
 }
 
@@ -108,15 +107,15 @@ static size_t append(char *out, size_t used, const char *bytes, size_t length)
     return used + length;
 }
 
-size_t endpoint_write(struct piece text, bool base, char *out)
+size_t endpoint_write(struct slice text, bool base, char *out)
 {
-    struct piece rest;
+    struct slice rest;
     const char *scheme = take_scheme(text, &rest);
     if (!scheme)
         scheme = "http://";
     size_t used = append(out, 0, scheme, strlen(scheme));
 
-    if (!base || piece_is(piece_of(scheme), "unix://")) {
+    if (!base || slice_equal_nocase(slice_of(scheme), SLICE_LITERAL("unix://"))) {
         used = append(out, used, rest.at, rest.length);
         out[used] = '\0';
         return used;
@@ -125,7 +124,7 @@ size_t endpoint_write(struct piece text, bool base, char *out)
     size_t path_end = authority_length(rest);
     while (path_end < rest.length && rest.at[path_end] != '?' && rest.at[path_end] != '#')
         path_end++;
-    struct piece front = {rest.at, path_end};
+    struct slice front = {rest.at, path_end};
     while (front.length && front.at[front.length - 1] == '/')
         front.length--;
     used = append(out, used, front.at, front.length);

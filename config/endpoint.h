@@ -6,14 +6,14 @@
 #ifndef CONFIG_ENDPOINT_H
 #define CONFIG_ENDPOINT_H
 
-#include "config/piece.h"
+#include "agent/base/slice.h"
 
 /* Whether a transport could take it: http://HOST[:PORT][/PATH], https://..., unix:///PATH, or
  * HOST[:PORT][/PATH]; no spaces or control characters. A HOST may be [IPv6]. */
-bool endpoint_readable(struct piece text);
+bool endpoint_readable(struct slice text);
 
 /* Whether a readable endpoint names its scheme. */
-bool endpoint_has_scheme(struct piece text);
+bool endpoint_has_scheme(struct slice text);
 
 /* Bytes that endpoint_write() needs at most for a text of that length, its terminator included. */
 size_t endpoint_bytes(size_t length);
@@ -23,6 +23,6 @@ size_t endpoint_bytes(size_t length);
  * ends so (OTLP exporter, "Endpoint URLs for OTLP/HTTP", which knows no such mercy: but no
  * collector listens at /v1/traces/v1/traces). A unix address has no path to add to: it stays.
  * Returns the length without the terminator. */
-size_t endpoint_write(struct piece text, bool base, char *out);
+size_t endpoint_write(struct slice text, bool base, char *out);
 
 #endif

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Which programs to trace: LD_PRELOAD in a container reaches every process of it, and the health
  * check that runs every ten seconds is not worth a trace. */
+#include "agent/base/slice.h"
 #include "config/config.h"
-#include "config/piece.h"
 
 /* `*` stands for any characters, `/` among them, `?` for one. On a mismatch it goes back to the
  * last
  * `*` only, so the time is bounded by the product of the lengths. */
-static bool matches(struct piece pattern, struct piece text)
+static bool matches(struct slice pattern, struct slice text)
 {
     size_t p = 0;
     size_t t = 0;
@@ -32,21 +32,21 @@ static bool matches(struct piece pattern, struct piece text)
     return p == pattern.length;
 }
 
-static struct piece base_name(struct piece path)
+static struct slice base_name(struct slice path)
 {
     for (size_t i = path.length; i > 0; i--)
         if (path.at[i - 1] == '/')
-            return (struct piece){path.at + i, path.length - i};
+            return slice_after(path, i);
     return path;
 }
 
 /* Whether an entry of the comma-separated list names the executable. */
-static bool listed(const char *list, struct piece path)
+static bool listed(const char *list, struct slice path)
 {
-    struct piece rest = piece_of(list);
-    struct piece entry;
-    while (piece_next(&rest, ',', &entry)) {
-        bool whole = piece_find(entry, '/') < entry.length;
+    struct slice rest = slice_of(list);
+    struct slice entry;
+    while (slice_next_part(&rest, ',', &entry)) {
+        bool whole = slice_find(entry, '/') < entry.length;
         if (entry.length && matches(entry, whole ? path : base_name(path)))
             return true;
     }
@@ -54,7 +54,7 @@ static bool listed(const char *list, struct piece path)
 }
 
 /* The kernel adds this to /proc/self/exe once a package upgrade has replaced the file. */
-static struct piece without_deleted(struct piece path)
+static struct slice without_deleted(struct slice path)
 {
     static const char mark[] = " (deleted)";
     size_t length = sizeof mark - 1;
@@ -65,10 +65,10 @@ static struct piece without_deleted(struct piece path)
 
 bool config_executable_allowed(const struct config *config, const char *path)
 {
-    bool all = piece_trim(piece_of(config->executables_allow)).length == 0;
+    bool all = slice_trim_space(slice_of(config->executables_allow)).length == 0;
     if (!path || !*path)
         return all;
-    struct piece executable = without_deleted(piece_of(path));
+    struct slice executable = without_deleted(slice_of(path));
     if (listed(config->executables_deny, executable))
         return false;
     return all || listed(config->executables_allow, executable);

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/pairs.h"
 
+#include "agent/base/percent.h"
+
 struct pairs pairs_of(const char *text)
 {
-    return (struct pairs){piece_of(text), 0};
-}
-
-static int hexadecimal(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = piece_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return (struct pairs){slice_of(text), 0};
 }
 
 static bool control(char c)
@@ -20,26 +14,18 @@ static bool control(char c)
 }
 
 /* Takes one character, encoded or not, from the front. */
-static bool take_character(struct piece *rest, char *c)
+static bool take_character(struct slice *rest, char *c)
 {
-    size_t used = 1;
-    *c = rest->at[0];
-    if (*c == '%') {
-        if (rest->length < 3)
-            return false;
-        int high = hexadecimal(rest->at[1]);
-        int low = hexadecimal(rest->at[2]);
-        if (high < 0 || low < 0)
-            return false;
-        *c = (char)(high << 4 | low);
-        used = 3;
-    }
-    rest->at += used;
-    rest->length -= used;
+    bool encoded = rest->at[0] == '%';
+    int byte = encoded ? percent_pair(*rest, 1) : rest->at[0];
+    if (encoded && byte < 0)
+        return false;
+    *c = (char)byte;
+    *rest = slice_after(*rest, encoded ? 3 : 1);
     return !control(*c);
 }
 
-static bool well_formed(struct piece text)
+static bool well_formed(struct slice text)
 {
     char c;
     while (text.length)
@@ -49,7 +35,7 @@ static bool well_formed(struct piece text)
 }
 
 /* Decodes well-formed text and terminates it; false when it does not fit. */
-static bool decode(struct piece text, char *out, size_t out_bytes, size_t *length)
+static bool decode(struct slice text, char *out, size_t out_bytes, size_t *length)
 {
     char c;
     *length = 0;
@@ -68,18 +54,18 @@ static bool decode(struct piece text, char *out, size_t out_bytes, size_t *lengt
 enum pairs_result pairs_next(struct pairs *pairs, char *buffer, size_t buffer_bytes,
                              struct pairs_pair *pair)
 {
-    struct piece text;
+    struct slice text;
     do {
-        if (!piece_next(&pairs->rest, ',', &text))
+        if (!slice_next_part(&pairs->rest, ',', &text))
             return PAIRS_END;
     } while (text.length == 0);
 
     pairs->index++;
-    size_t equals = piece_find(text, '=');
+    size_t equals = slice_find(text, '=');
     if (equals == text.length)
         return PAIRS_MALFORMED;
-    struct piece key = piece_trim((struct piece){text.at, equals});
-    struct piece value = piece_trim((struct piece){text.at + equals + 1, text.length - equals - 1});
+    struct slice key = slice_trim_space((struct slice){text.at, equals});
+    struct slice value = slice_trim_space(slice_after(text, equals + 1));
     if (key.length == 0 || !well_formed(key) || !well_formed(value))
         return PAIRS_MALFORMED;
     if (!buffer)

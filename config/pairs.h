@@ -16,10 +16,10 @@
 #ifndef CONFIG_PAIRS_H
 #define CONFIG_PAIRS_H
 
-#include "config/piece.h"
+#include "agent/base/slice.h"
 
 struct pairs {
-    struct piece rest;
+    struct slice rest;
     unsigned index; /* of the pair returned last, from 1; empty places between commas don't count */
 };
 

@@ -53,7 +53,7 @@ static bool digit(char c)
 
 /* Takes the digits at the front; a number past int64_t stays at INT64_MAX, which no option's range
  * lets through by accident (see config_test). */
-static bool take_digits(struct piece *text, int64_t *value)
+static bool take_digits(struct slice *text, int64_t *value)
 {
     size_t n = 0;
     int64_t number = 0;
@@ -61,16 +61,16 @@ static bool take_digits(struct piece *text, int64_t *value)
         int next = text->at[n] - '0';
         number = number > (INT64_MAX - next) / 10 ? INT64_MAX : number * 10 + next;
     }
-    *text = (struct piece){text->at + n, text->length - n};
+    *text = slice_after(*text, n);
     *value = number;
     return n > 0;
 }
 
-static bool take_sign(struct piece *text)
+static bool take_sign(struct slice *text)
 {
     bool minus = text->length && text->at[0] == '-';
     if (minus || (text->length && text->at[0] == '+'))
-        *text = (struct piece){text->at + 1, text->length - 1};
+        *text = slice_after(*text, 1);
     return minus;
 }
 
@@ -82,7 +82,7 @@ static bool between(int64_t least, int64_t number, int64_t most, int64_t *value)
     return true;
 }
 
-bool parse_integer(struct piece text, int64_t least, int64_t most, int64_t *value)
+bool parse_integer(struct slice text, int64_t least, int64_t most, int64_t *value)
 {
     int64_t number;
     bool minus = take_sign(&text);
@@ -91,17 +91,17 @@ bool parse_integer(struct piece text, int64_t least, int64_t most, int64_t *valu
     return between(least, minus ? -number : number, most, value);
 }
 
-bool parse_milliseconds(struct piece text, int64_t least, int64_t most, int64_t *value)
+bool parse_milliseconds(struct slice text, int64_t least, int64_t most, int64_t *value)
 {
     int64_t number;
     int64_t unit_ms = 1;
     if (!take_digits(&text, &number))
         return false;
-    if (piece_is(text, "s"))
+    if (slice_equal_nocase(text, SLICE_LITERAL("s")))
         unit_ms = 1000;
-    else if (piece_is(text, "m"))
+    else if (slice_equal_nocase(text, SLICE_LITERAL("m")))
         unit_ms = 60000;
-    else if (text.length && !piece_is(text, "ms"))
+    else if (text.length && !slice_equal_nocase(text, SLICE_LITERAL("ms")))
         return false;
     if (number > INT64_MAX / unit_ms)
         return false;
@@ -115,7 +115,7 @@ struct decimal {
     bool seen;
 };
 
-static void take_fraction_digits(struct piece *text, struct decimal *number, bool after_point)
+static void take_fraction_digits(struct slice *text, struct decimal *number, bool after_point)
 {
     while (text->length && digit(text->at[0])) {
         bool room = number->digits < INT64_C(100000000000000);
@@ -123,24 +123,24 @@ static void take_fraction_digits(struct piece *text, struct decimal *number, boo
             number->digits = number->digits * 10 + (text->at[0] - '0');
         number->exponent += (after_point ? -1 : 0) + (room ? 0 : 1);
         number->seen = true;
-        *text = (struct piece){text->at + 1, text->length - 1};
+        *text = slice_after(*text, 1);
     }
 }
 
-bool parse_ratio(struct piece text, double *value)
+bool parse_ratio(struct slice text, double *value)
 {
     struct decimal number = {0, 0, false};
     bool minus = take_sign(&text);
     take_fraction_digits(&text, &number, false);
     if (text.length && text.at[0] == '.') {
-        text = (struct piece){text.at + 1, text.length - 1};
+        text = slice_after(text, 1);
         take_fraction_digits(&text, &number, true);
     }
     if (!number.seen)
         return false;
-    if (text.length && piece_lower(text.at[0]) == 'e') {
+    if (text.length && slice_lower(text.at[0]) == 'e') {
         int64_t exponent;
-        text = (struct piece){text.at + 1, text.length - 1};
+        text = slice_after(text, 1);
         bool small = take_sign(&text);
         if (!take_digits(&text, &exponent) || exponent > 100000)
             return false;
@@ -164,38 +164,38 @@ bool parse_ratio(struct piece text, double *value)
     return true;
 }
 
-bool parse_boolean(struct piece text, bool *value)
+bool parse_boolean(struct slice text, bool *value)
 {
-    bool yes = piece_is(text, "true");
-    if (!yes && !piece_is(text, "false"))
+    bool yes = slice_equal_nocase(text, SLICE_LITERAL("true"));
+    if (!yes && !slice_equal_nocase(text, SLICE_LITERAL("false")))
         return false;
     *value = yes;
     return true;
 }
 
-bool parse_boolean_auto(struct piece text, enum config_when *value)
+bool parse_boolean_auto(struct slice text, enum config_when *value)
 {
     bool yes;
     if (parse_boolean(text, &yes))
         *value = yes ? WHEN_ALWAYS : WHEN_NEVER;
-    else if (piece_is(text, "auto"))
+    else if (slice_equal_nocase(text, SLICE_LITERAL("auto")))
         *value = WHEN_AUTO;
     else
         return false;
     return true;
 }
 
-static bool take_status(struct piece *text, int64_t *status)
+static bool take_status(struct slice *text, int64_t *status)
 {
     return take_digits(text, status) && *status >= 100 && *status <= 599;
 }
 
-bool parse_statuses(struct piece text, struct config_statuses *value)
+bool parse_statuses(struct slice text, struct config_statuses *value)
 {
     struct config_statuses set = {{0}};
-    struct piece part;
+    struct slice part;
     bool any = false;
-    while (piece_next(&text, ',', &part)) {
+    while (slice_next_part(&text, ',', &part)) {
         int64_t first;
         if (part.length == 0)
             continue;
@@ -203,7 +203,7 @@ bool parse_statuses(struct piece text, struct config_statuses *value)
             return false;
         int64_t last = first;
         if (part.length && part.at[0] == '-') {
-            part = (struct piece){part.at + 1, part.length - 1};
+            part = slice_after(part, 1);
             if (!take_status(&part, &last))
                 return false;
         }
@@ -218,17 +218,17 @@ bool parse_statuses(struct piece text, struct config_statuses *value)
     return any;
 }
 
-bool parse_choice(struct piece text, const struct parse_choices *choices, unsigned *value)
+bool parse_choice(struct slice text, const struct parse_choices *choices, unsigned *value)
 {
     for (const struct parse_choice *choice = choices->of; choice->name; choice++)
-        if (piece_is(text, choice->name)) {
+        if (slice_equal_nocase(text, slice_of(choice->name))) {
             *value = choice->value;
             return true;
         }
     return false;
 }
 
-unsigned parse_semconv(struct piece text)
+unsigned parse_semconv(struct slice text)
 {
     static const struct {
         const char *stable;
@@ -238,11 +238,13 @@ unsigned parse_semconv(struct piece text)
                       {"database", "database/dup", SEMCONV_DATABASE_OLDER}};
     unsigned dropped = 0;
     unsigned kept = 0;
-    struct piece part;
-    while (piece_next(&text, ',', &part))
+    struct slice part;
+    while (slice_next_part(&text, ',', &part))
         for (size_t i = 0; i < sizeof categories / sizeof *categories; i++) {
-            dropped |= piece_is(part, categories[i].stable) ? categories[i].older : 0;
-            kept |= piece_is(part, categories[i].both) ? categories[i].older : 0;
+            dropped |=
+                slice_equal_nocase(part, slice_of(categories[i].stable)) ? categories[i].older : 0;
+            kept |=
+                slice_equal_nocase(part, slice_of(categories[i].both)) ? categories[i].older : 0;
         }
     return ((SEMCONV_HTTP_OLDER | SEMCONV_DATABASE_OLDER) & ~dropped) | kept;
 }

@@ -93,12 +93,12 @@ static bool read_names(const struct reader *reader, const struct option *option,
                        const char *variable, const char *value, unsigned *bits)
 {
     const struct parse_choices *choices = option_choices(option->type);
-    struct piece rest = piece_of(value);
-    struct piece name;
+    struct slice rest = slice_of(value);
+    struct slice name;
     unsigned bit;
     unsigned found = 0;
     bool none = false;
-    while (piece_next(&rest, ',', &name)) {
+    while (slice_next_part(&rest, ',', &name)) {
         if (!parse_choice(name, choices, &bit))
             continue;
         found |= bit;
@@ -108,8 +108,8 @@ static bool read_names(const struct reader *reader, const struct option *option,
         return false;
     *bits = found;
 
-    rest = piece_of(value);
-    while (variable && piece_next(&rest, ',', &name)) {
+    rest = slice_of(value);
+    while (variable && slice_next_part(&rest, ',', &name)) {
         char text[SHOWN_BYTES + 1];
         char remark[300];
         char known[200];
@@ -133,7 +133,7 @@ static bool read_boolean(const struct reader *reader, const struct option *optio
                          const char *variable, const char *value)
 {
     bool yes = false;
-    if (!parse_boolean(piece_trim(piece_of(value)), &yes))
+    if (!parse_boolean(slice_trim_space(slice_of(value)), &yes))
         tell_about(reader, option, variable, value, "expected true or false; false is used");
     return yes;
 }
@@ -143,7 +143,7 @@ static bool read_value(const struct reader *reader, const struct option *option,
                        const char *variable, const char *value)
 {
     void *field = (char *)reader->config + option->offset;
-    struct piece text = piece_trim(piece_of(value));
+    struct slice text = slice_trim_space(slice_of(value));
     switch (option->type) {
     case OPTION_BOOLEAN:
         *(bool *)field = read_boolean(reader, option, variable, value);
@@ -192,7 +192,7 @@ static const char *decide(const struct reader *reader, const struct option *opti
     for (; option->variables[rank]; rank++) {
         const char *variable = option->variables[rank];
         const char *value = reader->get(reader->context, variable);
-        if (!value || piece_trim(piece_of(value)).length == 0)
+        if (!value || slice_trim_space(slice_of(value)).length == 0)
             continue;
         if (read_value(reader, option, variable, value))
             return variable;

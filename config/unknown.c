@@ -8,7 +8,7 @@
 
 /* Letters to change, add, leave out or swap with the next (optimal string alignment), whatever
  * their case. */
-static unsigned distance(struct piece a, struct piece b)
+static unsigned distance(struct slice a, struct slice b)
 {
     unsigned char rows[3][NAME_BYTES + 1];
     unsigned char *before = rows[0], *above = rows[1], *row = rows[2];
@@ -17,14 +17,14 @@ static unsigned distance(struct piece a, struct piece b)
     for (size_t i = 1; i <= a.length; i++) {
         row[0] = (unsigned char)i;
         for (size_t j = 1; j <= b.length; j++) {
-            bool same = piece_lower(a.at[i - 1]) == piece_lower(b.at[j - 1]);
+            bool same = slice_lower(a.at[i - 1]) == slice_lower(b.at[j - 1]);
             unsigned least = above[j - 1] + !same;
             if (above[j] + 1u < least)
                 least = above[j] + 1u;
             if (row[j - 1] + 1u < least)
                 least = row[j - 1] + 1u;
-            bool swapped = i > 1 && j > 1 && piece_lower(a.at[i - 1]) == piece_lower(b.at[j - 2]) &&
-                           piece_lower(a.at[i - 2]) == piece_lower(b.at[j - 1]);
+            bool swapped = i > 1 && j > 1 && slice_lower(a.at[i - 1]) == slice_lower(b.at[j - 2]) &&
+                           slice_lower(a.at[i - 2]) == slice_lower(b.at[j - 1]);
             if (swapped && before[j - 2] + 1u < least)
                 least = before[j - 2] + 1u;
             row[j] = (unsigned char)least;
@@ -37,9 +37,9 @@ static unsigned distance(struct piece a, struct piece b)
     return above[b.length];
 }
 
-static struct piece compared(struct piece name)
+static struct slice compared(struct slice name)
 {
-    return (struct piece){name.at, name.length < NAME_BYTES ? name.length : NAME_BYTES};
+    return (struct slice){name.at, name.length < NAME_BYTES ? name.length : NAME_BYTES};
 }
 
 struct nearest {
@@ -49,13 +49,13 @@ struct nearest {
 
 /* Of those that begin with `prefix`; `most`: what is further off need not be looked at. 0 apart:
  * in another case. */
-static struct nearest find_nearest(struct piece name, const char *prefix, unsigned most)
+static struct nearest find_nearest(struct slice name, const char *prefix, unsigned most)
 {
     struct nearest nearest = {NULL, most + 1};
     for (size_t row = 0; row < OPTION_ROWS; row++)
         for (const char *const *known = option_rows[row].variables; *known; known++) {
-            struct piece other = compared(piece_of(*known));
-            if (!piece_starts(other, prefix))
+            struct slice other = compared(slice_of(*known));
+            if (!slice_starts_nocase(other, slice_of(prefix)))
                 continue;
             size_t lack = other.length > name.length ? other.length - name.length
                                                      : name.length - other.length;
@@ -68,7 +68,7 @@ static struct nearest find_nearest(struct piece name, const char *prefix, unsign
     return nearest;
 }
 
-static bool is_known(struct piece name)
+static bool is_known(struct slice name)
 {
     for (size_t row = 0; row < OPTION_ROWS; row++)
         for (const char *const *known = option_rows[row].variables; *known; known++)
@@ -78,25 +78,25 @@ static bool is_known(struct piece name)
 }
 
 /* NULL: nobody meant us. */
-static const char *meant(struct piece name)
+static const char *meant(struct slice name)
 {
     if (is_known(name))
         return NULL;
-    if (piece_starts(name, OWN))
+    if (slice_starts_nocase(name, SLICE_LITERAL(OWN)))
         return find_nearest(compared(name), OWN, 2 * NAME_BYTES).name;
     struct nearest nearest = find_nearest(compared(name), "", 2);
-    bool own = nearest.name && piece_starts(piece_of(nearest.name), OWN);
+    bool own = nearest.name && slice_starts_nocase(slice_of(nearest.name), SLICE_LITERAL(OWN));
     return nearest.distance <= (own ? 2u : 1u) ? nearest.name : NULL;
 }
 
 void unknown_find(char *const *environment,
-                  void (*tell)(void *context, struct piece name, const char *nearest),
+                  void (*tell)(void *context, struct slice name, const char *nearest),
                   void *context)
 {
     for (; environment && *environment; environment++) {
-        struct piece variable = piece_of(*environment);
-        struct piece name = {variable.at, piece_find(variable, '=')};
-        const char *nearest = piece_starts(name, "OTEL") ? meant(name) : NULL;
+        struct slice variable = slice_of(*environment);
+        struct slice name = {variable.at, slice_find(variable, '=')};
+        const char *nearest = slice_starts_nocase(name, SLICE_LITERAL("OTEL")) ? meant(name) : NULL;
         if (nearest)
             tell(context, name, nearest);
     }

@@ -8,12 +8,12 @@
 #ifndef CONFIG_UNKNOWN_H
 #define CONFIG_UNKNOWN_H
 
-#include "config/piece.h"
+#include "agent/base/slice.h"
 
 /* Calls `tell` with each such name of `environment` (as environ, or NULL), in its order, and with
  * the known name that differs least from it. Values are not looked at. */
 void unknown_find(char *const *environment,
-                  void (*tell)(void *context, struct piece name, const char *nearest),
+                  void (*tell)(void *context, struct slice name, const char *nearest),
                   void *context);
 
 #endif

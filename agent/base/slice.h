@@ -29,6 +29,11 @@ static inline char slice_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+static inline bool slice_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static inline bool slice_equal(struct slice a, struct slice b)
 {
     return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
@@ -48,6 +53,12 @@ static inline bool slice_equal_nocase(struct slice a, struct slice b)
 static inline bool slice_starts(struct slice s, struct slice prefix)
 {
     return s.length >= prefix.length && slice_equal((struct slice){s.at, prefix.length}, prefix);
+}
+
+static inline bool slice_starts_nocase(struct slice s, struct slice prefix)
+{
+    return s.length >= prefix.length &&
+           slice_equal_nocase((struct slice){s.at, prefix.length}, prefix);
 }
 
 static inline bool slice_ends(struct slice s, struct slice suffix)
@@ -86,6 +97,25 @@ static inline struct slice slice_take_part(struct slice *list, char separator)
     struct slice part = slice_trim((struct slice){list->at, length});
     *list = slice_after(*list, length < list->length ? length + 1 : length);
     return part;
+}
+
+/* Without white space of any kind at both ends, line ends too: what a person wrote, or a file. */
+static inline struct slice slice_trim_space(struct slice s)
+{
+    while (s.length && slice_is_space(s.at[0]))
+        s = slice_after(s, 1);
+    while (s.length && slice_is_space(s.at[s.length - 1]))
+        s.length--;
+    return s;
+}
+
+/* As slice_take_part(), of a list that a person wrote. False when it is used up. */
+static inline bool slice_next_part(struct slice *list, char separator, struct slice *part)
+{
+    if (!list->length)
+        return false;
+    *part = slice_trim_space(slice_take_part(list, separator));
+    return true;
 }
 
 #endif

@@ -67,10 +67,10 @@ static void secrets(const char *text)
 static void configured(const char *text, bool base)
 {
     char url[MOST + 64];
-    struct piece piece = {text, strlen(text)};
-    if (!endpoint_readable(piece) || endpoint_bytes(piece.length) > sizeof url)
+    struct slice slice = {text, strlen(text)};
+    if (!endpoint_readable(slice) || endpoint_bytes(slice.length) > sizeof url)
         return;
-    demand(endpoint_write(piece, base, url) < endpoint_bytes(piece.length), text);
+    demand(endpoint_write(slice, base, url) < endpoint_bytes(slice.length), text);
     bool parsed = check(url);
     /* Shorter than any of its parts may be. */
     if (strlen(url) <= 107)

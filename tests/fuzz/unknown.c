@@ -21,7 +21,7 @@ static void demand(bool holds)
         abort();
 }
 
-static void refuse(void *context, struct piece name, const char *nearest)
+static void refuse(void *context, struct slice name, const char *nearest)
 {
     (void)context;
     (void)name;
@@ -29,7 +29,7 @@ static void refuse(void *context, struct piece name, const char *nearest)
     abort();
 }
 
-static void told(void *context, struct piece name, const char *nearest)
+static void told(void *context, struct slice name, const char *nearest)
 {
     size_t *count = context;
     demand(name.at >= text && name.at + name.length < text + sizeof text);

@@ -13,7 +13,7 @@
 enum { TOLD_BYTES = 4000 }; /* longer ones are cut */
 
 /* "NAME>NEAREST " of each. */
-static void note(void *context, struct piece name, const char *nearest)
+static void note(void *context, struct slice name, const char *nearest)
 {
     char *told = context;
     size_t used = strlen(told);
