@@ -6,8 +6,8 @@
 #ifndef CONFIG_OPTION_H
 #define CONFIG_OPTION_H
 
-#include "config/config.h"
 #include "config/parse.h"
+#include "config/settings.h"
 
 enum option_type {
     OPTION_BOOLEAN,

@@ -8,7 +8,7 @@
 #define CONFIG_PARSE_H
 
 #include "agent/base/slice.h"
-#include "config/config.h"
+#include "config/settings.h"
 
 /* Decimal digits with an optional sign; false outside least..most. */
 bool parse_integer(struct slice text, int64_t least, int64_t most, int64_t *value);

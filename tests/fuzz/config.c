@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "config/config.h"
 #include "config/option.h"
 #include "config/pairs.h"
 

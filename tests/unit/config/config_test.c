@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "config/config.h"
 #include "config/option.h"
 
 enum { VARIABLES = 16, WARNINGS = 8, LINE_BYTES = 1000 };
