@@ -6,7 +6,7 @@
 #ifndef AGENT_SQL_TARGET_H
 #define AGENT_SQL_TARGET_H
 
-#include "agent/sql/sql_summary.h"
+#include "agent/sql/sql_state.h"
 
 /* Whether a table may stand where this is expected. */
 bool sql_target_is_table(enum sql_expected expected);
