@@ -6,7 +6,7 @@
 #ifndef AGENT_REDACT_PART_H
 #define AGENT_REDACT_PART_H
 
-#include "agent/text/redact.h"
+#include "agent/text/redact_rules.h"
 
 /* Is there one in the text, in a key that a `=` or `:` ends? `whole`: or the text itself is the
  * key. */

@@ -4,7 +4,7 @@
 #ifndef AGENT_REDACT_PROSE_H
 #define AGENT_REDACT_PROSE_H
 
-#include "agent/text/redact.h"
+#include "agent/text/redact_rules.h"
 
 /* Is it surely text in which no key has a value, no user a password, and nothing is a secret by its
  * shape? */

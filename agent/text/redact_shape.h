@@ -6,7 +6,7 @@
 #ifndef AGENT_REDACT_SHAPE_H
 #define AGENT_REDACT_SHAPE_H
 
-#include "agent/text/redact.h"
+#include "agent/text/redact_rules.h"
 
 #define REDACT_SHAPE_LEAST 13 /* bytes of the shortest secret, its prefix included */
 

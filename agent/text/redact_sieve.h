@@ -8,7 +8,7 @@
 #ifndef AGENT_REDACT_SIEVE_H
 #define AGENT_REDACT_SIEVE_H
 
-#include "agent/text/redact.h"
+#include "agent/text/redact_rules.h"
 
 #define REDACT_SIEVE_BYTES  4  /* that a row looks at */
 #define REDACT_SIEVE_GROUPS 11 /* rows */

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* redact_words.h - finding sensitive words, also behind percent-encoding.
  *
- * The other half of redact.h, which declares redact_init() and redact_key(): what a secret is
- * called. redact.c knows where in a URL or header it may stand. */
+ * What a secret is called; redact_init() and redact_key() of redact_rules.h are here, too. */
 #ifndef AGENT_REDACT_WORDS_H
 #define AGENT_REDACT_WORDS_H
 
-#include "agent/text/redact.h"
+#include "agent/text/redact_rules.h"
 
 /* Does the text hold a word and, later, a `=` or `:`, a URL with a user, or `user:password@`? Then
  * it is a query, form, JSON, URL or data source name of its own, and the secret may be in it. */
