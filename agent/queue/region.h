@@ -26,7 +26,6 @@
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
 #define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */
 #define REGION_VERSION        6u
-#define REGION_REPLACED       ".replaced" /* at the end of the file's name (region_replace) */
 #define REGION_STALE_NS       60000000000 /* without a sign of life, where nothing else tells */
 #define REGION_RESOURCE_BYTES 86016       /* a hole beyond what is used of it */
 #define REGION_OPEN           64          /* requests in flight that outlive the process */

@@ -17,7 +17,6 @@
 
 #include "agent/base/process.h"
 #include "agent/base/random.h"
-#include "agent/queue/region.h"
 
 #define DIRECTORY_BYTES 2048 /* at a time; two of them on a stack of the program's */
 

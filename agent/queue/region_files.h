@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #define REGION_PREFIX     "otelagent-"
+#define REGION_REPLACED   ".replaced" /* at the end of a file's name: as region_replace() left it */
 #define REGION_PATH_BYTES 512
 
 /* Files that ended processes of one user may leave in a directory: as many as take a

@@ -32,6 +32,9 @@
 #define RING_NOW_NS() clock_monotonic_ns()
 #endif
 
+_Static_assert((RING_RECORD_BYTES_MAX / 8 + PAYLOAD_WORDS) <= LENGTH_MASK, "lengths fit");
+_Static_assert(RING_RECORDS_MAX >> RECORD_BITS == 0, "a full ring and an empty one differ");
+
 #define TRIES           256u        /* each lost one means that another writer got on */
 #define PATIENCE_NS     1000000000u /* how long a record may stay busy ... */
 #define PATIENCE_VISITS 10u         /* ... and how often it must be found so: a stopped process */

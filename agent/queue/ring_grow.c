@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A ring whose memory is made ready while it is used. */
+#include "agent/queue/ring.h"
+
 #include "agent/queue/ring_memory.h"
 
 __attribute__((cold)) void ring_grown(struct ring *ring, size_t bytes)

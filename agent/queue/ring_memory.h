@@ -7,7 +7,6 @@
 #define AGENT_RING_MEMORY_H
 
 #include "agent/queue/granule.h"
-#include "agent/queue/ring.h"
 
 #define RING_ALL_READY UINT64_MAX
 
@@ -41,9 +40,6 @@ struct ring {
 
     _Alignas(GRANULE_BYTES) struct granule at[];
 };
-
-_Static_assert((RING_RECORD_BYTES_MAX / 8 + PAYLOAD_WORDS) <= LENGTH_MASK, "lengths fit");
-_Static_assert(RING_RECORDS_MAX >> RECORD_BITS == 0, "a full ring and an empty one differ");
 
 static inline uint64_t lap_of(const struct ring *ring, uint64_t position)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a ring's reader notes about records that it has seen, for the reader after it. */
+#include "agent/queue/ring.h"
+
 #include "agent/queue/ring_memory.h"
 
 /* Up to a record's end, not to the cursor, which may have passed holes behind it: so what lies
