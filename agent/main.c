@@ -25,6 +25,7 @@
 #include "agent/net/head_store.h"
 #include "agent/net/inheritance.h"
 #include "agent/net/unseen.h"
+#include "agent/protocols/http/server_span.h"
 #include "agent/queue/family.h"
 #include "agent/queue/recovery.h"
 #include "agent/span/stack_trace.h"
@@ -148,6 +149,8 @@ static uint64_t service_key(const struct config *config)
 }
 
 _Static_assert(RESOURCE_BYTES_MOST <= REGION_RESOURCE_BYTES, "a region keeps any resource");
+
+_Static_assert(SERVER_SPAN_SCRATCH_BYTES <= RECOVERY_SCRATCH_BYTES, "it names spans in flight");
 
 static void place_region(struct region_place *place)
 {
@@ -274,7 +277,7 @@ static void init_exporter(void)
     say_ratio(&agent.config);
     resource_say_name();
     resource_say_loss();
-    recovery_init(state_directory(&agent.config), service_key(&agent.config));
+    recovery_init(state_directory(&agent.config), service_key(&agent.config), server_span_name);
     if (agent.config.stacktrace == WHEN_ALWAYS)
         open_unwinder();
 }

@@ -57,7 +57,12 @@ void recovery_sweep(void);
  * left, for those who take it over. Any thread. Only a parent knows. */
 void recovery_note_signal(uint32_t pid, uint32_t signal);
 
-/* Where to look, and for whom. Before the exporter's thread. */
-void recovery_init(const char *directory, uint64_t key);
+/* Where to look, and for whom; and who gives a span in flight what it gets at its end, its name
+ * above all: a span's protocol, which the queue does not know. `status`: 0, it was never answered.
+ * Before the exporter's thread. */
+#define RECOVERY_SCRATCH_BYTES 2792
+typedef void recovery_name(struct span *span, unsigned status,
+                           char scratch[RECOVERY_SCRATCH_BYTES]);
+void recovery_init(const char *directory, uint64_t key, recovery_name *name);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/base/process.h"
+#include "agent/protocols/http/server_span.h"
 #include "agent/queue/recovery.h"
 #include "agent/queue/region.h"
 #include "agent/span/span.h"
@@ -144,7 +145,7 @@ static void prepare(void)
     find_dead();
     remove_directory_at_the_end();
     demand(config_parse(&config, nothing_set, NULL, NULL) && otlp_init(&otlp, &config));
-    recovery_init(directory, KEY);
+    recovery_init(directory, KEY, server_span_name);
 }
 
 /* ---- spoiling ---- */
