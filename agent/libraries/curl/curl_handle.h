@@ -10,9 +10,9 @@
 #include <stdatomic.h>
 
 #include "agent/base/handle.h"
+#include "agent/libraries/curl/curl_library.h"
 #include "agent/libraries/curl/curl_multi.h"
 #include "agent/libraries/s3/s3.h"
-#include "agent/observe/observe_curl.h"
 #include "agent/work/client_span.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 #include "agent/base/handle.h"
-#include "agent/observe/observe_mysql.h"
+#include "agent/libraries/mysql/mysql_call.h"
 #include "agent/sql/sql.h"
 #include "agent/work/client_span.h"
 

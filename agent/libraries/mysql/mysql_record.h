@@ -7,7 +7,6 @@
 #define AGENT_MYSQL_RECORD_H
 
 #include "agent/libraries/mysql/mysql_handle.h"
-#include "agent/observe/observe_mysql.h"
 
 /* Writes and hands over the span of a call that ended. `text`: its statement; NULL where it has
  * none. */
