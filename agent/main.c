@@ -25,8 +25,10 @@
 #include "agent/net/head_store.h"
 #include "agent/net/inheritance.h"
 #include "agent/net/unseen.h"
+#include "agent/protocols/http/http_settings.h"
 #include "agent/protocols/http/server_span.h"
 #include "agent/queue/family.h"
+#include "agent/queue/queue.h"
 #include "agent/queue/recovery.h"
 #include "agent/span/stack_trace.h"
 #include "agent/span/unwinder.h"
@@ -50,6 +52,9 @@
 
 /* Present in glibc only: on another libc the agent stays inert until it is ported. */
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+/* Filled by the constructor, before the gate opens; only read otherwise. */
+static struct config settings;
 
 static const char *from_environment(void *context, const char *name)
 {
@@ -155,8 +160,8 @@ _Static_assert(SERVER_SPAN_SCRATCH_BYTES <= RECOVERY_SCRATCH_BYTES, "it names sp
 static void place_region(struct region_place *place)
 {
     *place = (struct region_place){
-        .directory = state_directory(&agent.config),
-        .key = service_key(&agent.config),
+        .directory = state_directory(&settings),
+        .key = service_key(&settings),
         .resource = resource_encoded(),
     };
 }
@@ -164,33 +169,33 @@ static void place_region(struct region_place *place)
 /* At least once a second where there is a thread of ours, which may log. */
 static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
-    route_tree_say(&agent.route_tree);
+    route_tree_say(&http_settings.route_tree);
     unseen_say();
-    region_alive(&agent.region, now_ns, unix_offset_ns);
+    region_alive(&queue.region, now_ns, unix_offset_ns);
     head_store_trim();
     exchange_trim();
-    for (int i = 0; i < GROW_STEPS && ring_wants_more(agent.region.ring); i++)
-        region_grow(&agent.region);
+    for (int i = 0; i < GROW_STEPS && ring_wants_more(queue.region.ring); i++)
+        region_grow(&queue.region);
 }
 
 static void region_is_left(void)
 {
-    region_leave(&agent.region);
+    region_leave(&queue.region);
 }
 
 static bool region_outlives(void)
 {
-    return agent.region.path[0] != '\0';
+    return queue.region.path[0] != '\0';
 }
 
 static bool region_has_heir(void)
 {
-    return family_inherits(&agent.region);
+    return family_inherits(&queue.region);
 }
 
 static void region_disown(void)
 {
-    region_unlink(&agent.region);
+    region_unlink(&queue.region);
 }
 
 static const struct loader loader = {opener_open, opener_find};
@@ -258,10 +263,10 @@ static void init_exporter(void)
 {
     real_resolve();
     exporter_init(&(struct exporter_environment){
-        .config = &agent.config,
-        .ring = &agent.region.ring,
-        .endpoint = config_traces_endpoint(&agent.config),
-        .state_directory = state_directory(&agent.config),
+        .config = &settings,
+        .ring = &queue.region.ring,
+        .endpoint = config_traces_endpoint(&settings),
+        .state_directory = state_directory(&settings),
         .loader = &loader,
         .alive = look_after_memory,
         .outlives = region_outlives,
@@ -272,13 +277,13 @@ static void init_exporter(void)
         .called = family_calls,
     });
     if (log_level() == LOG_INFO)
-        announce(&agent.config);
+        announce(&settings);
     say_spare();
-    say_ratio(&agent.config);
+    say_ratio(&settings);
     resource_say_name();
     resource_say_loss();
-    recovery_init(state_directory(&agent.config), service_key(&agent.config), server_span_name);
-    if (agent.config.stacktrace == WHEN_ALWAYS)
+    recovery_init(state_directory(&settings), service_key(&settings), server_span_name);
+    if (settings.stacktrace == WHEN_ALWAYS)
         open_unwinder();
 }
 
@@ -295,11 +300,22 @@ static void prepare_to_serve(void)
     exporter_prepare();
 }
 
+static const struct agent_exporter exporter = {
+    .init = init_exporter,
+    .prepare = prepare_to_serve,
+    .start = exporter_start,
+    .await_start = exporter_await_start,
+    .wake = exporter_wake,
+    .stop = exporter_stop,
+    .child = exporter_child,
+    .place = place_region,
+};
+
 static void begin(int count, char **words)
 {
     standard_error_at_start();
     secrets_set_hider(redact_shape_blot);
-    struct config *config = &agent.config;
+    struct config *config = &settings;
     bool tell;
     const char *other = copy_instead(&tell);
     if (!config_parse(config, from_environment, other ? NULL : warn, config))
@@ -323,23 +339,13 @@ static void begin(int count, char **words)
     }
     if (!config->service_name[0])
         command_note(count, (const char *const *)words);
-    agent.exporter = (struct agent_exporter){
-        .init = init_exporter,
-        .prepare = prepare_to_serve,
-        .start = exporter_start,
-        .await_start = exporter_await_start,
-        .wake = exporter_wake,
-        .stop = exporter_stop,
-        .child = exporter_child,
-        .place = place_region,
-    };
     pthread_atfork(exchange_forking, connection_forked, agent_note_fork);
     if (strncmp(config_traces_endpoint(config), "https:", 6) == 0 ||
         config->stacktrace == WHEN_ALWAYS)
         door_init(); /* others have no use for it, and a fork shall not pay */
     said_init(state_directory(config));
     warn_unknown();
-    agent_open();
+    agent_open(config, &exporter);
     inheritance_at_start(activated_sockets());
     if (log_level() == LOG_DEBUG)
         announce(config);
@@ -357,7 +363,7 @@ __attribute__((constructor)) static void load(int count, char **words)
 }
 
 /* A program that returns from main or calls exit() has been served by the handler that
- * agent_hand_over() registered; this is for those that unload us otherwise. */
+ * the first finished span registered; this is for those that unload us otherwise. */
 __attribute__((destructor)) static void unload(void)
 {
     agent_leave(true);

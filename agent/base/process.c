@@ -22,6 +22,18 @@
 #define START_FIELD   22
 #define STATUS_FIELD  52
 
+uint32_t process_owner;
+
+void process_own_memory(void)
+{
+    process_owner = (uint32_t)getpid();
+}
+
+bool process_owns_memory(void)
+{
+    return (uint32_t)getpid() == process_owner;
+}
+
 uint64_t process_namespace(void)
 {
     struct stat status;

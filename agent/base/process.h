@@ -10,6 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The id of the process whose memory this is: another than the calling one's in a child of vfork().
+ * It tells a process from its parent, of whose memory it may have a copy. Written in the
+ * constructor, and by a forked child before it has threads. */
+extern uint32_t process_owner;
+
+/* The calling process is the owner from now on. */
+void process_own_memory(void);
+
+bool process_owns_memory(void);
+
 /* The inode of this process's pid namespace; 0: unknown (no /proc). */
 uint64_t process_namespace(void);
 

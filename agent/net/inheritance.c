@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/life/agent.h"
+#include "agent/base/preparation.h"
 #include "agent/net/connection.h"
 
 #define ACTIVATED_FIRST 3 /* SD_LISTEN_FDS_START */
@@ -47,9 +47,9 @@ void inheritance_take(int fd)
     struct name peer;
     bool listens = is(fd, SO_ACCEPTCONN, 1);
     bool connected = !listens && is(fd, SO_TYPE, SOCK_STREAM) && ask(getpeername, fd, &peer);
-    if (listens && agent_prepare())
+    if (listens && preparation_do())
         connection_open(fd, CONNECTION_LISTENER, NULL, 0);
-    else if (connected && agent_prepare())
+    else if (connected && preparation_do())
         connection_open(fd, CONNECTION_UNKNOWN, (struct sockaddr *)&peer.address, peer.length);
     else
         connection_release(fd);

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "agent/base/log.h"
-#include "agent/life/agent.h"
 #include "agent/queue/family.h"
+#include "agent/queue/queue.h"
 
 /* A word of family->unseen: 0, or one of these with the port. */
 #define UNSEEN_NOTED 0x10000u
@@ -74,11 +74,11 @@ __attribute__((cold, noinline)) static void note(const struct connection *connec
 {
     _Atomic uint32_t *word = &family->unseen[kind];
     uint32_t none = 0;
-    if (log_level() < messages[kind].level || !agent.config.exporters ||
+    if (log_level() < messages[kind].level || !queue.has_exporters ||
         atomic_load_explicit(word, memory_order_relaxed) ||
         !atomic_compare_exchange_strong(word, &none, UNSEEN_NOTED | local_port(connection)))
         return;
-    agent_begin_exporting();
+    queue_begin_exporting();
 }
 
 static bool is_first(const struct connection *connection)

@@ -6,6 +6,7 @@
 #include "agent/libraries/mysql/mysql_record.h"
 #include "agent/life/agent.h"
 #include "agent/observe/observe_mysql.h"
+#include "agent/text/redact.h"
 #include "agent/text/redact_shape.h"
 #include "agent/text/redact_words.h"
 
@@ -149,7 +150,7 @@ static void say(struct mysql_call *call, struct mysql_text *text, struct slice s
     if (!said.at || !(call->span.recorded || may_use(said)))
         return;
     mysql_text_keep(text, said);
-    if (!redact_words_shapeless(&agent.redact, text->sql.text))
+    if (!redact_words_shapeless(&redact_of_process, text->sql.text))
         hide_secrets(text);
 }
 

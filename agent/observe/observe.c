@@ -14,6 +14,8 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/own_stack.h"
+#include "agent/base/preparation.h"
+#include "agent/base/process.h"
 #include "agent/base/standard_error.h"
 #include "agent/life/agent.h"
 #include "agent/life/life.h"
@@ -382,7 +384,7 @@ void observe_ending(void)
 void observe_starting(void)
 {
     if (agent_gate_open())
-        standard_error_leaving(life_settling() || agent_in_own_process());
+        standard_error_leaving(life_settling() || process_owns_memory());
 }
 
 void observe_leaving(void)
@@ -413,7 +415,7 @@ static void note_death(void *context)
 static void note_signal(pid_t child, int signal)
 {
     int saved = errno;
-    if (agent_enter() && agent_is_prepared()) {
+    if (agent_enter() && preparation_is_done()) {
         own_stack_run(note_death, &(struct death){child, signal});
         family_say_left();
     }
@@ -444,10 +446,10 @@ void observe_limiting(pid_t process, int resource, const void *limit)
     uint64_t begun_ns = clock_monotonic_ns();
     int saved = errno;
     /* Each of haproxy's threads sets it. */
-    while (agent_is_prepared() && !agent_enter_own_process() && life_settling() &&
+    while (preparation_is_done() && !agent_enter_own_process() && life_settling() &&
            clock_monotonic_ns() - begun_ns < SETTLING_NS)
         sched_yield();
-    if (agent_is_prepared() && agent_enter_own_process())
+    if (preparation_is_done() && agent_enter_own_process())
         agent_restrict(false);
     errno = saved;
 }
@@ -455,7 +457,7 @@ void observe_limiting(pid_t process, int resource, const void *limit)
 void observe_restricting(int prctl_option, unsigned long mode)
 {
     int saved = errno;
-    if (prctl_option == PR_SET_SECCOMP && agent_is_prepared() && agent_enter_own_process())
+    if (prctl_option == PR_SET_SECCOMP && preparation_is_done() && agent_enter_own_process())
         agent_restrict(mode == SECCOMP_MODE_STRICT);
     errno = saved;
 }

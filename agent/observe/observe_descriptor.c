@@ -8,11 +8,14 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/own_fd.h"
+#include "agent/base/preparation.h"
+#include "agent/base/process.h"
 #include "agent/base/standard_error.h"
 #include "agent/base/thread.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/queue/family.h"
+#include "agent/queue/queue.h"
 #include "agent/work/context.h"
 #include "agent/work/work.h"
 
@@ -44,12 +47,12 @@ void observe_accepted(const struct accepting *accepting, int listener, int made)
     }
     int saved = errno;
     context_clear(); /* who takes the next connection has left the last request, or handed it on */
-    if (agent_enter_own_process() && agent_prepare()) {
+    if (agent_enter_own_process() && preparation_do()) {
         know_listener(listener);
         connection_open(made, CONNECTION_SERVER, accepting->address,
                         accepting->length ? *accepting->length : 0);
         if (family_has_left())
-            agent_inherit();
+            queue_inherit();
     }
     errno = saved;
 }
@@ -60,7 +63,7 @@ void observe_connected(int fd, const struct sockaddr *address, socklen_t length,
         return;
     int saved = errno;
     /* Whose bytes a client connection carries matters only where there are requests. */
-    if (agent_is_prepared() && agent_enter_own_process())
+    if (preparation_is_done() && agent_enter_own_process())
         connection_open(fd, CONNECTION_CLIENT, address, length);
     errno = saved;
 }
@@ -117,7 +120,7 @@ void observe_paired(int pair[2], int result)
     for (int i = 0; i < 2; i++)
         if (thread_is_own())
             pair[i] = own_fd_take(pair[i]).fd;
-        else if (agent_is_prepared() && agent_enter_own_process())
+        else if (preparation_is_done() && agent_enter_own_process())
             connection_open(pair[i], CONNECTION_UNKNOWN, NULL, 0);
         else
             observe_created(pair[i]);
@@ -128,7 +131,7 @@ void observe_paired(int pair[2], int result)
  * become another program. */
 static bool owns_memory(void)
 {
-    return agent_gate_open() && (life_settling() || agent_in_own_process());
+    return agent_gate_open() && (life_settling() || process_owns_memory());
 }
 
 __attribute__((cold, noinline)) static void put_on_standard_error(bool chosen)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/base/preparation.h"
 #include "agent/base/stack.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
@@ -97,7 +98,7 @@ static void note_wait(enum wait wait, int ready)
 void observe_polled(const struct pollfd *list, unsigned long count, int ready)
 {
     struct waits waits = {0};
-    bool served = agent_is_prepared() && (ready >= 0 || errno == EINTR);
+    bool served = preparation_is_done() && (ready >= 0 || errno == EINTR);
     for (unsigned long i = 0; served && i < count && i < WAITS_LOOKED_AT && !waits.for_several; i++)
         look_at_wait(&waits, list[i].fd);
     note_wait(served ? kind_of(&waits) : WAIT_PRIVATE, ready);
@@ -125,7 +126,7 @@ enum wait observe_selecting(int count, const fd_set *reads)
 {
     if (count > FD_SETSIZE)
         count = FD_SETSIZE;
-    if (count <= 0 || !reads || !agent_is_prepared())
+    if (count <= 0 || !reads || !preparation_is_done())
         return WAIT_PRIVATE;
     size_t bytes = (size_t)(count + SET_BITS - 1) / SET_BITS * sizeof(unsigned long);
     /* Who is known for nothing yet is looked at afterwards, by what is ready, where the kernel

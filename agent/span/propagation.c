@@ -245,3 +245,10 @@ propagation_join_tracestate(const struct slice *lines, size_t count, char *out, 
     }
     return used ? (struct slice){out, used} : SLICE_NONE;
 }
+
+uint64_t propagation_fields;
+
+void propagation_prepare(const struct config *config)
+{
+    propagation_fields = config->propagators;
+}

@@ -60,3 +60,10 @@ uint8_t sampler_flags(const struct sampler *sampler, const uint8_t trace_id[16],
     bool kept = randomness(trace_id) >= sampler->threshold;
     return kept ? random | TRACE_FLAG_SAMPLED : random;
 }
+
+struct sampler sampler_of_process;
+
+void sampler_prepare(const struct config *config)
+{
+    sampler_init(&sampler_of_process, config);
+}

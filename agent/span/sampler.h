@@ -28,4 +28,8 @@ void sampler_init(struct sampler *sampler, const struct config *config);
 uint8_t sampler_flags(const struct sampler *sampler, const uint8_t trace_id[16],
                       const struct span_context *parent);
 
+/* This process's. Written by sampler_prepare(), before the first span; only read otherwise. */
+extern struct sampler sampler_of_process;
+void sampler_prepare(const struct config *config);
+
 #endif

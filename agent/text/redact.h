@@ -50,4 +50,9 @@ struct slice redact_text(const struct redact *redact, struct slice text, char *o
 struct slice redact_header(const struct redact *redact, struct slice name, struct slice value,
                            char *out, size_t capacity);
 
+/* This process's. Written by redact_prepare(), before anything is recorded; only read otherwise.
+ * Warns of what is not used. */
+extern struct redact redact_of_process;
+void redact_prepare(const struct config *config);
+
 #endif

@@ -3,10 +3,13 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
+#include "agent/base/preparation.h"
+#include "agent/base/process.h"
 #include "agent/base/slab.h"
-#include "agent/life/agent.h"
 #include "agent/queue/family.h"
+#include "agent/queue/queue.h"
 #include "agent/span/stack_trace.h"
+#include "agent/text/redact.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/work.h"
@@ -16,6 +19,22 @@ _Static_assert(sizeof(struct client_page) % 64 == 0, "a slab's object");
 /* Held while a record is written, so one a thread is enough; the rest is for those whose writer
  * was cancelled in the middle. */
 static struct slab pages = SLAB_INIT(sizeof(struct client_page), 16, 1024);
+
+#define NS_PER_MS 1000000u
+
+/* Written by client_span_prepare(), before the first span; only read otherwise. */
+static struct {
+    enum config_when outside; /* what becomes of calls that belong to no request */
+    uint64_t slow_query_ns;   /* 0: none is slow */
+    bool traces_stack;        /* of failed calls */
+} settings;
+
+void client_span_prepare(const struct config *config)
+{
+    settings.outside = config->root_client_spans;
+    settings.slow_query_ns = (uint64_t)config->slow_query_ms * NS_PER_MS;
+    settings.traces_stack = config->stacktrace == WHEN_ALWAYS;
+}
 
 void client_span_lost(void)
 {
@@ -28,7 +47,7 @@ void client_span_lost(void)
  * belong to one: it is kept, as it was before. */
 static enum client_outside outside_of(const struct client_span *client)
 {
-    enum config_when kept = agent.config.root_client_spans;
+    enum config_when kept = settings.outside;
     if (!client->recorded || kept == WHEN_ALWAYS || span_context_present(&client->parent))
         return CLIENT_KEPT;
     if (kept == WHEN_NEVER)
@@ -40,8 +59,8 @@ void client_span_begin(struct client_span *client)
 {
     memset(&client->self, 0, sizeof client->self); /* no context where there is no memory */
     work_call();
-    client->recorded = agent_prepare() && context_begin_span(&client->self, &client->parent);
-    client->process = agent_process();
+    client->recorded = preparation_do() && context_begin_span(&client->self, &client->parent);
+    client->process = process_owner;
     client->is_session = false;
     client->outside = (uint8_t)outside_of(client);
     if (client->outside != CLIENT_KEPT)
@@ -55,20 +74,19 @@ void client_span_follow(struct client_span *client, const struct client_span *fi
 {
     client->parent = first->parent;
     client->recorded = context_identify(&client->self, &client->parent) && first->recorded;
-    client->process = agent_process();
+    client->process = process_owner;
     client->begun = true;
     client->start_ns = start_ns;
 }
 
 bool client_span_is_ours(const struct client_span *client)
 {
-    return client->process == agent_process();
+    return client->process == process_owner;
 }
 
 void client_span_abandoned(const struct client_span *client)
 {
-    if (!client->begun || !client->recorded || !client_span_is_ours(client) ||
-        !agent.config.exporters)
+    if (!client->begun || !client->recorded || !client_span_is_ours(client) || !queue.has_exporters)
         return;
     if (client->outside != CLIENT_KEPT) {
         counters_add(&counters.left_out_outside, 1);
@@ -109,14 +127,12 @@ struct client_page *client_span_describe(const struct client_span *client, enum 
     return page;
 }
 
-#define SLOW_NS   1000000000u
-#define NS_PER_MS 1000000u
+#define SLOW_NS 1000000000u
 
 /* 0: nothing is slow. */
 static uint64_t slow_ns(const struct span_record *record)
 {
-    return record->scope == SPAN_SCOPE_MYSQL ? (uint64_t)agent.config.slow_query_ms * NS_PER_MS
-                                             : SLOW_NS;
+    return record->scope == SPAN_SCOPE_MYSQL ? settings.slow_query_ns : SLOW_NS;
 }
 
 static bool is_notable(const struct span_record *record)
@@ -146,14 +162,14 @@ void client_span_end(struct client_span *client, struct client_page *page, uint6
     if (left_out)
         counters_add(left_out, 1);
     else
-        agent_hand_over(page->span.record);
+        queue_hand_over(page->span.record);
     client_page_give(page);
 }
 
 void client_span_string(struct client_page *page, enum attribute attribute, struct slice text)
 {
     span_shown(&page->span, attribute, text,
-               redact_text(&agent.redact, text, page->scratch, sizeof page->scratch));
+               redact_text(&redact_of_process, text, page->scratch, sizeof page->scratch));
 }
 
 void client_span_error(struct span *span, struct slice type, struct slice message)
@@ -169,7 +185,7 @@ void client_span_exception(struct span *span, struct slice type, struct slice me
     span_event(span, EVENT_EXCEPTION, time_ns);
     span_string(span, ATTRIBUTE_EXCEPTION_TYPE, type);
     span_string(span, ATTRIBUTE_EXCEPTION_MESSAGE, message);
-    if (agent.config.stacktrace == WHEN_ALWAYS)
+    if (settings.traces_stack)
         stack_trace_add(span);
 }
 

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "agent/span/span.h"
+#include "config/config.h"
 
 #define CLIENT_RECORD_BYTES  10208
 #define CLIENT_SCRATCH_BYTES 6144
@@ -49,6 +50,9 @@ struct client_page {
     char scratch[CLIENT_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[CLIENT_RECORD_BYTES];
 };
+
+/* Takes what was configured. Before the first span. */
+void client_span_prepare(const struct config *config);
 
 /* Begins a span now, below the thread's current context. */
 void client_span_begin(struct client_span *client);

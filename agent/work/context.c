@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "agent/base/random.h"
-#include "agent/life/agent.h"
 #include "agent/span/propagation.h"
+#include "agent/span/sampler.h"
 #include "agent/work/exchange.h"
 
 #define THREAD_NAME_BYTES 16 /* TASK_COMM_LEN */
@@ -69,7 +69,7 @@ bool context_identify(struct span_context *self, const struct span_context *pare
         memcpy(self->trace_id, parent->trace_id, sizeof self->trace_id);
         random_span_id(self->span_id);
     }
-    self->flags = sampler_flags(&agent.sampler, self->trace_id, root ? NULL : parent);
+    self->flags = sampler_flags(&sampler_of_process, self->trace_id, root ? NULL : parent);
     return (self->flags & TRACE_FLAG_SAMPLED) != 0;
 }
 
@@ -94,7 +94,7 @@ void context_propagate(const struct span_context *self, char room[CONTEXT_PROPAG
                        void (*line)(void *context, struct slice name, struct slice value),
                        void *context)
 {
-    if (agent.config.propagators & PROPAGATOR_TRACECONTEXT) {
+    if (propagation_fields & PROPAGATOR_TRACECONTEXT) {
         char traceparent[PROPAGATION_TRACEPARENT_BYTES];
         propagation_format_traceparent(self, traceparent);
         line(context, SLICE_LITERAL("traceparent"),
@@ -104,7 +104,7 @@ void context_propagate(const struct span_context *self, char room[CONTEXT_PROPAG
         if (length)
             line(context, SLICE_LITERAL("tracestate"), (struct slice){room, length});
     }
-    if (agent.config.propagators & PROPAGATOR_BAGGAGE) {
+    if (propagation_fields & PROPAGATOR_BAGGAGE) {
         size_t length = exchange_copy_baggage(&tl_thread.context, room);
         if (length)
             line(context, SLICE_LITERAL("baggage"), (struct slice){room, length});

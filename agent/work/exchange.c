@@ -6,10 +6,11 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
-#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/protocols/http/server_span.h"
+#include "agent/queue/queue.h"
 #include "agent/span/propagation.h"
+#include "agent/text/redact.h"
 #include "agent/work/served.h"
 
 #define LINES_MOST 8 /* tracestate or baggage lines of one request that are joined */
@@ -119,8 +120,8 @@ static void open_slot(struct exchange *exchange)
 static struct region_open *open_place(const struct exchange *exchange)
 {
     /* Acquire: pairs with the release when they were made ready. */
-    return exchange->slot < atomic_load_explicit(&agent.region.open_ready, memory_order_acquire)
-               ? &agent.region.open[exchange->slot]
+    return exchange->slot < atomic_load_explicit(&queue.region.open_ready, memory_order_acquire)
+               ? &queue.region.open[exchange->slot]
                : NULL;
 }
 
@@ -128,8 +129,8 @@ static struct region_open *open_place(const struct exchange *exchange)
 __attribute__((cold, noinline)) static struct region_open *
 make_open_place(const struct exchange *exchange)
 {
-    if (agent_make_region() && exchange->slot < REGION_OPEN && !open_place(exchange))
-        region_grow_open(&agent.region);
+    if (queue_make_region() && exchange->slot < REGION_OPEN && !open_place(exchange))
+        region_grow_open(&queue.region);
     return open_place(exchange);
 }
 
@@ -205,12 +206,12 @@ static void read_parent(struct exchange *exchange, const struct http1_fields *fi
 {
     memset(parent, 0, sizeof *parent);
     struct slice traceparent = fields->value[HTTP1_FIELD_TRACEPARENT];
-    if (agent.config.propagators & PROPAGATOR_TRACECONTEXT && traceparent.at &&
+    if (propagation_fields & PROPAGATOR_TRACECONTEXT && traceparent.at &&
         !(fields->repeated & 1u << HTTP1_FIELD_TRACEPARENT) &&
         propagation_parse_traceparent(traceparent, parent) &&
         fields->value[HTTP1_FIELD_TRACESTATE].at)
         read_tracestate(exchange, fields);
-    if (agent.config.propagators & PROPAGATOR_BAGGAGE && fields->value[HTTP1_FIELD_BAGGAGE].at)
+    if (propagation_fields & PROPAGATOR_BAGGAGE && fields->value[HTTP1_FIELD_BAGGAGE].at)
         read_baggage(exchange, fields);
 }
 
@@ -257,7 +258,8 @@ __attribute__((noinline)) static void record_tracestate(struct exchange *exchang
 {
     struct exchange_text *text = exchange->text;
     struct slice state = {text->tracestate, exchange->tracestate_bytes};
-    struct slice shown = redact_text(&agent.redact, state, text->scratch, sizeof text->scratch);
+    struct slice shown =
+        redact_text(&redact_of_process, state, text->scratch, sizeof text->scratch);
     span_tracestate(&exchange->span, shown);
     if (shown.at != state.at)
         span_masked(&exchange->span);
@@ -304,8 +306,7 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
     if (response_body_bytes == UNSEEN)
         span_boolean(span, ATTRIBUTE_OTELAGENT_INCOMPLETE, true);
     char status[4];
-    if (!error_type.at &&
-        config_status_in(&agent.config.http_server_error_statuses, exchange->status)) {
+    if (!error_type.at && server_span_is_error(exchange->status)) {
         status[0] = (char)('0' + exchange->status / 100 % 10);
         status[1] = (char)('0' + exchange->status / 10 % 10);
         status[2] = (char)('0' + exchange->status % 10);
@@ -319,7 +320,7 @@ static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint
     struct region_open *place = own_place(exchange);
     if (place && !region_take_open(place, span_word(exchange)))
         return; /* a child that we know nothing of answers */
-    agent_hand_over(span->record);
+    queue_hand_over(span->record);
     set_in_flight(exchange, 0);
 }
 
@@ -369,7 +370,7 @@ static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inher
 {
     bool any = false;
     uint32_t used = atomic_load_explicit(&exchanges.fresh, memory_order_relaxed);
-    uint32_t ready = atomic_load_explicit(&agent.region.open_ready, memory_order_relaxed);
+    uint32_t ready = atomic_load_explicit(&queue.region.open_ready, memory_order_relaxed);
     for (uint32_t slot = 0; slot < used && slot < ready; slot++) {
         struct exchange *exchange = exchange_at(slot);
         if (!(atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2) ||
@@ -409,7 +410,7 @@ static void inherit(struct exchange *exchange, uint8_t inherited)
 
 bool exchange_forked(bool known)
 {
-    if (agent.inherited.header) { /* a grandchild, with two of them: the older one is asked */
+    if (queue.inherited.header) { /* a grandchild, with two of them: the older one is asked */
         for_each_open(inherit, EXCHANGE_OWN);
         return false;
     }
@@ -451,7 +452,7 @@ void exchange_take_over(struct exchange *exchange)
     if (exchange->inherited == EXCHANGE_OWN || !exchange->recording)
         return;
     bool known = exchange->inherited == EXCHANGE_FORKED;
-    struct region_open *open = &agent.inherited.open[exchange->slot];
+    struct region_open *open = &queue.inherited.open[exchange->slot];
     if (!known) /* before it is taken: afterwards the parent uses the place again */
         copy_record(exchange, open);
     exchange->recording = take_from_parent(open, span_word(exchange), known) && is_sound(exchange);

@@ -153,7 +153,7 @@ void exchange_forget(struct exchange *exchange);
 void exchange_forking(void);
 /* In a forked child, while the parent's region is still mapped: requests in flight are marked as
  * inherited. `known`: exchange_forking() has run. Whether there are any that the region can tell
- * about: then it has to stay mapped, as agent.inherited. */
+ * about: then it has to stay mapped, as queue.inherited. */
 bool exchange_forked(bool known);
 /* This process moves a byte of the exchange: if it was inherited, and nobody else has reported it,
  * it is this process's from now on. */

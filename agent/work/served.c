@@ -2,11 +2,22 @@
 #include "agent/work/served.h"
 
 #include "agent/base/counters.h"
-#include "agent/life/agent.h"
+#include "agent/base/log.h"
 #include "agent/queue/family.h"
+#include "agent/text/ignore.h"
 #include "agent/work/exchange.h"
 
 _Atomic bool served_watched = true;
+static struct ignore ignored; /* written by served_prepare(); only read otherwise */
+
+void served_prepare(const struct config *config)
+{
+    struct ignore_faults faults = ignore_init(&ignored, config);
+    if (faults.count)
+        log_once(LOG_WARN, NULL,
+                 "OTEL_AGENT_HTTP_IGNORE: '%.*s' is not used: %s; %zu in all are not",
+                 (int)faults.entry.length, faults.entry.at, faults.reason, faults.count);
+}
 
 void served_reset(void)
 {
@@ -15,7 +26,7 @@ void served_reset(void)
 
 __attribute__((cold, noinline)) void served(struct exchange *exchange)
 {
-    if (ignore_has(&agent.ignore, exchange_head(exchange)->request.target)) {
+    if (ignore_has(&ignored, exchange_head(exchange)->request.target)) {
         exchange->recording = false;
         exchange->self.flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
         exchange->self.flags |= TRACE_FLAG_LEFT_OUT;
@@ -23,6 +34,6 @@ __attribute__((cold, noinline)) void served(struct exchange *exchange)
         return;
     }
     family_say_serves();
-    if (!agent.ignore.count)
+    if (!ignored.count)
         atomic_store_explicit(&served_watched, false, memory_order_relaxed);
 }

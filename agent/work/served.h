@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "config/config.h"
+
 struct exchange;
 
 extern _Atomic bool served_watched;
@@ -21,6 +23,9 @@ static inline bool served_is_watched(void)
 /* Its head was parsed, and its context is not known to others yet. An ignored one is not recorded,
  * and neither are its children; counted. */
 void served(struct exchange *exchange);
+
+/* Takes which paths are ignored; `config` outlives it. Warns of what is not used. */
+void served_prepare(const struct config *config);
 
 /* For tests: other paths are ignored now. */
 void served_reset(void);

@@ -17,6 +17,7 @@
 #include "agent/life/life.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
+#include "agent/queue/queue.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
@@ -152,12 +153,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     opened = true;
     if (size < 1)
         return 0;
-    int64_t queue = data[0] & 1 ? STEPS_SMALL_QUEUE : 2048;
-    if (agent.config.max_queue_size != queue) {
+    size_t records = data[0] & 1 ? STEPS_SMALL_QUEUE : 2048;
+    if (queue.records != records) {
         atomic_store(life_mark, LIFE_WIPED); /* another region */
         (void)agent_enter();
     }
-    agent.config.max_queue_size = queue;
+    queue.records = records;
     model_reset(&model);
     memset(&counters, 0, sizeof counters);
     for_each_thread(forget_thread);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/preparation.h"
 #include "agent/life/agent.h"
 
 static inline const char *only_otlp(void *unused, const char *name)
@@ -17,10 +18,11 @@ static inline const char *only_otlp(void *unused, const char *name)
 
 static inline void open_agent(void)
 {
-    if (!config_parse(&agent.config, only_otlp, NULL, NULL))
+    static struct config config;
+    if (!config_parse(&config, only_otlp, NULL, NULL))
         abort();
-    agent_open();
-    if (!agent_prepare())
+    agent_open(&config, &(struct agent_exporter){0});
+    if (!preparation_do())
         abort();
 }
 

@@ -23,6 +23,7 @@
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
+#include "agent/queue/queue.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
@@ -364,7 +365,7 @@ static void check_span(const struct span_record *record)
 static void read_spans(void)
 {
     static _Alignas(8) unsigned char record[RING_RECORD_BYTES_MAX];
-    while (agent.region.ring && ring_read(agent.region.ring, record, sizeof record))
+    while (queue.region.ring && ring_read(queue.region.ring, record, sizeof record))
         check_span((const struct span_record *)(const void *)record);
 }
 

@@ -12,15 +12,17 @@
 #include <unistd.h>
 
 #include "agent/base/counters.h"
+#include "agent/base/preparation.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
+#include "agent/queue/queue.h"
 #include "agent/work/context.h"
 
 #define LISTENER_FD 799
 #define FIRST_FD    800
 #define FDS         6
-#define EXCHANGES   4096 /* as agent.c has them */
+#define EXCHANGES   4096 /* as life/agent.c has them */
 #define THREADS     4
 
 static _Atomic bool over;
@@ -141,7 +143,7 @@ static void *drain(void *unused)
     static _Alignas(8) unsigned char record[RING_RECORD_BYTES_MAX];
     for (;;) {
         bool last = over;
-        while (ring_read(agent.region.ring, record, sizeof record))
+        while (ring_read(queue.region.ring, record, sizeof record))
             taken++;
         if (last)
             return NULL;
@@ -152,7 +154,7 @@ static void *drain(void *unused)
 static void *read_spans(void *unused)
 {
     pthread_barrier_wait(&start);
-    if (!agent_make_region())
+    if (!queue_make_region())
         abort();
     return drain(unused);
 }
@@ -184,10 +186,11 @@ int main(int count, char **arguments)
 {
     unsigned seconds = count > 1 ? (unsigned)atoi(arguments[1]) : 2;
     whose = count > 2 && strcmp(arguments[2], "whose") == 0;
-    if (!config_parse(&agent.config, nothing_set, NULL, NULL))
+    static struct config config;
+    if (!config_parse(&config, nothing_set, NULL, NULL))
         return 1;
-    agent_open();
-    if (!agent_prepare())
+    agent_open(&config, &(struct agent_exporter){0});
+    if (!preparation_do())
         return 1;
 
     pthread_t threads[THREADS], reader;

@@ -22,9 +22,11 @@
 #include <unistd.h>
 
 #include "agent/base/counters.h"
+#include "agent/base/preparation.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
+#include "agent/queue/queue.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
@@ -51,17 +53,18 @@ static inline const char *from_environment(void *context, const char *name)
 static inline int open_gate(void **state)
 {
     (void)state;
-    if (!config_parse(&agent.config, from_environment, NULL, NULL))
+    static struct config config;
+    if (!config_parse(&config, from_environment, NULL, NULL))
         return -1;
-    agent.config.root_client_spans = WHEN_ALWAYS; /* most tests count calls, all of them */
-    agent.config.db_spans = DB_SPANS_ALL;
-    agent_open();
-    return agent_prepare() && agent_make_region() ? 0 : -1;
+    config.root_client_spans = WHEN_ALWAYS; /* most tests count calls, all of them */
+    config.db_spans = DB_SPANS_ALL;
+    agent_open(&config, &(struct agent_exporter){0});
+    return preparation_do() && queue_make_region() ? 0 : -1;
 }
 
 static inline const struct span_record *next_span(void)
 {
-    return ring_read(agent.region.ring, memory, sizeof memory) ? (struct span_record *)memory
+    return ring_read(queue.region.ring, memory, sizeof memory) ? (struct span_record *)memory
                                                                : NULL;
 }
 

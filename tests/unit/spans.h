@@ -6,25 +6,28 @@
 #include <string.h>
 
 #include "agent/base/counters.h"
+#include "agent/base/preparation.h"
 #include "agent/life/agent.h"
+#include "agent/queue/queue.h"
 #include "agent/work/context.h"
 
 static _Alignas(8) unsigned char spans_memory[RING_RECORD_BYTES_MAX];
 
 static inline int spans_open(const char *(*variable)(void *, const char *))
 {
-    if (!config_parse(&agent.config, variable, NULL, NULL))
+    static struct config config;
+    if (!config_parse(&config, variable, NULL, NULL))
         return -1;
-    agent.config.root_client_spans = WHEN_ALWAYS; /* most tests count calls, all of them */
-    agent.config.db_spans = DB_SPANS_ALL;
-    agent_open();
-    return agent_prepare() && agent_make_region() ? 0 : -1;
+    config.root_client_spans = WHEN_ALWAYS; /* most tests count calls, all of them */
+    config.db_spans = DB_SPANS_ALL;
+    agent_open(&config, &(struct agent_exporter){0});
+    return preparation_do() && queue_make_region() ? 0 : -1;
 }
 
 /* Valid until the next call; NULL when there is none. */
 static inline const struct span_record *spans_next(void)
 {
-    return ring_read(agent.region.ring, spans_memory, sizeof spans_memory)
+    return ring_read(queue.region.ring, spans_memory, sizeof spans_memory)
                ? (const struct span_record *)spans_memory
                : NULL;
 }

@@ -2,7 +2,6 @@
 #include "agent/libraries/curl/curl_span.h"
 
 #include "agent/base/url.h"
-#include "agent/life/agent.h"
 
 static struct slice header_of(const struct curl_handle *handle, struct slice name)
 {
@@ -103,8 +102,8 @@ void curl_span_recognise(struct curl_transfer *transfer, const struct curl_handl
     /* The region may be the header's; bucket and the rest are the URL's or in `text`. */
     char *const end = transfer->text + sizeof transfer->text;
     char *at = end - 64;
-    transfer->is_s3 = s3_recognise(&agent.s3_endpoints, &request, &working->query, &transfer->s3,
-                                   transfer->text, sizeof transfer->text - 64) &&
+    transfer->is_s3 = s3_recognise(&s3_endpoints_of_process, &request, &working->query,
+                                   &transfer->s3, transfer->text, sizeof transfer->text - 64) &&
                       transfer->s3.operation.at;
     settle(&transfer->s3.region, &at, end);
 }

@@ -6,7 +6,7 @@
 #include "agent/base/url.h"
 #include "agent/describe/method.h"
 #include "agent/libraries/curl/curl_constants.h"
-#include "agent/life/agent.h"
+#include "agent/text/redact.h"
 
 static const struct {
     int code;
@@ -127,7 +127,7 @@ __attribute__((noinline)) static void target(struct client_page *page,
     if (!text.length)
         return;
     span_shown(&page->span, ATTRIBUTE_URL_FULL, text,
-               redact_url(&agent.redact, text, page->scratch, sizeof page->scratch));
+               redact_url(&redact_of_process, text, page->scratch, sizeof page->scratch));
     if (!url_split(text, &url))
         return;
     client_span_string(page, ATTRIBUTE_PEER_SERVER_ADDRESS, span_short(url.host));

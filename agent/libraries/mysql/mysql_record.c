@@ -6,7 +6,6 @@
 #include "agent/base/clock.h"
 #include "agent/libraries/mysql/mysql_retry.h"
 #include "agent/libraries/mysql/mysql_span.h"
-#include "agent/life/agent.h"
 #include "agent/sql/sql_session.h"
 #include "agent/text/redact_shape.h"
 
@@ -76,7 +75,7 @@ static void attempt(struct mysql_outcome *outcome, uint64_t hash)
 /* Connects and kin, which have a name but no text, and statements of that kind. */
 static bool is_session(const struct mysql_outcome *outcome)
 {
-    if (agent.config.db_spans == DB_SPANS_ALL)
+    if (mysql_settings.has_sessions)
         return false;
     return outcome->sql ? sql_is_session(outcome->sql) : outcome->operation.at != NULL;
 }

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/libraries/mysql/mysql_span.h"
 
-#include "agent/life/agent.h"
+#include "agent/text/redact.h"
 #include "agent/text/redact_shape.h"
 #include "agent/text/redact_words.h"
 
 #define NS_PER_MS 1000000u
+
+struct mysql_settings mysql_settings;
+
+void mysql_span_prepare(const struct config *config)
+{
+    mysql_settings.slow_ms = config->slow_query_ms;
+    mysql_settings.has_sessions = config->db_spans == DB_SPANS_ALL;
+}
 
 static struct slice system_name(const struct mysql_handle *handle)
 {
@@ -22,7 +30,7 @@ static struct slice filled(const char *text)
 __attribute__((noinline)) static struct slice shown(struct span *span, const char *text)
 {
     struct slice found = filled(text);
-    if (found.length < REDACT_SHAPE_LEAST || redact_words_shapeless(&agent.redact, found))
+    if (found.length < REDACT_SHAPE_LEAST || redact_words_shapeless(&redact_of_process, found))
         return found;
     span_masked(span);
     return SLICE_LITERAL("REDACTED");
@@ -122,7 +130,7 @@ static void retry_event(struct span *span, const struct mysql_outcome *outcome)
 void mysql_span_describe(struct span *span, const struct mysql_outcome *outcome)
 {
     int64_t duration_ms = (int64_t)((outcome->end_ns - outcome->start_ns) / NS_PER_MS);
-    int64_t slow_ms = agent.config.slow_query_ms;
+    int64_t slow_ms = mysql_settings.slow_ms;
     bool slow = slow_ms && duration_ms >= slow_ms;
 
     if (outcome->masked)

@@ -11,6 +11,17 @@
 #include "agent/libraries/mysql/mysql_error.h"
 #include "agent/libraries/mysql/mysql_handle.h"
 #include "agent/work/client_span.h"
+#include "config/config.h"
+
+/* What was configured. Written by mysql_span_prepare(), before the first call; only read otherwise.
+ */
+struct mysql_settings {
+    int64_t slow_ms;   /* a statement that takes as long is slow; 0: none is */
+    bool has_sessions; /* connects and kin have a span as statements do */
+};
+
+extern struct mysql_settings mysql_settings;
+void mysql_span_prepare(const struct config *config);
 
 /* An earlier attempt of the same statement. */
 struct mysql_attempt {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/libraries/s3/s3.h"
 
+#include "agent/base/log.h"
 #include "agent/base/percent.h"
 #include "agent/base/url.h"
 #include "agent/libraries/s3/s3_host.h"
@@ -186,6 +187,17 @@ size_t s3_endpoints_init(struct s3_endpoints *endpoints, const struct config *co
         endpoints->list[endpoints->count++].port = port;
     }
     return left_out;
+}
+
+struct s3_endpoints s3_endpoints_of_process;
+
+void s3_prepare(const struct config *config)
+{
+    if (s3_endpoints_init(&s3_endpoints_of_process, config))
+        log_once(LOG_WARN, NULL,
+                 "OTEL_AGENT_S3_ENDPOINTS: some entries are not used (HOST or HOST:PORT, "
+                 "at most %d)",
+                 S3_ENDPOINTS);
 }
 
 /* An endpoint itself takes the bucket in the path, a name below it has the bucket in front. */

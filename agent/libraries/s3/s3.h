@@ -30,6 +30,11 @@ struct s3_endpoints {
  * Returns how many entries were left out: malformed, or too many. Worth a warning. */
 size_t s3_endpoints_init(struct s3_endpoints *endpoints, const struct config *config);
 
+/* This process's. Written by s3_prepare(), before the first call; only read otherwise. Warns of
+ * what is not used. */
+extern struct s3_endpoints s3_endpoints_of_process;
+void s3_prepare(const struct config *config);
+
 struct s3_request {
     struct slice method;
     struct slice host; /* without port and brackets */

@@ -5,9 +5,10 @@
 
 #include "agent/base/url.h"
 #include "agent/describe/method.h"
-#include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/protocols/http/forwarded.h"
+#include "agent/protocols/http/http_settings.h"
+#include "agent/text/redact.h"
 #include "agent/text/redact_words.h"
 #include "agent/work/context.h"
 
@@ -104,7 +105,7 @@ static void read_target(const struct http1_request *request, struct target *targ
 /* Some put a token where the host belongs. Few hosts are that long, so it costs others nothing. */
 static bool is_secret(struct slice host)
 {
-    return host.length >= SECRET_LEAST && !redact_words_shapeless(&agent.redact, host);
+    return host.length >= SECRET_LEAST && !redact_words_shapeless(&redact_of_process, host);
 }
 
 /* Who was asked, as the first proxy saw it, else as the target (which overrides Host: RFC 9112,
@@ -161,7 +162,7 @@ static void describe_target(struct span *span, struct slice origin, struct slice
     if (path_length < origin.length)
         span_string(span, ATTRIBUTE_URL_QUERY, slice_after(origin, path_length + 1));
     span_string(span, ATTRIBUTE_URL_SCHEME, scheme);
-    if (!(agent.config.semconv & SEMCONV_HTTP_OLDER))
+    if (!http_settings.older_names)
         return; /* what nobody will see would take others' room */
     span_string(span, ATTRIBUTE_HTTP_TARGET, origin);
     if (authority.length && origin.length && (origin.at[0] == '/' || origin.at[0] == '?')) {
@@ -190,7 +191,8 @@ static bool find_target(const struct http1_request *request, struct working *wor
     read_target(request, target, &working->url);
     const char *told = target->origin.at;
     if (told)
-        target->origin = redact_target(&agent.redact, target->origin, working->text, TEXT_BYTES);
+        target->origin =
+            redact_target(&redact_of_process, target->origin, working->text, TEXT_BYTES);
     return target->origin.at != told;
 }
 
@@ -216,7 +218,7 @@ static void describe_others(struct span *span, const struct http1_request *reque
 {
     struct slice agent_name = request->fields.value[HTTP1_FIELD_USER_AGENT];
     span_shown(span, ATTRIBUTE_USER_AGENT_ORIGINAL, agent_name,
-               redact_value(&agent.redact, agent_name, working->text, TEXT_BYTES));
+               redact_value(&redact_of_process, agent_name, working->text, TEXT_BYTES));
     span_integer(span, ATTRIBUTE_THREAD_ID, context_thread_id());
     span_string(span, ATTRIBUTE_THREAD_NAME, context_thread_name());
 }
@@ -230,7 +232,8 @@ void server_span_request(struct span *span, const struct http1_request *request,
     const struct forwarded *forwarded = read_forwarded(&request->fields, working);
     describe_request(span, request, peer, forwarded, working);
     describe_others(span, request, working);
-    capture_fields(&agent.request_capture, &agent.redact, &request->fields, span, working->text);
+    capture_fields(&http_settings.request_capture, &redact_of_process, &request->fields, span,
+                   working->text);
 }
 
 void server_span_response(struct span *span, const struct http1_response *response,
@@ -238,7 +241,7 @@ void server_span_response(struct span *span, const struct http1_response *respon
 {
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
                 span_short(response->fields.value[HTTP1_FIELD_CONTENT_TYPE]));
-    capture_fields(&agent.response_capture, &agent.redact, &response->fields, span,
+    capture_fields(&http_settings.response_capture, &redact_of_process, &response->fields, span,
                    working_in(scratch)->text);
 }
 
@@ -264,8 +267,8 @@ void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SP
     char *text = working_in(scratch)->text;
     struct slice route = SLICE_NONE;
     if (path.at && path.at[0] == '/')
-        route = route_of(&agent.route_patterns, &agent.route_tree, path, makes_route(status), text,
-                         ROUTE_BYTES, text + ROUTE_BYTES);
+        route = route_of(&http_settings.route_patterns, &http_settings.route_tree, path,
+                         makes_route(status), text, ROUTE_BYTES, text + ROUTE_BYTES);
     if (!route.at) {
         span_name(span, method);
         return;
@@ -273,4 +276,9 @@ void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SP
     span_string(span, ATTRIBUTE_HTTP_ROUTE, route);
     const struct slice parts[] = {method, SLICE_LITERAL(" "), route};
     span_joined_name(span, parts, 3);
+}
+
+bool server_span_is_error(unsigned status)
+{
+    return config_status_in(&http_settings.server_errors, status);
 }

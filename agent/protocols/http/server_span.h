@@ -25,4 +25,7 @@ void server_span_response(struct span *span, const struct http1_response *respon
  * never answered. */
 void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES]);
 
+/* Does an answer with that status make the span an error? */
+bool server_span_is_error(unsigned status);
+
 #endif

@@ -173,7 +173,7 @@ static void a_thread_that_ended_in_a_send_leaves_an_incomplete_span(void **state
     assert_null(next_span());
     observe_closing(FD);
     /* Joined, it may not be gone yet: later closes look again. */
-    for (int i = 0; i < 100000 && !ring_pending(agent.region.ring); i++) {
+    for (int i = 0; i < 100000 && !ring_pending(queue.region.ring); i++) {
         accept_connection(FD + 1);
         observe_closing(FD + 1);
     }

@@ -16,6 +16,7 @@
 #include "agent/life/life.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
+#include "agent/queue/queue.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"
 #include "agent/work/work.h"
@@ -35,7 +36,7 @@ static char bytes[LONG_HEAD];
 static void read_spans(void)
 {
     static _Alignas(8) unsigned char record[RING_RECORD_BYTES_MAX];
-    while (agent.region.ring && ring_read(agent.region.ring, record, sizeof record))
+    while (queue.region.ring && ring_read(queue.region.ring, record, sizeof record))
         demand(model_check_span(&model, (struct span_record *)record));
 }
 
@@ -514,7 +515,7 @@ static void register_one(const struct step *step)
 static void read_now(const struct step *step)
 {
     (void)step;
-    if (agent.config.max_queue_size != STEPS_SMALL_QUEUE)
+    if (queue.records != STEPS_SMALL_QUEUE)
         read_spans();
 }
 

@@ -86,7 +86,7 @@ static size_t allocated_bytes(const struct region *region)
     return (size_t)status.st_blocks * 512;
 }
 
-/* Writes until it is full, as agent_hand_over() does. */
+/* Writes until it is full, as queue_hand_over() does. */
 static unsigned fill(struct region *region, size_t record_bytes)
 {
     unsigned held = 0;

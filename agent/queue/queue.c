@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/queue/queue.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "agent/base/counters.h"
+#include "agent/base/futex.h"
+#include "agent/base/once.h"
+#include "agent/queue/family.h"
+
+struct queue queue;
+static struct once region_made;
+static _Atomic bool exporting; /* relaxed: whoever finds it false too long asks once more */
+
+void queue_init(const struct config *config, const struct queue_exporter *exporter)
+{
+    queue.records = (size_t)config->max_queue_size;
+    queue.has_exporters = config->exporters != 0;
+    queue.exporter = *exporter;
+}
+
+static bool make_region(void)
+{
+    struct region_place place = {0};
+    if (queue.exporter.place)
+        queue.exporter.place(&place);
+    return region_init(&queue.region, queue.records, &place);
+}
+
+bool queue_make_region(void)
+{
+    return once_run(&region_made, make_region);
+}
+
+bool queue_has_region(void)
+{
+    return once_is_done(&region_made);
+}
+
+__attribute__((cold, noinline)) static void begin_exporting(void)
+{
+    bool begun = !queue.exporter.start || queue.exporter.start();
+    atomic_store_explicit(&exporting, begun, memory_order_relaxed);
+}
+
+void queue_begin_exporting(void)
+{
+    if (queue_make_region() && !atomic_load_explicit(&exporting, memory_order_relaxed))
+        begin_exporting();
+}
+
+__attribute__((noinline)) void queue_inherit(void)
+{
+    if (!family_lacks_heir() || !queue_make_region())
+        return;
+    family_become_heir(&queue.region);
+    begin_exporting();
+}
+
+#define MOMENT_NS 100000 /* more than it takes to publish what was made ready */
+#define MOMENTS   200
+
+/* The exporter's thread was woken to make room, and may have other things to do. Is it worth
+ * another try? */
+__attribute__((cold, noinline)) static bool make_room(int tries)
+{
+    static _Atomic uint32_t never;
+    if (!ring_wants_more(queue.region.ring) || tries == MOMENTS)
+        return false;
+    int saved = errno;
+    if (!region_grow(&queue.region))
+        futex_wait(&never, MOMENT_NS);
+    errno = saved;
+    return true;
+}
+
+/* One place that writes, so that it is inlined. */
+static bool write_to_ring(const struct span_record *record)
+{
+    int tries = 0;
+    if (!queue_make_region())
+        return false;
+    while (!ring_write(queue.region.ring, record, record->length))
+        if (!make_room(tries++))
+            return false;
+    return true;
+}
+
+void queue_hand_over(const struct span_record *record)
+{
+    if (!queue.has_exporters)
+        return;
+    counters_add(&counters.spans_ended, 1);
+    if (!write_to_ring(record)) {
+        counters_add(&counters.dropped_queue_full, 1);
+        if (!queue.region.ring)
+            return;
+    }
+    if (!atomic_load_explicit(&exporting, memory_order_relaxed))
+        begin_exporting();
+    if (ring_filling(queue.region.ring) && queue.exporter.wake)
+        queue.exporter.wake();
+}
+
+void queue_forked(bool in_flight)
+{
+    if (in_flight) {
+        queue.inherited = queue.region;
+        queue.region = (struct region){0};
+    }
+    region_forget(&queue.region);
+    once_reset(&region_made);
+    atomic_store_explicit(&exporting, false, memory_order_relaxed);
+}
