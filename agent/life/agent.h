@@ -2,9 +2,9 @@
 /* agent.h - the agent's life in a process: what is done in which order when the gate opens, when
  * the first connection or span is there, in a forked child, and at the end.
  *
- * What is done is known in the rooms below, each of which has its own settings and memory. They are
- * written before the gate opens, or by agent_open()'s preparation (preparation.h), and by a forked
- * child before it observes anything; only read otherwise, so no lock. */
+ * What is done is known in the rooms below, each of which has settings and memory of its own. They
+ * are written before the gate opens, or by the preparation (preparation.h), and by a forked child
+ * before it observes anything; only read otherwise, so no lock. */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
