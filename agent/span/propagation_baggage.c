@@ -2,7 +2,7 @@
 /* Baggage, as W3C Baggage 3.3.1 has it. Commas and semicolons stand in no key and in no value, so
  * that each splits what is around it. */
 #include "agent/base/percent.h"
-#include "agent/protocols/http1/http1.h"
+#include "agent/base/token.h"
 #include "agent/span/propagation.h"
 
 /* baggage-octet: printable ASCII but space, quotation mark, comma, semicolon and backslash. */
@@ -27,14 +27,14 @@ static bool is_value(struct slice text)
 static bool is_pair(struct slice text)
 {
     size_t equals = slice_find(text, '=');
-    return equals < text.length && http1_is_token(slice_trim((struct slice){text.at, equals})) &&
+    return equals < text.length && token_is(slice_trim((struct slice){text.at, equals})) &&
            is_value(slice_trim(slice_after(text, equals + 1)));
 }
 
 /* property = key OWS "=" OWS value / key OWS */
 static bool is_property(struct slice text)
 {
-    return is_pair(text) || http1_is_token(slice_trim(text));
+    return is_pair(text) || token_is(slice_trim(text));
 }
 
 /* list-member = key OWS "=" OWS value *( OWS ";" OWS property ) */

@@ -2,20 +2,12 @@
 #include "agent/protocols/http1/http1.h"
 
 #include "agent/base/http1_scan.h"
+#include "agent/base/token.h"
 
 #define VERSION        "HTTP/1."
 #define VERSION_LENGTH (sizeof(VERSION) - 1)
 #define VERSION_USUAL  8   /* bytes: with a minor version of one digit */
 #define METHOD_MAX     128 /* bytes; the longest registered method has 17 */
-
-/* tchar (RFC 9110, 5.6.2). */
-static const bool token_byte[256] =
-    {
-        ['!'] = true,         ['#' ... '\''] = true, ['*'] = true,         ['+'] = true,
-        ['-'] = true,         ['.'] = true,          ['0' ... '9'] = true, ['A' ... 'Z'] = true,
-        ['^' ... 'z'] = true, /* ^ _ ` and the small letters */
-        ['|'] = true,         ['~'] = true,
-};
 
 static bool is_blank(char c)
 {
@@ -235,14 +227,6 @@ enum parse http1_parse_response(struct slice bytes, struct http1_response *respo
     enum parse fields = http1_parse_fields(rest, &response->fields, &fields_length);
     response->head_length = (size_t)(at - bytes.at) + fields_length;
     return fields;
-}
-
-bool http1_is_token(struct slice text)
-{
-    size_t i = 0;
-    while (i < text.length && token_byte[(unsigned char)text.at[i]])
-        i++;
-    return i > 0 && i == text.length;
 }
 
 enum http1_method http1_method(struct slice method)

@@ -59,9 +59,6 @@ enum parse http1_find_head(struct slice bytes, size_t *scanned, size_t *head_len
 enum parse http1_parse_request(struct slice bytes, struct http1_request *request);
 enum parse http1_parse_response(struct slice bytes, struct http1_response *response);
 
-/* One tchar at least, and nothing else (RFC 9110, 5.6.2): methods, field names, keys of baggage. */
-bool http1_is_token(struct slice text);
-
 /* Methods are case-sensitive (RFC 9110, 9.1). */
 enum http1_method http1_method(struct slice method);
 
