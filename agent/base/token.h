@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* token.h - tokens as HTTP has them (RFC 9110, 5.6.2): methods, names of fields, keys of baggage. */
+/* token.h - tokens as HTTP has them (RFC 9110, 5.6.2): methods, names of fields, keys of baggage.
+ */
 #ifndef AGENT_TOKEN_H
 #define AGENT_TOKEN_H
 

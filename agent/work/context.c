@@ -86,8 +86,8 @@ bool context_begin_span(struct span_context *self, struct span_context *parent)
     return false;
 }
 
-_Static_assert(CONTEXT_PROPAGATE_BYTES >= EXCHANGE_TRACESTATE_BYTES &&
-                   CONTEXT_PROPAGATE_BYTES >= EXCHANGE_BAGGAGE_BYTES,
+_Static_assert(CONTEXT_PROPAGATE_BYTES >= CARRIED_TRACESTATE_BYTES &&
+                   CONTEXT_PROPAGATE_BYTES >= CARRIED_BAGGAGE_BYTES,
                "each of them fits");
 
 void context_propagate(const struct span_context *self, char room[CONTEXT_PROPAGATE_BYTES],

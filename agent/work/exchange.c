@@ -10,10 +10,9 @@
 #include "agent/protocols/http/server_span.h"
 #include "agent/queue/queue.h"
 #include "agent/span/propagation.h"
+#include "agent/span/propagator.h"
 #include "agent/text/redact.h"
 #include "agent/work/served.h"
-
-#define LINES_MOST 8 /* tracestate or baggage lines of one request that are joined */
 
 #define OPEN_RECORD_BYTES sizeof((struct region_open *)0)->record
 
@@ -109,8 +108,6 @@ static void open_slot(struct exchange *exchange)
 {
     exchange->inherited = EXCHANGE_OWN;
     exchange->status = 0;
-    exchange->tracestate_bytes = 0;
-    exchange->baggage_bytes = 0;
     uint32_t generation = atomic_load_explicit(&exchange->generation, memory_order_relaxed) + 1;
     atomic_store_explicit(&exchange->request_body_bytes, body_word(generation, 0),
                           memory_order_relaxed);
@@ -163,58 +160,6 @@ static void close_slot(struct exchange *exchange)
     slab_give(&exchanges, exchange->slot);
 }
 
-_Static_assert(LINES_MOST * sizeof(struct slice) <= SERVER_SPAN_SCRATCH_BYTES &&
-                   offsetof(struct exchange_text, scratch) % _Alignof(struct slice) == 0,
-               "lines fit");
-
-/* Not on the stack, which may be small. */
-static struct slice *scratch_lines(struct exchange *exchange)
-{
-    return (struct slice *)(void *)exchange->text->scratch;
-}
-
-/* Apart, here and below, because most requests have none and all have the frame. */
-__attribute__((noinline)) static void read_tracestate(struct exchange *exchange,
-                                                      const struct http1_fields *fields)
-{
-    struct slice *lines = scratch_lines(exchange);
-    size_t count = http1_lines(fields, HTTP1_FIELD_TRACESTATE, lines, LINES_MOST);
-    if (!count)
-        return;
-    struct slice joined = propagation_join_tracestate(lines, count, exchange->text->tracestate,
-                                                      EXCHANGE_TRACESTATE_BYTES);
-    exchange->tracestate_bytes = (uint16_t)joined.length;
-}
-
-/* After the tracestate, which keeps its place where there is no room for both. */
-__attribute__((noinline)) static void read_baggage(struct exchange *exchange,
-                                                   const struct http1_fields *fields)
-{
-    struct slice *lines = scratch_lines(exchange);
-    size_t count = http1_lines(fields, HTTP1_FIELD_BAGGAGE, lines, LINES_MOST);
-    if (!count)
-        return;
-    struct slice joined = propagation_join_baggage(
-        lines, count, exchange->text->baggage, EXCHANGE_BAGGAGE_BYTES - exchange->tracestate_bytes);
-    exchange->baggage_bytes = (uint16_t)joined.length;
-}
-
-/* What the request says of where it comes from. Two traceparent lines are as good as none; then
- * there is no tracestate, but there may be baggage. */
-static void read_parent(struct exchange *exchange, const struct http1_fields *fields,
-                        struct span_context *parent)
-{
-    memset(parent, 0, sizeof *parent);
-    struct slice traceparent = fields->value[HTTP1_FIELD_TRACEPARENT];
-    if (propagation_fields & PROPAGATOR_TRACECONTEXT && traceparent.at &&
-        !(fields->repeated & 1u << HTTP1_FIELD_TRACEPARENT) &&
-        propagation_parse_traceparent(traceparent, parent) &&
-        fields->value[HTTP1_FIELD_TRACESTATE].at)
-        read_tracestate(exchange, fields);
-    if (propagation_fields & PROPAGATOR_BAGGAGE && fields->value[HTTP1_FIELD_BAGGAGE].at)
-        read_baggage(exchange, fields);
-}
-
 struct exchange *exchange_take(void)
 {
     uint32_t slot;
@@ -235,10 +180,13 @@ __attribute__((cold, noinline)) void exchange_put_back(struct exchange *exchange
 __attribute__((noinline)) static bool begin_record(struct exchange *exchange, uint64_t start_ns)
 {
     open_slot(exchange);
-    struct span_context parent;
-    read_parent(exchange, &exchange_head(exchange)->request.fields, &parent);
+    struct carrier carrier = http1_carrier(&exchange_head(exchange)->request.fields);
+    struct origin origin;
+    propagator_extract(propagation_fields, &carrier, &origin, &exchange->text->carried);
+    exchange->tracestate_bytes = origin.tracestate_bytes;
+    exchange->baggage_bytes = origin.baggage_bytes;
     struct span_context *self = &exchange->self;
-    exchange->recording = context_identify(self, &parent);
+    exchange->recording = context_identify(self, &origin.parent);
     if (served_is_watched())
         served(exchange);
     publish(exchange);
@@ -249,7 +197,7 @@ __attribute__((noinline)) static bool begin_record(struct exchange *exchange, ui
         place = make_open_place(exchange);
     struct exchange_text *text = exchange->text;
     span_begin(&exchange->span, place ? place->record : text->record, OPEN_RECORD_BYTES,
-               SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, self, &parent, start_ns);
+               SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, self, &origin.parent, start_ns);
     return true;
 }
 
@@ -257,7 +205,7 @@ __attribute__((noinline)) static bool begin_record(struct exchange *exchange, ui
 __attribute__((noinline)) static void record_tracestate(struct exchange *exchange)
 {
     struct exchange_text *text = exchange->text;
-    struct slice state = {text->tracestate, exchange->tracestate_bytes};
+    struct slice state = {text->carried.tracestate, exchange->tracestate_bytes};
     struct slice shown =
         redact_text(&redact_of_process, state, text->scratch, sizeof text->scratch);
     span_tracestate(&exchange->span, shown);
@@ -473,16 +421,16 @@ copy_carried(const struct context *context, bool baggage, char *into, size_t cap
     if (length > capacity)
         return 0;
     const struct exchange_text *text = text_at(exchange_slot(exchange));
-    copy_racing(into, baggage ? text->baggage : text->tracestate, length);
+    copy_racing(into, baggage ? text->carried.baggage : text->carried.tracestate, length);
     return still(exchange, context->generation) ? length : 0;
 }
 
-size_t exchange_copy_tracestate(const struct context *context, char into[EXCHANGE_TRACESTATE_BYTES])
+size_t exchange_copy_tracestate(const struct context *context, char into[CARRIED_TRACESTATE_BYTES])
 {
-    return copy_carried(context, false, into, EXCHANGE_TRACESTATE_BYTES);
+    return copy_carried(context, false, into, CARRIED_TRACESTATE_BYTES);
 }
 
-size_t exchange_copy_baggage(const struct context *context, char into[EXCHANGE_BAGGAGE_BYTES])
+size_t exchange_copy_baggage(const struct context *context, char into[CARRIED_BAGGAGE_BYTES])
 {
-    return copy_carried(context, true, into, EXCHANGE_BAGGAGE_BYTES);
+    return copy_carried(context, true, into, CARRIED_BAGGAGE_BYTES);
 }

@@ -17,18 +17,14 @@
 
 #include "agent/protocols/http/server_span.h"
 #include "agent/protocols/http1/http1.h"
+#include "agent/span/propagator.h"
 #include "agent/span/span.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 
-#define EXCHANGE_BYTES            256 /* a slot */
-#define EXCHANGE_TRACESTATE_BYTES 512 /* W3C Trace Context 3.3.1.5 */
-/* Baggage and tracestate together, because both go out with the application's own requests. W3C
- * Baggage, 3.3.2 wants 8,192 for baggage alone; but many servers take no longer header, so that
- * strangers could make those requests fail. */
-#define EXCHANGE_BAGGAGE_BYTES 4096
-#define EXCHANGE_RECORD_BYTES  7168
-#define EXCHANGE_PUBLISHED     ((sizeof(struct span_context) + 7) / 8)
+#define EXCHANGE_BYTES        256 /* a slot */
+#define EXCHANGE_RECORD_BYTES 7168
+#define EXCHANGE_PUBLISHED    ((sizeof(struct span_context) + 7) / 8)
 
 struct peer;
 
@@ -76,8 +72,7 @@ struct exchange_text {
     union exchange_head head;
     _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
-    char tracestate[EXCHANGE_TRACESTATE_BYTES];
-    char baggage[EXCHANGE_BAGGAGE_BYTES];
+    struct carried carried;
 };
 #define EXCHANGE_TEXT_BYTES 16384 /* of which only the pages that are used become resident */
 
@@ -161,8 +156,7 @@ void exchange_take_over(struct exchange *exchange);
 
 /* Copies what the exchange of that context carried along; 0 bytes where the exchange is gone, or
  * the context doubtful. */
-size_t exchange_copy_tracestate(const struct context *context,
-                                char into[EXCHANGE_TRACESTATE_BYTES]);
-size_t exchange_copy_baggage(const struct context *context, char into[EXCHANGE_BAGGAGE_BYTES]);
+size_t exchange_copy_tracestate(const struct context *context, char into[CARRIED_TRACESTATE_BYTES]);
+size_t exchange_copy_baggage(const struct context *context, char into[CARRIED_BAGGAGE_BYTES]);
 
 #endif

@@ -153,7 +153,7 @@ typedef struct slice join(const struct slice *lines, size_t count, char *out, si
 static void check_carried(const struct lines *lines, bool at_all, join *join_lines,
                           const char *carried, size_t length, size_t capacity)
 {
-    static char expected[EXCHANGE_BAGGAGE_BYTES];
+    static char expected[CARRIED_BAGGAGE_BYTES];
     struct slice joined = SLICE_NONE;
     if (at_all && lines->count && lines->count <= LINES_MOST)
         joined = join_lines(lines->values, lines->count, expected, capacity);
@@ -170,7 +170,7 @@ static void check_line(void *lines, struct slice name, struct slice value)
 
 static void check(const struct http1_request *request, const struct exchange *exchange)
 {
-    static char carried[EXCHANGE_BAGGAGE_BYTES];
+    static char carried[CARRIED_BAGGAGE_BYTES];
     struct span_context parent;
     struct context context = {.exchange = 0};
     bool has_parent = parent_of(request, &parent);
@@ -188,14 +188,14 @@ static void check(const struct http1_request *request, const struct exchange *ex
 
     size_t state_length = exchange_copy_tracestate(&context, carried);
     check_carried(&states, has_parent, propagation_join_tracestate, carried, state_length,
-                  EXCHANGE_TRACESTATE_BYTES);
+                  CARRIED_TRACESTATE_BYTES);
     demand(grammar_is_tracestate((struct slice){carried, state_length}));
     size_t length = exchange_copy_baggage(&context, carried);
     check_carried(&baggage, true, propagation_join_baggage, carried, length,
-                  EXCHANGE_BAGGAGE_BYTES - state_length);
+                  CARRIED_BAGGAGE_BYTES - state_length);
     struct grammar_list list = {.valid = true};
     grammar_add_baggage(&list, (struct slice){carried, length});
-    demand(list.valid && list.bytes == length && length + state_length <= EXCHANGE_BAGGAGE_BYTES);
+    demand(list.valid && list.bytes == length && length + state_length <= CARRIED_BAGGAGE_BYTES);
 
     int passed_on = 0;
     context_set(&context);

@@ -23,7 +23,7 @@
 #define CURL_TEXT_BYTES   1536
 /* `traceparent: ...`, `tracestate: ...`, `baggage: ...`, each with a NUL; the values of the last
  * two are no longer than this together. */
-#define CURL_LINES_BYTES (72 + 16 + 16 + EXCHANGE_BAGGAGE_BYTES)
+#define CURL_LINES_BYTES (72 + 16 + 16 + CARRIED_BAGGAGE_BYTES)
 
 enum curl_method { CURL_METHOD_GET, CURL_METHOD_HEAD, CURL_METHOD_POST, CURL_METHOD_PUT };
 

@@ -15,6 +15,7 @@
 
 #include "agent/base/parse.h"
 #include "agent/base/slice.h"
+#include "agent/span/carrier.h"
 
 enum http1_field {
 #define HTTP1_FIELD(identifier, letter, name) HTTP1_FIELD_##identifier,
@@ -67,10 +68,23 @@ bool http1_next_field(struct slice *lines, struct slice *name, struct slice *val
 /* The same for the lines of one recognised field: for those with a `repeated` bit. */
 bool http1_next_value(struct slice *lines, enum http1_field field, struct slice *value);
 
-/* The lines of a field that may be repeated, in order. 0 where there are more than `most`: nobody
+/* The lines of a field that is there, in order. 0 where there are more than `most`: nobody
  * sends so many, and half of them would be wrong. */
 size_t http1_lines(const struct http1_fields *fields, enum http1_field field, struct slice *lines,
                    size_t most);
+
+size_t http1_carrier_lines(const void *fields, enum carrier_field field, struct slice *lines,
+                           size_t most);
+
+/* The fields as what propagators read from. Lives no longer than *fields. */
+static inline struct carrier http1_carrier(const struct http1_fields *fields)
+{
+#define CARRIER_FIELD(identifier, letter, name)                                                    \
+    _Static_assert((int)HTTP1_FIELD_##identifier == (int)CARRIER_##identifier, "they come first");
+#include "agent/span/carrier_fields.def"
+#undef CARRIER_FIELD
+    return (struct carrier){fields->value, fields->repeated, http1_carrier_lines, fields};
+}
 
 /* Takes the next element off a comma-separated list (RFC 9110, 5.6.1); elements may be empty.
  * False at the end. Commas in quoted strings are not told apart: for lists of tokens only. */

@@ -14,7 +14,7 @@ static void an_incoming_traceparent_is_the_parent(void **state)
     receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n"
                 "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
                 "tracestate: a=1\r\ntracestate: b=2\r\nbaggage: user=7\r\n\r\n");
-    char carried[EXCHANGE_BAGGAGE_BYTES];
+    char carried[CARRIED_BAGGAGE_BYTES];
     assert_int_equal(exchange_copy_tracestate(context_current(), carried), 7);
     assert_memory_equal(carried, "a=1,b=2", 7);
     assert_int_equal(exchange_copy_baggage(context_current(), carried), 6);
@@ -33,7 +33,7 @@ static void eight_lines_of_a_list_are_joined_and_more_are_none(void **state)
     (void)state;
     for (int lines = 7; lines <= 9; lines++) {
         char request[1024] = "GET / HTTP/1.1\r\nHost: a\r\n";
-        char carried[EXCHANGE_BAGGAGE_BYTES];
+        char carried[CARRIED_BAGGAGE_BYTES];
         for (int i = 0; i < lines; i++)
             strcat(request, "baggage: a=1\r\n");
         strcat(request, "\r\n");
@@ -47,7 +47,7 @@ static void eight_lines_of_a_list_are_joined_and_more_are_none(void **state)
 static void bad_baggage_costs_neither_traceparent_nor_tracestate(void **state)
 {
     (void)state;
-    char carried[EXCHANGE_BAGGAGE_BYTES];
+    char carried[CARRIED_BAGGAGE_BYTES];
     accept_connection(FD);
     receive(FD, "GET / HTTP/1.1\r\nHost: a\r\nbaggage: a=1\r\n"
                 "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
@@ -62,7 +62,7 @@ static void bad_baggage_costs_neither_traceparent_nor_tracestate(void **state)
 static void bad_tracestate_costs_neither_traceparent_nor_baggage(void **state)
 {
     (void)state;
-    char carried[EXCHANGE_BAGGAGE_BYTES];
+    char carried[CARRIED_BAGGAGE_BYTES];
     accept_connection(FD);
     receive(FD, "GET / HTTP/1.1\r\nHost: a\r\ntracestate: () { :;}; echo vulnerable\r\n"
                 "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
