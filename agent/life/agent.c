@@ -22,6 +22,7 @@
 #include "agent/net/connection.h"
 #include "agent/net/unseen.h"
 #include "agent/protocols/http/http_settings.h"
+#include "agent/protocols/http/served.h"
 #include "agent/queue/family.h"
 #include "agent/queue/queue.h"
 #include "agent/span/propagation.h"
@@ -32,7 +33,6 @@
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
-#include "agent/work/served.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES       4096

@@ -8,22 +8,22 @@
 struct spare {
     uint64_t link; /* the slab's */
     uint32_t index;
-    _Alignas(64) union exchange_head head;
+    _Alignas(64) char head[EXCHANGE_HEAD_BYTES];
 };
 
 static struct slab spares = SLAB_INIT(sizeof(struct spare), HEADS, HEADS);
 
-union exchange_head *spare_head_take(void)
+void *spare_head_take(void)
 {
     uint32_t index;
     struct spare *spare = slab_take(&spares, &index);
     if (!spare)
         return NULL;
     spare->index = index;
-    return &spare->head;
+    return spare->head;
 }
 
-void spare_head_give(union exchange_head *head)
+void spare_head_give(void *head)
 {
     if (!head)
         return;

@@ -9,9 +9,10 @@
 
 #include "agent/work/exchange.h"
 
-/* Content unspecified; to be given back as soon as it was read. NULL where as many threads as there
- * are heads (64) have one, or there is no memory; to give that back does nothing. */
-union exchange_head *spare_head_take(void);
-void spare_head_give(union exchange_head *head);
+/* EXCHANGE_HEAD_BYTES of unspecified content; to be given back as soon as it was read. NULL where
+ * as many threads as there are heads (64) have one, or there is no memory; to give that back does
+ * nothing. */
+void *spare_head_take(void);
+void spare_head_give(void *head);
 
 #endif

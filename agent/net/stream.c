@@ -8,6 +8,7 @@
 #include "agent/base/counters.h"
 #include "agent/net/spare_head.h"
 #include "agent/net/unseen.h"
+#include "agent/protocols/http1/http1_exchange.h"
 #include "agent/work/exchange.h"
 #include "agent/work/work.h"
 
@@ -48,7 +49,7 @@ __attribute__((always_inline)) static inline void request_began(struct connectio
 {
     struct direction *received = &connection->received;
     if (exchange)
-        exchange_begin(exchange, &connection->peer, received->head_ns);
+        http1_exchange_begin(exchange, &connection->peer, received->head_ns);
     else
         counters_add(&counters.dropped_exchanges, 1);
     uint32_t entry = exchange ? exchange->slot + 1 : PIPELINE_UNTRACED;
@@ -137,7 +138,7 @@ response_began(struct connection *connection, const struct http1_response *respo
     if (http1_is_interim(response))
         return;
     if (exchange)
-        exchange_answered(exchange);
+        http1_exchange_answered(exchange);
 
     http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> PIPELINE_METHOD));
     bool tunnel = sent->body.framing == HTTP1_TUNNEL;
@@ -159,7 +160,7 @@ response_began(struct connection *connection, const struct http1_response *respo
 __attribute__((cold, noinline)) static enum parse
 take_request_alone(struct connection *connection, struct slice bytes, size_t *length)
 {
-    union exchange_head *head = spare_head_take();
+    union http1_head *head = spare_head_take();
     enum parse parsed = head ? http1_parse_request(bytes, &head->request) : PARSE_BAD;
     if (parsed == PARSE_OK) {
         *length = head->request.head_length;
@@ -173,7 +174,7 @@ __attribute__((cold, noinline)) static enum parse
 take_response_alone(struct connection *connection, struct slice bytes, uint32_t entry,
                     size_t *length, uint64_t now_ns)
 {
-    union exchange_head *head = spare_head_take();
+    union http1_head *head = spare_head_take();
     enum parse parsed = head ? http1_parse_response(bytes, &head->response) : PARSE_BAD;
     if (parsed == PARSE_OK) {
         *length = head->response.head_length;
@@ -188,7 +189,7 @@ static enum parse take_request(struct connection *connection, struct slice bytes
     struct exchange *exchange = exchange_take();
     if (!exchange)
         return take_request_alone(connection, bytes, length);
-    struct http1_request *request = &exchange_head(exchange)->request;
+    struct http1_request *request = &http1_head(exchange)->request;
     enum parse parsed = http1_parse_request(bytes, request);
     if (parsed != PARSE_OK) {
         exchange_put_back(exchange);
@@ -206,7 +207,7 @@ static enum parse take_response(struct connection *connection, struct slice byte
     struct exchange *exchange = entry_exchange(entry);
     if (!exchange)
         return take_response_alone(connection, bytes, entry, length, now_ns);
-    struct http1_response *response = &exchange_head(exchange)->response;
+    struct http1_response *response = &http1_head(exchange)->response;
     enum parse parsed = http1_parse_response(bytes, response);
     if (parsed != PARSE_OK)
         return parsed;

@@ -6,13 +6,10 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
-#include "agent/net/connection.h"
-#include "agent/protocols/http/server_span.h"
 #include "agent/queue/queue.h"
 #include "agent/span/propagation.h"
 #include "agent/span/propagator.h"
 #include "agent/text/redact.h"
-#include "agent/work/served.h"
 
 #define OPEN_RECORD_BYTES sizeof((struct region_open *)0)->record
 
@@ -176,28 +173,37 @@ __attribute__((cold, noinline)) void exchange_put_back(struct exchange *exchange
     slab_give(&exchanges, exchange->slot);
 }
 
+/* Nobody knows of it yet. */
+__attribute__((cold, noinline)) static void leave_out(struct exchange *exchange)
+{
+    exchange->recording = false;
+    exchange->self.flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
+    exchange->self.flags |= TRACE_FLAG_LEFT_OUT;
+}
+
 /* True: there is a record to fill. Apart, because what fills it has not to lie below this frame. */
-__attribute__((noinline)) static bool begin_record(struct exchange *exchange, uint64_t start_ns)
+__attribute__((noinline)) static bool begin_record(struct exchange *exchange,
+                                                   const struct carrier *carrier, bool left_out,
+                                                   uint64_t start_ns)
 {
     open_slot(exchange);
-    struct carrier carrier = http1_carrier(&exchange_head(exchange)->request.fields);
+    struct exchange_text *text = exchange->text;
     struct origin origin;
-    propagator_extract(propagation_fields, &carrier, &origin, &exchange->text->carried);
+    propagator_extract(propagation_fields, carrier, &origin, &text->carried);
     exchange->tracestate_bytes = origin.tracestate_bytes;
     exchange->baggage_bytes = origin.baggage_bytes;
-    struct span_context *self = &exchange->self;
-    exchange->recording = context_identify(self, &origin.parent);
-    if (served_is_watched())
-        served(exchange);
+    exchange->recording = context_identify(&exchange->self, &origin.parent);
+    if (left_out)
+        leave_out(exchange);
     publish(exchange);
     if (!exchange->recording)
         return false;
     struct region_open *place = open_place(exchange);
     if (!place)
         place = make_open_place(exchange);
-    struct exchange_text *text = exchange->text;
     span_begin(&exchange->span, place ? place->record : text->record, OPEN_RECORD_BYTES,
-               SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, self, &origin.parent, start_ns);
+               exchange->kind->scope, exchange->kind->span_kind, &exchange->self, &origin.parent,
+               start_ns);
     return true;
 }
 
@@ -213,53 +219,40 @@ __attribute__((noinline)) static void record_tracestate(struct exchange *exchang
         span_masked(&exchange->span);
 }
 
-__attribute__((noinline)) void exchange_begin(struct exchange *exchange, const struct peer *peer,
-                                              uint64_t start_ns)
+bool exchange_begin(struct exchange *exchange, const struct exchange_kind *kind,
+                    const struct carrier *carrier, bool left_out, uint64_t start_ns)
 {
-    if (!begin_record(exchange, start_ns))
-        return;
+    exchange->kind = kind;
+    if (!begin_record(exchange, carrier, left_out, start_ns))
+        return false;
     if (exchange->tracestate_bytes)
         record_tracestate(exchange);
-    server_span_request(&exchange->span, &exchange_head(exchange)->request, peer,
-                        exchange->text->scratch);
+    return true;
+}
+
+void exchange_told(struct exchange *exchange)
+{
     set_in_flight(exchange, span_word(exchange));
 }
 
-void exchange_answered(struct exchange *exchange)
+void exchange_answered(struct exchange *exchange, uint16_t status)
 {
-    const struct http1_response *response = &exchange_head(exchange)->response;
     reading_answered(&exchange->reading);
-    exchange->status = (uint16_t)response->status;
-    if (exchange->recording)
-        server_span_response(&exchange->span, response, exchange->text->scratch);
+    exchange->status = status;
 }
 
-/* The response's size where the end of it was not seen. */
-#define UNSEEN UINT64_MAX
+uint64_t exchange_request_bytes(const struct exchange *exchange)
+{
+    return atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
+}
 
 static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
                    struct slice error_type)
 {
     struct span *span = &exchange->span;
-    server_span_name(span, exchange->status, exchange->text->scratch);
-    uint64_t request_bytes =
-        atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
-    if (request_bytes)
-        span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)request_bytes);
-    if (reading_is_answered(&exchange->reading)) {
-        span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, exchange->status);
-        if (response_body_bytes != UNSEEN)
-            span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)response_body_bytes);
-    }
-    if (response_body_bytes == UNSEEN)
+    error_type = exchange->kind->finish(exchange, response_body_bytes, error_type);
+    if (response_body_bytes == EXCHANGE_UNSEEN)
         span_boolean(span, ATTRIBUTE_OTELAGENT_INCOMPLETE, true);
-    char status[4];
-    if (!error_type.at && server_span_is_error(exchange->status)) {
-        status[0] = (char)('0' + exchange->status / 100 % 10);
-        status[1] = (char)('0' + exchange->status / 10 % 10);
-        status[2] = (char)('0' + exchange->status % 10);
-        error_type = (struct slice){status, 3};
-    }
     if (error_type.at) {
         span_string(span, ATTRIBUTE_ERROR_TYPE, error_type);
         span_error(span, SLICE_NONE);
@@ -289,7 +282,7 @@ void exchange_lost(struct exchange *exchange, uint64_t end_ns)
 {
     if (exchange->recording)
         counters_add(&counters.spans_incomplete, 1);
-    exchange_abort(exchange, UNSEEN, end_ns, SLICE_NONE);
+    exchange_abort(exchange, EXCHANGE_UNSEEN, end_ns, SLICE_NONE);
 }
 
 void exchange_forget(struct exchange *exchange)

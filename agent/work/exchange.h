@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* exchange.h - one HTTP request and its response, on the way to becoming a span.
+/* exchange.h - one request and its response, on the way to becoming a span.
  *
- * An exchange begins with a complete request head and ends with the last byte of its response.
- * Its span record is written in place: what the request says when the head is read, what the
- * response says when it is over. Slots lie in the region, are reused, and carry a generation so
- * that a context that outlived its exchange finds out.
+ * An exchange begins with a request that was understood and ends with the last byte of its
+ * response. Its span record is written in place: what the request says when it is read, what the
+ * response says when it is over. What they say the protocol knows: it is asked through the
+ * exchange's kind. Slots are reused, and carry a generation so that a context that outlived its
+ * exchange finds out.
  *
  * An exchange is touched by the thread that parses the connection's requests until it is handed
  * over in the connection's queue, and by the thread that parses its responses from then on. */
@@ -15,18 +16,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/protocols/http/server_span.h"
-#include "agent/protocols/http1/http1.h"
+#include "agent/base/slice.h"
 #include "agent/span/propagator.h"
 #include "agent/span/span.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 
-#define EXCHANGE_BYTES        256 /* a slot */
-#define EXCHANGE_RECORD_BYTES 7168
-#define EXCHANGE_PUBLISHED    ((sizeof(struct span_context) + 7) / 8)
-
-struct peer;
+#define EXCHANGE_BYTES         256 /* a slot */
+#define EXCHANGE_HEAD_BYTES    384 /* what a protocol keeps of a message */
+#define EXCHANGE_SCRATCH_BYTES 2792
+#define EXCHANGE_RECORD_BYTES  7168
+#define EXCHANGE_PUBLISHED     ((sizeof(struct span_context) + 7) / 8)
 
 /* A request that was in flight when this process was forked is the parent's and the child's;
  * whoever takes it, by the word that says so in the parent's region, reports it. */
@@ -34,6 +34,22 @@ enum exchange_inherited {
     EXCHANGE_OWN,
     EXCHANGE_FORKED, /* the parent knows: its close leaves the request to the child */
     EXCHANGE_CLONED  /* it does not: past fork(), by _Fork() or a bare system call */
+};
+
+struct exchange;
+
+/* The size of a response whose end was not seen. */
+#define EXCHANGE_UNSEEN UINT64_MAX
+
+/* A protocol's exchanges: a constant of its own. */
+struct exchange_kind {
+    enum span_scope scope;
+    enum span_kind span_kind;
+    /* The exchange is over: adds to its span what was not known before, its name too. Returns what
+     * kind of error it is, which was `error_type` until then; absent: none. It may lie in scratch.
+     */
+    struct slice (*finish)(struct exchange *exchange, uint64_t response_body_bytes,
+                           struct slice error_type);
 };
 
 struct exchange_text;
@@ -46,7 +62,7 @@ struct exchange {
     uint32_t slot;
     bool recording;
     uint8_t inherited; /* enum exchange_inherited */
-    uint16_t status;   /* 0 until then */
+    uint16_t status;   /* the answer's, in the protocol's numbers; 0 until then */
     uint16_t tracestate_bytes;
     uint16_t baggage_bytes;
     /* Content-Length, or what was counted of a chunked body so far, by the requests' side while
@@ -57,42 +73,49 @@ struct exchange {
     struct span_context self;
     _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
     struct exchange_text *text;                     /* always the same, for who has the exchange */
+    const struct exchange_kind *kind;
     struct span span;
-};
-
-/* What parsing a head leaves: not on the stack, which may be small. */
-union exchange_head {
-    struct http1_request request;
-    struct http1_response response;
 };
 
 /* What strangers fill, apart: after a peak of requests it goes back to the kernel, while the slots
  * stay, because contexts that outlived their exchange go on asking for its generation. */
 struct exchange_text {
-    union exchange_head head;
-    _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
+    _Alignas(16) char head[EXCHANGE_HEAD_BYTES];
+    _Alignas(8) char scratch[EXCHANGE_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
     struct carried carried;
 };
 #define EXCHANGE_TEXT_BYTES 16384 /* of which only the pages that are used become resident */
 
-/* For whoever parses a head of it now. */
-static inline union exchange_head *exchange_head(const struct exchange *exchange)
+/* For the protocol, as it likes, from exchange_take() until it ends: not on the stack, which may be
+ * small. Aligned to 16 bytes. */
+static inline void *exchange_head(const struct exchange *exchange)
 {
-    return &exchange->text->head;
+    return exchange->text->head;
+}
+
+/* Working memory for whoever is at work on it; functions that get the exchange may use it, too.
+ * Aligned to 8 bytes. */
+static inline char *exchange_scratch(const struct exchange *exchange)
+{
+    return exchange->text->scratch;
 }
 
 /* Where exchanges live: zeroed memory for `count` slots and texts. */
 #define EXCHANGE_MEMORY(count) ((size_t)(count) * (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES))
 void exchange_init(void *memory, uint32_t count);
 
-/* A slot for a request whose head is about to be parsed; NULL where none is free. Either it begins,
- * or it is put back. */
+/* A slot for a request that is about to be parsed; NULL where none is free. Either it begins, or it
+ * is put back. */
 struct exchange *exchange_take(void);
 void exchange_put_back(struct exchange *exchange);
 
-/* Begins the server exchange of the request in exchange_head(). */
-void exchange_begin(struct exchange *exchange, const struct peer *peer, uint64_t start_ns);
+/* It begins, and others may know its context. With `left_out` nothing is recorded of it, nor of
+ * what is asked for it. True: there is a record, in which the request is to be told. Then
+ * exchange_told(): from there on others send the record if this process can't. */
+bool exchange_begin(struct exchange *exchange, const struct exchange_kind *kind,
+                    const struct carrier *carrier, bool left_out, uint64_t start_ns);
+void exchange_told(struct exchange *exchange);
 
 /* Gives back memory that a peak of requests in flight has used: see slab_trim(). */
 void exchange_trim(void);
@@ -128,8 +151,11 @@ bool exchange_context(const struct exchange *exchange, struct context *context);
  * slot in that generation is over. */
 void exchange_request_body(uint32_t slot, uint32_t generation, uint64_t bytes);
 
-/* The final response head was seen. */
-void exchange_answered(struct exchange *exchange);
+/* 0 where it has none, or nothing is known of it. */
+uint64_t exchange_request_bytes(const struct exchange *exchange);
+
+/* Its answer has begun, the final one, with that status. */
+void exchange_answered(struct exchange *exchange, uint16_t status);
 
 /* The response is over at `end_ns`, with that many payload bytes. The slot is given back. */
 void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns);

@@ -13,7 +13,7 @@
 
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
-#include "agent/protocols/http1/http1.h"
+#include "agent/protocols/http1/http1_exchange.h"
 #include "agent/span/propagation.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"
@@ -211,8 +211,8 @@ static void check_end(struct exchange *exchange)
     struct span_record *record = exchange->span.record;
     bool recording = exchange->recording;
     int64_t status = 0;
-    exchange_head(exchange)->response = (struct http1_response){.status = 503};
-    exchange_answered(exchange);
+    http1_head(exchange)->response = (struct http1_response){.status = 503};
+    http1_exchange_answered(exchange);
     exchange_end(exchange, 10, 20);
     if (!recording) /* nobody else has taken the place */
         return;
@@ -238,10 +238,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *exact = malloc(head_bytes); /* so that a byte too far is seen */
     demand(exact != NULL);
     memcpy(exact, head, head_bytes);
-    if (http1_parse_request((struct slice){exact, head_bytes}, &exchange_head(exchange)->request) ==
+    if (http1_parse_request((struct slice){exact, head_bytes}, &http1_head(exchange)->request) ==
         PARSE_OK) {
-        exchange_begin(exchange, &nobody, 1);
-        check(&exchange_head(exchange)->request, exchange);
+        http1_exchange_begin(exchange, &nobody, 1);
+        check(&http1_head(exchange)->request, exchange);
         check_end(exchange);
     } else {
         exchange_put_back(exchange);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "agent/net/connection.h"
+#include "agent/protocols/http1/http1_exchange.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"
 
@@ -18,9 +19,9 @@ static inline struct exchange *start_working(const char *lines)
     int length = snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", lines);
     struct exchange *exchange = exchange_take();
     if (!exchange || http1_parse_request((struct slice){head, (size_t)length},
-                                         &exchange_head(exchange)->request) != PARSE_OK)
+                                         &http1_head(exchange)->request) != PARSE_OK)
         return NULL;
-    exchange_begin(exchange, &nobody, 1);
+    http1_exchange_begin(exchange, &nobody, 1);
     if (!exchange_context(exchange, &context))
         return NULL;
     reading_begin(&exchange->reading, true);

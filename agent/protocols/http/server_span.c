@@ -278,7 +278,26 @@ void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SP
     span_joined_name(span, parts, 3);
 }
 
-bool server_span_is_error(unsigned status)
+static struct slice finish_span(struct exchange *exchange, uint64_t response_body_bytes,
+                                struct slice error_type)
 {
-    return config_status_in(&http_settings.server_errors, status);
+    struct span *span = &exchange->span;
+    unsigned status = exchange->status;
+    char *scratch = exchange_scratch(exchange);
+    server_span_name(span, status, scratch);
+    uint64_t request_bytes = exchange_request_bytes(exchange);
+    if (request_bytes)
+        span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)request_bytes);
+    if (reading_is_answered(&exchange->reading)) {
+        span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, status);
+        if (response_body_bytes != EXCHANGE_UNSEEN)
+            span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)response_body_bytes);
+    }
+    if (error_type.at || !config_status_in(&http_settings.server_errors, status))
+        return error_type;
+    for (size_t i = 3; i > 0; i--, status /= 10)
+        scratch[i - 1] = (char)('0' + status % 10);
+    return (struct slice){scratch, 3};
 }
+
+const struct exchange_kind server_span_exchange = {SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, finish_span};

@@ -9,6 +9,7 @@
 
 #include "agent/protocols/http1/http1.h"
 #include "agent/span/span.h"
+#include "agent/work/exchange.h"
 
 struct peer;
 
@@ -25,7 +26,7 @@ void server_span_response(struct span *span, const struct http1_response *respon
  * never answered. */
 void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES]);
 
-/* Does an answer with that status make the span an error? */
-bool server_span_is_error(unsigned status);
+/* The exchanges that have such a span. */
+extern const struct exchange_kind server_span_exchange;
 
 #endif

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/work/served.h"
+#include "agent/protocols/http/served.h"
 
 #include "agent/base/counters.h"
 #include "agent/base/log.h"
 #include "agent/queue/family.h"
 #include "agent/text/ignore.h"
-#include "agent/work/exchange.h"
 
 _Atomic bool served_watched = true;
 static struct ignore ignored; /* written by served_prepare(); only read otherwise */
@@ -24,16 +23,14 @@ void served_reset(void)
     atomic_store_explicit(&served_watched, true, memory_order_relaxed);
 }
 
-__attribute__((cold, noinline)) void served(struct exchange *exchange)
+__attribute__((cold, noinline)) bool served_leaves_out(struct slice target)
 {
-    if (ignore_has(&ignored, exchange_head(exchange)->request.target)) {
-        exchange->recording = false;
-        exchange->self.flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
-        exchange->self.flags |= TRACE_FLAG_LEFT_OUT;
+    if (ignore_has(&ignored, target)) {
         counters_add(&counters.left_out_ignored, 1);
-        return;
+        return true;
     }
     family_say_serves();
     if (!ignored.count)
         atomic_store_explicit(&served_watched, false, memory_order_relaxed);
+    return false;
 }

@@ -7,9 +7,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "agent/base/slice.h"
 #include "config/config.h"
-
-struct exchange;
 
 extern _Atomic bool served_watched;
 
@@ -20,9 +19,9 @@ static inline bool served_is_watched(void)
     return __builtin_expect(atomic_load_explicit(&served_watched, memory_order_relaxed), false);
 }
 
-/* Its head was parsed, and its context is not known to others yet. An ignored one is not recorded,
- * and neither are its children; counted. */
-void served(struct exchange *exchange);
+/* A request was read, and its context is not known to others yet. True: it is one to leave out,
+ * with all that is asked for it; counted. */
+bool served_leaves_out(struct slice target);
 
 /* Takes which paths are ignored; `config` outlives it. Warns of what is not used. */
 void served_prepare(const struct config *config);
