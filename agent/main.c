@@ -34,6 +34,7 @@
 #include "agent/span/unwinder.h"
 #include "agent/text/redact_shape.h"
 #include "agent/work/exchange.h"
+#include "agent/work/exchange_inheritance.h"
 #include "config/unknown.h"
 #include "exporter/exporter.h"
 #include "exporter/otlp/command.h"

@@ -33,6 +33,7 @@
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
+#include "agent/work/exchange_inheritance.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES       4096

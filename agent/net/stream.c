@@ -10,6 +10,7 @@
 #include "agent/net/unseen.h"
 #include "agent/protocols/http1/http1_exchange.h"
 #include "agent/work/exchange.h"
+#include "agent/work/exchange_inheritance.h"
 #include "agent/work/work.h"
 
 __attribute__((cold)) static void lose(struct connection *connection)

@@ -86,31 +86,6 @@ bool context_begin_span(struct span_context *self, struct span_context *parent)
     return false;
 }
 
-_Static_assert(CONTEXT_PROPAGATE_BYTES >= CARRIED_TRACESTATE_BYTES &&
-                   CONTEXT_PROPAGATE_BYTES >= CARRIED_BAGGAGE_BYTES,
-               "each of them fits");
-
-void context_propagate(const struct span_context *self, char room[CONTEXT_PROPAGATE_BYTES],
-                       void (*line)(void *context, struct slice name, struct slice value),
-                       void *context)
-{
-    if (propagation_fields & PROPAGATOR_TRACECONTEXT) {
-        char traceparent[PROPAGATION_TRACEPARENT_BYTES];
-        propagation_format_traceparent(self, traceparent);
-        line(context, SLICE_LITERAL("traceparent"),
-             (struct slice){traceparent, sizeof traceparent});
-
-        size_t length = exchange_copy_tracestate(&tl_thread.context, room);
-        if (length)
-            line(context, SLICE_LITERAL("tracestate"), (struct slice){room, length});
-    }
-    if (propagation_fields & PROPAGATOR_BAGGAGE) {
-        size_t length = exchange_copy_baggage(&tl_thread.context, room);
-        if (length)
-            line(context, SLICE_LITERAL("baggage"), (struct slice){room, length});
-    }
-}
-
 __attribute__((cold, noinline)) static int32_t ask_thread_id(void)
 {
     tl_thread.id = (int32_t)syscall(SYS_gettid);

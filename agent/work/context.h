@@ -43,14 +43,6 @@ bool context_identify(struct span_context *self, const struct span_context *pare
  * current context, unless that is doubtful. */
 bool context_begin_span(struct span_context *self, struct span_context *parent);
 
-/* The header lines that carry `self` to another process as the configured propagators say:
- * `line(context, name, value)` is called for each of traceparent, tracestate, baggage that there
- * is. Values hold no CR, LF or NUL; they lie in `room`, until the next one. */
-#define CONTEXT_PROPAGATE_BYTES 4096
-void context_propagate(const struct span_context *self, char room[CONTEXT_PROPAGATE_BYTES],
-                       void (*line)(void *context, struct slice name, struct slice value),
-                       void *context);
-
 /* A number for what this thread holds: its kernel id in the upper half, in the lower an even number
  * that it has not used for long. Never 0. */
 uint64_t context_claim(void);

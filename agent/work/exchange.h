@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
+#include "agent/queue/region.h"
 #include "agent/span/propagator.h"
 #include "agent/span/span.h"
 #include "agent/work/context.h"
@@ -26,15 +27,8 @@
 #define EXCHANGE_HEAD_BYTES    384 /* what a protocol keeps of a message */
 #define EXCHANGE_SCRATCH_BYTES 2792
 #define EXCHANGE_RECORD_BYTES  7168
+#define EXCHANGE_OPEN_BYTES    sizeof((struct region_open *)0)->record
 #define EXCHANGE_PUBLISHED     ((sizeof(struct span_context) + 7) / 8)
-
-/* A request that was in flight when this process was forked is the parent's and the child's;
- * whoever takes it, by the word that says so in the parent's region, reports it. */
-enum exchange_inherited {
-    EXCHANGE_OWN,
-    EXCHANGE_FORKED, /* the parent knows: its close leaves the request to the child */
-    EXCHANGE_CLONED  /* it does not: past fork(), by _Fork() or a bare system call */
-};
 
 struct exchange;
 
@@ -61,7 +55,7 @@ struct exchange {
     _Atomic uint32_t generation;
     uint32_t slot;
     bool recording;
-    uint8_t inherited; /* enum exchange_inherited */
+    uint8_t inherited; /* 0: no; else exchange_inheritance.h */
     uint16_t status;   /* the answer's, in the protocol's numbers; 0 until then */
     uint16_t tracestate_bytes;
     uint16_t baggage_bytes;
@@ -113,14 +107,15 @@ void exchange_put_back(struct exchange *exchange);
 /* It begins, and others may know its context. With `left_out` nothing is recorded of it, nor of
  * what is asked for it. True: there is a record, in which the request is to be told. Then
  * exchange_told(): from there on others send the record if this process can't. */
-bool exchange_begin(struct exchange *exchange, const struct exchange_kind *kind,
-                    const struct carrier *carrier, bool left_out, uint64_t start_ns);
+static inline bool exchange_begin(struct exchange *exchange, const struct exchange_kind *kind,
+                                  const struct carrier *carrier, bool left_out, uint64_t start_ns);
 void exchange_told(struct exchange *exchange);
 
 /* Gives back memory that a peak of requests in flight has used: see slab_trim(). */
 void exchange_trim(void);
 
 extern _Atomic(char *) exchange_memory;
+extern _Atomic(struct exchange_text *) exchange_texts; /* written before that is */
 
 /* The slot, used or not. Several times a request, and so no question of a function. */
 static inline struct exchange *exchange_at(uint32_t slot)
@@ -128,6 +123,13 @@ static inline struct exchange *exchange_at(uint32_t slot)
     /* Acquire pairs with the release in exchange_init(). */
     char *memory = atomic_load_explicit(&exchange_memory, memory_order_acquire);
     return (struct exchange *)(void *)(memory + (size_t)slot * EXCHANGE_BYTES);
+}
+
+/* Relaxed: whoever has a slot has seen exchange_memory, or the slab's. */
+static inline struct exchange_text *exchange_text_at(uint32_t slot)
+{
+    char *first = (char *)atomic_load_explicit(&exchange_texts, memory_order_relaxed);
+    return (struct exchange_text *)(void *)(first + (size_t)slot * EXCHANGE_TEXT_BYTES);
 }
 
 /* Its number: not by its field, which another thread may be writing. */
@@ -141,6 +143,14 @@ static inline bool exchange_is_open(uint32_t slot, uint32_t generation)
 {
     return generation % 2 == 1 &&
            atomic_load_explicit(&exchange_at(slot)->generation, memory_order_relaxed) == generation;
+}
+
+/* What was copied from an exchange of that generation was its. After an acquire of the generation.
+ */
+static inline bool exchange_is_still(const struct exchange *exchange, uint32_t generation)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&exchange->generation, memory_order_relaxed) == generation;
 }
 
 /* The context that work for that exchange belongs to, on no connection. Any thread; false where the
@@ -169,20 +179,39 @@ void exchange_lost(struct exchange *exchange, uint64_t end_ns);
 /* Given back without a span: it is another process's, or was no request after all. */
 void exchange_forget(struct exchange *exchange);
 
-/* Before a fork: copies what is known of requests in flight, because the parent will go on, and use
- * its region for others, before the child looks. */
-void exchange_forking(void);
-/* In a forked child, while the parent's region is still mapped: requests in flight are marked as
- * inherited. `known`: exchange_forking() has run. Whether there are any that the region can tell
- * about: then it has to stay mapped, as queue.inherited. */
-bool exchange_forked(bool known);
-/* This process moves a byte of the exchange: if it was inherited, and nobody else has reported it,
- * it is this process's from now on. */
-void exchange_take_over(struct exchange *exchange);
+/* Parts of exchange_begin(). Apart, because the caller's stack may be small, and redaction, and
+ * what tells of the request, go deep: they have not to lie below the first one's frame. */
+bool exchange_begin_record(struct exchange *exchange, const struct carrier *carrier, bool left_out,
+                           uint64_t start_ns);
+void exchange_record_tracestate(struct exchange *exchange);
 
-/* Copies what the exchange of that context carried along; 0 bytes where the exchange is gone, or
- * the context doubtful. */
-size_t exchange_copy_tracestate(const struct context *context, char into[CARRIED_TRACESTATE_BYTES]);
-size_t exchange_copy_baggage(const struct context *context, char into[CARRIED_BAGGAGE_BYTES]);
+static inline bool exchange_begin(struct exchange *exchange, const struct exchange_kind *kind,
+                                  const struct carrier *carrier, bool left_out, uint64_t start_ns)
+{
+    exchange->kind = kind;
+    if (!exchange_begin_record(exchange, carrier, left_out, start_ns))
+        return false;
+    if (exchange->tracestate_bytes)
+        exchange_record_tracestate(exchange);
+    return true;
+}
+
+/* ---- for the other files that make up exchanges ---- */
+
+/* So many of the first slots have ever been in use. */
+uint32_t exchange_slots_used(void);
+
+/* Where the record of a request in flight survives this process; NULL: nowhere. */
+struct region_open *exchange_place(const struct exchange *exchange);
+/* Likewise, after what can be done for it. */
+struct region_open *exchange_make_place(const struct exchange *exchange);
+/* The same, where that record is this exchange's. */
+struct region_open *exchange_own_place(const struct exchange *exchange);
+
+/* Its span's id, as that place has it. */
+uint64_t exchange_id(const struct exchange *exchange);
+/* Where it has a place: from now on that id is in flight there; 0: none is. Release: what another
+ * process finds after our end is in this order. */
+void exchange_set_in_flight(const struct exchange *exchange, uint64_t id);
 
 #endif

@@ -17,6 +17,8 @@
 #include "agent/span/propagation.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"
+#include "agent/work/exchange_carried.h"
+#include "agent/work/propagate.h"
 #include "tests/fuzz/grammar.h"
 #include "tests/fuzz/open_agent.h"
 
@@ -199,8 +201,8 @@ static void check(const struct http1_request *request, const struct exchange *ex
 
     int passed_on = 0;
     context_set(&context);
-    char room[CONTEXT_PROPAGATE_BYTES];
-    context_propagate(&context.span, room, check_line, &passed_on);
+    char room[PROPAGATE_BYTES];
+    propagate(&context.span, room, check_line, &passed_on);
     demand(passed_on >= 1 && passed_on <= 3);
     context_clear();
 }

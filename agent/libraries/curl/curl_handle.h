@@ -14,8 +14,7 @@
 #include "agent/libraries/curl/curl_multi.h"
 #include "agent/libraries/s3/s3.h"
 #include "agent/work/client_span.h"
-#include "agent/work/context.h"
-#include "agent/work/exchange.h"
+#include "agent/work/propagate.h"
 
 #define CURL_URL_BYTES    2048
 #define CURL_METHOD_BYTES 32
@@ -42,7 +41,7 @@ struct curl_transfer {
     char text[CURL_TEXT_BYTES];
     struct curl_list nodes[CURL_NODES + 3];
     char lines[CURL_LINES_BYTES];
-    _Alignas(8) char room[CONTEXT_PROPAGATE_BYTES]; /* while it begins: the stack may be small */
+    _Alignas(8) char room[PROPAGATE_BYTES]; /* while it begins: the stack may be small */
 };
 
 struct curl_handle {

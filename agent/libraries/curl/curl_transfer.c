@@ -3,7 +3,6 @@
 #include "agent/libraries/curl/curl_handle.h"
 
 #include "agent/base/counters.h"
-#include "agent/work/context.h"
 
 /* Its objects are a multiple of 64 bytes long. */
 union transfer {
@@ -105,7 +104,7 @@ void curl_transfer_inject(struct curl_transfer *transfer, struct curl_handle *ha
     size_t theirs = adding.count;
     if (theirs == SIZE_MAX)
         return;
-    context_propagate(&transfer->span.self, transfer->room, add_line, &adding);
+    propagate(&transfer->span.self, transfer->room, add_line, &adding);
     if (adding.count == theirs)
         return;
     for (size_t i = 0; i < adding.count; i++)

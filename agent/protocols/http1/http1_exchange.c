@@ -6,21 +6,13 @@
 
 _Static_assert(SERVER_SPAN_SCRATCH_BYTES <= EXCHANGE_SCRATCH_BYTES, "an exchange has enough");
 
-/* True: there is a span to tell of it. Apart, because what tells has not to lie below this frame.
- */
-__attribute__((noinline)) static bool
-begin_exchange(struct exchange *exchange, const struct http1_request *request, uint64_t start_ns)
-{
-    struct carrier carrier = http1_carrier(&request->fields);
-    bool left_out = served_is_watched() && served_leaves_out(request->target);
-    return exchange_begin(exchange, &server_span_exchange, &carrier, left_out, start_ns);
-}
-
 __attribute__((noinline)) void http1_exchange_begin(struct exchange *exchange,
                                                     const struct peer *peer, uint64_t start_ns)
 {
     const struct http1_request *request = &http1_head(exchange)->request;
-    if (!begin_exchange(exchange, request, start_ns))
+    struct carrier carrier = http1_carrier(&request->fields);
+    bool left_out = served_is_watched() && served_leaves_out(request->target);
+    if (!exchange_begin(exchange, &server_span_exchange, &carrier, left_out, start_ns))
         return;
     server_span_request(&exchange->span, request, peer, exchange_scratch(exchange));
     exchange_told(exchange);

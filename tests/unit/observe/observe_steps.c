@@ -19,6 +19,7 @@
 #include "agent/queue/queue.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange.h"
+#include "agent/work/propagate.h"
 #include "agent/work/work.h"
 
 #define FIRST_FD   STEPS_FIRST_FD
@@ -413,8 +414,8 @@ static void make_client_span(const struct step *step)
         demand("a child in another trace");
     happened[HAPPENED_client_span_with_a_parent] += span_context_present(&parent);
     happened[HAPPENED_client_span_without] += !span_context_present(&parent);
-    char room[CONTEXT_PROPAGATE_BYTES];
-    context_propagate(&self, room, check_line, &owner);
+    char room[PROPAGATE_BYTES];
+    propagate(&self, room, check_line, &owner);
 }
 
 /* In the loop's place, or in one that knows no connections. */

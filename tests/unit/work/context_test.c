@@ -3,6 +3,8 @@
 #include <semaphore.h>
 #include <sys/epoll.h>
 
+#include "agent/work/exchange_carried.h"
+#include "agent/work/propagate.h"
 #include "tests/unit/seam.h"
 
 #define LOOP_FD (FD + 5)
@@ -543,8 +545,8 @@ static void what_is_passed_on_is_one_line(void **state)
         receive(FD, request);
         work_call();
         context_begin_span(&self, &parent);
-        char room[CONTEXT_PROPAGATE_BYTES];
-        context_propagate(&self, room, expect_one_line, &lines);
+        char room[PROPAGATE_BYTES];
+        propagate(&self, room, expect_one_line, &lines);
         assert_true(lines >= 1);
     }
 }

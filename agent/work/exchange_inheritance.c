@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/work/exchange_inheritance.h"
+
+#include <string.h>
+
+#include "agent/base/racing.h"
+#include "agent/queue/queue.h"
+#include "agent/work/exchange.h"
+
+/* Calls that for each request whose record lies in this process's region. */
+static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inherited),
+                          uint8_t inherited)
+{
+    bool any = false;
+    uint32_t used = exchange_slots_used();
+    uint32_t ready = atomic_load_explicit(&queue.region.open_ready, memory_order_relaxed);
+    for (uint32_t slot = 0; slot < used && slot < ready; slot++) {
+        struct exchange *exchange = exchange_at(slot);
+        if (!(atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2) ||
+            !exchange->recording || !exchange_own_place(exchange))
+            continue;
+        visit(exchange, inherited);
+        any = true;
+    }
+    return any;
+}
+
+/* What another thread is writing just now may be torn; its length is looked at before it is used.
+ */
+static void copy_record(struct exchange *exchange, const struct region_open *from)
+{
+    racing_copy(exchange->text->record, from->record, EXCHANGE_OPEN_BYTES);
+}
+
+static void keep_copy(struct exchange *exchange, uint8_t unused)
+{
+    (void)unused;
+    copy_record(exchange, exchange_place(exchange));
+}
+
+void exchange_forking(void)
+{
+    for_each_open(keep_copy, 0);
+}
+
+static void inherit(struct exchange *exchange, uint8_t inherited)
+{
+    if (inherited == EXCHANGE_OWN)
+        copy_record(exchange, exchange_place(exchange));
+    exchange->span.record = (struct span_record *)exchange->text->record;
+    exchange->inherited = inherited;
+}
+
+bool exchange_forked(bool known)
+{
+    if (queue.inherited.header) { /* a grandchild, with two of them: the older one is asked */
+        for_each_open(inherit, EXCHANGE_OWN);
+        return false;
+    }
+    return for_each_open(inherit, known ? EXCHANGE_FORKED : EXCHANGE_CLONED);
+}
+
+/* Does the parent, or who came after it, leave the exchange to us? */
+static bool take_from_parent(struct region_open *open, uint64_t id, bool known)
+{
+    uint64_t found = id;
+    if (atomic_compare_exchange_strong_explicit(&open->in_flight, &found, 0, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return true;
+    return known && found != REGION_ENDING &&
+           atomic_load_explicit(&open->ended, memory_order_relaxed) != id;
+}
+
+static bool is_sound(const struct exchange *exchange)
+{
+    const struct span_record *record = (const struct span_record *)exchange->text->record;
+    return record->length >= sizeof *record && record->length <= EXCHANGE_OPEN_BYTES &&
+           record->length % 8 == 0 &&
+           memcmp(record->span_id, exchange->self.span_id, sizeof record->span_id) == 0;
+}
+
+/* So that it survives this process, too. */
+static void move_into_region(struct exchange *exchange)
+{
+    struct region_open *place = exchange_make_place(exchange);
+    if (!place)
+        return;
+    memcpy(place->record, exchange->text->record, EXCHANGE_OPEN_BYTES);
+    exchange->span.record = (struct span_record *)place->record;
+    exchange_set_in_flight(exchange, exchange_id(exchange));
+}
+
+void exchange_take_over(struct exchange *exchange)
+{
+    if (exchange->inherited == EXCHANGE_OWN || !exchange->recording)
+        return;
+    bool known = exchange->inherited == EXCHANGE_FORKED;
+    struct region_open *open = &queue.inherited.open[exchange->slot];
+    if (!known) /* before it is taken: afterwards the parent uses the place again */
+        copy_record(exchange, open);
+    exchange->recording =
+        take_from_parent(open, exchange_id(exchange), known) && is_sound(exchange);
+    exchange->inherited = EXCHANGE_OWN;
+    if (exchange->recording)
+        move_into_region(exchange);
+}
