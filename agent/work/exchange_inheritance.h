@@ -17,9 +17,9 @@
  *                    record is read when it is taken over, in the parent's place.
  *
  *   OWN -> FORKED, CLONED   exchange_forked(), in the child, which has one thread and observes
- *                           nothing yet: relaxed. A record that lies in a text stays OWN in both
- *                           processes. So does one that was inherited and not taken over, in a
- *                           grandchild, where the older region is asked.
+ *                           nothing yet: not atomic. One whose record lies in a text stays OWN in
+ *                           both processes. So does what its parent began in a grandchild that
+ *                           keeps an older region mapped already, for one is kept.
  *   FORKED, CLONED -> OWN   exchange_take_over(), when this process moves a byte of it: by the
  *                           thread that owns that direction. Whether it goes on being recorded, the
  *                           word says.
