@@ -48,7 +48,7 @@ static void reset_direction(struct direction *direction)
 
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role)
 {
-    /* Not a memset: the pipeline's entries need none, and they are most of it. */
+    /* Not a memset: the pipeline's cells are free by now, and they are most of it. */
     connection->index = index;
     atomic_store_explicit(&connection->serial,
                           atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed),

@@ -28,10 +28,10 @@
 #include <sys/types.h>
 
 #include "agent/net/head_store.h"
-#include "agent/net/pipeline.h"
 #include "agent/protocols/http1/http1.h"
 #include "agent/protocols/http1/http1_body.h"
 #include "agent/work/context.h"
+#include "agent/work/pipeline.h"
 
 enum connection_role {
     CONNECTION_SERVER,   /* accepted */

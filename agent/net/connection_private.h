@@ -5,14 +5,6 @@
 #define AGENT_CONNECTION_PRIVATE_H
 
 #include "agent/net/connection.h"
-#include "agent/work/exchange.h"
-
-/* The exchange of a pipeline's entry; NULL where it has none. */
-static inline struct exchange *entry_exchange(uint32_t entry)
-{
-    uint32_t slot = entry & PIPELINE_SLOT;
-    return slot && slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
-}
 
 /* A taken slot becomes a connection with one descriptor. */
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role);

@@ -134,16 +134,14 @@ void connection_release_range(unsigned first, unsigned last)
         connection_release((int)fd);
 }
 
-static uint64_t waiting_slots(struct pipeline *pipeline)
+static uint64_t waiting_slots(const struct pipeline *pipeline)
 {
     uint64_t slots = 0;
-    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_relaxed);
-    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
-    for (uint32_t i = taken; i != placed && i - taken < PIPELINE_LENGTH; i++) {
-        uint32_t entry =
-            atomic_load_explicit(&pipeline->entries[i % PIPELINE_LENGTH], memory_order_relaxed);
+    uint32_t entry;
+    struct pipeline_walk walk = pipeline_walk(pipeline);
+    while ((entry = pipeline_next(pipeline, &walk)) != 0) {
         uint32_t slot = entry & PIPELINE_SLOT; /* + 1 */
-        slots |= slot >= 1 && slot <= 64 ? UINT64_C(1) << (slot - 1) : 0;
+        slots |= slot <= 64 ? UINT64_C(1) << (slot - 1) : 0;
     }
     return slots;
 }

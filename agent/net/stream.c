@@ -54,7 +54,7 @@ __attribute__((always_inline)) static inline void request_began(struct connectio
     else
         counters_add(&counters.dropped_exchanges, 1);
     uint32_t entry = exchange ? exchange->slot + 1 : PIPELINE_UNTRACED;
-    entry |= (uint32_t)http1_method(request->method) << PIPELINE_METHOD;
+    entry |= (uint32_t)http1_method(request->method) << PIPELINE_NOTE;
     if (atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) !=
         received->reads_from)
         entry |= PIPELINE_ALONG;
@@ -86,7 +86,7 @@ static void response_over(struct connection *connection, bool answering, uint64_
 {
     struct direction *sent = &connection->sent;
     uint32_t entry = pipeline_front(&connection->pipeline);
-    struct exchange *exchange = entry_exchange(entry);
+    struct exchange *exchange = pipeline_exchange(entry);
     bool was_current = work_is_for(entry);
     if (answering && !was_current)
         context_clear();
@@ -141,7 +141,7 @@ response_began(struct connection *connection, const struct http1_response *respo
     if (exchange)
         http1_exchange_answered(exchange);
 
-    http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> PIPELINE_METHOD));
+    http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> PIPELINE_NOTE));
     bool tunnel = sent->body.framing == HTTP1_TUNNEL;
     /* From here on bytes of both sides are the tunnel's, those that were read before the answer
      * included (RFC 9110, 7.8 and 9.3.6): what looked like a request among them was none. Said
@@ -205,7 +205,7 @@ static enum parse take_response(struct connection *connection, struct slice byte
                                 uint64_t now_ns)
 {
     uint32_t entry = pipeline_front(&connection->pipeline);
-    struct exchange *exchange = entry_exchange(entry);
+    struct exchange *exchange = pipeline_exchange(entry);
     if (!exchange)
         return take_response_alone(connection, bytes, entry, length, now_ns);
     struct http1_response *response = &http1_head(exchange)->response;
@@ -317,14 +317,9 @@ static size_t feed_head(struct connection *connection, struct direction *directi
 
 /* The body of the newest request is the one being read. NULL where it was answered before its body
  * was through, or has no exchange. */
-static struct exchange *newest_exchange(struct connection *connection)
+static struct exchange *newest_exchange(const struct connection *connection)
 {
-    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed);
-    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
-    if (placed == taken)
-        return NULL;
-    return entry_exchange(atomic_load_explicit(
-        &connection->pipeline.entries[(placed - 1) % PIPELINE_LENGTH], memory_order_relaxed));
+    return pipeline_exchange(pipeline_newest(&connection->pipeline));
 }
 
 static void body_over(struct connection *connection, struct direction *direction, uint64_t now_ns)
@@ -389,11 +384,10 @@ static void feed(struct connection *connection, struct direction *direction, str
 /* There was a fork since the last byte. */
 __attribute__((cold, noinline)) static void take_over(struct connection *connection, uint32_t epoch)
 {
-    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_acquire);
-    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
-    for (; taken != placed; taken++) {
-        struct exchange *exchange = entry_exchange(atomic_load_explicit(
-            &connection->pipeline.entries[taken % PIPELINE_LENGTH], memory_order_relaxed));
+    uint32_t entry;
+    struct pipeline_walk walk = pipeline_walk(&connection->pipeline);
+    while ((entry = pipeline_next(&connection->pipeline, &walk)) != 0) {
+        struct exchange *exchange = pipeline_exchange(entry);
         if (exchange)
             exchange_take_over(exchange);
     }
@@ -457,15 +451,14 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
     forget_partial_body(connection);
     uint64_t now_ns = clock_monotonic_ns();
     uint32_t entry;
-    while ((entry = pipeline_front(&connection->pipeline)) != 0) {
-        struct exchange *exchange = entry_exchange(entry);
+    while ((entry = pipeline_take_any(&connection->pipeline)) != 0) {
+        struct exchange *exchange = pipeline_exchange(entry);
         if (exchange)
             reading_end(&exchange->reading, ours);
         if (exchange && ours)
             exchange_lost(exchange, now_ns);
         else if (exchange)
             exchange_forget(exchange);
-        pipeline_take(&connection->pipeline);
     }
     connection->received.state = DIRECTION_HEAD;
     connection->sent.state = DIRECTION_HEAD;
@@ -482,8 +475,8 @@ void stream_close(struct connection *connection)
         stream_sending_ended(connection, end_ns);
 
     uint32_t entry;
-    while ((entry = pipeline_front(&connection->pipeline)) != 0) {
-        struct exchange *exchange = entry_exchange(entry);
+    while ((entry = pipeline_take_any(&connection->pipeline)) != 0) {
+        struct exchange *exchange = pipeline_exchange(entry);
         bool began = connection->sent.state == DIRECTION_BODY;
         connection->sent.state = DIRECTION_HEAD;
         if (exchange)
@@ -495,7 +488,6 @@ void stream_close(struct connection *connection)
         else if (exchange)
             exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
                            SLICE_LITERAL("connection_aborted"));
-        pipeline_take(&connection->pipeline);
     }
     head_store_drop(&connection->received.place);
     head_store_drop(&connection->sent.place);

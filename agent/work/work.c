@@ -38,23 +38,15 @@ bool work_is_for(uint32_t entry)
            exchange_is_open(current->exchange - 1, current->generation);
 }
 
-static struct exchange *entry_at(struct pipeline *pipeline, uint32_t place)
-{
-    uint32_t slot =
-        PIPELINE_SLOT &
-        atomic_load_explicit(&pipeline->entries[place % PIPELINE_LENGTH], memory_order_relaxed);
-    return slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
-}
-
 /* Of those that wait for their answers on this connection, how many does this loop owe one? */
-__attribute__((cold)) static uint32_t owed_here(struct connection *connection)
+__attribute__((cold)) static uint32_t owed_here(const struct connection *connection)
 {
-    struct pipeline *pipeline = &connection->pipeline;
+    const struct pipeline *pipeline = &connection->pipeline;
     uint32_t owed = 0;
-    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
-    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_relaxed);
-    for (; taken != placed && placed - taken <= PIPELINE_LENGTH; taken++) {
-        const struct exchange *exchange = entry_at(pipeline, taken);
+    uint32_t entry;
+    struct pipeline_walk walk = pipeline_walk(pipeline);
+    while ((entry = pipeline_next(pipeline, &walk)) != 0) {
+        const struct exchange *exchange = pipeline_exchange(entry);
         owed += exchange && evidence_is_owed(&exchange->reading);
     }
     return owed;
@@ -73,7 +65,7 @@ static bool owes_others(const struct context *context, const struct exchange *ex
 void work_for(struct connection *connection, uint32_t place)
 {
     struct pipeline *pipeline = &connection->pipeline;
-    struct exchange *exchange = entry_at(pipeline, place);
+    struct exchange *exchange = pipeline_exchange(pipeline_entry(pipeline, place));
     struct context context;
     /* An entry is taken before its slot is given back: where it has not been, what was copied out
      * of the slot was its. */
@@ -122,12 +114,9 @@ __attribute__((noinline)) static void change_connection(struct connection *conne
 }
 
 /* The newest request, whose body is being read. */
-static bool newest_is_answered(struct connection *connection)
+static bool newest_is_answered(const struct connection *connection)
 {
-    uint32_t placed = atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed);
-    uint32_t taken = atomic_load_explicit(&connection->pipeline.taken, memory_order_acquire);
-    const struct exchange *exchange =
-        placed == taken ? NULL : entry_at(&connection->pipeline, placed - 1);
+    const struct exchange *exchange = pipeline_exchange(pipeline_newest(&connection->pipeline));
     return !exchange || reading_is_answered(&exchange->reading);
 }
 
@@ -248,12 +237,10 @@ bool work_is_ours(struct connection *connection)
         atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
             connection_fork_epoch())
         return true;
-    struct pipeline *pipeline = &connection->pipeline;
-    uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_acquire);
-    uint32_t taken = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
-    for (; taken != placed; taken++)
-        if (work_is_for(atomic_load_explicit(&pipeline->entries[taken % PIPELINE_LENGTH],
-                                             memory_order_relaxed)))
+    uint32_t entry;
+    struct pipeline_walk walk = pipeline_walk(&connection->pipeline);
+    while ((entry = pipeline_next(&connection->pipeline, &walk)) != 0)
+        if (work_is_for(entry))
             return false;
     return true;
 }
