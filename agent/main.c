@@ -156,8 +156,6 @@ static uint64_t service_key(const struct config *config)
 
 _Static_assert(RESOURCE_BYTES_MOST <= REGION_RESOURCE_BYTES, "a region keeps any resource");
 
-_Static_assert(SERVER_SPAN_SCRATCH_BYTES <= RECOVERY_SCRATCH_BYTES, "it names spans in flight");
-
 static void place_region(struct region_place *place)
 {
     *place = (struct region_place){
@@ -283,7 +281,7 @@ static void init_exporter(void)
     say_ratio(&settings);
     resource_say_name();
     resource_say_loss();
-    recovery_init(state_directory(&settings), service_key(&settings), server_span_name);
+    recovery_init(state_directory(&settings), service_key(&settings), server_span_unanswered);
     if (settings.stacktrace == WHEN_ALWAYS)
         open_unwinder();
 }

@@ -18,20 +18,19 @@
 static struct {
     char directory[REGION_PATH_BYTES];
     uint64_t key;
-    recovery_name *name;
+    void (*finish)(struct span *span);
 
     struct orphan dead; /* the one that is being emptied */
     unsigned next_open;
     unsigned given_open;     /* up to there they were given out */
     bool ended[REGION_OPEN]; /* given out, from the ring or as it was in flight */
-    _Alignas(8) char scratch[RECOVERY_SCRATCH_BYTES];
 } heir;
 
-void recovery_init(const char *directory, uint64_t key, recovery_name *name)
+void recovery_init(const char *directory, uint64_t key, void (*finish)(struct span *span))
 {
     heir.directory[0] = '\0';
     heir.key = key;
-    heir.name = name;
+    heir.finish = finish;
     if (directory && strlen(directory) < sizeof heir.directory)
         memcpy(heir.directory, directory, strlen(directory) + 1);
 }
@@ -225,7 +224,7 @@ static void end_span(struct span_record *record, unsigned number)
     uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
     struct slice error_type = reason(header, number, text);
     span_resume(&span, record, RING_RECORD_BYTES_MAX);
-    heir.name(&span, 0, heir.scratch);
+    heir.finish(&span);
     if (error_type.at) {
         span_string(&span, ATTRIBUTE_ERROR_TYPE, error_type);
         span_error(&span, SLICE_NONE);

@@ -57,12 +57,8 @@ void recovery_sweep(void);
  * left, for those who take it over. Any thread. Only a parent knows. */
 void recovery_note_signal(uint32_t pid, uint32_t signal);
 
-/* Where to look, and for whom; and who gives a span in flight what it gets at its end, its name
- * above all: a span's protocol, which the queue does not know. `status`: 0, it was never answered.
- * Before the exporter's thread. */
-#define RECOVERY_SCRATCH_BYTES 2792
-typedef void recovery_name(struct span *span, unsigned status,
-                           char scratch[RECOVERY_SCRATCH_BYTES]);
-void recovery_init(const char *directory, uint64_t key, recovery_name *name);
+/* Where to look, and for whom. `finish` adds to a span that was in flight what a protocol adds to
+ * one that was never answered, its name too; on the exporter's thread. Before that. */
+void recovery_init(const char *directory, uint64_t key, void (*finish)(struct span *span));
 
 #endif

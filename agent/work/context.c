@@ -8,9 +8,7 @@
 #include <unistd.h>
 
 #include "agent/base/random.h"
-#include "agent/span/propagation.h"
 #include "agent/span/sampler.h"
-#include "agent/work/exchange.h"
 
 #define THREAD_NAME_BYTES 16 /* TASK_COMM_LEN */
 

@@ -221,8 +221,10 @@ uint64_t exchange_request_bytes(const struct exchange *exchange)
     return atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
 }
 
-static void finish(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
-                   struct slice error_type)
+/* Apart, so that what ends one that is not recorded stays small, and where it is called. */
+__attribute__((noinline)) static void finish(struct exchange *exchange,
+                                             uint64_t response_body_bytes, uint64_t end_ns,
+                                             struct slice error_type)
 {
     struct span *span = &exchange->span;
     error_type = exchange->kind->finish(exchange, response_body_bytes, error_type);

@@ -145,7 +145,7 @@ static void prepare(void)
     find_dead();
     remove_directory_at_the_end();
     demand(config_parse(&config, nothing_set, NULL, NULL) && otlp_init(&otlp, &config));
-    recovery_init(directory, KEY, server_span_name);
+    recovery_init(directory, KEY, server_span_unanswered);
 }
 
 /* ---- spoiling ---- */

@@ -278,6 +278,12 @@ void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SP
     span_joined_name(span, parts, 3);
 }
 
+void server_span_unanswered(struct span *span)
+{
+    static _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
+    server_span_name(span, 0, scratch);
+}
+
 static struct slice finish_span(struct exchange *exchange, uint64_t response_body_bytes,
                                 struct slice error_type)
 {

@@ -26,6 +26,10 @@ void server_span_response(struct span *span, const struct http1_response *respon
  * never answered. */
 void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES]);
 
+/* A span that was begun by a process that is gone: the same, where nobody answered. On one thread.
+ */
+void server_span_unanswered(struct span *span);
+
 /* The exchanges that have such a span. */
 extern const struct exchange_kind server_span_exchange;
 

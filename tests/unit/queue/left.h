@@ -51,7 +51,7 @@ static inline int remove_directory(void **state)
 static inline int as_heir(void **state)
 {
     (void)state;
-    recovery_init(directory, KEY, server_span_name);
+    recovery_init(directory, KEY, server_span_unanswered);
     return 0;
 }
 

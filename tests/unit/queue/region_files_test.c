@@ -169,7 +169,7 @@ static void who_may_not_remove_a_file_makes_it_void(void **state)
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
     assert_true(region_files_visit(directory, is_there, NULL));
-    recovery_init(directory, 1, server_span_name);
+    recovery_init(directory, 1, server_span_unanswered);
     recovery_sweep();
     assert_false(region_files_visit(directory, is_there, NULL));
 }
