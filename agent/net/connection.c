@@ -3,9 +3,12 @@
 #include "agent/net/connection.h"
 #include "agent/net/connection_private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "agent/base/counters.h"
+#include "agent/work/work.h"
 
 /* Raised at every fork that is seen, in parent and child. */
 static _Atomic uint32_t fork_epoch;
@@ -24,7 +27,8 @@ void connection_forked_child(void)
     atomic_store_explicit(&birth_epoch, epoch, memory_order_relaxed);
 }
 
-bool connection_is_inherited(const struct connection *connection)
+/* Was its last byte moved before this process was forked? */
+static bool is_inherited(const struct connection *connection)
 {
     uint32_t epoch = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed);
     return (int32_t)(epoch - atomic_load_explicit(&birth_epoch, memory_order_relaxed)) < 0;
@@ -33,6 +37,33 @@ bool connection_is_inherited(const struct connection *connection)
 uint32_t connection_fork_epoch(void)
 {
     return atomic_load_explicit(&fork_epoch, memory_order_relaxed);
+}
+
+bool connection_is_ours(const struct connection *connection)
+{
+    if (is_inherited(connection))
+        return false;
+    bool forked_since = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) !=
+                        connection_fork_epoch();
+    return !forked_since || !work_is_left_to_child(&connection->channel);
+}
+
+void connection_reads(struct connection *connection, int fd)
+{
+    work_reads(&connection->channel, fd, head_is_kept(&connection->received.place),
+               connection->received.state == DIRECTION_BODY);
+}
+
+__attribute__((cold, noinline)) bool connection_reads_wait(const struct channel *channel)
+{
+    const char *connection = (const char *)channel - offsetof(struct connection, channel);
+    int fd = atomic_load_explicit(&channel->fd, memory_order_relaxed);
+    if ((const char *)connection_of(fd) != connection)
+        return false;
+    int saved = errno;
+    int flags = fcntl(fd, F_GETFL);
+    errno = saved;
+    return flags < 0 || !(flags & O_NONBLOCK);
 }
 
 static void reset_direction(struct direction *direction)
@@ -50,7 +81,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
 {
     /* Not a memset: the pipeline's cells are free by now, and they are most of it. */
     connection->index = index;
-    atomic_store_explicit(&connection->serial,
+    atomic_store_explicit(&connection->channel.serial,
                           atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
@@ -60,18 +91,18 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
     bool carries_none = role == CONNECTION_LISTENER || role == CONNECTION_LOOP;
     atomic_store_explicit(&connection->opaque, carries_none, memory_order_relaxed);
     atomic_store_explicit(&connection->refused, false, memory_order_relaxed);
-    atomic_store_explicit(&connection->shut, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->channel.shut, false, memory_order_relaxed);
     atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
     atomic_store_explicit(&connection->unseen, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->handed_on, false, memory_order_relaxed);
     atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
     atomic_store_explicit(&connection->last_ns, 0, memory_order_relaxed);
-    atomic_store_explicit(&connection->pipeline.taken, 0, memory_order_relaxed);
-    atomic_store_explicit(&connection->pipeline.placed, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->channel.pipeline.taken, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->channel.pipeline.placed, 0, memory_order_relaxed);
     reset_direction(&connection->received);
     reset_direction(&connection->sent);
-    atomic_store_explicit(&connection->references, 1, memory_order_release);
+    atomic_store_explicit(&connection->channel.references, 1, memory_order_release);
 }
 
 __attribute__((cold)) void connection_make_opaque(struct connection *connection, bool counted)
@@ -216,11 +247,12 @@ void connection_unclaim(struct connection *connection, struct direction *directi
 
 bool connection_add_reference(struct connection *connection)
 {
-    uint32_t count = atomic_load_explicit(&connection->references, memory_order_relaxed);
+    uint32_t count = atomic_load_explicit(&connection->channel.references, memory_order_relaxed);
     while (count != 0)
         /* Acquire pairs with the release in connection_reset(). */
-        if (atomic_compare_exchange_weak_explicit(&connection->references, &count, count + 1,
-                                                  memory_order_acquire, memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(&connection->channel.references, &count,
+                                                  count + 1, memory_order_acquire,
+                                                  memory_order_relaxed))
             return true;
     return false;
 }
@@ -237,7 +269,7 @@ __attribute__((cold)) static void settle_left(void)
 
 void connection_drop_reference(struct connection *connection)
 {
-    if (atomic_fetch_sub_explicit(&connection->references, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&connection->channel.references, 1, memory_order_acq_rel) != 1)
         return;
     atomic_fetch_or(&connection->due, CONNECTION_DUE_CLOSE);
     settle(connection);

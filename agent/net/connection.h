@@ -30,8 +30,8 @@
 #include "agent/net/head_store.h"
 #include "agent/protocols/http1/http1.h"
 #include "agent/protocols/http1/http1_body.h"
+#include "agent/work/channel.h"
 #include "agent/work/context.h"
-#include "agent/work/pipeline.h"
 
 enum connection_role {
     CONNECTION_SERVER,   /* accepted */
@@ -60,8 +60,6 @@ struct direction {
     _Atomic uint64_t owner; /* the claim of the thread at work; 0: none */
     uint8_t state;          /* enum direction_state */
     uint32_t collected;     /* bytes of a head that `place` keeps the beginning of */
-    uint32_t reads_from;    /* place in the pipeline of the first request this call reads of */
-    uint32_t reader;        /* evidence_thread() of who moved the last byte; requests only */
     struct head_place place;
     size_t scanned;   /* of what is collected, by http1_find_head() */
     uint64_t head_ns; /* when the first byte of the head came */
@@ -73,19 +71,9 @@ enum {
     CONNECTION_DUE_CLOSE = 2 /* no descriptor is left */
 };
 
-/* Whom a client connection's bytes belong to: who asked there last, as far as that was sure. */
-struct owner {
-    uint32_t exchange; /* slot + 1; 0: not known */
-    uint32_t generation;
-};
-
 struct connection {
-    uint64_t link;               /* the slab's, while free */
-    _Atomic uint32_t references; /* descriptors */
+    uint64_t link; /* the slab's, while free */
     uint32_t index;
-    _Atomic uint32_t serial; /* unlike the index, no later connection's: contexts outlive one */
-    _Atomic int fd;  /* by which a thread came to it last, or the first; may be closed by now */
-    uint32_t newest; /* generation of the newest request's exchange; under received.owner */
     _Atomic uint8_t role; /* enum connection_role */
     _Atomic bool opaque;
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
@@ -93,15 +81,14 @@ struct connection {
     _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
     _Atomic bool handed_on;      /* another process has it, too: our close need not be its end */
     _Atomic bool refused;        /* an answer was tried, and the other end had gone */
-    _Atomic bool shut;           /* nothing can be answered any more */
     bool client_wrote;           /* a client connection's first write keeps connect()'s owner */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
     struct peer peer;
     struct direction received;
     struct direction sent;
-    struct pipeline pipeline;
-    struct owner owner; /* CONNECTION_CLIENT; under received.owner */
+    struct channel channel; /* what is not atomic in it: under received.owner */
+    struct owner owner;     /* CONNECTION_CLIENT; likewise */
 };
 
 /* Relaxed: whoever does not own a direction may learn of a change late, or of the slot's next
@@ -155,6 +142,9 @@ void connection_release_refused(void);
  * whose connection goes on there, because a descriptor of it is not close-on-exec. */
 uint64_t connection_outliving(void);
 
+/* The calling thread, which owns that direction, is about to read of a server connection. */
+void connection_reads(struct connection *connection, int fd);
+
 /* One direction belongs to the calling thread until it is given up. False: the connection is
  * opaque, is another one by now, or another thread is in that direction (then it is made opaque).
  * `fd` is the number it was found by. */
@@ -199,8 +189,5 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns);
 void connection_forked(void);
 void connection_forked_child(void);
 uint32_t connection_fork_epoch(void);
-
-/* Was its last byte moved before this process was forked? */
-bool connection_is_inherited(const struct connection *connection);
 
 #endif

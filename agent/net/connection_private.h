@@ -20,6 +20,14 @@ bool connection_add_reference(struct connection *connection);
  * thread is at work on it, by that one when it is done. */
 void connection_drop_reference(struct connection *connection);
 
+/* Is it this process that ends what is open? Not what its parent had, nor where this thread leaves
+ * the connection to a child. */
+bool connection_is_ours(const struct connection *connection);
+
+/* Does a read of that connection wait until something comes? Of one by a descriptor by which it was
+ * found, if it still is its; asked of the kernel. */
+bool connection_reads_wait(const struct channel *channel);
+
 /* Back to the slab. */
 void connection_give_back(struct connection *connection);
 

@@ -86,7 +86,7 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     if (!connection)
         return;
     connection_reset(connection, index, role);
-    atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
+    atomic_store_explicit(&connection->channel.fd, fd, memory_order_relaxed);
     connection->peer = peer_of(address, length);
     if (role == CONNECTION_CLIENT)
         connection->owner = work_owner();
@@ -167,7 +167,7 @@ uint64_t connection_outliving(void)
             continue;
         int flags = fcntl(fd, F_GETFD);
         if (flags >= 0 && !(flags & FD_CLOEXEC))
-            slots |= waiting_slots(&connection->pipeline);
+            slots |= waiting_slots(&connection->channel.pipeline);
     }
     return slots;
 }

@@ -36,13 +36,14 @@ __attribute__((cold)) static void learn_role(struct connection *connection, stru
 bool connection_serves_reader(struct connection *connection, struct slice bytes)
 {
     if (connection_role(connection) == CONNECTION_CLIENT) {
-        work_client_read(connection);
+        work_client_read(connection->owner);
         return false;
     }
     learn_role(connection, bytes, CONNECTION_SERVER);
     if (connection_role(connection) != CONNECTION_SERVER)
         return false;
-    work_reads(connection, atomic_load_explicit(&connection->fd, memory_order_relaxed));
+    connection_reads(connection,
+                     atomic_load_explicit(&connection->channel.fd, memory_order_relaxed));
     return true;
 }
 

@@ -16,7 +16,7 @@
 __attribute__((cold)) static void lose(struct connection *connection)
 {
     connection_make_opaque(connection, true);
-    work_leave(connection);
+    work_leave(&connection->channel);
 }
 
 /* What comes is not understood any more. The answers to what was are still followed; with the last
@@ -27,8 +27,8 @@ __attribute__((cold)) static void lose_requests(struct connection *connection, b
     connection->received.state = DIRECTION_TUNNEL;
     connection_count_loss(connection);
     if (awaited)
-        work_leave(connection);
-    else if (pipeline_empty(&connection->pipeline))
+        work_leave(&connection->channel);
+    else if (pipeline_empty(&connection->channel.pipeline))
         lose(connection);
 }
 
@@ -55,19 +55,20 @@ __attribute__((always_inline)) static inline void request_began(struct connectio
         counters_add(&counters.dropped_exchanges, 1);
     uint32_t entry = exchange ? exchange->slot + 1 : PIPELINE_UNTRACED;
     entry |= (uint32_t)http1_method(request->method) << PIPELINE_NOTE;
-    if (atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) !=
-        received->reads_from)
+    if (atomic_load_explicit(&connection->channel.pipeline.placed, memory_order_relaxed) !=
+        connection->channel.reads_from)
         entry |= PIPELINE_ALONG;
 
     http1_body_of_request(&received->body, request);
     if (exchange) {
-        connection->newest = atomic_load_explicit(&exchange->generation, memory_order_relaxed);
+        connection->channel.newest =
+            atomic_load_explicit(&exchange->generation, memory_order_relaxed);
         reading_begin(&exchange->reading, received->body.state == HTTP1_BODY_DONE);
     }
-    work_begins(connection, exchange);
+    work_begins(&connection->channel, exchange);
     if (exchange && received->body.framing == HTTP1_LENGTH)
-        exchange_request_body(exchange->slot, connection->newest, received->body.remaining);
-    if (!pipeline_place(&connection->pipeline, entry)) {
+        exchange_request_body(exchange->slot, connection->channel.newest, received->body.remaining);
+    if (!pipeline_place(&connection->channel.pipeline, entry)) {
         if (exchange)
             exchange_forget(exchange);
         counters_add(&counters.dropped_exchanges, 1);
@@ -85,16 +86,17 @@ __attribute__((always_inline)) static inline void request_began(struct connectio
 static void response_over(struct connection *connection, bool answering, uint64_t now_ns)
 {
     struct direction *sent = &connection->sent;
-    uint32_t entry = pipeline_front(&connection->pipeline);
+    uint32_t entry = pipeline_front(&connection->channel.pipeline);
     struct exchange *exchange = pipeline_exchange(entry);
     bool was_current = work_is_for(entry);
     if (answering && !was_current)
         context_clear();
     sent->state = DIRECTION_HEAD;
-    pipeline_take(&connection->pipeline); /* before its slot is given back: see work_for() */
+    pipeline_take(
+        &connection->channel.pipeline); /* before its slot is given back: see work_for() */
     if (exchange)
         exchange_end(exchange, sent->body.seen_bytes, now_ns);
-    uint32_t next = pipeline_front(&connection->pipeline);
+    uint32_t next = pipeline_front(&connection->channel.pipeline);
     if (atomic_load(&connection->requests_lost) && !next)
         lose(connection);
     if (!was_current)
@@ -102,10 +104,10 @@ static void response_over(struct connection *connection, bool answering, uint64_
     /* What a thread does after a response may be work of its own, and belongs to nobody; unless the
      * next request is already there: it was read along with this one and will be handled without a
      * read. Behind a response that lasts until close, or a tunnel's beginning, nothing will be. */
-    if (work_goes_on_with(connection, next) && sent->body.framing != HTTP1_UNTIL_CLOSE &&
-        sent->body.framing != HTTP1_TUNNEL)
-        work_for(connection,
-                 atomic_load_explicit(&connection->pipeline.taken, memory_order_relaxed));
+    if (work_goes_on_with(&connection->channel, next, connection_reads_wait) &&
+        sent->body.framing != HTTP1_UNTIL_CLOSE && sent->body.framing != HTTP1_TUNNEL)
+        work_for(&connection->channel,
+                 atomic_load_explicit(&connection->channel.pipeline.taken, memory_order_relaxed));
     else if (!next)
         work_has_answered();
     else
@@ -204,7 +206,7 @@ static enum parse take_request(struct connection *connection, struct slice bytes
 static enum parse take_response(struct connection *connection, struct slice bytes, size_t *length,
                                 uint64_t now_ns)
 {
-    uint32_t entry = pipeline_front(&connection->pipeline);
+    uint32_t entry = pipeline_front(&connection->channel.pipeline);
     struct exchange *exchange = pipeline_exchange(entry);
     if (!exchange)
         return take_response_alone(connection, bytes, entry, length, now_ns);
@@ -319,7 +321,7 @@ static size_t feed_head(struct connection *connection, struct direction *directi
  * was through, or has no exchange. */
 static struct exchange *newest_exchange(const struct connection *connection)
 {
-    return pipeline_exchange(pipeline_newest(&connection->pipeline));
+    return pipeline_exchange(pipeline_newest(&connection->channel.pipeline));
 }
 
 static void body_over(struct connection *connection, struct direction *direction, uint64_t now_ns)
@@ -339,7 +341,7 @@ static void note_request_body(struct connection *connection)
 {
     const struct exchange *exchange = newest_exchange(connection);
     if (exchange)
-        exchange_request_body(exchange_slot(exchange), connection->newest,
+        exchange_request_body(exchange_slot(exchange), connection->channel.newest,
                               connection->received.body.seen_bytes);
 }
 
@@ -385,8 +387,8 @@ static void feed(struct connection *connection, struct direction *direction, str
 __attribute__((cold, noinline)) static void take_over(struct connection *connection, uint32_t epoch)
 {
     uint32_t entry;
-    struct pipeline_walk walk = pipeline_walk(&connection->pipeline);
-    while ((entry = pipeline_next(&connection->pipeline, &walk)) != 0) {
+    struct pipeline_walk walk = pipeline_walk(&connection->channel.pipeline);
+    while ((entry = pipeline_next(&connection->channel.pipeline, &walk)) != 0) {
         struct exchange *exchange = pipeline_exchange(entry);
         if (exchange)
             exchange_take_over(exchange);
@@ -410,7 +412,7 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
         !connection_serves_reader(connection, (struct slice){bytes, length}))
         return;
     feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
-    work_for_what_was_read(connection);
+    work_for_what_was_read(&connection->channel);
     /* Asked last: who took the entry before what is a tunnel's has made it opaque before. */
     if (connection->received.state == DIRECTION_TUNNEL ||
         atomic_load_explicit(&connection->opaque, memory_order_relaxed))
@@ -446,12 +448,12 @@ static void forget_partial_body(struct connection *connection)
 __attribute__((cold)) void stream_lost(struct connection *connection)
 {
     /* Before the context goes, on which it depends. What a tunnel swallowed was no request. */
-    bool ours = work_is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
-    work_leave(connection);
+    bool ours = connection_is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
+    work_leave(&connection->channel);
     forget_partial_body(connection);
     uint64_t now_ns = clock_monotonic_ns();
     uint32_t entry;
-    while ((entry = pipeline_take_any(&connection->pipeline)) != 0) {
+    while ((entry = pipeline_take_any(&connection->channel.pipeline)) != 0) {
         struct exchange *exchange = pipeline_exchange(entry);
         if (exchange)
             reading_end(&exchange->reading, ours);
@@ -469,13 +471,13 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
 void stream_close(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
-    bool ours = work_is_ours(connection);
+    bool ours = connection_is_ours(connection);
     bool refused = atomic_load_explicit(&connection->refused, memory_order_relaxed);
     if (ours)
         stream_sending_ended(connection, end_ns);
 
     uint32_t entry;
-    while ((entry = pipeline_take_any(&connection->pipeline)) != 0) {
+    while ((entry = pipeline_take_any(&connection->channel.pipeline)) != 0) {
         struct exchange *exchange = pipeline_exchange(entry);
         bool began = connection->sent.state == DIRECTION_BODY;
         connection->sent.state = DIRECTION_HEAD;

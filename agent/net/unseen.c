@@ -56,7 +56,7 @@ static uint32_t local_port(const struct connection *connection)
 {
     struct sockaddr_in6 address = {0}; /* of others a part */
     socklen_t length = sizeof address;
-    int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
+    int fd = atomic_load_explicit(&connection->channel.fd, memory_order_relaxed);
     if (connection_of(fd) != connection ||
         getsockname(fd, (struct sockaddr *)&address, &length) != 0)
         return 0;
@@ -84,7 +84,7 @@ __attribute__((cold, noinline)) static void note(const struct connection *connec
 static bool is_first(const struct connection *connection)
 {
     return connection_role(connection) == CONNECTION_SERVER &&
-           atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) == 0;
+           atomic_load_explicit(&connection->channel.pipeline.placed, memory_order_relaxed) == 0;
 }
 
 static bool began(struct connection *connection, struct slice bytes)

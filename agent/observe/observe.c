@@ -36,7 +36,7 @@ static struct connection *receiving(int fd)
         return NULL;
     if (connection_claim(connection, &connection->received, fd)) {
         if (connection_role(connection) == CONNECTION_SERVER)
-            work_reads(connection, fd);
+            connection_reads(connection, fd);
         return connection;
     }
     /* What was read is not known, so neither is whom the thread works for from now on. */
@@ -50,7 +50,7 @@ __attribute__((noinline)) static void nothing_received(int fd, ssize_t received)
     context_goes_on();
     const struct connection *connection = received < 0 ? connection_of(fd) : NULL;
     if (connection && errno == EAGAIN)
-        work_nothing_read(connection);
+        work_nothing_read(&connection->channel, connection->received.state == DIRECTION_BODY);
 }
 
 /* Not inlined where it is for bytes that nobody sees: others would lie below its frame. */
@@ -213,7 +213,7 @@ static struct connection *sent_on(const struct sending *sending)
 static bool peer_lacks_some(const struct connection *connection)
 {
     int waiting = 0;
-    int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
+    int fd = atomic_load_explicit(&connection->channel.fd, memory_order_relaxed);
     return connection_of(fd) == connection && ioctl(fd, SIOCOUTQ, &waiting) == 0 &&
            waiting > UNREAD_BYTES;
 }
@@ -366,7 +366,7 @@ void observe_shut_down(int fd, int how, int result, uint64_t begun_ns)
     int saved = errno;
     struct connection *connection = connection_of(fd);
     if (connection)
-        atomic_store_explicit(&connection->shut, true, memory_order_relaxed);
+        atomic_store_explicit(&connection->channel.shut, true, memory_order_relaxed);
     if (connection && agent_enter() && connection_claim(connection, &connection->sent, fd)) {
         stream_sending_ended(connection, begun_ns);
         connection_unclaim(connection, &connection->sent);

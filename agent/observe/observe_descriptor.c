@@ -73,7 +73,7 @@ void observe_registered(int epfd, int operation, int fd)
     const struct connection *connection = connection_of(fd);
     if (!connection || operation == EPOLL_CTL_DEL)
         return;
-    work_registered(connection);
+    work_registered(&connection->channel);
     enum connection_role role = connection_role(connection);
     /* One that another process made says what it is with its first byte; one of a pair within this
      * process, by which loops wake themselves, has no address. */

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/work/work.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "agent/base/stack.h"
 #include "agent/work/context.h"
-#include "agent/work/exchange.h"
+#include "agent/work/evidence.h"
 
-/* What this thread has read last. The connection's slot may be another one's by now: its serial
+/* What this thread has read last. The channel may be another connection's by now: its serial
  * tells. The rest only where the thread is no loop. */
 static __thread struct {
-    const struct connection *connection; /* NULL: none */
+    const struct channel *channel; /* NULL: none */
     uint32_t serial;
     uint32_t exchange; /* the request's: slot + 1; 0: none */
     uint32_t generation;
@@ -23,13 +21,8 @@ static __thread struct {
     bool has_answered; /* all that it worked for, and has neither read nor waited since */
 } tl_read;
 
-/* The connection that this thread's context was read on, likewise. */
-static __thread struct connection *tl_connection;
-
-static uint32_t serial_of(const struct connection *connection)
-{
-    return atomic_load_explicit(&connection->serial, memory_order_relaxed);
-}
+/* The one that this thread's context was read on, likewise. */
+static __thread const struct channel *tl_channel;
 
 bool work_is_for(uint32_t entry)
 {
@@ -39,9 +32,9 @@ bool work_is_for(uint32_t entry)
 }
 
 /* Of those that wait for their answers on this connection, how many does this loop owe one? */
-__attribute__((cold)) static uint32_t owed_here(const struct connection *connection)
+__attribute__((cold)) static uint32_t owed_here(const struct channel *channel)
 {
-    const struct pipeline *pipeline = &connection->pipeline;
+    const struct pipeline *pipeline = &channel->pipeline;
     uint32_t owed = 0;
     uint32_t entry;
     struct pipeline_walk walk = pipeline_walk(pipeline);
@@ -58,13 +51,13 @@ static bool owes_others(const struct context *context, const struct exchange *ex
 {
     if (evidence_owes_nothing_else(&exchange->reading))
         return false;
-    return serial_of(tl_connection) != context->connection ||
-           evidence_owed() != owed_here(tl_connection);
+    return channel_serial(tl_channel) != context->connection ||
+           evidence_owed() != owed_here(tl_channel);
 }
 
-void work_for(struct connection *connection, uint32_t place)
+void work_for(struct channel *channel, uint32_t place)
 {
-    struct pipeline *pipeline = &connection->pipeline;
+    struct pipeline *pipeline = &channel->pipeline;
     struct exchange *exchange = pipeline_exchange(pipeline_entry(pipeline, place));
     struct context context;
     /* An entry is taken before its slot is given back: where it has not been, what was copied out
@@ -74,32 +67,32 @@ void work_for(struct connection *connection, uint32_t place)
         context_clear();
         return;
     }
-    context.connection = serial_of(connection);
-    tl_connection = connection;
+    context.connection = channel_serial(channel);
+    tl_channel = channel;
     context.doubtful = !stack_is_own() || owes_others(&context, exchange);
     context_set(&context);
 }
 
-void work_leave(const struct connection *connection)
+void work_leave(const struct channel *channel)
 {
-    if (context_current()->connection == serial_of(connection))
+    if (context_current()->connection == channel_serial(channel))
         context_clear();
 }
 
-static bool is_open(const struct connection *connection, uint32_t serial)
+static bool is_open(const struct channel *channel, uint32_t serial)
 {
-    return serial_of(connection) == serial &&
-           atomic_load_explicit(&connection->references, memory_order_relaxed) != 0;
+    return channel_serial(channel) == serial &&
+           atomic_load_explicit(&channel->references, memory_order_relaxed) != 0;
 }
 
 /* It goes on to another connection. Apart, because those that are kept are read often. */
-__attribute__((noinline)) static void change_connection(struct connection *connection, int fd)
+__attribute__((noinline)) static void change_connection(struct channel *channel, int fd)
 {
-    const struct connection *before = tl_read.connection;
+    const struct channel *before = tl_read.channel;
     uint32_t serial = tl_read.serial;
-    tl_read.connection = connection;
-    tl_read.serial = serial_of(connection);
-    atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
+    tl_read.channel = channel;
+    tl_read.serial = channel_serial(channel);
+    atomic_store_explicit(&channel->fd, fd, memory_order_relaxed);
     tl_read.has_changed |= before != NULL;
     evidence_changes_connection();
     if (evidence_is_loop())
@@ -114,27 +107,25 @@ __attribute__((noinline)) static void change_connection(struct connection *conne
 }
 
 /* The newest request, whose body is being read. */
-static bool newest_is_answered(const struct connection *connection)
+static bool newest_is_answered(const struct channel *channel)
 {
-    const struct exchange *exchange = pipeline_exchange(pipeline_newest(&connection->pipeline));
+    const struct exchange *exchange = pipeline_exchange(pipeline_newest(&channel->pipeline));
     return !exchange || reading_is_answered(&exchange->reading);
 }
 
-void work_reads(struct connection *connection, int fd)
+void work_reads(struct channel *channel, int fd, bool in_head, bool in_body)
 {
-    struct direction *received = &connection->received;
-    bool in_body = received->state == DIRECTION_BODY;
-    received->reads_from =
-        atomic_load_explicit(&connection->pipeline.placed, memory_order_relaxed) - in_body;
-    if (tl_read.connection != connection || tl_read.serial != serial_of(connection))
-        change_connection(connection, fd);
+    channel->reads_from =
+        atomic_load_explicit(&channel->pipeline.placed, memory_order_relaxed) - in_body;
+    if (tl_read.channel != channel || tl_read.serial != channel_serial(channel))
+        change_connection(channel, fd);
     tl_read.has_answered = false;
     evidence_read();
     uint32_t thread = evidence_thread();
-    if (received->reader != thread) {
-        if (head_is_kept(&received->place) || (in_body && !newest_is_answered(connection)))
+    if (channel->reader != thread) {
+        if (in_head || (in_body && !newest_is_answered(channel)))
             evidence_hands_over();
-        received->reader = thread;
+        channel->reader = thread;
     }
 }
 
@@ -147,10 +138,10 @@ __attribute__((cold)) static bool works_for_oldest(uint32_t oldest, uint32_t rea
            (!evidence_is_loop() || evidence_handles_in_order());
 }
 
-void work_for_what_was_read(struct connection *connection)
+void work_for_what_was_read(struct channel *channel)
 {
-    struct pipeline *pipeline = &connection->pipeline;
-    uint32_t reads_from = connection->received.reads_from;
+    struct pipeline *pipeline = &channel->pipeline;
+    uint32_t reads_from = channel->reads_from;
     uint32_t placed = atomic_load_explicit(&pipeline->placed, memory_order_relaxed);
     uint32_t oldest = atomic_load_explicit(&pipeline->taken, memory_order_acquire);
     bool known = placed - oldest == 1 && (int32_t)(oldest - reads_from) >= 0;
@@ -159,7 +150,7 @@ void work_for_what_was_read(struct connection *connection)
         known = placed == reads_from ? work_is_for(pipeline_front(pipeline))
                                      : works_for_oldest(oldest, reads_from);
     if (known)
-        work_for(connection, oldest);
+        work_for(channel, oldest);
     else
         context_clear();
 }
@@ -175,7 +166,7 @@ bool work_has_changed_connections(void)
     return tl_read.has_changed;
 }
 
-void work_begins(const struct connection *connection, const struct exchange *exchange)
+void work_begins(const struct channel *channel, const struct exchange *exchange)
 {
     if (!exchange) {
         /* It is not known, so it is not counted either. */
@@ -186,28 +177,23 @@ void work_begins(const struct connection *connection, const struct exchange *exc
     if (evidence_is_loop())
         return; /* it may leave as many as it likes */
     tl_read.exchange = exchange->slot + 1;
-    tl_read.generation = connection->newest;
+    tl_read.generation = channel->newest;
 }
 
 /* A thread that waits for this connection and for no other, or waits in reading it, has it to
- * itself. Asked of the kernel only where requests were read together. */
-__attribute__((cold, noinline)) static bool has_to_itself(const struct connection *connection)
+ * itself. */
+__attribute__((cold, noinline)) static bool has_to_itself(const struct channel *channel,
+                                                          reads_wait *waits)
 {
-    if (tl_read.has_waited && tl_read.waited_for == serial_of(connection))
+    if (tl_read.has_waited && tl_read.waited_for == channel_serial(channel))
         return true;
-    int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
-    if (tl_read.goes_round || connection_of(fd) != connection)
-        return false;
-    int saved = errno;
-    int flags = fcntl(fd, F_GETFL);
-    errno = saved;
-    return flags < 0 || !(flags & O_NONBLOCK);
+    return !tl_read.goes_round && waits(channel);
 }
 
-bool work_goes_on_with(const struct connection *connection, uint32_t next)
+bool work_goes_on_with(const struct channel *channel, uint32_t next, reads_wait *waits)
 {
     return next & PIPELINE_ALONG && evidence_ends_with_answers() &&
-           (evidence_is_loop() ? evidence_handles_in_order() : has_to_itself(connection));
+           (evidence_is_loop() ? evidence_handles_in_order() : has_to_itself(channel, waits));
 }
 
 void work_waited_for(uint32_t serial)
@@ -216,33 +202,29 @@ void work_waited_for(uint32_t serial)
     tl_read.has_waited = true;
 }
 
-void work_nothing_read(const struct connection *connection)
+void work_nothing_read(const struct channel *channel, bool in_body)
 {
-    if (context_current()->exchange && context_current()->connection == serial_of(connection) &&
-        connection->received.state == DIRECTION_BODY && !evidence_is_loop())
+    if (context_current()->exchange && context_current()->connection == channel_serial(channel) &&
+        in_body && !evidence_is_loop())
         context_doubt();
 }
 
-void work_registered(const struct connection *connection)
+void work_registered(const struct channel *channel)
 {
     if (!evidence_is_loop())
-        work_leave(connection);
+        work_leave(channel);
 }
 
-bool work_is_ours(struct connection *connection)
+bool work_is_left_to_child(const struct channel *channel)
 {
-    if (connection_is_inherited(connection))
+    if (!context_hands_over())
         return false;
-    if (!context_hands_over() ||
-        atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) ==
-            connection_fork_epoch())
-        return true;
     uint32_t entry;
-    struct pipeline_walk walk = pipeline_walk(&connection->pipeline);
-    while ((entry = pipeline_next(&connection->pipeline, &walk)) != 0)
+    struct pipeline_walk walk = pipeline_walk(&channel->pipeline);
+    while ((entry = pipeline_next(&channel->pipeline, &walk)) != 0)
         if (work_is_for(entry))
-            return false;
-    return true;
+            return true;
+    return false;
 }
 
 static bool is_sure(const struct context *context)
@@ -287,13 +269,12 @@ struct owner work_owner(void)
     return context ? (struct owner){context->exchange, context->generation} : (struct owner){0, 0};
 }
 
-void work_client_read(const struct connection *connection)
+void work_client_read(struct owner owner)
 {
     const struct context *context = context_current();
     context_goes_on();
     if (evidence_is_loop() && context->exchange &&
-        (connection->owner.exchange != context->exchange ||
-         connection->owner.generation != context->generation))
+        (owner.exchange != context->exchange || owner.generation != context->generation))
         context_clear();
 }
 
