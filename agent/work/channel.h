@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* channel.h - what of a server connection tells whose work a thread does: the requests that are open
- * on it, and who reads them.
+/* channel.h - what of a server connection tells whose work a thread does: the requests that are
+ * open on it, and who reads them.
  *
  * A part of the connection, because both live as long. Threads remember the channel that they read
  * last; its serial tells them whether it is another connection's by now. */
