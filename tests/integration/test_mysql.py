@@ -101,8 +101,11 @@ def test_failures_are_told(calls):
 
 def test_slow_and_repeated_statements_are_marked(calls):
     slow = [span for span in calls if said(span, "db.slow_query")]
-    assert [span.name for span in slow] == ["SELECT", "UPDATE locks"]
-    name, event = slow[0].events[0]
+    # Others may be slow, too, on a busy machine.
+    assert slow == [span for span in calls if span.end_ns - span.start_ns >= 100_000_000]
+    assert {"SELECT", "UPDATE locks"} <= {span.name for span in slow}
+    sleeping = next(span for span in slow if span.name == "SELECT")
+    name, event = sleeping.events[0]
     assert name == "slow_query_detected"
     assert event["query.threshold_ms"] == 100 and event["query.duration_ms"] >= 150
     again, = [span for span in calls if said(span, "db.attempt")]
