@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""read_settings.py FORMAT FILE - reads what `otelagent env` printed, by the rules of the format's
-reader, and compares OTEL_TRY with OTEL_WANTED."""
+"""read_settings.py PRELOAD [FORMAT FILE VALUE]... - reads what `otelagent env` printed into each
+file, by the rules of the format's reader, and compares OTEL_TRY with the value and LD_PRELOAD with
+the first argument."""
 import json
-import os
 import re
 import subprocess
 import sys
@@ -38,8 +38,23 @@ def k8s(text):
         yield name, value
 
 
-with open(sys.argv[2], encoding="utf-8") as file:
-    found = dict(globals()[sys.argv[1]](file.read()))
-assert "OTEL_FORGED" not in found, found
-tried = "as wanted" if found.get("OTEL_TRY") == os.environ["OTEL_WANTED"] else found.get("OTEL_TRY")
-print(f"LD_PRELOAD={found['LD_PRELOAD']}, OTEL_TRY {tried}")
+def fault(preload, kind, path, value):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        found = dict(globals()[kind](text))
+    except AssertionError as malformed:
+        return f"malformed: {malformed}"
+    wanted = {"OTEL_TRY": value, "LD_PRELOAD": preload}
+    if wanted.items() <= found.items() and "OTEL_FORGED" not in found:
+        return None
+    return str(found)
+
+
+kept = 0
+for kind, path, value in zip(sys.argv[2::3], sys.argv[3::3], sys.argv[4::3]):
+    if wrong := fault(sys.argv[1], kind, path, value):
+        print(f"{kind} of {value!r}: {wrong}")
+    else:
+        kept += 1
+print(f"{kept} kept")
