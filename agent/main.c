@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/base/own_directory.h"
 #include "agent/base/own_stack.h"
 #include "agent/base/process.h"
 #include "agent/base/said.h"
@@ -84,7 +85,7 @@ static void warn(void *context, const char *message)
     if (!config_executable_allowed(config, executable(path, sizeof path)))
         return; /* a denied shell is not to complain either */
     log_set_level((enum log_level)config->log_level);
-    said_init(state_directory(config));
+    note_init(state_directory(config));
     log_once(LOG_WARN, NULL, "%s", message);
 }
 
@@ -265,7 +266,6 @@ static void init_exporter(void)
         .config = &settings,
         .ring = &queue.region.ring,
         .endpoint = config_traces_endpoint(&settings),
-        .state_directory = state_directory(&settings),
         .loader = &loader,
         .alive = look_after_memory,
         .outlives = region_outlives,
@@ -342,7 +342,7 @@ static void begin(int count, char **words)
     if (strncmp(config_traces_endpoint(config), "https:", 6) == 0 ||
         config->stacktrace == WHEN_ALWAYS)
         door_init(); /* others have no use for it, and a fork shall not pay */
-    said_init(state_directory(config));
+    note_init(state_directory(config));
     warn_unknown();
     agent_open(config, &exporter);
     inheritance_at_start(activated_sockets());

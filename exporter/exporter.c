@@ -111,7 +111,6 @@ void exporter_init(const struct exporter_environment *environment)
     exporter.pid = getpid();
     atomic_store(&exporter.looking, false);
     atomic_store(&exporter.looked_up, 0);
-    late_init(environment->state_directory);
     resource_detect(environment->config);
     set_up();
 }

@@ -10,13 +10,13 @@
  * program's seccomp filter can allow them: futex, poll, socket, setsockopt, getsockopt, connect,
  * sendmsg, recvfrom, fstat, fcntl, close, read, write, openat, flock, lseek, ftruncate, mmap,
  * munmap, madvise, getpid, prctl (its name), prlimit64, pwritev2, rt_sigtimedwait, ioctl; for what
- * killed processes left getdents64, newfstatat, pread64, kill, geteuid, unlink, rmdir; of the C
- * library's for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what getaddrinfo()
- * needs where the collector's host is a name: once a minute, and after a post that was not
- * accepted. The program's own threads make these on our behalf when it is loaded, before the first
- * span, for sockets from elsewhere and at exit or exec: readlink, statfs, mkdir, pwrite64, rename,
- * getrandom, gettid, clone3 (before glibc 2.34 clone), mprotect, sigaltstack, sched_yield,
- * getsockname, getpeername and ioctl. */
+ * processes leave to others getdents64, newfstatat, pread64, kill, geteuid, unlink, mkdir, rmdir;
+ * of the C library's for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what
+ * getaddrinfo() needs where the collector's host is a name: once a minute, and after a post that
+ * was not accepted. The program's own threads make these on our behalf when it is loaded, before
+ * the first span, for sockets from elsewhere and at exit or exec: readlink, statfs, mkdir,
+ * pwrite64, rename, getrandom, gettid, clone3 (before glibc 2.34 clone), mprotect, sigaltstack,
+ * sched_yield, getsockname, getpeername and ioctl. */
 #ifndef EXPORTER_EXPORTER_H
 #define EXPORTER_EXPORTER_H
 
@@ -32,7 +32,6 @@ struct exporter_environment {
     struct ring *const *ring; /* where the ring will be found, before the first exporter_start() */
     const char *endpoint;     /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
     /* Each may be NULL. */
-    const char *state_directory;
     /* On the thread, at least once a second: the process is well at that moment. */
     void (*alive)(uint64_t now_ns, int64_t unix_offset_ns);
     bool (*outlives)(void); /* what is left in the ring will be sent by another process */

@@ -6,17 +6,16 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/os.h"
+#include "agent/base/own_directory.h"
 #include "agent/base/process.h"
 
 #define MAGIC           UINT64_C(0x316469617374746f) /* "ottsaid1" */
-#define PATH_BYTES      512
 #define READ_BYTES      2048
 #define PRELOAD         "LD_PRELOAD="
 #define PRELOAD_BYTES   256
@@ -30,15 +29,7 @@ struct record {
     uint64_t unix_ns;
 };
 
-static char state[PATH_BYTES]; /* the directory; empty: none. Written before there is a thread */
-static _Atomic uint64_t tree;  /* 0: not known yet. Whoever finds it out finds the same */
-
-void said_init(const char *directory)
-{
-    state[0] = '\0';
-    if (strlen(directory) < sizeof state)
-        memcpy(state, directory, strlen(directory) + 1);
-}
+static _Atomic uint64_t tree; /* 0: not known yet. Whoever finds it out finds the same */
 
 /* FNV-1a. */
 static uint64_t mix(uint64_t hash, const void *bytes, size_t length)
@@ -179,57 +170,29 @@ void said_know_tree(void)
 
 /* ---- the file ---- */
 
-/* Each time, because a server may become another user after it was started. */
-static bool find_path(char path[PATH_BYTES])
-{
-    int length = snprintf(path, PATH_BYTES, "%s/" SAID_PREFIX "%u", state, (unsigned)geteuid());
-    return state[0] && length > 0 && length < PATH_BYTES;
-}
-
-/* A file that may not be as long is a signal, SIGXFSZ, to whoever writes it. */
-static bool may_write(void)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= 2ul * SAID_BYTES_MOST;
-}
-
-enum age { AGE_FRESH, AGE_OVER, AGE_STRANGE };
-
 /* A time that is still to come is from before the clock was set: as good as over. A record that
  * could not be written whole ends the file, too. */
-static enum age age_of(int fd)
+static bool is_over(off_t bytes, const struct record *first)
 {
-    struct stat status;
-    struct record first;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
-        status.st_nlink != 1)
-        return AGE_STRANGE;
-    if (status.st_size == 0)
-        return AGE_FRESH;
-    if (os.syscall(SYS_pread64, fd, &first, sizeof first, 0L) != sizeof first ||
-        first.magic != MAGIC)
-        return AGE_STRANGE;
-    bool full = status.st_size >= SAID_BYTES_MOST || status.st_size % (off_t)sizeof first;
-    return full || clock_unix_ns() - first.unix_ns > SAID_LASTS_NS ? AGE_OVER : AGE_FRESH;
+    return bytes >= SAID_BYTES_MOST || bytes % (off_t)sizeof *first ||
+           clock_unix_ns() - first->unix_ns > SAID_LASTS_NS;
 }
 
 /* -1: there is none that can be used. */
 static int open_said(int flags)
 {
-    char path[PATH_BYTES];
-    if (!find_path(path))
-        return -1;
-    for (int tries = 0; tries < 3; tries++) {
-        int fd = open_file(path, O_RDWR | O_APPEND | flags);
-        enum age age = fd >= 0 ? age_of(fd) : AGE_STRANGE;
-        if (age == AGE_FRESH)
-            return fd;
-        if (fd >= 0)
-            close_file(fd);
-        if (age == AGE_STRANGE)
-            return -1;
-        unlink(path);
-    }
+    struct stat status = {0};
+    struct record first;
+    int fd = note_open(SAID_NAME, O_RDWR | O_APPEND | flags, 2ul * SAID_BYTES_MOST);
+    if (fd < 0 || (fstat(fd, &status) == 0 && status.st_size == 0))
+        return fd;
+    bool ours =
+        syscall(SYS_pread64, fd, &first, sizeof first, 0L) == sizeof first && first.magic == MAGIC;
+    if (ours && !is_over(status.st_size, &first))
+        return fd;
+    if (ours && (flags & O_CREAT) && ftruncate(fd, 0) == 0)
+        return fd;
+    close_file(fd);
     return -1;
 }
 
@@ -266,7 +229,7 @@ static uint64_t key_of(uint64_t reader, const char *topic)
 bool said_claim(uint64_t reader, const char *topic)
 {
     int saved = errno;
-    int fd = may_write() ? open_said(O_CREAT) : -1;
+    int fd = open_said(O_CREAT);
     bool mine = true;
     if (fd >= 0) {
         uint64_t key = key_of(reader, topic);
@@ -286,7 +249,7 @@ bool said_claim(uint64_t reader, const char *topic)
 bool said_over(uint64_t reader, const char *topic)
 {
     int saved = errno;
-    int fd = may_write() ? open_said(0) : -1;
+    int fd = open_said(0);
     bool mine = true;
     if (fd >= 0) {
         uint64_t key = key_of(reader, topic);

@@ -3,7 +3,7 @@
  *
  * A wrong setting is the same one for a server's workers, for the helpers of a script, and for what
  * a supervisor starts again each second. So who is about to say something looks whether another of
- * its tree has said it to the same reader, in a file of the user's in the state directory.
+ * its tree has said it to the same reader, in a note of the user's (own_directory.h).
  *
  * The tree is the topmost process up to which all have the same LD_PRELOAD: where the agent was put
  * in. Neither its session nor its process group would do, because a shell without job control gives
@@ -20,13 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Begins the name, which the user's number ends. The dot, because it is nobody's spans. */
-#define SAID_PREFIX     ".otelagent-said-"
+#define SAID_NAME       "said"
 #define SAID_BYTES_MOST 65536
 #define SAID_LASTS_NS   UINT64_C(86400000000000)
-
-/* Before the other functions. `directory`: of the state; empty for none. */
-void said_init(const char *directory);
 
 /* Finds the tree out now, while its processes may be looked at. Keeps errno, like the rest. */
 void said_know_tree(void);

@@ -51,50 +51,13 @@ bool region_name_parse(struct region_name *name, const char *text)
     return true;
 }
 
-/* ---- the user's own directory ---- */
-
-static bool own_directory(char path[REGION_PATH_BYTES], const char *directory)
-{
-    int length =
-        snprintf(path, REGION_PATH_BYTES, "%s/" REGION_PREFIX "%u", directory, (unsigned)geteuid());
-    return directory[0] && length > 0 && length < REGION_PATH_BYTES;
-}
-
-static int open_directory(int at, const char *path)
-{
-    return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-}
-
-/* Everybody may write where it lies, so a stranger may have been there first. */
-static bool is_own(int directory)
-{
-    struct stat status;
-    return fstat(directory, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & 022);
-}
-
-#define NOT_OWN "what bears the name of this user's directory there is not this user's alone"
-
-static const char *make_own(const char *own)
-{
-    if (mkdir(own, 0700) == 0)
-        return NULL;
-    if (errno != EEXIST)
-        return strerror(errno);
-    int fd = open_directory(AT_FDCWD, own);
-    if (fd < 0)
-        return errno == ENOENT ? NULL : NOT_OWN; /* it went with another process's last file */
-    bool fit = is_own(fd);
-    close(fd);
-    return fit ? NULL : NOT_OWN;
-}
-
 const char *region_name_new(char path[REGION_PATH_BYTES], const char *directory, uint64_t key)
 {
     char own[REGION_PATH_BYTES];
     path[0] = '\0';
-    if (!own_directory(own, directory))
+    if (!own_directory_path(own, directory))
         return "the path is too long";
-    const char *why = make_own(own);
+    const char *why = own_directory_make(own);
     if (why)
         return why;
     int length = snprintf(path, REGION_PATH_BYTES, "%s/" REGION_PREFIX "%016llx-%llx-%ld-%08x-%08x",
@@ -164,12 +127,11 @@ static bool visit_file(int directory, const struct entry *entry, void *context)
 bool region_files_visit(const char *directory, region_visit *visit, void *context)
 {
     char own[REGION_PATH_BYTES];
-    int fd = own_directory(own, directory) ? open_directory(AT_FDCWD, own) : -1;
+    int fd = own_directory_path(own, directory) ? own_directory_open(own) : -1;
     if (fd < 0)
         return false;
-    bool found =
-        is_own(fd) && for_each_entry(fd, ALL_ENTRIES, visit_file,
-                                     &(struct visit){visit, context, own, process_namespace()});
+    bool found = for_each_entry(fd, ALL_ENTRIES, visit_file,
+                                &(struct visit){visit, context, own, process_namespace()});
     close(fd);
     return found;
 }
@@ -177,11 +139,11 @@ bool region_files_visit(const char *directory, region_visit *visit, void *contex
 static bool visit_directory(int directory, const struct entry *entry, void *context)
 {
     static const char digits[] = "0123456789";
-    size_t prefix = strlen(REGION_PREFIX);
-    if (strncmp(entry->name, REGION_PREFIX, prefix) != 0 ||
+    size_t prefix = strlen(OWN_DIRECTORY_PREFIX);
+    if (strncmp(entry->name, OWN_DIRECTORY_PREFIX, prefix) != 0 ||
         entry->name[prefix + strspn(entry->name + prefix, digits)] != '\0')
         return false;
-    int fd = open_directory(directory, entry->name);
+    int fd = openat(directory, entry->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     bool found = fd >= 0 && for_each_entry(fd, REGION_ENTRIES_MOST, visit_file, context);
     if (fd >= 0)
         close(fd);
@@ -242,12 +204,12 @@ bool region_files_room(const char *directory, size_t bytes)
     struct stat status;
     struct statfs system;
     struct count count = {0};
-    if (!own_directory(own, directory) || statfs(own, &system) != 0 || stat(own, &status) != 0)
+    if (!own_directory_path(own, directory) || statfs(own, &system) != 0 || stat(own, &status) != 0)
         return true; /* none is there yet */
     count.most = files_most(&system, bytes);
     if (system.f_type == TMPFS_MAGIC && status.st_size / TMPFS_ENTRY_BYTES < count.most + DOTS)
         return true;
-    int fd = open_directory(AT_FDCWD, own);
+    int fd = own_directory_open(own);
     if (fd < 0)
         return true;
     count.here = process_namespace();

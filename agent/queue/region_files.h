@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* region_files.h - the files that regions lie in, as their directory shows them.
  *
- * They lie in a directory of the user's own, which is made with the first and goes with the last,
- * because all may write to the one it lies in: strangers' files there are never looked at, however
- * many they are.
+ * They lie in the user's own directory (own_directory.h), so that strangers' files beside it are
+ * never looked at, however many they are.
  *
  *     STATE_DIR/otelagent-UID/otelagent-KEY-NAMESPACE-PID-IMAGE-RANDOM[.replaced]
  *
@@ -19,9 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/base/own_directory.h"
+
 #define REGION_PREFIX     "otelagent-"
 #define REGION_REPLACED   ".replaced" /* at the end of a file's name: as region_replace() left it */
-#define REGION_PATH_BYTES 512
+#define REGION_PATH_BYTES OWN_DIRECTORY_PATH_BYTES
 
 /* Files that ended processes of one user may leave in a directory: as many as take a
  * REGION_SHARE'th of the file system, within these bounds. Some more, if many start at once. */

@@ -36,7 +36,7 @@ class Service:
     @property
     def left(self):
         """The files of spans that lie there."""
-        return sorted(file.name for file in (self.directory / "state").glob("otelagent-*/*"))
+        return sorted(file.name for file in (self.directory / "state").glob("otelagent-*/otelagent-*"))
 
     def stop(self):
         for server in self.started:

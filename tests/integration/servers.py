@@ -87,8 +87,8 @@ class Tracing:
 
     @property
     def left(self):
-        """The files there, each in its user's directory."""
-        return sorted(self.state.glob("otelagent-*/*"))
+        """The files of spans there, each in its user's directory."""
+        return sorted(self.state.glob("otelagent-*/otelagent-*"))
 
     def __post_init__(self):
         # nginx's workers are another user than the master that loads the agent; so the file
@@ -114,8 +114,10 @@ class Tracing:
 
 
 def waiting(state):
-    """What there is in the state directory, but for the note of what has been said (agent/base/said.h)."""
-    return [file for file in state.iterdir() if not file.name.startswith(".otelagent-said-")]
+    """What there is in the state directory, but for a note of what has been said (agent/base/said.h)
+    and the directory it lies in alone."""
+    return [file for file in state.glob("**/*") if file.name != "said" and
+            not (file.is_dir() and [each.name for each in file.iterdir()] == ["said"])]
 
 
 class Server:

@@ -5,6 +5,7 @@ its spans left to the next process, each of which arrives once."""
 import os
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -21,7 +22,6 @@ from ending import (SOON, answer_with, ask, end, go_away, hang, kill, once_each,
                     the_next_sends)
 
 REQUESTS = 20
-LATE = ".otelagent-late-"  # exporter/late.h
 SLOW = 0.6  # seconds, of a collector that answers in time, but only once within the second
 
 
@@ -235,7 +235,7 @@ def test_children_that_end_by_themselves_leave_theirs_as_soon(service, directory
 
 
 def note_of(directory):
-    return directory / "state" / f"{LATE}{os.geteuid()}"
+    return directory / "state" / f"otelagent-{os.geteuid()}" / "late"
 
 
 def test_one_wait_in_vain_is_enough_for_all_who_share_the_directory(service, directory, collector):
@@ -280,6 +280,31 @@ def test_an_old_note_goes_with_the_next_end(service, directory, collector):
     second.stop()
     once_each(collector, 2)
     assert not servers.waiting(directory / "state")
+
+
+TAKE = {"directory": "os.mkdir(name)", "fifo": "os.mkfifo(name)", "file": "open(name, 'w').close()"}
+
+
+@pytest.mark.parametrize("take", TAKE.values(), ids=TAKE.keys())
+def test_a_stranger_does_not_make_each_end_wait(service, directory, collector, take):
+    """He takes every fixed name that notes have, or ever had, as far as he may."""
+    hang(collector)
+    first = service.start(collector)
+    ask(first)
+    names = [note_of(directory), directory / "state" / f".otelagent-late-{os.geteuid()}"]
+    script = f"""import os, sys
+for name in sys.argv[1:]:
+    try:
+        {take}
+    except OSError as error:
+        print(error.strerror)"""
+    tried = subprocess.run([servers.program("python3"), "-c", script, *names], check=True,
+                           user="nobody", capture_output=True, text=True)
+    assert tried.stdout == "Permission denied\n"  # in the user's own directory
+    assert 0.9 < end(first) < 5
+    second = service.start(collector)
+    ask(second)
+    assert end(second) < SOON
 
 
 def test_a_host_that_swallows_packets_counts_as_silent(service, directory, program):
@@ -353,11 +378,11 @@ def test_no_server_waits_for_a_resolver_before_it_listens(service, directory, pr
 @pytest.mark.parametrize("what", ["link", "text", "foreign", "pipe"])
 def test_what_is_not_a_note_is_left_alone(service, directory, collector, what):
     hang(collector)
-    (directory / "state").mkdir(exist_ok=True)
+    note = note_of(directory)
+    note.parent.mkdir(mode=0o700, parents=True)
     victim = directory / "victim"
     victim.write_bytes(b"0123456789abcdef")
     victim.chmod(0o600)
-    note = note_of(directory)
     if what == "link":
         note.symlink_to(victim)
     if what == "text":

@@ -163,13 +163,18 @@ def test_what_nobody_reads_is_not_said(directory, tracing):
     expect(own.read_text(), named=1, outage=1)
 
 
+def note_of(traced):
+    return traced.state / f"otelagent-{os.geteuid()}" / "said"
+
+
 @pytest.mark.parametrize("state", ["none", "missing", "proc", "file", "strange"])
 def test_without_a_file_each_process_speaks(directory, tracing, state):
     traced = tracing("script")
-    note = traced.state / f".otelagent-said-{os.geteuid()}"
+    note = note_of(traced)
     if state == "file":
         (directory / "a-file").touch()
     elif state == "strange":
+        note.parent.mkdir(mode=0o700)
         note.write_bytes(b"of somebody else " * 10)
     traced.variables["OTEL_AGENT_STATE_DIR"] = {
         "none": "none", "missing": "/nonexistent", "proc": "/proc",
@@ -185,7 +190,8 @@ def test_a_link_in_its_place_is_left_alone(directory, tracing):
     traced = tracing("script")
     target = directory / "target"
     target.write_text("precious")
-    (traced.state / f".otelagent-said-{os.geteuid()}").symlink_to(target)
+    note_of(traced).parent.mkdir(mode=0o700)
+    note_of(traced).symlink_to(target)
     expect(run(["sh", "-c", f"{CURL}; true"], traced)[1], named=1, outage=1)
     assert target.read_text() == "precious"
 
@@ -201,7 +207,7 @@ def test_who_says_nothing_leaves_no_file(directory, tracing, collector):
 def test_the_file_is_small_and_the_users_own(tracing):
     traced = tracing("script")
     run(["sh", "-c", f"{CURL}; {CURL}; true"], traced)
-    [note] = traced.state.glob(".otelagent-said-*")
+    note = note_of(traced)
     status = note.stat()
     assert status.st_mode & 0o777 == 0o600
     assert 0 < status.st_size <= 32 * 4, status

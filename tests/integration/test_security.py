@@ -158,7 +158,7 @@ def test_files_are_for_their_user_alone(start, directory, library, program):
 def kill(server):
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait(servers.PATIENCE_SECONDS)
-    [left] = server.state.glob("otelagent-*/*")
+    [left] = server.state.glob("otelagent-*/otelagent-*")
     return left
 
 
@@ -253,8 +253,8 @@ def test_the_header_and_readme_name_the_same_calls():
     words = set(re.findall(r"\b[a-z][a-z0-9_]+\b", sentence))
     assert len(published()) > 20 and published() <= words
     assert words - published() <= set("so that program seccomp filter can allow them its name for "
-                                      "what killed processes left of the library any thread "
-                                      "and".split())
+                                      "what processes leave to others of the library any "
+                                      "thread and".split())
 
 
 def calls_of_thread(log, name="otelagent"):

@@ -1,60 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Who may say something, how it ends, and what is left alone in the file's place. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "agent/base/said.h"
 
-#include <cmocka.h>
+#define NOTE SAID_NAME
+#include "tests/unit/notes.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/base/said.h"
 
 #define RECORD_BYTES 32
 #define TIME_AT      24 /* unix_ns in a record */
-
-static char directory[] = "/tmp/said_test.XXXXXX";
-static char path[100];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    if (!mkdtemp(directory))
-        return -1;
-    snprintf(path, sizeof path, "%s/" SAID_PREFIX "%u", directory, (unsigned)geteuid());
-    return 0;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return rmdir(directory); /* fails where a test left a file behind */
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    said_init(directory);
-    errno = 77;
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    assert_int_equal(errno, 77);
-    unlink(path);
-    return 0;
-}
 
 static long long size(void)
 {
@@ -124,6 +80,7 @@ static void test_a_day_ends_it(void **state)
     age((int64_t)SAID_LASTS_NS - INT64_C(60000000000));
     assert_false(said_claim(0, "one"));
     age((int64_t)SAID_LASTS_NS + INT64_C(1000000000));
+    assert_true(said_over(0, "one")); /* nobody knows any more */
     assert_true(said_claim(0, "one"));
     assert_int_equal(size(), RECORD_BYTES);
     age(INT64_C(-60000000000)); /* the clock was set back */
@@ -154,28 +111,26 @@ static void test_a_piece_of_a_record_is_not_kept(void **state)
 
 static void test_what_is_not_ours_is_left_alone(void **state)
 {
+    static const char text[] = "0123456789012345678901234567890123456789";
     (void)state;
-    int fd = open(path, O_CREAT | O_WRONLY, 0600);
-    assert_int_equal(write(fd, "0123456789012345678901234567890123456789", 40), 40);
-    close(fd);
+    mkdir(own, 0700);
+    write_text(path, text);
     assert_true(said_claim(0, "one"));
     assert_true(said_claim(0, "one"));
-    assert_int_equal(size(), 40);
+    expect_text(path, text);
     errno = 77;
 }
 
 static void test_without_a_directory_each_speaks(void **state)
 {
     (void)state;
-    said_init("");
+    note_init("");
     assert_true(said_claim(0, "one"));
     assert_true(said_claim(0, "one"));
     assert_true(said_over(0, "one"));
-    said_init("/nonexistent");
+    note_init("/nonexistent");
     assert_true(said_claim(0, "one"));
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
