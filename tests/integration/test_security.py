@@ -266,6 +266,13 @@ def calls_of_thread(log, name="otelagent"):
             if thread in threads and re.match(r"[a-z0-9_]+\(", text)}
 
 
+def strace(log, tracing):
+    command = [servers.program("strace"), "-f", "-qq", "-o", log]
+    for variable, value in tracing.environment().items():
+        command += ["-E", f"{variable}={value}"]
+    return command
+
+
 @pytest.mark.parametrize("answering", [True, False])
 def test_the_thread_makes_the_published_system_calls_only(start, collector, directory, library,
                                                           program, answering):
@@ -277,10 +284,7 @@ def test_the_thread_makes_the_published_system_calls_only(start, collector, dire
     log = directory / "strace"
     tracing = servers.Tracing(library, directory, "secure", {
         "OTEL_TRACES_EXPORTER": "otlp,file", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
-    strace = [servers.program("strace"), "-f", "-qq", "-o", log]
-    for variable, value in tracing.environment().items():
-        strace += ["-E", f"{variable}={value}"]
-    with small.Small(directory, [*strace, str(program)], name="straced") as server:
+    with small.Small(directory, [*strace(log, tracing), str(program)], name="straced") as server:
         ask(server, 50)
         server.wait_until(lambda: tracing.file.stat().st_size, "spans in the file")
         os.kill(int(log.read_text().split(None, 1)[0]), signal.SIGTERM)
@@ -288,4 +292,27 @@ def test_the_thread_makes_the_published_system_calls_only(start, collector, dire
         server.stop(check=False)
     made = calls_of_thread(log)
     assert {"futex", "write", "socket", "connect"} <= made
+    assert made <= published(), made - published()
+
+
+@pytest.mark.parametrize("wrap, answering, made_once", [
+    ([], True, "recvfrom"), ([], False, "read"), (["prlimit", "--fsize=1000000"], False, "mkdir")],
+    ids=["answering", "away", "away-without-a-file"])
+def test_so_does_that_of_a_program_that_never_listens(directory, library, collector, program, wrap,
+                                                      answering, made_once):
+    """It may be the first thing of ours to do what a server's other threads do before: to say
+    something, for which it reads whose tree this is, and makes the directory of the note."""
+    if not answering:
+        collector.stop()
+    log = directory / "strace"
+    tracing = servers.Tracing(library, directory, "client", {
+        "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+    with small.Small(directory, str(program), name="web") as web:
+        client = subprocess.run(
+            [*strace(log, tracing), *wrap, servers.program("curl"), "-sS",
+             f"http://127.0.0.1:{web.port}/"],
+            check=True, capture_output=True, text=True, timeout=servers.PATIENCE_SECONDS)
+    assert ("can't export" in client.stderr) != answering, client.stderr
+    made = calls_of_thread(log)
+    assert {"futex", "socket", "connect", made_once} <= made
     assert made <= published(), made - published()
