@@ -167,3 +167,9 @@ def instances(spans):
     if len({pid for pid, _ in pairs}) != len(pairs) or len({one for _, one in pairs}) != len(pairs):
         faults.append(f"processes and instances do not match: {sorted(pairs)}")
     return faults
+
+
+def service(requests, answers, spans, owners_of_keys):
+    """All faults of one service's spans."""
+    return (server_spans(requests, answers, spans) + client_spans(requests, spans, owners_of_keys) +
+            instances(spans))

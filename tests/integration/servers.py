@@ -6,6 +6,7 @@ its own (so that a server that signals its whole process group reaches nobody el
 by its process id. Which of them run under the agent is the caller's choice: they take a Tracing,
 or None."""
 
+import contextlib
 import dataclasses
 import errno
 import http.client
@@ -19,6 +20,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -118,6 +120,19 @@ def waiting(state):
     and the directory it lies in alone."""
     return [file for file in state.glob("**/*") if file.name != "said" and
             not (file.is_dir() and [each.name for each in file.iterdir()] == ["said"])]
+
+
+@contextlib.contextmanager
+def serving(server):
+    """One of socketserver's answers meanwhile, on a thread."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Server:

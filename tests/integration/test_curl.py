@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import subprocess
-import threading
 import time
 
 import pytest
@@ -66,12 +65,8 @@ def web():
     server = Server(("127.0.0.1", 0), Handler)
     server.arrived = []
     server.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with servers.serving(server):
+        yield server
 
 
 def run(arguments, directory, tracing=None):

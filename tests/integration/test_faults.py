@@ -192,16 +192,20 @@ def judge(fault, traced, collector):
 # --- What takes long ---
 
 
+def load_and_stop_in_the_middle(traced, collector):
+    half = REQUESTS // 2
+    traced.load(requests()[:half])
+    collector.wait_for_spans(half + 1)
+    time.sleep(0.5)  # until the last answer has come, too
+    collector.stop()
+    traced.load(requests()[half:])
+
+
 def come_back_after_20_seconds(start):
     """Within the time that a batch has."""
     with sink.Collector() as collector:
         traced = start(collector.endpoint)
-        half = REQUESTS // 2
-        traced.load(requests()[:half])
-        collector.wait_for_spans(half + 1)
-        time.sleep(0.5)  # until the last answer has come, too
-        collector.stop()
-        traced.load(requests()[half:])
+        load_and_stop_in_the_middle(traced, collector)
         time.sleep(20)
         collector.start()
         collector.wait_for_spans(ALL)
@@ -365,12 +369,7 @@ def test_a_collector_that_hangs_delays_no_answer_and_the_exit_by_a_second_at_mos
 def test_a_collector_that_comes_back_gets_what_waited(run):
     with sink.Collector() as collector:
         traced = run(collector.endpoint, "warn")
-        half = REQUESTS // 2
-        traced.load(requests()[:half])
-        collector.wait_for_spans(half + 1)
-        time.sleep(0.5)  # until the last answer has come, too
-        collector.stop()
-        traced.load(requests()[half:])
+        load_and_stop_in_the_middle(traced, collector)
         deadline = time.monotonic() + sink.SECONDS
         while not traced.warnings and time.monotonic() < deadline:
             time.sleep(0.05)

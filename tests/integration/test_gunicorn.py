@@ -30,9 +30,7 @@ def test_two_thousand_requests_at_gunicorn(directory, mariadb, s3, traces):
     spans = traces.read("gunicorn")
 
     ledger.expect_none(ledger.differences(plain, answers))
-    ledger.expect_none(ledger.server_spans(requests, answers, spans))
-    ledger.expect_none(ledger.client_spans(requests, spans, plans.owners_of_keys(requests)))
     ledger.expect_none(ledger.s3_headers(spans, s3.requests()[seen:]))
-    ledger.expect_none(ledger.instances(spans))
+    ledger.expect_none(ledger.service(requests, answers, spans, plans.owners_of_keys(requests)))
     workers = {span.resource["service.instance.id"] for span in spans if span.kind == "SERVER"}
     assert len(workers) == WORKERS

@@ -43,9 +43,7 @@ def perfect():
 
 
 def faults(requests, answers, found):
-    return (ledger.server_spans(requests, answers, found) +
-            ledger.client_spans(requests, found, plans.owners_of_keys(requests)) +
-            ledger.instances(found))
+    return ledger.service(requests, answers, found, plans.owners_of_keys(requests))
 
 
 def lose_a_server_span(found):

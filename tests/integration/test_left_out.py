@@ -8,7 +8,6 @@ import http.server
 import os
 import re
 import subprocess
-import threading
 import time
 
 import pytest
@@ -45,12 +44,8 @@ def upstream():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     server.daemon_threads = True
     server.arrived = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with servers.serving(server):
+        yield server
 
 
 class Worker(servers.Server):

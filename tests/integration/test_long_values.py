@@ -7,7 +7,6 @@ import http.server
 import os
 import socket
 import subprocess
-import threading
 
 import pytest
 
@@ -174,12 +173,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def web():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with servers.serving(server):
+        yield server.server_address[1]
 
 
 def run(arguments, directory, tracing, text=None):

@@ -54,6 +54,4 @@ def test_two_thousand_requests_at_nginx(directory, mariadb, s3, shop_program, tr
     for service, prefix in (("shop", "/shop"), ("gunicorn", "/app")):
         spans = traces.read(service)
         theirs = behind(requests, prefix)
-        ledger.expect_none(ledger.server_spans(theirs, answers, spans))
-        ledger.expect_none(ledger.client_spans(theirs, spans, plans.owners_of_keys(theirs)))
-        ledger.expect_none(ledger.instances(spans))
+        ledger.expect_none(ledger.service(theirs, answers, spans, plans.owners_of_keys(theirs)))

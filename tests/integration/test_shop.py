@@ -47,10 +47,8 @@ def test_two_thousand_requests_at_the_shop(directory, mariadb, s3, shop_program,
     spans = traces.read("shop")
 
     ledger.expect_none(ledger.differences(plain, answers))
-    ledger.expect_none(ledger.server_spans(requests, answers, spans))
-    ledger.expect_none(ledger.client_spans(requests, spans, plans.owners_of_keys(requests)))
     ledger.expect_none(ledger.s3_headers(spans, s3.requests()[seen:]))
-    ledger.expect_none(ledger.instances(spans))
+    ledger.expect_none(ledger.service(requests, answers, spans, plans.owners_of_keys(requests)))
 
 
 def one_request(directory, mariadb, s3, program, traces, request, before=()):

@@ -218,12 +218,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def web():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with servers.serving(server):
+        yield server.server_address[1]
 
 
 def for_requests(steps):
