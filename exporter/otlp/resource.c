@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/os.h"
+#include "agent/base/random.h"
 #include "agent/base/secrets.h"
 #include "config/pairs.h"
 #include "exporter/base/utf8.h"
@@ -324,24 +323,12 @@ static void set_process(void)
     snprintf(resource.fallback, sizeof resource.fallback, "unknown_service:%.255s", executable);
 }
 
-/* Never 0 random bytes, never a wait: where the kernel has none yet, what differs between two
- * processes has to do. */
-static void fill_random(unsigned char *bytes, size_t count)
-{
-    if (os.syscall(SYS_getrandom, bytes, count, 1 /* GRND_NONBLOCK */) == (long)count)
-        return;
-    uint64_t seed = clock_unix_ns() ^ (uint64_t)getpid() << 40 ^ (uint64_t)(uintptr_t)bytes;
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
-        bytes[i] = (unsigned char)(seed >> 56);
-    }
-}
-
 /* A version 4 UUID. Source: RFC 9562, 5.4. */
 static void format_instance(char into[37])
 {
-    unsigned char u[16];
-    fill_random(u, sizeof u);
+    uint64_t random[2] = {random_next(), random_next()};
+    unsigned char u[sizeof random];
+    memcpy(u, random, sizeof u);
     u[6] = (unsigned char)((u[6] & 0x0f) | 0x40);
     u[8] = (unsigned char)((u[8] & 0x3f) | 0x80);
     snprintf(into, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0],
