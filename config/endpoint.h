@@ -6,10 +6,30 @@
 #ifndef CONFIG_ENDPOINT_H
 #define CONFIG_ENDPOINT_H
 
+#include <stdint.h>
+
 #include "agent/base/slice.h"
 
-/* Whether a transport could take it: http://HOST[:PORT][/PATH], https://..., unix:///PATH, or
- * HOST[:PORT][/PATH]; no spaces or control characters. A HOST may be [IPv6]. */
+enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
+
+/* Slices of the text, nothing decoded. */
+struct endpoint_parts {
+    enum endpoint_scheme scheme;
+    bool has_scheme;     /* it is written, in any case */
+    uint16_t port;       /* as written, else the scheme's */
+    bool bare_colon;     /* a port ought to be there, and is not */
+    struct slice user;   /* user information, without the `@`; may be empty */
+    struct slice host;   /* without brackets */
+    struct slice rest;   /* all that follows the scheme */
+    struct slice target; /* what follows the authority; ENDPOINT_UNIX: the socket's path */
+};
+
+/* http://[USER@]HOST[:PORT][/PATH], https://..., unix://PATH, or without a scheme (RFC 3986, 3). A
+ * HOST may be [IPv6]. False where it is none of these; what stands in a part is not looked at. */
+bool endpoint_split(struct slice text, struct endpoint_parts *parts);
+
+/* Whether a transport could take it: one that can be split, with no spaces or control characters; a
+ * unix:// one has a path with a name in it. */
 bool endpoint_readable(struct slice text);
 
 /* Whether a readable endpoint names its scheme. */

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* endpoint.h - the collector's address, taken apart.
+/* endpoint.h - the collector's address, as the transports want it.
  *
- * http://HOST[:PORT][/PATH], https://..., unix:///PATH, or HOST:PORT. What is shown in messages
- * leaves out user information and query, where secrets may stand. */
+ * config/endpoint.h takes it apart. What is shown in messages leaves out user information and
+ * query, where secrets may stand. */
 #ifndef EXPORTER_ENDPOINT_H
 #define EXPORTER_ENDPOINT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/base/slice.h"
-
-enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
+#include "config/endpoint.h"
 
 struct endpoint {
     enum endpoint_scheme scheme;
