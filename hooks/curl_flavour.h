@@ -63,7 +63,7 @@ static int OWN(header)(void *curl, const char *name, struct curl_response_header
     return ASKED(curl_easy_header)()(curl, name, 0, RESPONSE_HEADER, LAST_REQUEST, answer);
 }
 
-static const struct curl_library OWN(library) = {
+static const struct curl_functions OWN(library) = {
     .set = OWN(set),
     .get = OWN(get),
     .error = OWN(error),

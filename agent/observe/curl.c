@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "agent/base/clock.h"
-#include "agent/libraries/curl/curl_constants.h"
+#include "agent/base/curl_abi.h"
 #include "agent/libraries/curl/curl_span.h"
 #include "agent/life/agent.h"
 #include "agent/observe/observe_curl.h"
@@ -18,7 +18,7 @@ static bool is_nested(const struct curl_handle *handle, uintptr_t here)
     return outer > here && outer - here < NESTED_WITHIN_BYTES;
 }
 
-void observe_curl_made(const struct curl_library *library, void *curl)
+void observe_curl_made(const struct curl_functions *library, void *curl)
 {
     int saved = errno;
     if (curl && agent_enter())
@@ -26,7 +26,7 @@ void observe_curl_made(const struct curl_library *library, void *curl)
     errno = saved;
 }
 
-void observe_curl_copied(const struct curl_library *library, void *from, void *curl)
+void observe_curl_copied(const struct curl_functions *library, void *from, void *curl)
 {
     int saved = errno;
     const struct curl_handle *source = curl && agent_enter() ? curl_handle_known(from) : NULL;

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#include "agent/libraries/curl/curl_library.h"
+#include "agent/libraries/curl/curl_functions.h"
 
 /* A call under way, on its hook's stack. */
 struct curl_call {
@@ -26,8 +26,8 @@ struct curl_call {
 };
 
 /* curl_easy_init() and curl_easy_duphandle() returned a handle, or NULL. */
-void observe_curl_made(const struct curl_library *library, void *curl);
-void observe_curl_copied(const struct curl_library *library, void *from, void *curl);
+void observe_curl_made(const struct curl_functions *library, void *curl);
+void observe_curl_copied(const struct curl_functions *library, void *from, void *curl);
 /* curl_easy_reset() is done; curl_easy_cleanup() is about to free the handle. */
 void observe_curl_reset(void *curl);
 void observe_curl_closing(void *curl);

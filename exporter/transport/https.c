@@ -64,14 +64,14 @@ static const char *unknown_host(const struct https *https)
 }
 
 /* An old libcurl keeps to what it was told first, unless it is told to forget it. */
-static struct curl_line *resolved(struct https *https)
+static struct curl_list *resolved(struct https *https)
 {
-    struct curl_line *first = NULL;
+    struct curl_list *first = NULL;
     for (int i = 0; i < https->place_count; i++)
         if (https_place_write(&https->places[i])) {
-            struct curl_line *lines = https->resolve[i];
-            lines[1] = (struct curl_line){https->places[i].line, first};
-            lines[0] = (struct curl_line){https->places[i].none, &lines[1]};
+            struct curl_list *lines = https->resolve[i];
+            lines[1] = (struct curl_list){https->places[i].line, first};
+            lines[0] = (struct curl_list){https->places[i].none, &lines[1]};
             first = lines;
         }
     return first;
@@ -81,7 +81,7 @@ static struct curl_line *resolved(struct https *https)
 static void note_address(struct https *https)
 {
     const char *said = NULL;
-    https->curl.curl_easy_getinfo(https->easy, CURL_GET_PRIMARY_IP, &said);
+    https->curl.curl_easy_getinfo(https->easy, CURL_INFO_PRIMARY_IP, &said);
     for (int i = 0; said && i < https->place_count; i++)
         https_place_used(&https->places[i], said);
 }
@@ -105,8 +105,8 @@ static bool add_line(struct https *https, const char *name, const char *separato
     if (length >= room)
         return false;
     https->fields_used += length + 1;
-    struct curl_line *line = &https->fields[https->field_count++];
-    *line = (struct curl_line){text, NULL};
+    struct curl_list *line = &https->fields[https->field_count++];
+    *line = (struct curl_list){text, NULL};
     if (https->field_count > 1)
         line[-1].next = line;
     return true;
@@ -145,22 +145,22 @@ static bool set_certificates(struct https *https)
     const struct config *config = https->config;
     /* Without one OpenSSL would ask for it at the terminal; GnuTLS would take a key for locked. */
     if (curl_library_is_openssl(curl))
-        curl->curl_easy_setopt(https->easy, CURL_SET_KEYPASSWD, "");
+        curl->curl_easy_setopt(https->easy, CURL_OPTION_KEYPASSWD, "");
     if (curl_library_takes_bytes(curl)) {
-        set_bytes(https, CURL_SET_PROXY_CAINFO_BLOB, &https->authorities);
-        return set_bytes(https, CURL_SET_CAINFO_BLOB, &https->authorities) &&
-               set_bytes(https, CURL_SET_SSLCERT_BLOB, &https->certificate) &&
-               set_bytes(https, CURL_SET_SSLKEY_BLOB, &https->key);
+        set_bytes(https, CURL_OPTION_PROXY_CAINFO_BLOB, &https->authorities);
+        return set_bytes(https, CURL_OPTION_CAINFO_BLOB, &https->authorities) &&
+               set_bytes(https, CURL_OPTION_SSLCERT_BLOB, &https->certificate) &&
+               set_bytes(https, CURL_OPTION_SSLKEY_BLOB, &https->key);
     }
     const struct {
         int option;
         const char *path;
     } files[] = {
-        {CURL_SET_CAINFO, https->authorities_path},
-        {CURL_SET_SSLCERT, config->otlp_client_certificate},
-        {CURL_SET_SSLKEY, config->otlp_client_key},
+        {CURL_OPTION_CAINFO, https->authorities_path},
+        {CURL_OPTION_SSLCERT, config->otlp_client_certificate},
+        {CURL_OPTION_SSLKEY, config->otlp_client_key},
     };
-    curl->curl_easy_setopt(https->easy, CURL_SET_PROXY_CAINFO, https->authorities_path);
+    curl->curl_easy_setopt(https->easy, CURL_OPTION_PROXY_CAINFO, https->authorities_path);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i].path[0] &&
             curl->curl_easy_setopt(https->easy, files[i].option, files[i].path) != CURL_OK)
@@ -174,15 +174,15 @@ static bool set_numbers(struct https *https)
         int option;
         long value;
     } numbers[] = {
-        {CURL_SET_SSL_VERIFYPEER, 1},
-        {CURL_SET_SSL_VERIFYHOST, 2},
-        {CURL_SET_SSLVERSION, CURL_TLS_1_2},
-        {CURL_SET_PROTOCOLS, CURL_HTTPS_ONLY},
-        {CURL_SET_HTTP_VERSION, CURL_HTTP_1_1},
-        {CURL_SET_NOSIGNAL, 1},
-        {CURL_SET_POST, 1},
-        {CURL_SET_HEADEROPT, CURL_HEADERS_APART},
-        {CURL_SET_SUPPRESS_CONNECT_HEADERS, 1},
+        {CURL_OPTION_SSL_VERIFYPEER, 1},
+        {CURL_OPTION_SSL_VERIFYHOST, 2},
+        {CURL_OPTION_SSLVERSION, CURL_TLS_1_2},
+        {CURL_OPTION_PROTOCOLS, CURL_HTTPS_ONLY},
+        {CURL_OPTION_HTTP_VERSION, CURL_HTTP_1_1},
+        {CURL_OPTION_NOSIGNAL, 1},
+        {CURL_OPTION_POST, 1},
+        {CURL_OPTION_HEADEROPT, CURL_HEADEROPT_SEPARATE},
+        {CURL_OPTION_SUPPRESS_CONNECT_HEADERS, 1},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (https->curl.curl_easy_setopt(https->easy, numbers[i].option, numbers[i].value) !=
@@ -197,22 +197,22 @@ static bool set_pointers(struct https *https, const char *url)
         int option;
         const void *value;
     } pointers[] = {
-        {CURL_SET_URL, url},
-        {CURL_SET_PROXY, https->config->https_proxy}, /* "": not even from the environment */
-        {CURL_SET_NOPROXY, https->config->no_proxy},
-        {CURL_SET_ERRORBUFFER, https->said},
-        {CURL_SET_READDATA, &https->exchange},
-        {CURL_SET_SEEKDATA, &https->exchange},
-        {CURL_SET_WRITEDATA, &https->exchange},
-        {CURL_SET_HEADERDATA, &https->exchange},
-        {CURL_SET_OPENSOCKETDATA, &https->sockets},
-        {CURL_SET_CLOSESOCKETDATA, &https->sockets},
-        {CURL_SET_READFUNCTION, (const void *)https_exchange_read},
-        {CURL_SET_SEEKFUNCTION, (const void *)https_exchange_seek},
-        {CURL_SET_WRITEFUNCTION, (const void *)https_exchange_write},
-        {CURL_SET_HEADERFUNCTION, (const void *)https_exchange_header},
-        {CURL_SET_OPENSOCKETFUNCTION, (const void *)https_socket_open},
-        {CURL_SET_CLOSESOCKETFUNCTION, (const void *)https_socket_close},
+        {CURL_OPTION_URL, url},
+        {CURL_OPTION_PROXY, https->config->https_proxy}, /* "": not even from the environment */
+        {CURL_OPTION_NOPROXY, https->config->no_proxy},
+        {CURL_OPTION_ERRORBUFFER, https->said},
+        {CURL_OPTION_READDATA, &https->exchange},
+        {CURL_OPTION_SEEKDATA, &https->exchange},
+        {CURL_OPTION_WRITEDATA, &https->exchange},
+        {CURL_OPTION_HEADERDATA, &https->exchange},
+        {CURL_OPTION_OPENSOCKETDATA, &https->sockets},
+        {CURL_OPTION_CLOSESOCKETDATA, &https->sockets},
+        {CURL_OPTION_READFUNCTION, (const void *)https_exchange_read},
+        {CURL_OPTION_SEEKFUNCTION, (const void *)https_exchange_seek},
+        {CURL_OPTION_WRITEFUNCTION, (const void *)https_exchange_write},
+        {CURL_OPTION_HEADERFUNCTION, (const void *)https_exchange_header},
+        {CURL_OPTION_OPENSOCKETFUNCTION, (const void *)https_socket_open},
+        {CURL_OPTION_CLOSESOCKETFUNCTION, (const void *)https_socket_close},
     };
     for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)
         if (https->curl.curl_easy_setopt(https->easy, pointers[i].option, pointers[i].value) !=
@@ -236,7 +236,7 @@ static bool make_handles(struct https *https)
         https->easy = NULL;
         return false;
     }
-    https->curl.curl_multi_setopt(https->multi, CURL_SET_MAXCONNECTS, 1L);
+    https->curl.curl_multi_setopt(https->multi, CURL_MULTI_OPTION_MAXCONNECTS, 1L);
     write_fields(https);
     return true;
 }
@@ -256,12 +256,12 @@ static bool begin(struct https *https, const struct transport_post *post, enum c
     }
     https_exchange_begin(&https->exchange, post);
     https->said[0] = '\0';
-    curl->curl_easy_setopt(https->easy, CURL_SET_FRESH_CONNECT, (long)(wanted != KEPT));
-    curl->curl_easy_setopt(https->easy, CURL_SET_RESOLVE, resolved(https));
-    curl->curl_easy_setopt(https->easy, CURL_SET_HTTPHEADER, &https->fields[post->gzip ? 0 : 1]);
-    curl->curl_easy_setopt(https->easy, CURL_SET_POSTFIELDSIZE_LARGE, (int64_t)post->bytes);
+    curl->curl_easy_setopt(https->easy, CURL_OPTION_FRESH_CONNECT, (long)(wanted != KEPT));
+    curl->curl_easy_setopt(https->easy, CURL_OPTION_RESOLVE, resolved(https));
+    curl->curl_easy_setopt(https->easy, CURL_OPTION_HTTPHEADER, &https->fields[post->gzip ? 0 : 1]);
+    curl->curl_easy_setopt(https->easy, CURL_OPTION_POSTFIELDSIZE_LARGE, (int64_t)post->bytes);
     long left = transport_left_ms(post);
-    curl->curl_easy_setopt(https->easy, CURL_SET_CONNECTTIMEOUT_MS,
+    curl->curl_easy_setopt(https->easy, CURL_OPTION_CONNECTTIMEOUT_MS,
                            wanted == ANOTHER_IF_CAN ? left / 2 + 1 : left);
     return curl->curl_multi_add_handle(https->multi, https->easy) == CURL_OK;
 }
@@ -271,10 +271,10 @@ static bool move_on(struct https *https, int *code)
 {
     int running = 0;
     int left = 0;
-    struct curl_done *done;
+    struct curl_message *done;
     int failed = https->curl.curl_multi_perform(https->multi, &running);
     while ((done = https->curl.curl_multi_info_read(https->multi, &left)))
-        if (done->kind == CURL_DONE) {
+        if (done->kind == CURL_MESSAGE_DONE) {
             *code = done->data.code;
             return true;
         }
@@ -349,8 +349,8 @@ static enum transport_outcome describe(struct https *https, int code,
     const struct curl_library *curl = &https->curl;
     long verified = 0;
     long system_error = 0;
-    curl->curl_easy_getinfo(https->easy, CURL_GET_SSL_VERIFYRESULT, &verified);
-    curl->curl_easy_getinfo(https->easy, CURL_GET_OS_ERRNO, &system_error);
+    curl->curl_easy_getinfo(https->easy, CURL_INFO_SSL_VERIFYRESULT, &verified);
+    curl->curl_easy_getinfo(https->easy, CURL_INFO_OS_ERRNO, &system_error);
     struct https_failure failure = {
         .code = code,
         .verified = verified,

@@ -52,8 +52,8 @@ struct https {
     bool dropped; /* the handles' sockets are gone */
     struct https_sockets sockets;
     struct renewal renewal;
-    struct curl_line fields[HTTPS_FIELDS];
-    struct curl_line resolve[HTTPS_PLACES][2];
+    struct curl_list fields[HTTPS_FIELDS];
+    struct curl_list resolve[HTTPS_PLACES][2];
     int field_count;
     size_t fields_used;
     char fields_text[HTTPS_FIELDS_BYTES];

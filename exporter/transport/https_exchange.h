@@ -27,8 +27,8 @@ struct https_exchange {
 
 void https_exchange_begin(struct https_exchange *exchange, const struct transport_post *post);
 
-/* What CURL_SET_READFUNCTION, CURL_SET_SEEKFUNCTION, CURL_SET_WRITEFUNCTION and
- * CURL_SET_HEADERFUNCTION take, with the exchange as their context. */
+/* What CURL_OPTION_READFUNCTION, CURL_OPTION_SEEKFUNCTION, CURL_OPTION_WRITEFUNCTION and
+ * CURL_OPTION_HEADERFUNCTION take, with the exchange as their context. */
 size_t https_exchange_read(char *into, size_t size, size_t count, void *exchange);
 int https_exchange_seek(void *exchange, int64_t offset, int origin);
 size_t https_exchange_write(char *bytes, size_t size, size_t count, void *exchange);

@@ -12,7 +12,7 @@ struct https_place {
     struct endpoint at;
     struct addresses addresses;
     bool literal; /* a number: nothing to look up, and nothing to tell */
-    /* As CURL_SET_RESOLVE takes them, one behind the other: */
+    /* As CURL_OPTION_RESOLVE takes them, one behind the other: */
     char none[272];  /* -HOST:PORT, forget what you know */
     char line[1024]; /* HOST:PORT:ADDRESS,ADDRESS */
 };

@@ -20,7 +20,7 @@ struct https_sockets {
     } list[HTTPS_SOCKETS];
 };
 
-/* What CURL_SET_OPENSOCKETFUNCTION and CURL_SET_CLOSESOCKETFUNCTION take. */
+/* What CURL_OPTION_OPENSOCKETFUNCTION and CURL_OPTION_CLOSESOCKETFUNCTION take. */
 int https_socket_open(void *sockets, int purpose, struct curl_place *place);
 int https_socket_close(void *sockets, int fd);
 

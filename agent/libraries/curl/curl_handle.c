@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/libraries/curl/curl_handle.h"
 
-#include "agent/libraries/curl/curl_constants.h"
+#include "agent/base/curl_abi.h"
 
 HANDLE_TABLE(handles, sizeof(struct curl_handle), 32);
 
-struct curl_handle *curl_handle_made(const struct curl_library *library, void *curl)
+struct curl_handle *curl_handle_made(const struct curl_functions *library, void *curl)
 {
     struct curl_handle *handle = handle_make(&handles, curl);
     if (handle)

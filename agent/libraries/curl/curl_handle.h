@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "agent/base/handle.h"
-#include "agent/libraries/curl/curl_library.h"
+#include "agent/libraries/curl/curl_functions.h"
 #include "agent/libraries/curl/curl_multi.h"
 #include "agent/libraries/s3/s3.h"
 #include "agent/work/client_span.h"
@@ -46,7 +46,7 @@ struct curl_transfer {
 
 struct curl_handle {
     _Alignas(64) struct handle handle;
-    const struct curl_library *library;
+    const struct curl_functions *library;
     _Atomic uintptr_t frame; /* the struct curl_call of curl_easy_perform(); 0: none. Relaxed */
     struct curl_transfer *transfer; /* NULL: none */
     struct curl_membership in;      /* the multi */
@@ -59,7 +59,7 @@ struct curl_handle {
     char url[CURL_URL_BYTES];       /* empty: not known */
 };
 
-struct curl_handle *curl_handle_made(const struct curl_library *library, void *curl);
+struct curl_handle *curl_handle_made(const struct curl_functions *library, void *curl);
 struct curl_handle *curl_handle_known(void *curl);
 void curl_handle_drop(void *curl);
 void curl_handle_each(void (*visit)(const void *handle));

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
+#include "agent/base/curl_abi.h"
 #include "agent/base/url.h"
 #include "agent/describe/method.h"
-#include "agent/libraries/curl/curl_constants.h"
 #include "agent/text/redact.h"
 
 static const struct {
@@ -35,7 +35,7 @@ struct slice curl_error_type(int code, int os_error)
 {
     if (code == CURL_CODE_CANCELLED || code == CURL_CODE_NOT_BEGUN)
         return SLICE_LITERAL("cancelled");
-    if (code == CURL_CODE_COULDNT_CONNECT)
+    if (code == CURL_NO_CONNECTION)
         for (size_t i = 0; i < sizeof os_errors / sizeof *os_errors; i++)
             if (os_errors[i].number == os_error)
                 return os_errors[i].name;
@@ -98,7 +98,7 @@ int curl_span_code(const struct curl_transfer *transfer, const struct curl_handl
     bool connected = ask_offset(handle, CURL_INFO_CONNECT_TIME_T) > 0;
     /* While it tries a second address, the first one's error is there, too. */
     if (state == CURL_STATE_ENDED && !status && !connected && ask_long(handle, CURL_INFO_OS_ERRNO))
-        return CURL_CODE_COULDNT_CONNECT;
+        return CURL_NO_CONNECTION;
     return CURL_CODE_UNKNOWN;
 }
 
@@ -248,7 +248,7 @@ void curl_span_describe(struct client_page *page, const struct curl_transfer *tr
     long status = ask_long(handle, CURL_INFO_RESPONSE_CODE);
     long redirects = ask_long(handle, CURL_INFO_REDIRECT_COUNT);
     /* CURLOPT_FAILONERROR makes a failure of a status. */
-    bool failed = code && (code != CURL_CODE_HTTP_RETURNED_ERROR || status < 400);
+    bool failed = code && (code != CURL_HTTP_ERROR || status < 400);
     char digits[CLIENT_DECIMAL_BYTES];
     struct slice type = SLICE_NONE;
     struct slice message = SLICE_NONE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/libraries/curl/curl_constants.h"
+#include "agent/base/curl_abi.h"
 #include "agent/libraries/curl/curl_handle.h"
 
 #include "agent/base/counters.h"

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "agent/libraries/curl/curl_constants.h"
+#include "agent/base/curl_abi.h"
 #include "agent/observe/observe_curl.h"
 
 /* What the library would say, and what was done to it. */
@@ -105,7 +105,7 @@ static int header(void *curl, const char *name, struct curl_response_header **an
     return 0;
 }
 
-static const struct curl_library library = {set, get, error, header};
+static const struct curl_functions library = {set, get, error, header};
 
 /* The first node whose line begins so, or NULL. */
 static const struct curl_list *line_of(const struct curl_list *list, const char *name)

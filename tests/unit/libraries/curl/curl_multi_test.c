@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "agent/base/clock.h"
-#include "agent/libraries/curl/curl_constants.h"
+#include "agent/base/curl_abi.h"
 #include "agent/observe/observe_curl.h"
 #include "tests/unit/libraries/curl/curl_fake.h"
 #include "tests/unit/spans.h"

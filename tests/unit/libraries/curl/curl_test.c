@@ -10,7 +10,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 
-#include "agent/libraries/curl/curl_constants.h"
+#include "agent/base/curl_abi.h"
 #include "agent/libraries/curl/curl_span.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe_curl.h"
