@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/base/url.h"
 
-#include "agent/base/address.h"
+#include "agent/base/ip.h"
 
 static bool is_scheme(struct slice text)
 {
@@ -66,7 +66,7 @@ bool url_host_port(struct slice text, struct slice *host, uint16_t *port)
             return false;
         *host = (struct slice){text.at + 1, close - 1};
         rest = slice_after(text, close + 1);
-        if (!address_is_v6(*host))
+        if (!ip_is_v6(*host))
             return false;
     } else {
         size_t colon = slice_find(text, ':');

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/base/address.h"
+#include "agent/base/ip.h"
 #include "agent/base/percent.h"
 #include "agent/base/url.h"
 #include "agent/libraries/s3/s3.h"
@@ -362,7 +362,7 @@ static void urls(struct slice input)
 static void believed(const struct forwarded *said, struct slice input)
 {
     demand(within(said->client, input) && within(said->host, input));
-    demand(!said->client.at || address_is_v4(said->client) || address_is_v6(said->client));
+    demand(!said->client.at || ip_is_v4(said->client) || ip_is_v6(said->client));
     demand(!said->scheme.at || url_default_port(said->scheme) != 0);
     demand(!said->host.at == !said->authority.at);
     for (size_t i = 0; i < said->authority.length; i++)

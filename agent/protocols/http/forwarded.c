@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocols/http/forwarded.h"
 
-#include "agent/base/address.h"
+#include "agent/base/ip.h"
 #include "agent/base/url.h"
 
 static bool is_token(struct slice text)
@@ -34,9 +34,9 @@ static void take_client(struct slice node, struct forwarded *out)
     node = without_hidden_port(node);
     struct slice host = node;
     uint16_t port = 0;
-    if (!address_is_v6(node) && !url_host_port(node, &host, &port))
+    if (!ip_is_v6(node) && !url_host_port(node, &host, &port))
         return;
-    if (!address_is_v4(host) && !address_is_v6(host))
+    if (!ip_is_v4(host) && !ip_is_v6(host))
         return;
     out->client = host;
     out->client_port = port;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/base/address.h"
+#include "agent/base/ip.h"
 #include "agent/protocols/http/forwarded.h"
 #include "tests/unit/guarded.h"
 #include "tests/unit/vectors.h"
@@ -53,7 +53,7 @@ static void check_address(const struct vectors_case *one, void *context)
     if (text.at)
         text = guarded_copy(context, text);
     int version = one->count > 1 ? number(one->fields[1]) : 0;
-    if (address_is_v4(text) != (version == 4) || address_is_v6(text) != (version == 6))
+    if (ip_is_v4(text) != (version == 4) || ip_is_v6(text) != (version == 6))
         fail_msg("line %d", one->line);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/base/address.h"
+#include "agent/base/ip.h"
 
 #include "agent/base/percent.h"
 
@@ -18,7 +18,7 @@ static bool is_octet(struct slice text)
     return value <= 255;
 }
 
-bool address_is_v4(struct slice text)
+bool ip_is_v4(struct slice text)
 {
     for (int dots = 3; dots > 0; dots--) {
         size_t dot = slice_find(text, '.');
@@ -57,7 +57,7 @@ static bool take_gap(struct slice *text)
     return true;
 }
 
-bool address_is_v6(struct slice text)
+bool ip_is_v6(struct slice text)
 {
     size_t zone = slice_find(text, '%');
     if (zone < text.length && !is_zone(slice_after(text, zone + 1)))
@@ -70,7 +70,7 @@ bool address_is_v6(struct slice text)
     for (unsigned groups = 0;;) {
         size_t colon = slice_find(text, ':');
         struct slice group = {text.at, colon};
-        if (colon == text.length && address_is_v4(group))
+        if (colon == text.length && ip_is_v4(group))
             groups += 2;
         else if (is_group(group))
             groups++;
