@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 #define PAGE_BYTES 4096
 
 /* A fork of a large process takes tens of milliseconds; a search takes less than one. */
@@ -38,7 +40,7 @@ static _Atomic bool kept;
 static void pause_a_moment(void)
 {
     struct timespec moment = {.tv_nsec = PAUSE_NS};
-    syscall(SYS_nanosleep, &moment, NULL);
+    os.syscall(SYS_nanosleep, &moment, NULL);
 }
 
 void loader_lock_begin(void)

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "hooks/originals/library.h"
 #include "hooks/originals/real.h"
 
@@ -84,7 +85,7 @@ static _Atomic(clock_reader *) read_clock = find_clock;
 
 static int by_system_call(clockid_t clock, struct timespec *now)
 {
-    return (int)syscall(SYS_clock_gettime, clock, now);
+    return (int)os.syscall(SYS_clock_gettime, clock, now);
 }
 
 __attribute__((cold)) static int find_clock(clockid_t clock, struct timespec *now)

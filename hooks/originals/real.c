@@ -60,7 +60,7 @@ static void *null(void)
 static void exits(int status)
 {
     for (;;)
-        syscall(SYS_exit_group, status);
+        real.syscall(SYS_exit_group, status);
 }
 
 /* closefrom() can't say that it failed, and a program that found ours by dlsym() relies on it. */
@@ -68,10 +68,10 @@ static void closes(int first)
 {
     struct rlimit limit;
     unsigned from = first < 0 ? 0 : (unsigned)first;
-    if (syscall(SYS_close_range, from, ~0U, 0) == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    if (real.syscall(SYS_close_range, from, ~0U, 0) == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     for (rlim_t fd = from; fd < limit.rlim_cur; fd++)
-        syscall(SYS_close, (int)fd);
+        real.syscall(SYS_close, (int)fd);
 }
 
 static const struct {

@@ -12,19 +12,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
+
 int fstat(int fd, struct stat *status)
 {
-    return (int)syscall(SYS_fstat, fd, status);
+    return (int)os.syscall(SYS_fstat, fd, status);
 }
 
 int stat(const char *path, struct stat *status)
 {
-    return (int)syscall(SYS_newfstatat, AT_FDCWD, path, status, 0);
+    return (int)os.syscall(SYS_newfstatat, AT_FDCWD, path, status, 0);
 }
 
 ssize_t getrandom(void *bytes, size_t size, unsigned flags)
 {
-    return syscall(SYS_getrandom, bytes, size, flags);
+    return os.syscall(SYS_getrandom, bytes, size, flags);
 }
 
 void explicit_bzero(void *bytes, size_t size)
