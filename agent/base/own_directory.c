@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #define NOT_OWN "what bears the name of this user's directory there is not this user's alone"
 
 static char state[OWN_DIRECTORY_PATH_BYTES]; /* of the notes. Written before there is a thread */
@@ -24,12 +25,12 @@ bool own_directory_path(char path[OWN_DIRECTORY_PATH_BYTES], const char *in)
 /* By number, like the other calls here: those of libc are where a thread can be cancelled. */
 static int open_at(int directory, const char *path, int flags)
 {
-    return (int)syscall(SYS_openat, directory, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return (int)os.syscall(SYS_openat, directory, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
 static void close_file(int fd)
 {
-    syscall(SYS_close, fd);
+    os.syscall(SYS_close, fd);
 }
 
 int own_directory_open(const char *path)

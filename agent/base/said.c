@@ -186,8 +186,8 @@ static int open_said(int flags)
     int fd = note_open(SAID_NAME, O_RDWR | O_APPEND | flags, 2ul * SAID_BYTES_MOST);
     if (fd < 0 || (fstat(fd, &status) == 0 && status.st_size == 0))
         return fd;
-    bool ours =
-        syscall(SYS_pread64, fd, &first, sizeof first, 0L) == sizeof first && first.magic == MAGIC;
+    bool ours = os.syscall(SYS_pread64, fd, &first, sizeof first, 0L) == sizeof first &&
+                first.magic == MAGIC;
     if (ours && !is_over(status.st_size, &first))
         return fd;
     if (ours && (flags & O_CREAT) && ftruncate(fd, 0) == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/base/counters.h"
+#include "agent/base/os.h"
 #include "agent/work/work.h"
 
 /* Raised at every fork that is seen, in parent and child. */
@@ -61,7 +62,7 @@ __attribute__((cold, noinline)) bool connection_reads_wait(const struct channel 
     if ((const char *)connection_of(fd) != connection)
         return false;
     int saved = errno;
-    int flags = fcntl(fd, F_GETFL);
+    int flags = os.fcntl(fd, F_GETFL);
     errno = saved;
     return flags < 0 || !(flags & O_NONBLOCK);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table from descriptor numbers to connections, and what descriptors do to them. */
+#include "agent/base/os.h"
 #include "agent/net/connection.h"
 #include "agent/net/connection_private.h"
 
@@ -165,7 +166,7 @@ uint64_t connection_outliving(void)
         struct connection *connection = connection_of(fd);
         if (!connection || connection_role(connection) != CONNECTION_SERVER)
             continue;
-        int flags = fcntl(fd, F_GETFD);
+        int flags = os.fcntl(fd, F_GETFD);
         if (flags >= 0 && !(flags & FD_CLOEXEC))
             slots |= waiting_slots(&connection->channel.pipeline);
     }

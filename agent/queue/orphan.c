@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/os.h"
 #include "agent/base/process.h"
 
 #define ZOMBIE_NS 10000000000
 
 static bool is_this_process(uint32_t pid)
 {
-    return (long)pid == syscall(SYS_getpid);
+    return (long)pid == os.syscall(SYS_getpid);
 }
 
 /* This process's own number, but another program's: it made the file before it exec'd. */

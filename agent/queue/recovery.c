@@ -10,6 +10,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/base/os.h"
 #include "agent/queue/orphan.h"
 
 #define SIGNAL_MOST 64
@@ -161,7 +162,7 @@ static bool note_signal(const struct region_name *name, const char *path, void *
         pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == REGION_MAGIC)
         (void)!pwrite(fd, &death->signal, sizeof death->signal,
                       offsetof(struct region_header, signal));
-    close(fd);
+    os.close(fd);
     return false; /* there is another one if it exec'd */
 }
 

@@ -11,6 +11,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/base/os.h"
 #include "agent/base/process.h"
 
 #define RECORD_BYTES   1024u  /* of ring per record: spans of web requests take 600 to 900 */
@@ -72,7 +73,7 @@ static void point_into(struct region *region, void *base, size_t ring_memory)
 static void furnish(struct region *region, size_t ring_memory, uint32_t records,
                     const struct region_place *place, const struct parts *parts)
 {
-    uint64_t pid = (uint64_t)syscall(SYS_getpid); /* getpid() is remembered across a raw clone
+    uint64_t pid = (uint64_t)os.syscall(SYS_getpid); /* getpid() is remembered across a raw clone
                                                      before glibc 2.25 */
     char *base = (char *)region->header;
     region->ring = ring_init(base + REGION_RING, ring_memory);
@@ -147,7 +148,7 @@ static int make_file(struct region *region, const struct region_place *place, co
         return fd;
     *why = strerror(errno);
     region_file_remove(region->path);
-    close(fd);
+    os.close(fd);
     return -1;
 }
 
@@ -205,7 +206,7 @@ static void *map_file(struct region *region, const struct region_place *place, s
     }
     if (base == MAP_FAILED)
         region_file_remove(region->path);
-    close(fd);
+    os.close(fd);
     return base;
 }
 

@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "agent/base/process.h"
 #include "agent/base/random.h"
 
@@ -60,9 +61,10 @@ const char *region_name_new(char path[REGION_PATH_BYTES], const char *directory,
     const char *why = own_directory_make(own);
     if (why)
         return why;
-    int length = snprintf(path, REGION_PATH_BYTES, "%s/" REGION_PREFIX "%016llx-%llx-%ld-%08x-%08x",
-                          own, (unsigned long long)key, (unsigned long long)process_namespace(),
-                          syscall(SYS_getpid), (unsigned)process_image(), (unsigned)random_next());
+    int length =
+        snprintf(path, REGION_PATH_BYTES, "%s/" REGION_PREFIX "%016llx-%llx-%ld-%08x-%08x", own,
+                 (unsigned long long)key, (unsigned long long)process_namespace(),
+                 os.syscall(SYS_getpid), (unsigned)process_image(), (unsigned)random_next());
     if (length > 0 && (size_t)length + sizeof REGION_REPLACED <= REGION_PATH_BYTES)
         return NULL;
     path[0] = '\0';
@@ -93,7 +95,8 @@ static bool for_each_entry(int directory, unsigned most, entry_visit *visit, voi
     _Alignas(8) char entries[DIRECTORY_BYTES];
     unsigned seen = 0;
     long bytes;
-    while (seen < most && (bytes = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0)
+    while (seen < most &&
+           (bytes = os.syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0)
         for (long at = 0; at < bytes && seen < most; seen++) {
             const struct entry *entry = (const struct entry *)(entries + at);
             at += entry->length;
@@ -132,7 +135,7 @@ bool region_files_visit(const char *directory, region_visit *visit, void *contex
         return false;
     bool found = for_each_entry(fd, ALL_ENTRIES, visit_file,
                                 &(struct visit){visit, context, own, process_namespace()});
-    close(fd);
+    os.close(fd);
     return found;
 }
 
@@ -146,7 +149,7 @@ static bool visit_directory(int directory, const struct entry *entry, void *cont
     int fd = openat(directory, entry->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     bool found = fd >= 0 && for_each_entry(fd, REGION_ENTRIES_MOST, visit_file, context);
     if (fd >= 0)
-        close(fd);
+        os.close(fd);
     return found;
 }
 
@@ -157,7 +160,7 @@ bool region_files_visit_all(const char *directory, region_visit *visit, void *co
         return false;
     bool found = for_each_entry(fd, REGION_ENTRIES_MOST, visit_directory,
                                 &(struct visit){visit, context, "", process_namespace()});
-    close(fd);
+    os.close(fd);
     return found;
 }
 
@@ -214,7 +217,7 @@ bool region_files_room(const char *directory, size_t bytes)
         return true;
     count.here = process_namespace();
     bool full = for_each_entry(fd, ALL_ENTRIES, count_ended, &count);
-    close(fd);
+    os.close(fd);
     return !full;
 }
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/os.h"
 #include "agent/queue/ring_memory.h"
 
 /* Tests include this file and define these, to stop a writer at a point and to hold the clock. */
@@ -90,7 +91,7 @@ static uint32_t thread_id(void)
 {
     uint32_t now = atomic_load_explicit(&generation, memory_order_relaxed);
     if ((uint32_t)(tl_tid >> 32) != now)
-        tl_tid = (uint64_t)now << 32 | (uint32_t)syscall(SYS_gettid);
+        tl_tid = (uint64_t)now << 32 | (uint32_t)os.syscall(SYS_gettid);
     return (uint32_t)tl_tid & TID_MASK;
 }
 
@@ -267,7 +268,8 @@ static bool thread_gone(uint64_t word)
     /* tkill, not tgkill: in shared memory the writer may be of another process. A number that
      * was given to a new thread reads as alive: then patience decides. */
     int saved = errno;
-    bool gone = syscall(SYS_tkill, (long)(word >> TID_SHIFT & TID_MASK), 0L) != 0 && errno == ESRCH;
+    bool gone =
+        os.syscall(SYS_tkill, (long)(word >> TID_SHIFT & TID_MASK), 0L) != 0 && errno == ESRCH;
     errno = saved;
     return gone;
 }

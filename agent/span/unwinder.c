@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "agent/base/stack.h"
 
 #define LIBRARY_NAMES "libunwind-x86_64.so.8"
@@ -251,7 +252,7 @@ static bool settle_library(void *memory)
     int child = clone(use_first, stack, CLONE_VM | CLONE_VFORK, stack);
     if (child < 0)
         return false;
-    return syscall(SYS_wait4, child, NULL, __WALL, NULL) == child;
+    return os.syscall(SYS_wait4, child, NULL, __WALL, NULL) == child;
 }
 
 /* Which form of the table this release wants shows where it finds a function of ours. */

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/os.h"
 #include "agent/base/random.h"
 #include "agent/span/sampler.h"
 
@@ -86,7 +87,7 @@ bool context_begin_span(struct span_context *self, struct span_context *parent)
 
 __attribute__((cold, noinline)) static int32_t ask_thread_id(void)
 {
-    tl_thread.id = (int32_t)syscall(SYS_gettid);
+    tl_thread.id = (int32_t)os.syscall(SYS_gettid);
     return tl_thread.id;
 }
 
@@ -109,7 +110,7 @@ uint64_t context_claim(void)
 struct slice context_thread_name(void)
 {
     if (!tl_thread.name[0])
-        prctl(PR_GET_NAME, tl_thread.name);
+        os.prctl(PR_GET_NAME, tl_thread.name);
     return slice_of(tl_thread.name);
 }
 

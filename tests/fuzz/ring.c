@@ -66,11 +66,12 @@ static bool exchange_word(_Atomic uint64_t *at, uint64_t *expected, uint64_t wor
 #define atomic_compare_exchange_strong_explicit(at, expected, word, success, failure)              \
     exchange_word(at, expected, word)
 #define memcpy(to, from, bytes) (turn(), memcpy(to, from, bytes))
-#define syscall                 kernel
 #define RING_SEAM(point)        turn()
 #define RING_NOW_NS()           now_ns
 #include "agent/queue/ring.c" // NOLINT(bugprone-suspicious-include)
 #undef memcpy
+
+struct os os = {.syscall = kernel};
 
 /* ---- coroutines ---- */
 
