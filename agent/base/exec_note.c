@@ -21,7 +21,7 @@ static long note_of(const struct stat *object)
     return (long)(mixed >> 32) % NOTES + 1;
 }
 
-/* System calls by number, here and below, because libc's prctl() is our own hook. */
+/* By number, because libc's prctl() returns an int. */
 void exec_note_write(const struct stat *object)
 {
     long slack_ns = os.syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);

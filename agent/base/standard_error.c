@@ -85,7 +85,7 @@ static bool is(struct identity *identity, const struct stat *status)
 }
 
 /* System calls by number, here and below: the functions of libc are where a thread can be
- * cancelled, and some are our own hooks. */
+ * cancelled. */
 static bool look_at(int fd, struct stat *status)
 {
     return os.syscall(SYS_fstat, fd, status) == 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/transport/https.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
