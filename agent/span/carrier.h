@@ -24,11 +24,12 @@ struct carrier {
     /* CARRIER_FIELDS of them: of the first line of that name, without the white space around it;
      * absent: at == NULL. */
     const struct slice *values;
-    uint32_t repeated; /* a bit 1 << field: more lines of that name follow */
     /* All lines of a field that is there, in order, into `lines`. Returns how many, 0 where there
-     * are more than `most`: nobody sends so many, and half of them would be wrong. */
-    size_t (*lines)(const void *holder, enum carrier_field field, struct slice *lines, size_t most);
-    const void *holder;
+     * are more than `most`: nobody sends so many, and half of them would be wrong. `values` tells
+     * the protocol what to look through. */
+    size_t (*lines)(const struct slice *values, enum carrier_field field, struct slice *lines,
+                    size_t most);
+    uint32_t repeated; /* a bit 1 << field: more lines of that name follow */
 };
 
 /* The first line of that field; absent: at == NULL. */
@@ -50,7 +51,7 @@ static inline bool carrier_repeats(const struct carrier *carrier, enum carrier_f
 static inline size_t carrier_lines(const struct carrier *carrier, enum carrier_field field,
                                    struct slice *lines, size_t most)
 {
-    return carrier->lines(carrier->holder, field, lines, most);
+    return carrier->lines(carrier->values, field, lines, most);
 }
 
 #endif

@@ -7,54 +7,57 @@
 
 /* Apart, here and below, because most requests have none and all have the frame. */
 __attribute__((noinline)) static void
-read_tracestate(const struct carrier *carrier, struct origin *origin, struct carried *carried)
+read_tracestate(const struct carrier *carrier, struct carried *carried, struct carried_text *text)
 {
-    size_t count = carrier_lines(carrier, CARRIER_TRACESTATE, carried->lines, CARRIED_LINES_MOST);
+    size_t count = carrier_lines(carrier, CARRIER_TRACESTATE, text->lines, CARRIED_LINES_MOST);
     if (!count)
         return;
-    struct slice joined = propagation_join_tracestate(carried->lines, count, carried->tracestate,
-                                                      CARRIED_TRACESTATE_BYTES);
-    origin->tracestate_bytes = (uint16_t)joined.length;
+    struct slice joined =
+        propagation_join_tracestate(text->lines, count, text->tracestate, CARRIED_TRACESTATE_BYTES);
+    carried->tracestate_bytes = (uint16_t)joined.length;
 }
 
 /* Two traceparent lines are as good as none; then there is no tracestate, either. */
-static void tracecontext_extract(const struct carrier *carrier, struct origin *origin,
-                                 struct carried *carried)
+static void tracecontext_extract(const struct carrier *carrier, struct span_context *parent,
+                                 struct carried *carried, struct carried_text *text)
 {
     struct slice traceparent = carrier_get(carrier, CARRIER_TRACEPARENT);
     if (traceparent.at && !carrier_repeats(carrier, CARRIER_TRACEPARENT) &&
-        propagation_parse_traceparent(traceparent, &origin->parent) &&
+        propagation_parse_traceparent(traceparent, parent) &&
         carrier_has(carrier, CARRIER_TRACESTATE))
-        read_tracestate(carrier, origin, carried);
+        read_tracestate(carrier, carried, text);
 }
 
 /* The tracestate keeps its place where there is no room for both. */
-__attribute__((noinline)) static void read_baggage(const struct carrier *carrier,
-                                                   struct origin *origin, struct carried *carried)
+__attribute__((noinline)) static void
+read_baggage(const struct carrier *carrier, struct carried *carried, struct carried_text *text)
 {
-    size_t count = carrier_lines(carrier, CARRIER_BAGGAGE, carried->lines, CARRIED_LINES_MOST);
+    size_t count = carrier_lines(carrier, CARRIER_BAGGAGE, text->lines, CARRIED_LINES_MOST);
     if (!count)
         return;
     struct slice joined = propagation_join_baggage(
-        carried->lines, count, carried->baggage, CARRIED_BAGGAGE_BYTES - origin->tracestate_bytes);
-    origin->baggage_bytes = (uint16_t)joined.length;
+        text->lines, count, text->baggage, CARRIED_BAGGAGE_BYTES - carried->tracestate_bytes);
+    carried->baggage_bytes = (uint16_t)joined.length;
 }
 
 /* Also where there is no traceparent. */
-static void baggage_extract(const struct carrier *carrier, struct origin *origin,
-                            struct carried *carried)
+static void baggage_extract(const struct carrier *carrier, struct span_context *parent,
+                            struct carried *carried, struct carried_text *text)
 {
+    (void)parent;
     if (carrier_has(carrier, CARRIER_BAGGAGE))
-        read_baggage(carrier, origin, carried);
+        read_baggage(carrier, carried, text);
 }
 
-void propagator_extract(uint64_t propagators, const struct carrier *carrier, struct origin *origin,
-                        struct carried *carried)
+void propagator_extract(uint64_t propagators, const struct carrier *carrier,
+                        struct span_context *parent, struct carried *carried,
+                        struct carried_text *text)
 {
-    memset(origin, 0, sizeof *origin);
+    memset(parent, 0, sizeof *parent);
+    *carried = (struct carried){0, 0};
 #define PROPAGATOR(identifier, name)                                                               \
     if (propagators & PROPAGATOR_##identifier)                                                     \
-        name##_extract(carrier, origin, carried);
+        name##_extract(carrier, parent, carried, text);
 #include "agent/span/propagators.def"
 #undef PROPAGATOR
 }

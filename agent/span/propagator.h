@@ -15,22 +15,23 @@
  * strangers could make those requests fail. */
 #define CARRIED_BAGGAGE_BYTES 4096
 
-/* What came along with a request, for what is asked while it is answered. Not on the stack, which
- * may be small. */
+/* What came along with a request, for what is asked while it is answered: so much of it, and the
+ * texts, which are not on the stack, because that may be small. */
 struct carried {
+    uint16_t tracestate_bytes;
+    uint16_t baggage_bytes;
+};
+
+struct carried_text {
     struct slice lines[CARRIED_LINES_MOST]; /* working memory */
     char tracestate[CARRIED_TRACESTATE_BYTES];
     char baggage[CARRIED_BAGGAGE_BYTES];
 };
 
-struct origin {
-    struct span_context parent; /* absent: !span_context_present() */
-    uint16_t tracestate_bytes;  /* of what is carried */
-    uint16_t baggage_bytes;
-};
-
-/* `propagators`: PROPAGATOR_* of config.h. */
-void propagator_extract(uint64_t propagators, const struct carrier *carrier, struct origin *origin,
-                        struct carried *carried);
+/* What the carrier says to those propagators (PROPAGATOR_* of config.h): the parent's context,
+ * absent where there is none, and what is carried, whatever was in it before. */
+void propagator_extract(uint64_t propagators, const struct carrier *carrier,
+                        struct span_context *parent, struct carried *carried,
+                        struct carried_text *text);
 
 #endif

@@ -174,11 +174,9 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
 {
     open_slot(exchange);
     struct exchange_text *text = exchange->text;
-    struct origin origin;
-    propagator_extract(propagation_fields, carrier, &origin, &text->carried);
-    exchange->tracestate_bytes = origin.tracestate_bytes;
-    exchange->baggage_bytes = origin.baggage_bytes;
-    exchange->recording = context_identify(&exchange->self, &origin.parent);
+    struct span_context parent;
+    propagator_extract(propagation_fields, carrier, &parent, &exchange->carried, &text->carried);
+    exchange->recording = context_identify(&exchange->self, &parent);
     if (left_out)
         leave_out(exchange);
     publish(exchange);
@@ -188,7 +186,7 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
     if (!place)
         place = exchange_make_place(exchange);
     span_begin(&exchange->span, place ? place->record : text->record, EXCHANGE_OPEN_BYTES,
-               exchange->kind->scope, exchange->kind->span_kind, &exchange->self, &origin.parent,
+               exchange->kind->scope, exchange->kind->span_kind, &exchange->self, &parent,
                start_ns);
     return true;
 }
@@ -197,7 +195,7 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
 __attribute__((noinline)) void exchange_record_tracestate(struct exchange *exchange)
 {
     struct exchange_text *text = exchange->text;
-    struct slice state = {text->carried.tracestate, exchange->tracestate_bytes};
+    struct slice state = {text->carried.tracestate, exchange->carried.tracestate_bytes};
     struct slice shown =
         redact_text(&redact_of_process, state, text->scratch, sizeof text->scratch);
     span_tracestate(&exchange->span, shown);

@@ -57,8 +57,7 @@ struct exchange {
     bool recording;
     uint8_t inherited; /* 0: no; else exchange_inheritance.h */
     uint16_t status;   /* the answer's, in the protocol's numbers; 0 until then */
-    uint16_t tracestate_bytes;
-    uint16_t baggage_bytes;
+    struct carried carried;
     /* Content-Length, or what was counted of a chunked body so far, by the requests' side while
      * the response may be running already, or even be over: so the generation it belongs to stands
      * above it. */
@@ -77,7 +76,7 @@ struct exchange_text {
     _Alignas(16) char head[EXCHANGE_HEAD_BYTES];
     _Alignas(8) char scratch[EXCHANGE_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
-    struct carried carried;
+    struct carried_text carried;
 };
 #define EXCHANGE_TEXT_BYTES 16384 /* of which only the pages that are used become resident */
 
@@ -191,7 +190,7 @@ static inline bool exchange_begin(struct exchange *exchange, const struct exchan
     exchange->kind = kind;
     if (!exchange_begin_record(exchange, carrier, left_out, start_ns))
         return false;
-    if (exchange->tracestate_bytes)
+    if (exchange->carried.tracestate_bytes)
         exchange_record_tracestate(exchange);
     return true;
 }

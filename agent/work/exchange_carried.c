@@ -12,11 +12,11 @@ copy_carried(const struct context *context, bool baggage, char *into, size_t cap
     const struct exchange *exchange = exchange_at(context->exchange - 1);
     if (atomic_load_explicit(&exchange->generation, memory_order_acquire) != context->generation)
         return 0;
-    size_t length = baggage ? exchange->baggage_bytes : exchange->tracestate_bytes;
+    size_t length = baggage ? exchange->carried.baggage_bytes : exchange->carried.tracestate_bytes;
     if (length > capacity)
         return 0;
-    const struct carried *carried = &exchange_text_at(context->exchange - 1)->carried;
-    racing_copy(into, baggage ? carried->baggage : carried->tracestate, length);
+    const struct carried_text *text = &exchange_text_at(context->exchange - 1)->carried;
+    racing_copy(into, baggage ? text->baggage : text->tracestate, length);
     return exchange_is_still(exchange, context->generation) ? length : 0;
 }
 

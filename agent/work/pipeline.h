@@ -34,8 +34,8 @@ struct pipeline {
 /* The exchange of an entry; NULL where it has none, or is 0. */
 static inline struct exchange *pipeline_exchange(uint32_t entry)
 {
-    uint32_t slot = entry & PIPELINE_SLOT;
-    return slot && slot != PIPELINE_UNTRACED ? exchange_at(slot - 1) : NULL;
+    uint32_t slot = (entry & PIPELINE_SLOT) - 1; /* of none it is beyond all others */
+    return slot < PIPELINE_UNTRACED - 1 ? exchange_at(slot) : NULL;
 }
 
 /* The entry in the cell that a request without a key has; 0: it was taken. */

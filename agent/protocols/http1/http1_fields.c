@@ -265,10 +265,12 @@ size_t http1_lines(const struct http1_fields *fields, enum http1_field field, st
     return count;
 }
 
-size_t http1_carrier_lines(const void *fields, enum carrier_field field, struct slice *lines,
-                           size_t most)
+size_t http1_carrier_lines(const struct slice *values, enum carrier_field field,
+                           struct slice *lines, size_t most)
 {
-    return http1_lines(fields, (enum http1_field)field, lines, most);
+    const char *fields = (const char *)values - offsetof(struct http1_fields, value);
+    return http1_lines((const struct http1_fields *)(const void *)fields, (enum http1_field)field,
+                       lines, most);
 }
 
 bool http1_next_element(struct slice *list, struct slice *element)

@@ -73,8 +73,8 @@ bool http1_next_value(struct slice *lines, enum http1_field field, struct slice 
 size_t http1_lines(const struct http1_fields *fields, enum http1_field field, struct slice *lines,
                    size_t most);
 
-size_t http1_carrier_lines(const void *fields, enum carrier_field field, struct slice *lines,
-                           size_t most);
+size_t http1_carrier_lines(const struct slice *values, enum carrier_field field,
+                           struct slice *lines, size_t most);
 
 /* The fields as what propagators read from. Lives no longer than *fields. */
 static inline struct carrier http1_carrier(const struct http1_fields *fields)
@@ -83,7 +83,7 @@ static inline struct carrier http1_carrier(const struct http1_fields *fields)
     _Static_assert((int)HTTP1_FIELD_##identifier == (int)CARRIER_##identifier, "they come first");
 #include "agent/span/carrier_fields.def"
 #undef CARRIER_FIELD
-    return (struct carrier){fields->value, fields->repeated, http1_carrier_lines, fields};
+    return (struct carrier){fields->value, http1_carrier_lines, fields->repeated};
 }
 
 /* Takes the next element off a comma-separated list (RFC 9110, 5.6.1); elements may be empty.
