@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/counters.h"
 #include "agent/base/log.h"
 #include "agent/base/once.h"
@@ -39,6 +40,9 @@
 #define EXCHANGES       4096
 #define EXCHANGES_LEAST 16
 #define ADDRESS_SHARE   16 /* of limited address space: one in so many bytes */
+
+/* What an heir that ends waits for children that leave their spans to it, of AGENT_LEAVING_NS. */
+#define CHILDREN_NS 200000000u
 
 /* Both written in the constructor, before the gate opens. */
 static const struct config *config;
@@ -212,14 +216,17 @@ static void leave_for_good(void *unused)
             queue_inherit();
     }
     unseen_say();
-    family_resign();
+    uint64_t begun_ns = clock_monotonic_ns();
+    family_resign(CHILDREN_NS);
+    if (queue_has_region())
+        family_leave(&queue.region);
+    uint64_t waited_ns = clock_monotonic_ns() - begun_ns;
     if (exporter.stop)
-        exporter.stop(AGENT_LEAVING_NS);
+        exporter.stop(waited_ns < AGENT_LEAVING_NS ? AGENT_LEAVING_NS - waited_ns : 0);
     if (!queue_has_region())
         return;
     region_leave(&queue.region);
-    if (queue.region.path[0])
-        family_say_left();
+    family_has_gone(queue.region.path[0] != '\0');
 }
 
 /* At an exec: memory goes with the program, and to send what waits in it would be to wait. */

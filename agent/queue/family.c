@@ -8,11 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
+#include "agent/base/futex.h"
+#include "agent/base/process.h"
+
 #define FAMILY_CHOOSING (-1)
+#define MOMENT_NS       1000000 /* between two looks whether those who leave have ended */
 
 static struct family alone;
 struct family *family = &alone;
 static pid_t founder;           /* written together with it */
+static _Atomic pid_t unawaited; /* this process, where it leaves and nobody could be told */
 static _Atomic pid_t last_heir; /* of this process and its parents; relaxed, as it stands alone */
 
 void family_found(void)
@@ -34,7 +40,7 @@ bool family_is_founder(void)
 
 static int32_t find_heir(void)
 {
-    int32_t heir = atomic_load_explicit(&family->heir, memory_order_acquire);
+    int32_t heir = atomic_load(&family->heir); /* see family_leave() */
     return heir > 0 && kill(heir, 0) != 0 && errno == ESRCH ? 0 : heir;
 }
 
@@ -57,17 +63,52 @@ bool family_become_heir(const struct region *region)
     return true;
 }
 
-bool family_calls(void)
+/* Takes those who have ended out of the list. `left_some`: others are in it still. */
+static bool forget_ended(bool *left_some)
 {
-    return family_has_left() &&
-           atomic_load_explicit(&last_heir, memory_order_relaxed) == getpid() &&
-           atomic_exchange_explicit(&family->left, 0, memory_order_relaxed) != 0;
+    bool any = false;
+    *left_some = false;
+    for (int i = 0; i < FAMILY_LEAVING; i++) {
+        int32_t pid = atomic_load(&family->leaving[i]);
+        if (pid && process_state((uint32_t)pid, 0) != PROCESS_GONE)
+            *left_some = true;
+        else if (pid)
+            any |= atomic_compare_exchange_strong(&family->leaving[i], &pid, 0);
+    }
+    return any;
 }
 
-void family_resign(void)
+bool family_calls(void)
 {
+    if (!family_has_left() || atomic_load_explicit(&last_heir, memory_order_relaxed) != getpid())
+        return false;
+    bool left_some = false;
+    uint32_t left = atomic_exchange(&family->left, 0);
+    bool ended = left & FAMILY_LEAVES && forget_ended(&left_some);
+    if (left_some)
+        atomic_fetch_or(&family->left, FAMILY_LEAVES);
+    return ended || left & FAMILY_LEFT;
+}
+
+/* A zombie's file is not taken before its parent has asked, for which nobody waits. */
+static bool any_is_leaving(void)
+{
+    for (int i = 0; i < FAMILY_LEAVING; i++) {
+        int32_t pid = atomic_load(&family->leaving[i]);
+        if (pid && process_state((uint32_t)pid, 0) == PROCESS_RUNS)
+            return true;
+    }
+    return false;
+}
+
+void family_resign(uint64_t most_ns)
+{
+    static _Atomic uint32_t never;
     int32_t self = getpid();
-    atomic_compare_exchange_strong(&family->heir, &self, 0);
+    uint64_t begun_ns = clock_monotonic_ns();
+    if (atomic_compare_exchange_strong(&family->heir, &self, 0))
+        while (any_is_leaving() && clock_monotonic_ns() - begun_ns < most_ns)
+            futex_wait(&never, MOMENT_NS);
 }
 
 static bool in_one_directory(const char *one, const char *other)
@@ -80,7 +121,41 @@ static bool in_one_directory(const char *one, const char *other)
 bool family_inherits(const struct region *region)
 {
     struct stat status;
+    if (atomic_load_explicit(&unawaited, memory_order_relaxed) == getpid())
+        return false;
     int32_t heir = find_heir();
     return heir > 0 && heir == getppid() && in_one_directory(region->path, family->path) &&
            stat(family->path, &status) == 0 && status.st_ino == family->inode;
+}
+
+/* Puts one process id in the place of another, in one entry. */
+static bool replace_leaving(int32_t from, int32_t to)
+{
+    for (int i = 0; i < FAMILY_LEAVING; i++) {
+        int32_t found = from;
+        if (atomic_compare_exchange_strong(&family->leaving[i], &found, to))
+            return true;
+    }
+    return false;
+}
+
+/* All of it, and what the heir does with it, is sequentially consistent: of the two who write, one
+ * their id here and one that there is no heir, one sees the other. */
+void family_leave(const struct region *region)
+{
+    int32_t self = getpid();
+    if (!family_inherits(region) || replace_leaving(self, self))
+        return;
+    if (replace_leaving(0, self))
+        atomic_fetch_or(&family->left, FAMILY_LEAVES);
+    else
+        atomic_store_explicit(&unawaited, self, memory_order_relaxed);
+}
+
+void family_has_gone(bool something)
+{
+    int32_t self = getpid();
+    bool awaited = replace_leaving(self, something ? self : 0);
+    if (something && !awaited)
+        family_say_left();
 }

@@ -14,11 +14,20 @@
 
 #include "agent/queue/region.h"
 
-#define FAMILY_UNSEEN 4
+#define FAMILY_UNSEEN  4
+#define FAMILY_LEAVING 64
+
+enum {
+    FAMILY_LEFT = 1,   /* one has left a file with something in it */
+    FAMILY_LEAVES = 2, /* one in `leaving` is about to, and then to end */
+};
 
 struct family {
-    /* 1: one has left a file with something in it. Relaxed: who hears of it looks for the file. */
+    /* FAMILY_LEFT, FAMILY_LEAVES. Relaxed: who hears of it looks for the file. */
     _Atomic uint32_t left;
+    /* Process ids of children that leave their spans to the heir; 0: none. A file is taken only
+     * once its process has ended, which may be a good while after it was said. */
+    _Atomic int32_t leaving[FAMILY_LEAVING];
     _Atomic int32_t heir; /* its process id, FAMILY_CHOOSING or 0; release with what follows */
     _Atomic bool serves;  /* HTTP; relaxed, as it stands alone, and for good */
     _Atomic uint32_t unseen[FAMILY_UNSEEN]; /* unseen.h: what was noted, and what was said */
@@ -37,7 +46,7 @@ bool family_is_founder(void);
 
 static inline void family_say_left(void)
 {
-    atomic_store_explicit(&family->left, 1, memory_order_relaxed);
+    atomic_fetch_or_explicit(&family->left, FAMILY_LEFT, memory_order_relaxed);
 }
 
 /* A load and a compare where nobody has. */
@@ -65,16 +74,25 @@ bool family_lacks_heir(void);
  * file by which others could tell that it finds theirs, or there is an heir. */
 bool family_become_heir(const struct region *region);
 
-/* Before it looks for the last time: who ends from now on sends its own. */
-void family_resign(void);
+/* Before it looks for the last time: who ends from now on sends its own. Those who had begun to
+ * leave theirs to it before are waited for, because nobody else may come; no longer than that. */
+void family_resign(uint64_t most_ns);
 
-/* One has left something since the last time this was asked, and this process is the heir, or was
- * until it resigned. */
+/* One has left something since the last time this was asked, and has ended where it was about to,
+ * and this process is the heir, or was until it resigned. */
 bool family_calls(void);
 
 /* Is this process's parent the heir, and does it find its file? Not where this one has become
  * another user since, or has another root. A sibling will not do: the workers of a server end
  * together, and the heir would have looked for the last time when the others leave. */
 bool family_inherits(const struct region *region);
+
+/* This process ends, and that is its region: where the heir inherits, it waits for the end. Before
+ * family_inherits() is asked for the last time, so that an heir that resigns either sees this
+ * process leave, or does not inherit; nor does it where too many leave already. */
+void family_leave(const struct region *region);
+
+/* It has left something, or nothing. */
+void family_has_gone(bool something);
 
 #endif

@@ -7,6 +7,7 @@ import concurrent.futures
 import re
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -197,4 +198,39 @@ def test_a_child_that_can_send_nothing_reports_the_request_it_was_to_answer(
             pytest.fail(server.said())
         [attributes] = life.spans_of(collector)[path]
         assert attributes["error.type"].string_value == "connection_aborted"
+    assert set(collector.stored().values()) == {1}
+
+
+def late_end(directory):
+    library = directory / "late_end.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2",
+                    "-o", library, servers.PROGRAMS / "late_end.c"], check=True)
+    return library
+
+
+def ask_in_vain(port):
+    """Half a request: a child that ends within it leaves it to an heir."""
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(b"POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+        time.sleep(0.1)
+
+
+def test_an_heir_looks_for_what_a_child_left_when_that_has_ended(traced, directory, collector):
+    """Not before, when it is told of it. A child that takes its time to end is the last one."""
+    gate = directory / "gate"
+    traced.variables["LD_PRELOAD"] = f"{traced.library} {late_end(directory)}"
+    with Forking(c_program(), directory, traced, LATE_END=str(gate)) as server:
+        ask_in_vain(server.port)
+        server.wait_until(lambda: not servers.children(server.process.pid), "end of the child")
+        with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+            collector.wait_for_spans(1)  # there is an heir, and it has looked
+            connection.sendall(b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            gate.touch()
+        server.wait_until(lambda: re.search("exported 0;.* left for the next process 1\n",
+                                            server.said()), "end of the agent in the child")
+        time.sleep(3)  # it hears of it within one
+        gate.unlink()
+        server.wait_until(lambda: not servers.children(server.process.pid), "end of the child")
+    assert sorted(life.spans_of(collector)) == ["half", "last"], server.said()
     assert set(collector.stored().values()) == {1}

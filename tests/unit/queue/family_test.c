@@ -41,7 +41,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    family_resign();
+    family_resign(0);
     return unlink(own.path) != 0 || rmdir(directory) != 0;
 }
 
@@ -83,7 +83,7 @@ static void a_child_leaves_to_its_parent(void **state)
     assert_int_equal(ask_child(is_relieved), 1);
     assert_int_equal(ask_child(has_a_child_that_is_relieved), 0);
     assert_false(family_inherits(&own)); /* nor to itself */
-    family_resign();
+    family_resign(0);
     assert_int_equal(ask_child(is_relieved), 0);
 }
 
@@ -132,7 +132,115 @@ static void the_heir_hears_of_it_also_when_it_has_resigned(void **state)
     assert_true(family_calls());
     assert_false(family_calls()); /* once */
     assert_int_equal(ask_child(say_left), 0);
-    family_resign();
+    family_resign(0);
+    assert_true(family_calls());
+}
+
+/* ---- children that leave, and take their time to end ---- */
+
+struct leaver {
+    pid_t pid;
+    bool relieved;
+    int go; /* it ends when something is written there */
+};
+
+static struct leaver begin_leaving(bool something)
+{
+    struct leaver leaver;
+    int begun[2];
+    int over[2];
+    char byte;
+    assert_int_equal(pipe(begun) | pipe(over), 0);
+    leaver.pid = fork();
+    if (leaver.pid == 0) {
+        struct region region;
+        make_region(&region);
+        family_leave(&region);
+        bool relieved = family_inherits(&region);
+        family_has_gone(something);
+        if (write(begun[1], relieved ? "r" : "-", 1) != 1)
+            abort();
+        if (read(over[0], &byte, 1) != 1)
+            abort();
+        unlink(region.path);
+        _exit(0);
+    }
+    close(begun[1]);
+    close(over[0]);
+    assert_int_equal(read(begun[0], &byte, 1), 1);
+    close(begun[0]);
+    leaver.relieved = byte == 'r';
+    leaver.go = over[1];
+    return leaver;
+}
+
+static void end_leaving(const struct leaver *leaver)
+{
+    assert_int_equal(write(leaver->go, "x", 1), 1);
+    close(leaver->go);
+    assert_int_equal(waitpid(leaver->pid, NULL, 0), leaver->pid);
+}
+
+static void the_heir_is_called_when_who_left_has_ended(void **state)
+{
+    (void)state;
+    assert_true(family_become_heir(&own));
+    struct leaver leaver = begin_leaving(true);
+    assert_false(family_calls());
+    assert_false(family_calls());
+    end_leaving(&leaver);
+    assert_true(family_calls());
+    assert_false(family_calls());
+}
+
+static void nobody_is_called_for_nothing(void **state)
+{
+    (void)state;
+    assert_true(family_become_heir(&own));
+    struct leaver leaver = begin_leaving(false);
+    end_leaving(&leaver);
+    assert_false(family_calls());
+}
+
+static void who_finds_no_room_is_not_relieved(void **state)
+{
+    (void)state;
+    struct leaver leavers[FAMILY_LEAVING + 1];
+    assert_true(family_become_heir(&own));
+    for (int i = 0; i < FAMILY_LEAVING; i++)
+        leavers[i] = begin_leaving(true);
+    assert_true(leavers[0].relieved && leavers[FAMILY_LEAVING - 1].relieved);
+    assert_false(family_calls());
+    leavers[FAMILY_LEAVING] = begin_leaving(true);
+    assert_false(leavers[FAMILY_LEAVING].relieved);
+    assert_true(family_calls());
+    assert_false(family_calls());
+    for (int i = 0; i <= FAMILY_LEAVING; i++)
+        end_leaving(&leavers[i]);
+    assert_true(family_calls());
+    assert_false(family_has_left());
+}
+
+static void who_resigns_waits_for_those_who_leave(void **state)
+{
+    (void)state;
+    assert_true(family_become_heir(&own));
+    struct leaver leaver = begin_leaving(true);
+    family_resign(20000000); /* in vain */
+    assert_false(family_calls());
+    assert_true(family_become_heir(&own));
+    pid_t opener = fork();
+    if (opener == 0) {
+        usleep(50000);
+        _exit(write(leaver.go, "x", 1) != 1);
+    }
+    close(leaver.go);
+    family_resign(UINT64_MAX);
+    siginfo_t ended = {0};
+    assert_int_equal(waitid(P_PID, (id_t)leaver.pid, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+    assert_int_equal(ended.si_pid, leaver.pid);
+    assert_int_equal(waitpid(leaver.pid, NULL, 0), leaver.pid);
+    assert_int_equal(waitpid(opener, NULL, 0), opener);
     assert_true(family_calls());
 }
 
@@ -142,6 +250,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_child_leaves_to_its_parent, begin, end),
         cmocka_unit_test_setup_teardown(nobody_leaves_to_a_sibling, begin, end),
         cmocka_unit_test_setup_teardown(the_heir_hears_of_it_also_when_it_has_resigned, begin, end),
+        cmocka_unit_test_setup_teardown(the_heir_is_called_when_who_left_has_ended, begin, end),
+        cmocka_unit_test_setup_teardown(nobody_is_called_for_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(who_finds_no_room_is_not_relieved, begin, end),
+        cmocka_unit_test_setup_teardown(who_resigns_waits_for_those_who_leave, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Exchanges of a protocol that is none of ours: its requests are what a carrier holds, its spans say
- * what its own kind says. */
+/* Exchanges of a protocol that is none of ours: its requests are what a carrier holds, its spans
+ * say what its own kind says. */
 #include "agent/work/exchange_carried.h"
 #include "tests/unit/seam.h"
 
