@@ -3,12 +3,16 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
+#include "agent/base/futex.h"
 
 #define HEIRLOOMS      64          /* taken over in one look */
 #define FIRST_NS       200000000u  /* before the first look */
 #define INHERIT_NS     5000000000u /* between two, and before the first in doubt */
 #define CALLED_NS      50000000u   /* between two, while others call */
 #define CALLS_LISTENED 200         /* so often after the last one that has */
+#define HELD_LOOKS     20          /* so often as if called, where somebody else had one */
+#define HELD_NS        1000000u    /* between two tries at the end, */
+#define HELD_TRIES     20          /* which are so many */
 
 /* Records that their writers, killed with the process, had not finished. */
 static void count_broken(uint64_t broken)
@@ -18,10 +22,23 @@ static void count_broken(uint64_t broken)
     counters_add(&counters.dropped_abandoned, broken);
 }
 
+/* Most who have one only look what it is. */
+static bool begin(struct outlet *outlet, struct recovery *dead)
+{
+    static _Atomic uint32_t never;
+    bool begun = recovery_begin(dead);
+    for (int i = 0; i < HELD_TRIES && !begun && recovery_is_held() && outlet_is_ending(outlet);
+         i++) {
+        futex_wait(&never, HELD_NS);
+        begun = recovery_begin(dead);
+    }
+    return begun;
+}
+
 static bool inherit_one(struct outlet *outlet)
 {
     struct recovery dead;
-    if (outlet_out_of_time(outlet) || !recovery_begin(&dead))
+    if (outlet_out_of_time(outlet) || !begin(outlet, &dead))
         return false;
     struct source source = {dead.ring, dead.resource, dead.unix_offset_ns, &dead};
     uint64_t abandoned = ring_abandoned(dead.ring);
@@ -101,15 +118,17 @@ void heir_look(struct heir *heir, bool due)
         heir->more = false;
         return;
     }
-    heir->heard = false;
     heir->more = !relieved && heir_inherit(heir->outlet);
+    heir->again = !relieved && recovery_is_held() ? heir->again + 1 : 0;
+    heir->heard = heir->again && heir->again <= HELD_LOOKS;
     heir->looked_ns = clock_monotonic_ns();
 }
 
 bool heir_begin_end(struct heir *heir)
 {
     const struct outlet *outlet = heir->outlet;
-    bool looked = heir->looked_ns && !heir->heard && !heir->more && !heir_is_called(heir);
+    bool looked =
+        heir->looked_ns && !heir->heard && !heir->more && !heir->again && !heir_is_called(heir);
     if (looked || atomic_load_explicit(&outlet->doubtful, memory_order_relaxed) ||
         is_relieved(heir))
         return false;

@@ -24,6 +24,7 @@ struct heir {
     bool (*relieved)(void);
     unsigned listens; /* above 0: somebody called not long ago */
     bool heard;       /* somebody has called since the last look */
+    unsigned again;   /* so many looks in a row came across one that somebody else had */
     bool more;        /* there may be more than the last look has found */
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/queue/orphan.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
@@ -87,12 +88,14 @@ bool orphan_take(struct orphan *orphan, const struct region_name *name, const ch
         return false;
     memcpy(orphan->path, path, strlen(path) + 1);
     /* The lock first: who had it before may have removed the file. */
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_mine(fd, &status) && !is_in_use(name, fd)) {
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (locked && is_mine(fd, &status) && !is_in_use(name, fd)) {
         region_map(&orphan->region, fd, (size_t)status.st_size);
         orphan->written_ns = (int64_t)status.st_mtim.tv_sec * 1000000000;
         orphan->is_void = !orphan->region.header && is_void(fd, name, orphan->written_ns);
         return true;
     }
+    orphan->held = !locked && errno == EWOULDBLOCK;
     orphan_release(orphan, false);
     return false;
 }

@@ -18,6 +18,7 @@ struct orphan {
     struct region region; /* without a header where the file can't be read as one */
     struct own_fd lock;
     char path[REGION_PATH_BYTES];
+    bool held;          /* not taken, because somebody else has it just now */
     bool is_void;       /* its process could not remove it; nothing is in it */
     int64_t written_ns; /* Unix time, of the file: as good as when it was made */
 };

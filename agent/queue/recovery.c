@@ -22,6 +22,7 @@ static struct {
     void (*finish)(struct span *span);
 
     struct orphan dead; /* the one that is being emptied */
+    bool held;          /* the last look came across one that somebody else has */
     unsigned next_open;
     unsigned given_open;     /* up to there they were given out */
     bool ended[REGION_OPEN]; /* given out, from the ring or as it was in flight */
@@ -41,16 +42,26 @@ void recovery_init(const char *directory, uint64_t key, void (*finish)(struct sp
 static bool take(const struct region_name *name, const char *path, void *unused)
 {
     (void)unused;
-    if (name->key != heir.key || !orphan_is_likely(name) || !orphan_take(&heir.dead, name, path))
+    if (name->key != heir.key || !orphan_is_likely(name))
         return false;
+    if (!orphan_take(&heir.dead, name, path)) {
+        heir.held |= heir.dead.held;
+        return false;
+    }
     if (heir.dead.region.header)
         return true;
     orphan_release(&heir.dead, heir.dead.is_void);
     return false;
 }
 
+bool recovery_is_held(void)
+{
+    return heir.held;
+}
+
 bool recovery_begin(struct recovery *recovery)
 {
+    heir.held = false;
     if (!region_files_visit(heir.directory, take, NULL))
         return false;
     const struct region_header *header = heir.dead.region.header;

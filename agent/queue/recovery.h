@@ -28,6 +28,10 @@ struct recovery {
 /* Takes the region of a process of our service that has ended. False: there is none (any more). */
 bool recovery_begin(struct recovery *recovery);
 
+/* When that was false: somebody else has one just now, who may only have looked what it is, or may
+ * end before all of it is sent. */
+bool recovery_is_held(void);
+
 /* A span that was in flight, ended; each once. `record` has room for RING_RECORD_BYTES_MAX. Returns
  * its length, 0: no more. After the ring, because a span that is in the ring has ended. */
 uint32_t recovery_next_open(struct recovery *recovery, struct span_record *record);

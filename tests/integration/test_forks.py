@@ -4,6 +4,8 @@ collector does not take them at once; and it may be all that knows of a request.
 
 import collections
 import concurrent.futures
+import contextlib
+import fcntl
 import re
 import socket
 import struct
@@ -232,5 +234,23 @@ def test_an_heir_looks_for_what_a_child_left_when_that_has_ended(traced, directo
         time.sleep(3)  # it hears of it within one
         gate.unlink()
         server.wait_until(lambda: not servers.children(server.process.pid), "end of the child")
+    assert sorted(life.spans_of(collector)) == ["half", "last"], server.said()
+    assert set(collector.stored().values()) == {1}
+
+
+def test_an_heir_looks_again_for_what_somebody_else_had_in_hand(traced, directory, collector):
+    """As any process of the user has, for a moment, that looks for files that nobody comes for."""
+    with Forking(c_program(), directory, traced) as server, contextlib.ExitStack() as held:
+        ask_in_vain(server.port)
+        server.wait_until(lambda: not servers.children(server.process.pid), "end of the child")
+        with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+            collector.wait_for_spans(1)
+            connection.sendall(b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            for path in traced.left:
+                fcntl.flock(held.enter_context(open(path, "rb")), fcntl.LOCK_EX)
+        server.wait_until(lambda: not servers.children(server.process.pid), "end of the child")
+        time.sleep(3)
+        held.close()
     assert sorted(life.spans_of(collector)) == ["half", "last"], server.said()
     assert set(collector.stored().values()) == {1}

@@ -86,8 +86,10 @@ static void one_heir_at_a_time(void **state)
     int fd = open(left, O_RDWR);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     nobody_takes_it();
+    assert_true(recovery_is_held());
     close(fd);
     take_all("process_ended");
+    assert_false(recovery_is_held());
 }
 
 static void a_parent_knows_the_signal(void **state)
