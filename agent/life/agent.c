@@ -206,10 +206,17 @@ static void count_open_calls(void)
     curl_transfer_count_open();
 }
 
-static void leave_for_good(void *unused)
+/* The caller's, which may be that of a signal handler. */
+struct stack {
+    uintptr_t here;
+    uintptr_t end;
+};
+
+static void leave_for_good(void *context)
 {
-    (void)unused;
+    const struct stack *stack = context;
     if (preparation_is_done()) {
+        connection_process_ends(stack->here, stack->end);
         count_open_calls();
         connection_release_refused();
         if (family_is_founder() && family_has_left())
@@ -253,6 +260,9 @@ void agent_leave(bool for_good)
         return;
     if (!for_good && queue_has_region())
         own_stack_run(leave_for_a_while, NULL);
-    if (for_good && !own_stack_run_long(leave_for_good, NULL))
-        leave_for_good(NULL); /* no memory: better here than not at all */
+    struct stack stack = {(uintptr_t)__builtin_frame_address(0), 0};
+    if (for_good)
+        stack.end = stack_end();
+    if (for_good && !own_stack_run_long(leave_for_good, &stack))
+        leave_for_good(&stack); /* no memory: better here than not at all */
 }

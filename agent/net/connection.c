@@ -87,6 +87,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
                           memory_order_relaxed);
     atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
     connection->client_wrote = false;
+    connection->sent_bytes = role == CONNECTION_SERVER ? 0 : CONNECTION_UNCOUNTED;
     memset(&connection->peer, 0, sizeof connection->peer);
     connection->owner = (struct owner){0, 0};
     bool carries_none = role == CONNECTION_LISTENER || role == CONNECTION_LOOP;

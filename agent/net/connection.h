@@ -71,6 +71,9 @@ enum {
     CONNECTION_DUE_CLOSE = 2 /* no descriptor is left */
 };
 
+/* In `sent_bytes`, where the connection was not new: no number of bytes is as large. */
+#define CONNECTION_UNCOUNTED (UINT64_MAX / 2)
+
 struct connection {
     uint64_t link; /* the slab's, while free */
     uint32_t index;
@@ -83,6 +86,7 @@ struct connection {
     _Atomic bool refused;        /* an answer was tried, and the other end had gone */
     bool client_wrote;           /* a client connection's first write keeps connect()'s owner */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
+    uint64_t sent_bytes;         /* seen since it was accepted; under sent.owner */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
     struct peer peer;
     struct direction received;
@@ -133,6 +137,11 @@ void connection_release(int fd);
 void connection_share(int from, int to);
 /* Releases the tracked ones of first..last. */
 void connection_release_range(unsigned first, unsigned last);
+
+/* sending.c: the process ends on this thread, in a frame at `here` of a stack that ends at `end`;
+ * 0: another stack than the thread's own. If that is above a call that sends, what the kernel took
+ * is sent; where it does not say, the connection is lost to view. */
+void connection_process_ends(uintptr_t here, uintptr_t end);
 
 /* The process ends: connections on which the client took no more end with it. The others may go on
  * in a process that was forked. */

@@ -42,8 +42,7 @@ __attribute__((cold)) static void lose_direction(struct connection *connection,
         lose(connection);
 }
 
-/* A complete request head: an exchange begins. Inlined, because nothing else is on most requests'
- * path. */
+/* A complete request head: an exchange begins. Inlined: most requests need nothing else. */
 __attribute__((always_inline)) static inline void request_began(struct connection *connection,
                                                                 const struct http1_request *request,
                                                                 struct exchange *exchange)
@@ -422,6 +421,7 @@ void stream_received(struct connection *connection, const char *bytes, size_t le
 void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)
 {
     stream_touch(connection, now_ns);
+    connection->sent_bytes += length;
     if (connection_role(connection) == CONNECTION_SERVER ||
         connection_serves_writer(connection, (struct slice){bytes, length}))
         feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);

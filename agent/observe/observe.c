@@ -180,7 +180,7 @@ static void client_writes(struct connection *connection, int fd)
 
 struct sending observe_sending(int fd)
 {
-    struct sending sending = {NULL, 0, 0};
+    struct sending sending = {.connection = NULL, .fd = fd};
     struct connection *connection = connection_of(fd);
     if (!connection)
         return sending;

@@ -21,7 +21,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-struct connection;
+#include "agent/net/sending.h"
 
 /* Descriptors that come and go */
 
@@ -70,12 +70,7 @@ void observe_received_messages(int fd, const struct mmsghdr *messages, int recei
 /* splice() out of a socket: how many bytes, content unknown. */
 void observe_received_unseen(int fd, ssize_t received);
 
-/* Bytes that go. */
-struct sending {
-    struct connection *connection; /* NULL: nothing to do at the end */
-    uint64_t claim;                /* of the direction that is owned meanwhile */
-    uint64_t time_ns;
-};
+/* Bytes that go; sending_note() says which, before. */
 struct sending observe_sending(int fd);
 /* `flags` are the call's MSG_* flags. */
 void observe_sent(struct sending *sending, const void *bytes, ssize_t sent, int flags);
