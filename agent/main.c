@@ -312,6 +312,7 @@ static const struct agent_exporter exporter = {
 
 static void begin(int count, char **words)
 {
+    real_resolve_syscall();
     standard_error_at_start();
     secrets_set_hider(redact_shape_blot);
     struct config *config = &settings;

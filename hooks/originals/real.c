@@ -135,6 +135,11 @@ function *real_target(unsigned row)
     return original ? original : rows[row].missing;
 }
 
+void real_resolve_syscall(void)
+{
+    find(ROW_syscall);
+}
+
 void real_resolve(void)
 {
     for (unsigned row = 0; row < ROW_COUNT; row++)

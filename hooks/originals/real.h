@@ -45,7 +45,11 @@ struct real {
 /* Said to be hidden here too, so that a hook calls through it without a detour by the GOT. */
 extern __attribute__((visibility("hidden"))) struct real real;
 
-/* Looks up what is not known yet. For the constructor; may be called again at any time from any
+/* Looks up what the way to a stack of the agent's own calls. For the constructor: later the
+ * caller's stack may be too small for it. */
+void real_resolve_syscall(void);
+
+/* Looks up what is not known yet. May be called again at any time from any
  * thread, but looks through every loaded object, so not for a request's path. errno is kept. */
 __attribute__((cold)) void real_resolve(void);
 
