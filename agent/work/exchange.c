@@ -219,14 +219,12 @@ uint64_t exchange_request_bytes(const struct exchange *exchange)
     return atomic_load_explicit(&exchange->request_body_bytes, memory_order_relaxed) & BODY_MASK;
 }
 
-/* Apart, so that what ends one that is not recorded stays small, and where it is called. */
-__attribute__((noinline)) static void finish(struct exchange *exchange,
-                                             uint64_t response_body_bytes, uint64_t end_ns,
-                                             struct slice error_type)
+/* Apart from what the kind adds, which goes deep and has not to lie below this frame. */
+__attribute__((noinline)) static void hand_over(struct exchange *exchange, bool incomplete,
+                                                uint64_t end_ns, struct slice error_type)
 {
     struct span *span = &exchange->span;
-    error_type = exchange->kind->finish(exchange, response_body_bytes, error_type);
-    if (response_body_bytes == EXCHANGE_UNSEEN)
+    if (incomplete)
         span_boolean(span, ATTRIBUTE_OTELAGENT_INCOMPLETE, true);
     if (error_type.at) {
         span_string(span, ATTRIBUTE_ERROR_TYPE, error_type);
@@ -248,8 +246,10 @@ void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint6
 void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
                     struct slice error_type)
 {
-    if (exchange->recording)
-        finish(exchange, response_body_bytes, end_ns, error_type);
+    if (exchange->recording) {
+        error_type = exchange->kind->finish(exchange, response_body_bytes, error_type);
+        hand_over(exchange, response_body_bytes == EXCHANGE_UNSEEN, end_ns, error_type);
+    }
     close_slot(exchange);
 }
 

@@ -103,9 +103,10 @@ void exchange_init(void *memory, uint32_t count);
 struct exchange *exchange_take(void);
 void exchange_put_back(struct exchange *exchange);
 
-/* It begins, and others may know its context. With `left_out` nothing is recorded of it, nor of
- * what is asked for it. True: there is a record, in which the request is to be told. Then
- * exchange_told(): from there on others send the record if this process can't. */
+/* It begins, and others may know its context. The carrier may lie in scratch. With `left_out`
+ * nothing is recorded of it, nor of what is asked for it. True: there is a record, in which the
+ * request is to be told. Then exchange_told(): from there on others send the record if this process
+ * can't. */
 static inline bool exchange_begin(struct exchange *exchange, const struct exchange_kind *kind,
                                   const struct carrier *carrier, bool left_out, uint64_t start_ns);
 void exchange_told(struct exchange *exchange);

@@ -10,9 +10,11 @@ __attribute__((noinline)) void http1_exchange_begin(struct exchange *exchange,
                                                     const struct peer *peer, uint64_t start_ns)
 {
     const struct http1_request *request = &http1_head(exchange)->request;
-    struct carrier carrier = http1_carrier(&request->fields);
+    /* Not on the stack, which may be small. */
+    struct carrier *carrier = (struct carrier *)(void *)exchange_scratch(exchange);
+    *carrier = http1_carrier(&request->fields);
     bool left_out = served_is_watched() && served_leaves_out(request->target);
-    if (!exchange_begin(exchange, &server_span_exchange, &carrier, left_out, start_ns))
+    if (!exchange_begin(exchange, &server_span_exchange, carrier, left_out, start_ns))
         return;
     server_span_request(&exchange->span, request, peer, exchange_scratch(exchange));
     exchange_told(exchange);
