@@ -13,23 +13,10 @@ static bool control(char c)
     return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* Takes one character, encoded or not, from the front. */
-static bool take_character(struct slice *rest, char *c)
-{
-    bool encoded = rest->at[0] == '%';
-    int byte = encoded ? percent_pair(*rest, 1) : rest->at[0];
-    if (encoded && byte < 0)
-        return false;
-    *c = (char)byte;
-    *rest = slice_after(*rest, encoded ? 3 : 1);
-    return !control(*c);
-}
-
 static bool well_formed(struct slice text)
 {
-    char c;
     while (text.length)
-        if (!take_character(&text, &c))
+        if ((text.at[0] == '%' && percent_pair(text, 1) < 0) || control(percent_take(&text)))
             return false;
     return true;
 }
@@ -37,13 +24,11 @@ static bool well_formed(struct slice text)
 /* Decodes well-formed text and terminates it; false when it does not fit. */
 static bool decode(struct slice text, char *out, size_t out_bytes, size_t *length)
 {
-    char c;
     *length = 0;
     while (text.length) {
         if (*length + 1 >= out_bytes)
             return false;
-        (void)take_character(&text, &c);
-        out[(*length)++] = c;
+        out[(*length)++] = percent_take(&text);
     }
     if (*length >= out_bytes)
         return false;

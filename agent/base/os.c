@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 struct os os = {
-#define OS(type, name, parameters) .name = name,
+#define OS(type, name, parameters) .name = &(name),
 #include "agent/base/os.def"
 #undef OS
 };

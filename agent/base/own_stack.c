@@ -39,7 +39,9 @@ static void own_stack_call(void (*act)(void *), void *context, void *top)
 void own_stack_call(void (*act)(void *context), void *context, void *top);
 #endif
 
-static bool on_signal_stack(void)
+/* Apart, here and below, so that what it needs does not lie above what is called next: the caller's
+ * stack may be small. */
+__attribute__((noinline)) static bool on_signal_stack(void)
 {
     stack_t stack = {0};
     return os.syscall(SYS_sigaltstack, NULL, &stack) != 0 || stack.ss_flags & SS_ONSTACK;

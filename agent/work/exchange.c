@@ -174,9 +174,11 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
 {
     open_slot(exchange);
     struct exchange_text *text = exchange->text;
-    struct span_context parent;
-    propagator_extract(propagation_fields, carrier, &parent, &exchange->carried, &text->carried);
-    exchange->recording = context_identify(&exchange->self, &parent);
+    /* Not on the stack, which may be small, and of which a process's first request needs most here.
+     */
+    struct span_context *parent = &text->parent;
+    propagator_extract(propagation_fields, carrier, parent, &exchange->carried, &text->carried);
+    exchange->recording = context_identify(&exchange->self, parent);
     if (left_out)
         leave_out(exchange);
     publish(exchange);
@@ -186,8 +188,7 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
     if (!place)
         place = exchange_make_place(exchange);
     span_begin(&exchange->span, place ? place->record : text->record, EXCHANGE_OPEN_BYTES,
-               exchange->kind->scope, exchange->kind->span_kind, &exchange->self, &parent,
-               start_ns);
+               exchange->kind->scope, exchange->kind->span_kind, &exchange->self, parent, start_ns);
     return true;
 }
 

@@ -74,6 +74,7 @@ struct exchange {
  * stay, because contexts that outlived their exchange go on asking for its generation. */
 struct exchange_text {
     _Alignas(16) char head[EXCHANGE_HEAD_BYTES];
+    struct span_context parent; /* while the request begins */
     _Alignas(8) char scratch[EXCHANGE_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
     struct carried_text carried;

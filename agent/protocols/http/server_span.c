@@ -260,15 +260,10 @@ static bool makes_route(unsigned status)
     return status - 200 < 100 || status >= 500 || status == 101;
 }
 
-void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES])
+/* Apart, as its frame has not to lie below those that find the route. */
+__attribute__((noinline)) static void set_name(struct span *span, struct slice route)
 {
     struct slice method = method_in_name(span->record);
-    struct slice path = span_find_string(span->record, ATTRIBUTE_URL_PATH);
-    char *text = working_in(scratch)->text;
-    struct slice route = SLICE_NONE;
-    if (path.at && path.at[0] == '/')
-        route = route_of(&http_settings.route_patterns, &http_settings.route_tree, path,
-                         makes_route(status), text, ROUTE_BYTES, text + ROUTE_BYTES);
     if (!route.at) {
         span_name(span, method);
         return;
@@ -278,10 +273,24 @@ void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SP
     span_joined_name(span, parts, 3);
 }
 
+/* Name and route, from the method and path that the span carries. status: 0 where the request was
+ * never answered. */
+__attribute__((always_inline)) static inline void name_span(struct span *span, unsigned status,
+                                                            char scratch[SERVER_SPAN_SCRATCH_BYTES])
+{
+    struct slice path = span_find_string(span->record, ATTRIBUTE_URL_PATH);
+    char *text = working_in(scratch)->text;
+    struct slice route = SLICE_NONE;
+    if (path.at && path.at[0] == '/')
+        route = route_of(&http_settings.route_patterns, &http_settings.route_tree, path,
+                         makes_route(status), text, ROUTE_BYTES, text + ROUTE_BYTES);
+    set_name(span, route);
+}
+
 void server_span_unanswered(struct span *span)
 {
     static _Alignas(8) char scratch[SERVER_SPAN_SCRATCH_BYTES];
-    server_span_name(span, 0, scratch);
+    name_span(span, 0, scratch);
 }
 
 static struct slice finish_span(struct exchange *exchange, uint64_t response_body_bytes,
@@ -290,7 +299,7 @@ static struct slice finish_span(struct exchange *exchange, uint64_t response_bod
     struct span *span = &exchange->span;
     unsigned status = exchange->status;
     char *scratch = exchange_scratch(exchange);
-    server_span_name(span, status, scratch);
+    name_span(span, status, scratch);
     uint64_t request_bytes = exchange_request_bytes(exchange);
     if (request_bytes)
         span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)request_bytes);

@@ -22,12 +22,8 @@ void server_span_request(struct span *span, const struct http1_request *request,
 void server_span_response(struct span *span, const struct http1_response *response,
                           char scratch[SERVER_SPAN_SCRATCH_BYTES]);
 
-/* Name and route, from the method and path that the span carries. status: 0 where the request was
- * never answered. */
-void server_span_name(struct span *span, unsigned status, char scratch[SERVER_SPAN_SCRATCH_BYTES]);
-
-/* A span that was begun by a process that is gone: the same, where nobody answered. On one thread.
- */
+/* Name and route for a span that was begun by a process that is gone, where nobody answered. On one
+ * thread. */
 void server_span_unanswered(struct span *span);
 
 /* The exchanges that have such a span. */
