@@ -76,7 +76,7 @@ static bool is_plain(struct slice text)
         if (ends)
             run = (unsigned)__builtin_clz(ends << (16 + again));
     }
-    return true;
+    return run < RUN_BYTES;
 }
 #endif
 

@@ -221,6 +221,20 @@ static void a_random_key_is_hidden_wherever_its_marks_are(void **state)
     }
 }
 
+static void a_token_at_the_end_is_hidden_whatever_is_before_it(void **state)
+{
+    (void)state;
+    const struct redact redact = made("", REDACT_TEXT);
+    for (int before = 0; before <= 64; before++) {
+        char text[96], wanted[96], out[REDACT_WORK_BYTES + 96];
+        (void)snprintf(text, sizeof text, "%*s xoxb-0123456789", before, "");
+        (void)snprintf(wanted, sizeof wanted, "%*s REDACTED", before, "");
+        struct slice found = redact_value(&redact, slice_of(text), out, sizeof out);
+        if (!slice_equal(found, slice_of(wanted)))
+            fail_msg("%d: %.*s", before, (int)found.length, found.at);
+    }
+}
+
 static void a_word_of_one_letter_counts(void **state)
 {
     (void)state;
@@ -247,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_text_too_long_to_look_at_is_cut),
         cmocka_unit_test(a_word_of_one_letter_counts),
         cmocka_unit_test(a_random_key_is_hidden_wherever_its_marks_are),
+        cmocka_unit_test(a_token_at_the_end_is_hidden_whatever_is_before_it),
         cmocka_unit_test(without_room_a_secret_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
