@@ -97,22 +97,20 @@ static void a_child_of_a_raw_clone_is_told(void **state)
 }
 #endif
 
-static int in_shared_memory(void *told)
+static int in_shared_memory(void *unused)
 {
-    *(int *)told = life_forked();
-    return 0;
+    (void)unused;
+    return life_forked();
 }
 
 static void a_child_in_shared_memory_is_not_told(void **state)
 {
     (void)state;
     static unsigned char stack[65536] __attribute__((aligned(16)));
-    int told = -1;
     /* What vfork does, with a stack of its own so that the child may call functions. */
     pid_t child =
-        clone(in_shared_memory, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &told);
+        clone(in_shared_memory, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
     expect_exit_0(child);
-    assert_int_equal(told, 0);
     assert_false(life_forked());
 }
 
