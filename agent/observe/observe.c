@@ -298,7 +298,8 @@ void observe_sent_message(struct sending *sending, int fd, const struct msghdr *
     static const struct msghdr none;
     if (sent < 0 && !(flags & MSG_FASTOPEN && errno == EINPROGRESS))
         message = &none;
-    observe_sent_vector(sending, message->msg_iov, message->msg_iovlen, in_stream(sent, flags));
+    observe_sent_vector(sending, message->msg_iov, (size_t)message->msg_iovlen,
+                        in_stream(sent, flags));
     observe_sent_to(fd, message->msg_name, message->msg_namelen, sent, flags);
     if (message->msg_controllen && agent_enter())
         for_each_descriptor(message, hand_on);
@@ -344,7 +345,7 @@ void observe_sent_messages(struct sending *sending, const struct mmsghdr *messag
     for (int i = 0; i < sent; i++) {
         const struct msghdr *message = &messages[i].msg_hdr;
         if (connection)
-            feed_vector(stream_sent, connection, message->msg_iov, message->msg_iovlen,
+            feed_vector(stream_sent, connection, message->msg_iov, (size_t)message->msg_iovlen,
                         (size_t)in_stream((ssize_t)messages[i].msg_len, flags), sending->time_ns);
         if (message->msg_controllen && agent_enter())
             for_each_descriptor(message, hand_on);

@@ -162,6 +162,7 @@ __attribute__((noinline)) void stack_trace_add(struct span *span)
         return;
     int saved = errno;
     struct taking taking = {.span = span, .stack.high = stack_end()};
+#if UNWINDER_KNOWS_PROCESSOR
     __asm__ volatile("movq %%rbx, 0(%0)\n\t"
                      "movq %%rbp, 8(%0)\n\t"
                      "movq %%r12, 16(%0)\n\t"
@@ -175,6 +176,7 @@ __attribute__((noinline)) void stack_trace_add(struct span *span)
                      :
                      : "r"(&taking.registers)
                      : "rax", "memory");
+#endif
     taking.stack.low = taking.registers.rsp;
     own_stack_run(take, &taking);
     errno = saved;

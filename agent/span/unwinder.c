@@ -292,6 +292,9 @@ static bool prepare_library(void)
 
 bool unwinder_open(const struct unwind_loader *loader, const char **why)
 {
+    *why = "not on this processor yet";
+    if (!UNWINDER_KNOWS_PROCESSOR)
+        return false;
     void *handle = loader->open(LIBRARY_NAMES, why);
     if (!handle)
         return false;

@@ -17,6 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* On another processor it never is ready. */
+#ifdef __x86_64__
+#define UNWINDER_KNOWS_PROCESSOR 1
+#else
+#define UNWINDER_KNOWS_PROCESSOR 0
+#endif
+
 /* What a call preserves, and where it is. */
 struct unwind_registers {
     uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip;
