@@ -200,7 +200,7 @@ void server_start(struct server *server, const struct step *steps, int count, co
     server->listener = path ? listen_unix(path) : listen_tcp(server);
     listen(server->listener, 16);
     pthread_create(&thread, NULL, serve, server);
-    server->thread = thread;
+    server->thread = (unsigned long)thread;
 }
 
 void server_look(struct server *server)

@@ -43,14 +43,20 @@ static enum connection_role role(int fd)
     return connection_role(connection_of(fd));
 }
 
+/* By name: not every C library has only these members. */
+static struct cmsghdr rights_of(socklen_t bytes)
+{
+    return (struct cmsghdr){.cmsg_len = bytes, .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+}
+
 /* recvmsg() with these descriptors passed along. */
 static void hand_over(const int *fds, size_t count, int flags)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(8 * sizeof(int))] = "";
     struct msghdr message = {.msg_control = control,
-                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+                             .msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    *rights = (struct cmsghdr){CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    *rights = rights_of((socklen_t)CMSG_LEN(count * sizeof(int)));
     memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
     observe_received_message(5, &message, 0, flags);
 }
@@ -87,7 +93,7 @@ static void a_message_that_says_more_than_it_holds_is_not_believed(void **state)
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = "";
     struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
     struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    *rights = (struct cmsghdr){1000, SOL_SOCKET, SCM_RIGHTS};
+    *rights = rights_of(1000);
     memcpy(CMSG_DATA(rights), &server, sizeof server);
     observe_received_message(5, &message, 0, 0);
     assert_null(connection_of(server));
@@ -221,7 +227,7 @@ static void send_away(int fd, int result)
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = "";
     struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
     struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    *rights = (struct cmsghdr){CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS};
+    *rights = rights_of(CMSG_LEN(sizeof fd));
     memcpy(CMSG_DATA(rights), &fd, sizeof fd);
     struct sending sending = observe_sending(5);
     observe_sent_message(&sending, 5, &message, result, 0);

@@ -494,8 +494,8 @@ static void select_some(const struct step *step)
     int ready = step->choice[3] & 1 ? 2 : 0;
     fd_set reads;
     FD_ZERO(&reads);
-    FD_SET(FIRST_FD + step->fd, &reads);
-    FD_SET(FIRST_FD + other, &reads);
+    FD_SET((unsigned)(FIRST_FD + step->fd), &reads);
+    FD_SET((unsigned)(FIRST_FD + other), &reads);
     happened[HAPPENED_selected]++;
     enum wait wait = kind_of(step, other); /* the set is a caller's */
     observe_selected(observe_selecting(FIRST_FD + MODEL_FDS, &reads), FIRST_FD + MODEL_FDS, &reads,

@@ -244,7 +244,7 @@ static const struct branch {
     {"/watch/%1$s", 51, "/watch/{id}"},
     {"/%1$s", 101, "/{id}"},
     {"/users/%1$s/posts/", 51, "/users/{id}/posts/"},
-    {"/browse/ABC-%2$04u", 13, "/browse/{id}"},
+    {"/browse/ABC-%1$.0s%2$04u", 13, "/browse/{id}"},
     {"/issue/%1$s-red-shoes", 13, "/issue/{id}"},
     {"/blog/%1$s-red-shoes.html", 13, "/blog/{id}"},
     {"/assets/%1$s.js", 4, "/assets/*"},

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -184,7 +185,7 @@ static int forking_by_hand(void)
 {
     int status = 1;
     pthread_t thread = visitor();
-    pid_t child = (pid_t)syscall(SYS_fork);
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         door_child();
         _exit(!door_enter() && !door_may_open() ? 0 : 1);
