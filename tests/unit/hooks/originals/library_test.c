@@ -54,12 +54,19 @@ static void functions_chosen_at_run_time_are_the_chosen_ones(void **state)
     assert_ptr_equal(library_find("strchr", NULL, NULL), dlsym(RTLD_NEXT, "strchr"));
 }
 
+/* In which this C library had quick_exit() first. */
+#ifdef __x86_64__
+#define OLDER "GLIBC_2.10"
+#else
+#define OLDER "GLIBC_2.17"
+#endif
+
 static void an_older_version_is_found_by_its_name(void **state)
 {
     (void)state;
-    void *older = library_find("quick_exit", "GLIBC_2.10", NULL);
+    void *older = library_find("quick_exit", OLDER, NULL);
     assert_non_null(older);
-    assert_ptr_equal(older, dlvsym(RTLD_NEXT, "quick_exit", "GLIBC_2.10"));
+    assert_ptr_equal(older, dlvsym(RTLD_NEXT, "quick_exit", OLDER));
     assert_ptr_equal(library_find("quick_exit", "GLIBC_2.24", NULL),
                      library_find("quick_exit", NULL, NULL));
 }

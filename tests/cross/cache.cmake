@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# What both targets share: the libraries that tests/cross/libraries builds into the cache, which is
+# where scripts/bootstrap has it.
+set(OTELAGENT_CROSS "$ENV{OTELAGENT_CACHE}")
+if(NOT OTELAGENT_CROSS)
+    set(OTELAGENT_CROSS "$ENV{XDG_CACHE_HOME}")
+    if(NOT OTELAGENT_CROSS)
+        set(OTELAGENT_CROSS "$ENV{HOME}")
+        if(NOT OTELAGENT_CROSS)
+            set(OTELAGENT_CROSS /root)
+        endif()
+        string(APPEND OTELAGENT_CROSS /.cache)
+    endif()
+    string(APPEND OTELAGENT_CROSS /otelagent)
+endif()
+string(APPEND OTELAGENT_CROSS /cross)
+list(APPEND CMAKE_FIND_ROOT_PATH ${OTELAGENT_CROSS}/${OTELAGENT_TARGET})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(ENV{PKG_CONFIG_LIBDIR} ${OTELAGENT_CROSS}/${OTELAGENT_TARGET}/lib/pkgconfig)
