@@ -394,9 +394,9 @@ static int reopen(const struct stat *wanted)
 static long poll_at_once(struct pollfd *one)
 {
 #ifdef SYS_poll
-    return syscall(SYS_poll, one, 1, 0);
+    return os.syscall(SYS_poll, one, 1, 0);
 #else
-    return syscall(SYS_ppoll, one, 1, &(struct timespec){0}, NULL, 0);
+    return os.syscall(SYS_ppoll, one, 1, &(struct timespec){0}, NULL, 0);
 #endif
 }
 
