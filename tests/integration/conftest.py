@@ -7,8 +7,8 @@ spans lie in a directory that the header line names; it is removed when all test
 OTELAGENT_KEEP is set.
 
 A test whose programs are killed gives them a state directory of its own: the session fails where
-anything of the agent's is left in /dev/shm. As root it has a /dev/shm for itself, so that nobody
-else's programs are to blame."""
+anything of the agent's but notes is left in /dev/shm. As root it has a /dev/shm for itself, so that
+nobody else's programs are to blame."""
 
 import ctypes
 import os
@@ -56,8 +56,10 @@ def take_shared_memory():
 
 
 def look_into_shared_memory(where):
-    for file in SHARED_MEMORY.glob("otelagent-*"):
-        left_behind.setdefault(file.name, where)
+    for file in servers.waiting(SHARED_MEMORY, notes=("said", "late")):
+        name = file.relative_to(SHARED_MEMORY)
+        if name.parts[0].startswith("otelagent-"):
+            left_behind.setdefault(str(name), where)
 
 
 def pytest_sessionstart():

@@ -115,11 +115,15 @@ class Tracing:
         }
 
 
-def waiting(state):
-    """What there is in the state directory, but for a note of what has been said (agent/base/said.h)
-    and the directory it lies in alone."""
-    return [file for file in state.glob("**/*") if file.name != "said" and
-            not (file.is_dir() and [each.name for each in file.iterdir()] == ["said"])]
+def waiting(state, notes=("said",)):
+    """What there is in the state directory, but for notes, as of what has been said
+    (agent/base/said.h), and directories in which nothing else lies."""
+    found = []
+    for place, folders, files in os.walk(state):  # passes over what goes meanwhile
+        found += [pathlib.Path(place, name) for name in files if name not in notes]
+        if pathlib.Path(place) != state and (folders or not files or set(files) - set(notes)):
+            found.append(pathlib.Path(place))
+    return found
 
 
 @contextlib.contextmanager
