@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/base/os.h"
+
 #define NOT_OWN "what bears the name of this user's directory there is not this user's alone"
 
 static char state[OWN_DIRECTORY_PATH_BYTES]; /* of the notes. Written before there is a thread */
