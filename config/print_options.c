@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `otelagent options`: prints the table of settings, for people and for the README.
+/* `otelagent options`: prints the table of settings, for people and for config/OPTIONS.md.
  *
  *     otelagent-options              aligned, wrapped to the terminal (or to COLUMNS, or 80)
- *     otelagent-options --markdown   the README's table
+ *     otelagent-options --markdown   that page's table
  *     otelagent-options --version    the agent's version */
 #include <stdio.h>
 #include <stdlib.h>
