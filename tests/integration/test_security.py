@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an attacker would try: memory that is writable and executable, files of ours in his place,
-header lines that hold more than one, a privileged program. And that README's list of the system
-calls that the agent's thread makes is all of it."""
+header lines that hold more than one, a privileged program. And that agent/SECURITY.md lists all
+system calls that the agent's thread makes."""
 
 import os
 import pathlib
@@ -241,13 +241,13 @@ def test_secrets_of_settings_are_not_logged(start, directory):
 
 
 def published():
-    """What README's block lists."""
-    text = (servers.TREE / "README.md").read_text()
+    """What the page's block lists."""
+    text = (servers.TREE / "agent" / "SECURITY.md").read_text()
     block = re.search(r"The thread named `otelagent` uses only\n\n```\n(.*?)```", text, re.DOTALL)
     return set(re.sub(r"#.*", "", block.group(1)).split())
 
 
-def test_the_header_and_readme_name_the_same_calls():
+def test_the_header_and_the_page_name_the_same_calls():
     text = (servers.TREE / "exporter" / "exporter.h").read_text()
     sentence = re.search(r"uses these system calls only(.*?); and what", text, re.DOTALL).group(1)
     words = set(re.findall(r"\b[a-z][a-z0-9_]+\b", sentence))
