@@ -2,6 +2,7 @@
 #include "agent/life/agent.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,6 +44,8 @@
 
 /* What an heir that ends waits for children that leave their spans to it, of AGENT_LEAVING_NS. */
 #define CHILDREN_NS 200000000u
+
+#define SETTLING_NS 100000000u /* takes a fraction of a millisecond, unless the machine is busy */
 
 /* Both written in the constructor, before the gate opens. */
 static const struct config *config;
@@ -178,6 +181,18 @@ __attribute__((noinline)) bool agent_settle(void)
 bool agent_enter_own_process(void)
 {
     return agent_enter() && process_owns_memory();
+}
+
+bool agent_enter_settled(void)
+{
+    if (!agent_gate_open() || thread_is_own())
+        return false;
+    if (!agent_enter()) {
+        uint64_t begun_ns = clock_monotonic_ns();
+        while (life_settling() && clock_monotonic_ns() - begun_ns < SETTLING_NS)
+            sched_yield();
+    }
+    return agent_enter_own_process();
 }
 
 void agent_listen(void)

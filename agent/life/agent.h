@@ -56,6 +56,9 @@ static inline bool agent_enter(void)
 /* The same for what changes what is known of descriptors: in the child of a vfork() that would be
  * changed in its parent's memory, whose descriptors are others. */
 bool agent_enter_own_process(void);
+/* The same, for what can't be made up for later: waits for another thread that puts a forked child
+ * in order, 0.1 s at most. (No handler comes here above that thread: its signals are held.) */
+bool agent_enter_settled(void);
 
 /* The process listens: also what a later change of root directory would put out of reach. */
 void agent_listen(void);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -436,21 +435,13 @@ void observe_child_information(int result, const siginfo_t *information)
         note_signal(information->si_pid, information->si_status);
 }
 
-/* How long a thread that forbids further ones waits for another that puts a forked child in order.
- */
-#define SETTLING_NS 100000000u
-
 void observe_limiting(pid_t process, int resource, const void *limit)
 {
     if (resource != RLIMIT_NPROC || !limit || (process && process != getpid()))
         return;
-    uint64_t begun_ns = clock_monotonic_ns();
     int saved = errno;
     /* Each of haproxy's threads sets it. */
-    while (preparation_is_done() && !agent_enter_own_process() && life_settling() &&
-           clock_monotonic_ns() - begun_ns < SETTLING_NS)
-        sched_yield();
-    if (preparation_is_done() && agent_enter_own_process())
+    if (preparation_is_done() && agent_enter_settled())
         agent_restrict(false);
     errno = saved;
 }

@@ -47,7 +47,7 @@ void observe_accepted(const struct accepting *accepting, int listener, int made)
     }
     int saved = errno;
     context_clear(); /* who takes the next connection has left the last request, or handed it on */
-    if (agent_enter_own_process() && preparation_do()) {
+    if (agent_enter_settled() && preparation_do()) {
         know_listener(listener);
         connection_open(made, CONNECTION_SERVER, accepting->address,
                         accepting->length ? *accepting->length : 0);

@@ -6,6 +6,7 @@ import collections
 import concurrent.futures
 import contextlib
 import fcntl
+import os
 import re
 import socket
 import struct
@@ -19,6 +20,7 @@ import accounts
 import life
 import servers
 import sink
+import spans
 
 CLIENTS = 32
 
@@ -62,6 +64,32 @@ while True:
                 connection.close()
         os._exit(0)
     connection.close()
+"""
+
+# Children of two threads: one connects, and so comes to the agent while the other accepts.
+TWO_THREADS = """
+import os, socket, threading
+
+def serve():
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+
+def ask(number):
+    server = threading.Thread(target=serve)
+    server.start()
+    with socket.create_connection(listener.getsockname()) as connection:
+        connection.sendall(b"GET /%d HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n" % number)
+        connection.recv(4096)
+        server.join()
+
+listener = socket.create_server(("127.0.0.1", 0))
+ask(0)
+for number in range(1, 31):
+    if os.fork() == 0:
+        ask(number)
+        os._exit(0)
+    os.wait()
 """
 
 
@@ -254,3 +282,13 @@ def test_an_heir_looks_again_for_what_somebody_else_had_in_hand(traced, director
         held.close()
     assert sorted(life.spans_of(collector)) == ["half", "last"], server.said()
     assert set(collector.stored().values()) == {1}
+
+
+def test_what_a_child_is_asked_at_once_is_seen(library, directory):
+    """Also by a thread that accepts while another puts the child's agent in order."""
+    tracing = servers.Tracing(library, directory, "two")
+    subprocess.run([servers.program("python3"), "-c", TWO_THREADS], check=True, timeout=120,
+                   env={**os.environ, **tracing.environment()})
+    found = spans.parse(tracing.file.read_text().splitlines(), tracing.file)
+    assert (sorted(int(span.attributes["url.path"][1:]) for span in found
+                   if span.kind == "SERVER") == list(range(31)))
