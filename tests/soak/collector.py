@@ -28,7 +28,7 @@ def records(request):
 
 
 def keep(file):
-    """A step of the sink's that stores in the file, in one write: a kill leaves whole records."""
+    """A step of the sink's that stores in the file, in one write."""
     def step(connection, post):
         os.write(file, b"".join(records(post.request)))
         post.wire = b""
@@ -36,15 +36,23 @@ def keep(file):
     return step
 
 
+def cut_torn(file):
+    """A kill in the middle of a write may leave part of a record, of a post that was not answered."""
+    size = os.fstat(file).st_size
+    os.ftruncate(file, size - size % RECORD.size)
+
+
 def read(path):
     """Process id → the ids of its spans, each once, in memory for one process at a time."""
     content = path.read_bytes()
+    content = content[:len(content) - len(content) % RECORD.size]
     for process in sorted({process for process, _ in RECORD.iter_unpack(content)}):
         yield process, {span for of, span in RECORD.iter_unpack(content) if of == process}
 
 
 def main():
     file = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    cut_torn(file)
     collector = sink.Collector(keep(file))
     collector.port = int(sys.argv[1])
     collector.start()
