@@ -84,7 +84,7 @@ static bool find_parts(const struct sending *sending, struct load *load)
         if (!can_read(message, sizeof *message))
             return false;
         load->parts = message->msg_iov;
-        load->count = message->msg_iovlen;
+        load->count = (size_t)message->msg_iovlen; /* an int with other C libraries */
     }
     return sending->what != SENDING_UNKNOWN && load->count <= PARTS_MOST &&
            can_read(load->parts, load->count * sizeof *load->parts);
