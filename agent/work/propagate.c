@@ -36,6 +36,7 @@ static void baggage_inject(const struct lines *lines)
         lines->write(lines->context, SLICE_LITERAL("baggage"), (struct slice){lines->room, length});
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): it is written to, by way of `lines`
 void propagate(const struct span_context *self, char room[PROPAGATE_BYTES],
                void (*line)(void *context, struct slice name, struct slice value), void *context)
 {
