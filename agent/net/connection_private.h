@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* connection_private.h - between the three files that make up connections: descriptor.c (the
- * table), connection.c (lifetime, ownership), stream.c (bytes). */
+/* connection_private.h - between the files that make up connections: descriptor.c (the
+ * table), connection.c (lifetime, ownership), stream.c (bytes), sending.c (the end of a process).
+ */
 #ifndef AGENT_CONNECTION_PRIVATE_H
 #define AGENT_CONNECTION_PRIVATE_H
 

@@ -129,7 +129,6 @@ struct region_open *exchange_own_place(const struct exchange *exchange)
     return place && (const void *)exchange->span.record == place->record ? place : NULL;
 }
 
-/* Release, here and below: what another process finds after our end is in this order. */
 void exchange_set_in_flight(const struct exchange *exchange, uint64_t id)
 {
     struct region_open *place = exchange_own_place(exchange);

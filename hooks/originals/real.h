@@ -49,8 +49,8 @@ extern __attribute__((visibility("hidden"))) struct real real;
  * caller's stack may be too small for it. */
 void real_resolve_syscall(void);
 
-/* Looks up what is not known yet. May be called again at any time from any
- * thread, but looks through every loaded object, so not for a request's path. errno is kept. */
+/* Looks up what is not known yet. May be called again at any time from any thread, but looks
+ * through every loaded object, so not for a request's path. errno is kept. */
 __attribute__((cold)) void real_resolve(void);
 
 #endif

@@ -240,7 +240,7 @@ def test_values_it_cant_read_leave_the_tracing_as_it_is(directory, library, serv
 
 
 def test_a_library_that_cant_be_loaded_stops_nothing(directory):
-    """The loader's own message, and the program runs: as README says."""
+    """The loader's own message, and the program runs: as TROUBLESHOOTING says."""
     missing = directory / "libotelagent.so"
     status, output, error = run([sys.executable, "-c", "print('works')"], missing)
     assert (status, output) == (0, b"works\n")

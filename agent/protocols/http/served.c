@@ -18,11 +18,6 @@ void served_prepare(const struct config *config)
                  (int)faults.entry.length, faults.entry.at, faults.reason, faults.count);
 }
 
-void served_reset(void)
-{
-    atomic_store_explicit(&served_watched, true, memory_order_relaxed);
-}
-
 __attribute__((cold, noinline)) bool served_leaves_out(struct slice target)
 {
     if (ignore_has(&ignored, target)) {

@@ -26,7 +26,4 @@ bool served_leaves_out(struct slice target);
 /* Takes which paths are ignored; `config` outlives it. Warns of what is not used. */
 void served_prepare(const struct config *config);
 
-/* For tests: other paths are ignored now. */
-void served_reset(void);
-
 #endif
