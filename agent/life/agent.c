@@ -5,8 +5,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
@@ -36,11 +34,6 @@
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
 #include "agent/work/exchange_inheritance.h"
-
-/* Requests in flight that are traced at a time; address space only until they are used. */
-#define EXCHANGES       4096
-#define EXCHANGES_LEAST 16
-#define ADDRESS_SHARE   16 /* of limited address space: one in so many bytes */
 
 /* What an heir that ends waits for children that leave their spans to it, of AGENT_LEAVING_NS. */
 #define CHILDREN_NS 200000000u
@@ -76,32 +69,6 @@ static bool start_exporter(void)
     return begun;
 }
 
-/* Where address space is limited (RLIMIT_AS), the application needs it more than we do. */
-static uint32_t affordable_exchanges(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return EXCHANGES;
-    uint64_t share = limit.rlim_cur / ADDRESS_SHARE / EXCHANGE_MEMORY(1);
-    if (share > EXCHANGES)
-        return EXCHANGES;
-    return share < EXCHANGES_LEAST ? EXCHANGES_LEAST : (uint32_t)share;
-}
-
-static bool make_exchanges(void)
-{
-    uint32_t count = affordable_exchanges();
-    size_t bytes = EXCHANGE_MEMORY(count);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return false;
-    /* Huge pages would make 2 MB resident at the first touch. */
-    (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
-    exchange_init(memory, count);
-    return true;
-}
-
 /* Each room's own. */
 static bool prepare_rooms(void)
 {
@@ -113,7 +80,7 @@ static bool prepare_rooms(void)
     client_span_prepare(config);
     s3_prepare(config);
     mysql_span_prepare(config);
-    return http_settings_prepare(config) && make_exchanges();
+    return http_settings_prepare(config) && exchange_prepare();
 }
 
 static bool prepare(void)

@@ -2,6 +2,7 @@
 #include "agent/work/exchange.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/base/counters.h"
@@ -10,6 +11,11 @@
 #include "agent/span/propagation.h"
 #include "agent/span/propagator.h"
 #include "agent/text/redact.h"
+
+/* Requests in flight that are traced at a time; address space only until they are used. */
+#define EXCHANGES       4096
+#define EXCHANGES_LEAST 16
+#define ADDRESS_SHARE   16 /* of limited address space: one in so many bytes */
 
 static struct slab exchanges;
 _Atomic(char *) exchange_memory;
@@ -20,12 +26,34 @@ _Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "an exchange fits its 
 _Static_assert(sizeof(struct exchange_text) <= EXCHANGE_TEXT_BYTES, "and its text");
 _Static_assert(EXCHANGE_OPEN_BYTES <= EXCHANGE_RECORD_BYTES, "a record moves into either");
 
-void exchange_init(void *memory, uint32_t count)
+/* Where address space is limited (RLIMIT_AS), the application needs it more than we do. */
+static uint32_t affordable(void)
 {
-    char *slots = (char *)memory + (size_t)count * EXCHANGE_TEXT_BYTES;
-    atomic_store_explicit(&exchange_texts, memory, memory_order_relaxed);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return EXCHANGES;
+    uint64_t share = limit.rlim_cur / ADDRESS_SHARE / (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES);
+    if (share > EXCHANGES)
+        return EXCHANGES;
+    return share < EXCHANGES_LEAST ? EXCHANGES_LEAST : (uint32_t)share;
+}
+
+bool exchange_prepare(void)
+{
+    uint32_t count = affordable();
+    size_t bytes = (size_t)count * (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES);
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    /* Huge pages would make 2 MB resident at the first touch. */
+    (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
+    char *slots = memory + (size_t)count * EXCHANGE_TEXT_BYTES;
+    atomic_store_explicit(&exchange_texts, (struct exchange_text *)(void *)memory,
+                          memory_order_relaxed);
     slab_adopt(&exchanges, slots, EXCHANGE_BYTES, count);
     atomic_store_explicit(&exchange_memory, slots, memory_order_release);
+    return true;
 }
 
 static void give_text_back(uint32_t slot)

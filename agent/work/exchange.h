@@ -95,9 +95,8 @@ static inline char *exchange_scratch(const struct exchange *exchange)
     return exchange->text->scratch;
 }
 
-/* Where exchanges live: zeroed memory for `count` slots and texts. */
-#define EXCHANGE_MEMORY(count) ((size_t)(count) * (EXCHANGE_BYTES + EXCHANGE_TEXT_BYTES))
-void exchange_init(void *memory, uint32_t count);
+/* Takes the memory that exchanges live in. Once, on one thread. False: there is none. */
+bool exchange_prepare(void);
 
 /* A slot for a request that is about to be parsed; NULL where none is free. Either it begins, or it
  * is put back. */
@@ -121,7 +120,7 @@ extern _Atomic(struct exchange_text *) exchange_texts; /* written before that is
 /* The slot, used or not. Several times a request, and so no question of a function. */
 static inline struct exchange *exchange_at(uint32_t slot)
 {
-    /* Acquire pairs with the release in exchange_init(). */
+    /* Acquire pairs with the release in exchange_prepare(). */
     char *memory = atomic_load_explicit(&exchange_memory, memory_order_acquire);
     return (struct exchange *)(void *)(memory + (size_t)slot * EXCHANGE_BYTES);
 }
