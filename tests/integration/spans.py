@@ -108,14 +108,15 @@ def parse(lines, path):
 
 
 def read(*paths):
-    """All spans of these files; a file that does not exist has none."""
+    """All spans of these files; a file that does not exist has none, and nor has a last line that
+    is still being written."""
     spans = []
     for path in paths:
         try:
-            lines = open(path, encoding="utf-8").read().splitlines()
+            text = open(path, encoding="utf-8").read()
         except FileNotFoundError:
             continue
-        spans += parse(lines, path)
+        spans += parse(text[:text.rfind("\n") + 1].splitlines(), path)
     return spans
 
 

@@ -23,6 +23,7 @@ from ending import (SOON, answer_with, ask, end, go_away, hang, kill, once_each,
 
 REQUESTS = 20
 SLOW = 0.6  # seconds, of a collector that answers in time, but only once within the second
+VAIN = 0.95  # seconds to end, of a program that may not have had its answer
 
 
 @pytest.fixture(scope="module")
@@ -404,7 +405,9 @@ def test_what_is_not_a_note_is_left_alone(service, directory, collector, what):
 
 
 def test_short_programs_send_what_a_killed_one_left_once(service, collector):
-    """Each has a second, and the collector takes most of it."""
+    """Each has a second, and the collector takes most of it. Who has waited that second in vain, on
+    a machine that is busy with other things, does not know what was stored: it may come again."""
+    vain = 0
     first = service.start(collector)
     ask(first, 5)
     kill(first)
@@ -412,14 +415,18 @@ def test_short_programs_send_what_a_killed_one_left_once(service, collector):
     for _ in range(10):
         server = service.start(collector)
         ask(server)
-        assert end(server) < 5
-    assert set(collector.stored().values()) == {1}, collector.stored()
-    assert len(collector.stored()) >= 5 + 8
+        seconds = end(server)
+        assert seconds < 5
+        vain += seconds > VAIN
+    assert max(collector.stored().values()) <= 1 + vain, (vain, collector.stored())
+    assert len(collector.stored()) >= 5 + 8 - vain
     answer_with(collector, sink.accept)
     last = service.start(collector)
     ask(last)
     last.stop()
-    once_each(collector, 5 + 10 + 1)
+    collector.wait_for_spans(5 + 10 + 1)
+    assert len(collector.stored()) == 5 + 10 + 1
+    assert max(collector.stored().values()) <= 1 + vain, (vain, collector.stored())
     assert not service.left
 
 
