@@ -299,18 +299,20 @@ __attribute__((noinline)) static bool holds_pair(const struct redact *redact, st
 }
 
 /* A user in front of a host: a password may hold any character, so any `@` after `://` counts.
- * `bare`: also one after a `:` with no space between, as in `user:password@host`. */
+ * `bare`: also one after a `:` with no space between, as in `user:password@host`; else it is a
+ * path, where one slash is enough, because many a server makes one of several. */
 __attribute__((noinline)) static bool holds_user(struct slice text, bool bare)
 {
+    const int enough = bare ? 3 : 2;
     int end = depths(text);
     for (int depth = DEPTH_RAW; depth < end; depth++) {
         int matched = 0; /* characters of "://" seen */
         bool colon = false;
         for (struct slice left = text; left.length;) {
             char c = take_at(&left, (enum depth)depth);
-            if (c == '@' && (matched == 3 || colon))
+            if (c == '@' && (matched == enough || colon))
                 return true;
-            if (matched < 3)
+            if (matched < enough)
                 matched = c == "://"[matched] ? matched + 1 : c == ':';
             colon = bare && (c == ':' || (colon && (unsigned char)c > ' '));
         }
