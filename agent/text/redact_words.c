@@ -299,8 +299,8 @@ __attribute__((noinline)) static bool holds_pair(const struct redact *redact, st
 }
 
 /* A user in front of a host: a password may hold any character, so any `@` after `://` counts.
- * `bare`: also one after a `:` with no space between, as in `user:password@host`; else it is a
- * path, where one slash is enough, because many a server makes one of several. */
+ * `bare`: also one after a `:` with no space between, as in `user:password@host`. Else it is a
+ * path: there `:/` is enough, because many a server makes one slash of several. */
 __attribute__((noinline)) static bool holds_user(struct slice text, bool bare)
 {
     const int enough = bare ? 3 : 2;

@@ -11,7 +11,7 @@
  * it is a query, form, JSON, URL or data source name of its own, and the secret may be in it. */
 bool redact_words_secret(const struct redact *redact, struct slice text);
 
-/* Does it hold a URL with a user? */
+/* Does a path hold a URL with a user? One of the two slashes may be gone. */
 bool redact_words_user(struct slice text);
 
 /* Is there surely nothing to hide in this text, whatever its parts are? One pass, for the common
