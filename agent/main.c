@@ -28,6 +28,7 @@
 #include "agent/net/unseen.h"
 #include "agent/protocols/http/http_settings.h"
 #include "agent/protocols/http/server_span.h"
+#include "agent/protocols/table.h"
 #include "agent/queue/family.h"
 #include "agent/queue/queue.h"
 #include "agent/queue/recovery.h"
@@ -345,6 +346,7 @@ static void begin(int count, char **words)
         door_init(); /* others have no use for it, and a fork shall not pay */
     note_init(state_directory(config));
     warn_unknown();
+    table_use();
     agent_open(config, &exporter);
     inheritance_at_start(activated_sockets());
     if (log_level() == LOG_DEBUG)

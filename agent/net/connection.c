@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Lifetime and ownership of connections. */
 #include "agent/net/connection.h"
-#include "agent/net/connection_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +8,8 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/os.h"
+#include "agent/net/detect.h"
+#include "agent/work/context.h"
 #include "agent/work/work.h"
 
 /* Raised at every fork that is seen, in parent and child. */
@@ -46,18 +47,18 @@ bool connection_is_ours(const struct connection *connection)
         return false;
     bool forked_since = atomic_load_explicit(&connection->fork_epoch, memory_order_relaxed) !=
                         connection_fork_epoch();
-    return !forked_since || !work_is_left_to_child(&connection->channel);
+    return !forked_since || !work_is_left_to_child(&connection->flow.channel);
 }
 
 void connection_reads(struct connection *connection, int fd)
 {
-    work_reads(&connection->channel, fd, head_is_kept(&connection->received.place),
-               connection->received.state == DIRECTION_BODY);
+    struct flow *flow = &connection->flow;
+    work_reads(&flow->channel, fd, head_is_kept(&flow->side[SIDE_IN].place), flow->is_partial);
 }
 
 __attribute__((cold, noinline)) bool connection_reads_wait(const struct channel *channel)
 {
-    const char *connection = (const char *)channel - offsetof(struct connection, channel);
+    const char *connection = (const char *)channel - offsetof(struct connection, flow.channel);
     int fd = atomic_load_explicit(&channel->fd, memory_order_relaxed);
     if ((const char *)connection_of(fd) != connection)
         return false;
@@ -67,44 +68,55 @@ __attribute__((cold, noinline)) bool connection_reads_wait(const struct channel 
     return flags < 0 || !(flags & O_NONBLOCK);
 }
 
-static void reset_direction(struct direction *direction)
+static void reset_side(struct flow_side *side)
 {
-    direction->state = DIRECTION_HEAD;
-    direction->place.number = 0;
-    direction->head_ns = 0;
-    direction->body.framing = HTTP1_NONE; /* an earlier connection may have been a tunnel */
+    side->feed = stream_feed_slowly;
+    side->deaf = false;
+    side->place.number = 0;
     /* Release pairs with connection_take() by a thread that is still after the slot's last
      * connection. */
-    atomic_store_explicit(&direction->owner, 0, memory_order_release);
+    atomic_store_explicit(&side->owner, 0, memory_order_release);
+}
+
+static void reset_flow(struct flow *flow, enum connection_role role)
+{
+    /* Not a memset: the pipeline's cells are free by now, and they are most of it. */
+    atomic_store_explicit(&flow->role, (uint8_t)role, memory_order_relaxed);
+    flow->is_partial = false;
+    flow->is_framed = false;
+    flow->switched = false;
+    flow->answered_bytes = 0;
+    bool unread = role == CONNECTION_CLIENT && !detect_reads_clients();
+    atomic_store_explicit(&flow->unread, unread, memory_order_relaxed);
+    atomic_store_explicit(&flow->state, NULL, memory_order_relaxed);
+    memset(&flow->peer, 0, sizeof flow->peer);
+    atomic_store_explicit(&flow->channel.pipeline.taken, 0, memory_order_relaxed);
+    atomic_store_explicit(&flow->channel.pipeline.placed, 0, memory_order_relaxed);
+    reset_side(&flow->side[SIDE_IN]);
+    reset_side(&flow->side[SIDE_OUT]);
 }
 
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role)
 {
-    /* Not a memset: the pipeline's cells are free by now, and they are most of it. */
     connection->index = index;
-    atomic_store_explicit(&connection->channel.serial,
+    atomic_store_explicit(&connection->flow.channel.serial,
                           atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed),
                           memory_order_relaxed);
-    atomic_store_explicit(&connection->role, (uint8_t)role, memory_order_relaxed);
     connection->client_wrote = false;
     connection->sent_bytes = role == CONNECTION_SERVER ? 0 : CONNECTION_UNCOUNTED;
-    memset(&connection->peer, 0, sizeof connection->peer);
     connection->owner = (struct owner){0, 0};
     bool carries_none = role == CONNECTION_LISTENER || role == CONNECTION_LOOP;
     atomic_store_explicit(&connection->opaque, carries_none, memory_order_relaxed);
     atomic_store_explicit(&connection->refused, false, memory_order_relaxed);
-    atomic_store_explicit(&connection->channel.shut, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->flow.channel.shut, false, memory_order_relaxed);
     atomic_store_explicit(&connection->requests_lost, false, memory_order_relaxed);
     atomic_store_explicit(&connection->unseen, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->due, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->handed_on, false, memory_order_relaxed);
     atomic_store_explicit(&connection->fork_epoch, connection_fork_epoch(), memory_order_relaxed);
     atomic_store_explicit(&connection->last_ns, 0, memory_order_relaxed);
-    atomic_store_explicit(&connection->channel.pipeline.taken, 0, memory_order_relaxed);
-    atomic_store_explicit(&connection->channel.pipeline.placed, 0, memory_order_relaxed);
-    reset_direction(&connection->received);
-    reset_direction(&connection->sent);
-    atomic_store_explicit(&connection->channel.references, 1, memory_order_release);
+    reset_flow(&connection->flow, role);
+    atomic_store_explicit(&connection->flow.channel.references, 1, memory_order_release);
 }
 
 __attribute__((cold)) void connection_make_opaque(struct connection *connection, bool counted)
@@ -122,34 +134,43 @@ void connection_count_loss(struct connection *connection)
         counters_add(&counters.connections_opaque, 1);
 }
 
-bool connection_take(struct direction *direction)
+void connection_stop_reading(struct connection *connection, bool counted)
+{
+    if (atomic_exchange_explicit(&connection->flow.unread, true, memory_order_relaxed))
+        return;
+    if (counted)
+        connection_count_loss(connection);
+    atomic_fetch_or(&connection->due, CONNECTION_DUE_LOSS);
+}
+
+bool connection_take(struct flow_side *side)
 {
     uint64_t nobody = 0;
     /* Acquire pairs with the release in give_up(): the last owner's work is seen. Sequential
      * consistency orders it against `due`, see settle(). */
-    return atomic_compare_exchange_strong(&direction->owner, &nobody, context_claim());
+    return atomic_compare_exchange_strong(&side->owner, &nobody, context_claim());
 }
 
 /* From an owner that left and will not come back. Above a call that this thread is still in, in a
  * signal handler, it does not matter: two sends that overlap are not understood anyway. */
-__attribute__((cold)) static bool take_over(struct direction *direction)
+__attribute__((cold)) static bool take_over(struct flow_side *side)
 {
-    uint64_t claim = atomic_load(&direction->owner);
+    uint64_t claim = atomic_load(&side->owner);
     int32_t id = (int32_t)(claim >> 32);
     return claim & CONNECTION_AWAY && (id == context_thread_id() || context_thread_has_ended(id)) &&
-           atomic_compare_exchange_strong(&direction->owner, &claim, context_claim());
+           atomic_compare_exchange_strong(&side->owner, &claim, context_claim());
 }
 
-static void give_up(struct direction *direction)
+static void give_up(struct flow_side *side)
 {
-    atomic_store(&direction->owner, 0);
+    atomic_store(&side->owner, 0);
 }
 
-static bool take_for_good(struct connection *connection, struct direction *direction)
+static bool take_for_good(struct connection *connection, struct flow_side *side)
 {
-    if (connection_take(direction))
+    if (connection_take(side))
         return true;
-    if (!take_over(direction))
+    if (!take_over(side))
         return false;
     connection_make_opaque(connection, connection_role(connection) == CONNECTION_SERVER);
     return true;
@@ -181,19 +202,21 @@ static void leave_for_later(struct connection *connection)
     atomic_store(&any_left, true);
 }
 
-/* Whoever owns both directions does what is due. A thread that finds one taken leaves it to that
- * one, which looks at `due` after giving up its direction: one of the two sees the other, because
- * all of it is sequentially consistent. Where the first direction was in the way of that one in
+/* Whoever owns both sides does what is due. A thread that finds one taken leaves it to that one,
+ * which looks at `due` after giving up its side: one of the two sees the other, because
+ * all of it is sequentially consistent. Where the first side was in the way of that one in
  * the meantime, it has to be tried again. */
 __attribute__((cold)) static void settle(struct connection *connection)
 {
+    struct flow_side *in = &connection->flow.side[SIDE_IN];
+    struct flow_side *out = &connection->flow.side[SIDE_OUT];
     while (atomic_load(&connection->due)) {
-        if (!take_for_good(connection, &connection->received))
+        if (!take_for_good(connection, in))
             return;
-        if (!take_for_good(connection, &connection->sent)) {
-            give_up(&connection->received);
+        if (!take_for_good(connection, out)) {
+            give_up(in);
             /* It may be about to leave for a call that it never returns from, or have left. */
-            uint64_t owner = atomic_load(&connection->sent.owner);
+            uint64_t owner = atomic_load(&out->owner);
             if (owner && atomic_load(&connection->due) & CONNECTION_DUE_CLOSE)
                 leave_for_later(connection);
             if (owner)
@@ -209,8 +232,8 @@ __attribute__((cold)) static void settle(struct connection *connection)
             connection_give_back(connection);
             return;
         }
-        give_up(&connection->sent);
-        give_up(&connection->received);
+        give_up(out);
+        give_up(in);
     }
 }
 
@@ -224,35 +247,35 @@ __attribute__((cold, noinline)) static bool meet(struct connection *connection, 
     return false;
 }
 
-__attribute__((cold, noinline)) static bool miss(struct connection *connection,
-                                                 struct direction *direction)
+__attribute__((cold, noinline)) static bool miss(struct connection *connection, enum side side)
 {
-    connection_unclaim(connection, direction);
+    connection_unclaim(connection, side);
     return false;
 }
 
-bool connection_claim(struct connection *connection, struct direction *direction, int fd)
+bool connection_claim(struct connection *connection, enum side side, int fd)
 {
     if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         return false;
-    if (!connection_take(direction))
+    if (!connection_take(&connection->flow.side[side]))
         return meet(connection, fd);
-    return connection_of(fd) == connection || miss(connection, direction);
+    return connection_of(fd) == connection || miss(connection, side);
 }
 
-void connection_unclaim(struct connection *connection, struct direction *direction)
+void connection_unclaim(struct connection *connection, enum side side)
 {
-    give_up(direction);
+    give_up(&connection->flow.side[side]);
     if (atomic_load(&connection->due))
         settle(connection);
 }
 
 bool connection_add_reference(struct connection *connection)
 {
-    uint32_t count = atomic_load_explicit(&connection->channel.references, memory_order_relaxed);
+    uint32_t count =
+        atomic_load_explicit(&connection->flow.channel.references, memory_order_relaxed);
     while (count != 0)
         /* Acquire pairs with the release in connection_reset(). */
-        if (atomic_compare_exchange_weak_explicit(&connection->channel.references, &count,
+        if (atomic_compare_exchange_weak_explicit(&connection->flow.channel.references, &count,
                                                   count + 1, memory_order_acquire,
                                                   memory_order_relaxed))
             return true;
@@ -271,7 +294,8 @@ __attribute__((cold)) static void settle_left(void)
 
 void connection_drop_reference(struct connection *connection)
 {
-    if (atomic_fetch_sub_explicit(&connection->channel.references, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&connection->flow.channel.references, 1, memory_order_acq_rel) !=
+        1)
         return;
     atomic_fetch_or(&connection->due, CONNECTION_DUE_CLOSE);
     settle(connection);

@@ -6,65 +6,39 @@
  * descriptor is made, because closes can go unseen (libuv closes by raw system call, children of
  * vfork close in our memory).
  *
- * Each direction has its own state, owned by the thread that moved the bytes, by one CAS. Threads
- * that meet in one direction make the connection opaque: the order of their bytes is unknown. An
+ * Each side of its flow is owned by the thread that moved the bytes, by one CAS. Threads that meet
+ * at one side make the connection opaque: the order of their bytes is unknown. An
  * opaque connection costs one load and is not looked at again until its descriptor is reused.
  *
- * Who sends owns the direction also while the kernel waits for the peer, and need not come back
+ * Who sends owns its side also while the kernel waits for the peer, and need not come back
  * from there: a signal handler jumps away, the thread is cancelled. So what is owned across a call
  * can be taken away: by the thread itself, which is here because it left that call, and by anybody
  * once the thread has ended. How many bytes went is unknown then, so the connection is opaque.
  *
  * What was open when the connection became opaque ends there and then, by whoever owns both
- * directions: its spans say what was known and that the rest was not seen. Where only requests are
+ * sides: its spans say what was known and that the rest was not seen. Where only requests are
  * lost, the answers to those read before are still followed. */
 #ifndef AGENT_CONNECTION_H
 #define AGENT_CONNECTION_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "agent/net/head_store.h"
-#include "agent/protocols/http1/http1.h"
-#include "agent/protocols/http1/http1_body.h"
-#include "agent/work/channel.h"
-#include "agent/work/context.h"
+#include "agent/net/flow.h"
 
 enum connection_role {
-    CONNECTION_SERVER,   /* accepted */
-    CONNECTION_CLIENT,   /* connected */
-    CONNECTION_UNKNOWN,  /* somebody else's, or one of a pair; its first bytes tell */
-    CONNECTION_LISTENER, /* carries no bytes, but tells whose wait a wait is */
-    CONNECTION_LOOP      /* an epoll descriptor through which requests reach a thread; likewise */
+    CONNECTION_SERVER = FLOW_SERVER,   /* accepted */
+    CONNECTION_CLIENT = FLOW_CLIENT,   /* connected */
+    CONNECTION_UNKNOWN = FLOW_UNKNOWN, /* somebody else's, or one of a pair */
+    CONNECTION_LISTENER = FLOW_NONE,   /* carries no bytes, but tells whose wait a wait is */
+    CONNECTION_LOOP /* an epoll descriptor through which requests reach a thread; likewise */
 };
 
-/* The other end, as accept() or connect() gave it. */
-struct peer {
-    uint16_t family;     /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
-    uint16_t port;       /* host order */
-    uint8_t address[16]; /* AF_INET: the first four */
-};
-
-enum direction_state {
-    DIRECTION_HEAD, /* a head begins here, or is being collected */
-    DIRECTION_BODY,
-    DIRECTION_TUNNEL /* not HTTP/1 any more: after 101 or CONNECT */
-};
-
-#define CONNECTION_AWAY 1u /* in `owner`: the thread is in a system call, not at work */
-
-struct direction {
-    _Atomic uint64_t owner; /* the claim of the thread at work; 0: none */
-    uint8_t state;          /* enum direction_state */
-    uint32_t collected;     /* bytes of a head that `place` keeps the beginning of */
-    struct head_place place;
-    size_t scanned;   /* of what is collected, by http1_find_head() */
-    uint64_t head_ns; /* when the first byte of the head came */
-    struct http1_body body;
-};
+#define CONNECTION_AWAY 1u /* in a side's `owner`: the thread is in a system call, not at work */
 
 enum {
     CONNECTION_DUE_LOSS = 1, /* it became opaque: what is open is lost to view */
@@ -77,29 +51,31 @@ enum {
 struct connection {
     uint64_t link; /* the slab's, while free */
     uint32_t index;
-    _Atomic uint8_t role; /* enum connection_role */
     _Atomic bool opaque;
     _Atomic bool requests_lost;  /* some were not understood: counted as an opaque one is */
     _Atomic uint8_t unseen;      /* enum unseen: how it began, where the answer will tell */
-    _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both directions */
+    _Atomic uint8_t due;         /* CONNECTION_DUE_*: for whoever owns both sides */
     _Atomic bool handed_on;      /* another process has it, too: our close need not be its end */
     _Atomic bool refused;        /* an answer was tried, and the other end had gone */
     bool client_wrote;           /* a client connection's first write keeps connect()'s owner */
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
-    uint64_t sent_bytes;         /* seen since it was accepted; under sent.owner */
+    uint64_t sent_bytes;         /* seen since it was accepted; under the owner of SIDE_OUT */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
-    struct peer peer;
-    struct direction received;
-    struct direction sent;
-    struct channel channel; /* what is not atomic in it: under received.owner */
-    struct owner owner;     /* CONNECTION_CLIENT; likewise */
+    struct owner owner;          /* CONNECTION_CLIENT; under the owner of SIDE_IN */
+    struct flow flow;
 };
+
+/* The connection of a flow: for this room. */
+static inline struct connection *flow_connection(const struct flow *flow)
+{
+    return (struct connection *)(uintptr_t)((const char *)flow - offsetof(struct connection, flow));
+}
 
 /* Relaxed: whoever does not own a direction may learn of a change late, or of the slot's next
  * connection. */
 static inline enum connection_role connection_role(const struct connection *connection)
 {
-    return (enum connection_role)atomic_load_explicit(&connection->role, memory_order_relaxed);
+    return (enum connection_role)atomic_load_explicit(&connection->flow.role, memory_order_relaxed);
 }
 
 /* Two levels, so that any number fits: 2^15 chunks of 2^16 entries. The upper level lies in
@@ -151,34 +127,36 @@ void connection_release_refused(void);
  * whose connection goes on there, because a descriptor of it is not close-on-exec. */
 uint64_t connection_outliving(void);
 
-/* The calling thread, which owns that direction, is about to read of a server connection. */
+/* The calling thread, which owns that side, is about to read of a server connection. */
 void connection_reads(struct connection *connection, int fd);
 
-/* One direction belongs to the calling thread until it is given up. False: the connection is
- * opaque, is another one by now, or another thread is in that direction (then it is made opaque).
- * `fd` is the number it was found by. */
-bool connection_claim(struct connection *connection, struct direction *direction, int fd);
-void connection_unclaim(struct connection *connection, struct direction *direction);
+/* One side belongs to the calling thread until it is given up. False: the connection is opaque, is
+ * another one by now, or another thread is at that side (then it is made opaque). `fd` is the
+ * number it was found by. */
+bool connection_claim(struct connection *connection, enum side side, int fd);
+void connection_unclaim(struct connection *connection, enum side side);
 
 /* The owner leaves for a call that may take long, or never return; for connection_come_back(),
- * which is false where the direction was taken away meanwhile. */
-static inline uint64_t connection_leave(struct direction *direction)
+ * which is false where the side was taken away meanwhile. */
+static inline uint64_t connection_leave(struct connection *connection, enum side side)
 {
-    uint64_t claim = atomic_load_explicit(&direction->owner, memory_order_relaxed);
-    /* Release pairs with the acquire of who takes the direction over. */
-    atomic_store_explicit(&direction->owner, claim | CONNECTION_AWAY, memory_order_release);
+    _Atomic uint64_t *owner = &connection->flow.side[side].owner;
+    uint64_t claim = atomic_load_explicit(owner, memory_order_relaxed);
+    /* Release pairs with the acquire of who takes the side over. */
+    atomic_store_explicit(owner, claim | CONNECTION_AWAY, memory_order_release);
     return claim;
 }
 
-static inline bool connection_come_back(struct direction *direction, uint64_t claim)
+static inline bool connection_come_back(struct connection *connection, enum side side,
+                                        uint64_t claim)
 {
     uint64_t left = claim | CONNECTION_AWAY;
     /* Relaxed: what is read next this thread wrote itself. */
-    return atomic_compare_exchange_strong_explicit(&direction->owner, &left, claim,
+    return atomic_compare_exchange_strong_explicit(&connection->flow.side[side].owner, &left, claim,
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
-/* stream.c: bytes came in or went out at `now_ns`; the caller owns that direction. NULL bytes:
+/* stream.c: bytes came in or went out at `now_ns`; the caller owns that side. NULL bytes:
  * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns);
@@ -198,5 +176,54 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns);
 void connection_forked(void);
 void connection_forked_child(void);
 uint32_t connection_fork_epoch(void);
+
+/* ---- between the files of this room: descriptor.c (the table), connection.c (lifetime,
+ * ownership), stream.c and flow_ask.c (bytes), role.c ---- */
+
+/* A taken slot becomes a connection with one descriptor. */
+void connection_reset(struct connection *connection, uint32_t index, enum connection_role role);
+
+/* connection_claim() for those who own the other side: never makes it opaque. */
+bool connection_take(struct flow_side *side);
+
+/* One descriptor more. False where the last one has gone: it must not come back to life, because
+ * its slot may be given to another. */
+bool connection_add_reference(struct connection *connection);
+
+/* One descriptor less; with the last the connection is over, by this thread or, where another
+ * thread is at work on it, by that one when it is done. */
+void connection_drop_reference(struct connection *connection);
+
+/* Is it this process that ends what is open? Not what its parent had, nor where this thread leaves
+ * the connection to a child. */
+bool connection_is_ours(const struct connection *connection);
+
+/* Does a read of that connection wait until something comes? Of one by a descriptor by which it was
+ * found, if it still is its; asked of the kernel. */
+bool connection_reads_wait(const struct channel *channel);
+
+/* Back to the slab. */
+void connection_give_back(struct connection *connection);
+
+/* Not looked at any more; counted unless the protocol said so (a tunnel). What is open ends when
+ * the threads at work on it are done. */
+void connection_make_opaque(struct connection *connection, bool counted);
+/* Counted as one that is opaque, and not again when it becomes so. */
+void connection_count_loss(struct connection *connection);
+
+/* Feeds a side that has no protocol yet, has bytes kept, or is not to be fed at all. */
+protocol_feed stream_feed_slowly;
+/* Ends what is open as lost to view; owns both sides. */
+void stream_lost(struct connection *connection);
+/* Ends or forgets what is still open when the connection is over; owns both sides. */
+void stream_close(struct connection *connection);
+
+/* Of what is not known to be a server's: bytes came, or went. Are they to be read along? */
+bool connection_reads_received(struct connection *connection, struct slice bytes);
+bool connection_reads_sent(struct connection *connection, struct slice bytes);
+
+/* Nobody reads along any more, but whom its bytes belong to is still followed. What is open ends
+ * when the threads at work on it are done. */
+void connection_stop_reading(struct connection *connection, bool counted);
 
 #endif

@@ -2,7 +2,6 @@
 /* The table from descriptor numbers to connections, and what descriptors do to them. */
 #include "agent/base/os.h"
 #include "agent/net/connection.h"
-#include "agent/net/connection_private.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -87,8 +86,8 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     if (!connection)
         return;
     connection_reset(connection, index, role);
-    atomic_store_explicit(&connection->channel.fd, fd, memory_order_relaxed);
-    connection->peer = peer_of(address, length);
+    atomic_store_explicit(&connection->flow.channel.fd, fd, memory_order_relaxed);
+    connection->flow.peer = peer_of(address, length);
     if (role == CONNECTION_CLIENT)
         connection->owner = work_owner();
     attach(fd, connection);
@@ -168,7 +167,7 @@ uint64_t connection_outliving(void)
             continue;
         int flags = os.fcntl(fd, F_GETFD);
         if (flags >= 0 && !(flags & FD_CLOEXEC))
-            slots |= waiting_slots(&connection->channel.pipeline);
+            slots |= waiting_slots(&connection->flow.channel.pipeline);
     }
     return slots;
 }

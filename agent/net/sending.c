@@ -10,7 +10,6 @@
 
 #include "agent/base/stack.h"
 #include "agent/net/connection.h"
-#include "agent/net/connection_private.h"
 
 #define PAGE_BYTES ((uintptr_t)4096)
 #define PARTS_MOST 1024 /* the kernel takes no more */
@@ -142,8 +141,8 @@ void connection_process_ends(uintptr_t here, uintptr_t end)
         return;
     struct connection *connection = sending->connection;
     if (connection_role(connection) != CONNECTION_SERVER ||
-        !connection_come_back(&connection->sent, sending->claim))
+        !connection_come_back(connection, SIDE_OUT, sending->claim))
         return;
     settle(connection, sending);
-    connection_unclaim(connection, &connection->sent);
+    connection_unclaim(connection, SIDE_OUT);
 }

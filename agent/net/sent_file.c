@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What sendfile() takes from a file is content, and counted unseen. Only some servers (lighttpd
- * among them) let a chunked body grow in a temporary file, sizes included: those are looked up. */
+/* What sendfile() takes from a file is content, and counted unseen. Only some servers of HTTP
+ * (lighttpd among them) let a chunked body grow in a temporary file, sizes included: those are
+ * looked up. */
 #include "agent/net/connection.h"
 
 #include <unistd.h>
@@ -8,25 +9,28 @@
 /* Read at a time: a line or two, and the first bytes of data with them. */
 #define FRAMING_BYTES 64
 
-static bool holds_framing(const struct direction *sent, size_t length)
+/* How many of the next bytes are content. */
+static uint64_t unneeded(const struct flow *flow)
 {
-    return sent->state == DIRECTION_BODY && sent->body.framing == HTTP1_CHUNKED &&
-           length > http1_body_data_ahead(&sent->body);
+    if (!flow->is_framed)
+        return UINT64_MAX;
+    const struct flow_state *state = atomic_load_explicit(&flow->state, memory_order_acquire);
+    return state->protocol->unneeded(flow);
 }
 
-void stream_sent_file(struct connection *connection, int file, const off_t *end, size_t length,
-                      uint64_t now_ns)
+/* Returns how many bytes of the file it dealt with, up to the last framing. */
+__attribute__((noinline)) static size_t look_up(struct connection *connection, int file,
+                                                const off_t *end, size_t length, uint64_t now_ns)
 {
-    const struct direction *sent = &connection->sent;
-    off_t at = 0;
-    if (holds_framing(sent, length))
-        at = (end ? *end : lseek(file, 0, SEEK_CUR)) - (off_t)length;
-    while (holds_framing(sent, length)) {
+    const struct flow *flow = &connection->flow;
+    size_t left = length;
+    off_t at = (end ? *end : lseek(file, 0, SEEK_CUR)) - (off_t)length;
+    while (left > unneeded(flow)) {
         char framing[FRAMING_BYTES];
-        size_t piece = (size_t)http1_body_data_ahead(&sent->body);
+        size_t piece = (size_t)unneeded(flow);
         const char *bytes = NULL;
         if (piece == 0) {
-            size_t most = length < sizeof framing ? length : sizeof framing;
+            size_t most = left < sizeof framing ? left : sizeof framing;
             ssize_t got = pread(file, framing, most, at);
             if (got <= 0)
                 break;
@@ -35,8 +39,16 @@ void stream_sent_file(struct connection *connection, int file, const off_t *end,
         }
         stream_sent(connection, bytes, piece, now_ns);
         at += (off_t)piece;
-        length -= piece;
+        left -= piece;
     }
+    return length - left;
+}
+
+void stream_sent_file(struct connection *connection, int file, const off_t *end, size_t length,
+                      uint64_t now_ns)
+{
+    if (length > unneeded(&connection->flow))
+        length -= look_up(connection, file, end, length, now_ns);
     if (length)
         stream_sent(connection, NULL, length, now_ns);
 }

@@ -1,393 +1,264 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Bytes of a connection become exchanges: the parser is fed, heads that arrive in pieces are
- * collected, requests wait in the pipeline for their responses. */
+/* Bytes of a connection are fed to its protocol: which one it is is found out, and what comes
+ * before the rest of its message is kept. */
 #include "agent/net/connection.h"
-#include "agent/net/connection_private.h"
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
-#include "agent/net/spare_head.h"
+#include "agent/net/detect.h"
 #include "agent/net/unseen.h"
-#include "agent/protocols/http1/http1_exchange.h"
 #include "agent/work/exchange.h"
 #include "agent/work/exchange_inheritance.h"
 #include "agent/work/work.h"
 
+static const struct flow_state *state_of(const struct flow *flow)
+{
+    return atomic_load_explicit(&flow->state, memory_order_acquire);
+}
+
+/* ---- what is not understood ---- */
+
 __attribute__((cold)) static void lose(struct connection *connection)
 {
     connection_make_opaque(connection, true);
-    work_leave(&connection->channel);
+    work_leave(&connection->flow.channel);
 }
 
 /* What comes is not understood any more. The answers to what was are still followed; with the last
- * of them, seen here or in response_over(), nothing is left to see. `awaited`: see unseen.h. */
-__attribute__((cold)) static void lose_requests(struct connection *connection, bool awaited)
+ * of them, seen here or in flow_over(), nothing is left to see. `awaited`: see unseen.h. */
+__attribute__((cold)) static void lose_requests(struct connection *connection, enum side side,
+                                                bool awaited)
 {
-    head_store_drop(&connection->received.place);
-    connection->received.state = DIRECTION_TUNNEL;
+    struct flow *flow = &connection->flow;
+    head_store_drop(&flow->side[side].place);
+    flow->side[side].deaf = true;
+    flow->is_partial = false;
     connection_count_loss(connection);
     if (awaited)
-        work_leave(&connection->channel);
-    else if (pipeline_empty(&connection->channel.pipeline))
+        work_leave(&connection->flow.channel);
+    else if (pipeline_empty(&flow->channel.pipeline))
         lose(connection);
 }
 
-__attribute__((cold)) static void lose_direction(struct connection *connection,
-                                                 struct direction *direction, struct slice bytes)
+/* `bytes` are those that were not understood, SLICE_NONE where nobody saw them. */
+__attribute__((cold)) static void lose_side(struct connection *connection, enum side side,
+                                            struct slice bytes)
 {
-    bool awaited = unseen_lost(connection, direction, bytes);
-    if (direction == &connection->received)
-        lose_requests(connection, awaited);
+    struct flow *flow = &connection->flow;
+    if (flow_role(flow) == FLOW_CLIENT) {
+        /* Most connections of a client are of no protocol that is read. */
+        connection_stop_reading(connection, state_of(flow) != NULL);
+        return;
+    }
+    bool awaited = unseen_lost(connection, side, bytes);
+    if (flow_asks(flow, side))
+        lose_requests(connection, side, awaited);
     else
         lose(connection);
 }
 
-/* A complete request head: an exchange begins. Inlined: most requests need nothing else. */
-__attribute__((always_inline)) static inline void request_began(struct connection *connection,
-                                                                const struct http1_request *request,
-                                                                struct exchange *exchange)
+/* As the protocol says. */
+__attribute__((cold, noinline)) static void
+leave_side(struct connection *connection, enum side side, enum next next, struct slice bytes)
 {
-    struct direction *received = &connection->received;
-    if (exchange)
-        http1_exchange_begin(exchange, &connection->peer, received->head_ns);
+    if (next == NEXT_LOST)
+        lose_side(connection, side, bytes);
+    else if (flow_role(&connection->flow) == FLOW_CLIENT)
+        connection_stop_reading(connection, false);
     else
-        counters_add(&counters.dropped_exchanges, 1);
-    uint32_t entry = exchange ? exchange->slot + 1 : PIPELINE_UNTRACED;
-    entry |= (uint32_t)http1_method(request->method) << PIPELINE_NOTE;
-    if (atomic_load_explicit(&connection->channel.pipeline.placed, memory_order_relaxed) !=
-        connection->channel.reads_from)
-        entry |= PIPELINE_ALONG;
-
-    http1_body_of_request(&received->body, request);
-    if (exchange) {
-        connection->channel.newest =
-            atomic_load_explicit(&exchange->generation, memory_order_relaxed);
-        reading_begin(&exchange->reading, received->body.state == HTTP1_BODY_DONE);
-    }
-    work_begins(&connection->channel, exchange);
-    if (exchange && received->body.framing == HTTP1_LENGTH)
-        exchange_request_body(exchange->slot, connection->channel.newest, received->body.remaining);
-    if (!pipeline_place(&connection->channel.pipeline, entry)) {
-        if (exchange)
-            exchange_forget(exchange);
-        counters_add(&counters.dropped_exchanges, 1);
-        lose_requests(connection, false);
-        return;
-    }
-    if (received->body.state == HTTP1_BODY_BAD)
-        lose_requests(connection, false);
-    else if (received->body.state == HTTP1_BODY_MORE)
-        received->state = DIRECTION_BODY;
-}
-
-/* `answering`: this thread sent the end of it. Who answers another request than the one it was
- * known to work for works for several. */
-static void response_over(struct connection *connection, bool answering, uint64_t now_ns)
-{
-    struct direction *sent = &connection->sent;
-    uint32_t entry = pipeline_front(&connection->channel.pipeline);
-    struct exchange *exchange = pipeline_exchange(entry);
-    bool was_current = work_is_for(entry);
-    if (answering && !was_current)
-        context_clear();
-    sent->state = DIRECTION_HEAD;
-    pipeline_take(
-        &connection->channel.pipeline); /* before its slot is given back: see work_for() */
-    if (exchange)
-        exchange_end(exchange, sent->body.seen_bytes, now_ns);
-    uint32_t next = pipeline_front(&connection->channel.pipeline);
-    if (atomic_load(&connection->requests_lost) && !next)
-        lose(connection);
-    if (!was_current)
-        return;
-    /* What a thread does after a response may be work of its own, and belongs to nobody; unless the
-     * next request is already there: it was read along with this one and will be handled without a
-     * read. Behind a response that lasts until close, or a tunnel's beginning, nothing will be. */
-    if (work_goes_on_with(&connection->channel, next, connection_reads_wait) &&
-        sent->body.framing != HTTP1_UNTIL_CLOSE && sent->body.framing != HTTP1_TUNNEL)
-        work_for(&connection->channel,
-                 atomic_load_explicit(&connection->channel.pipeline.taken, memory_order_relaxed));
-    else if (!next)
-        work_has_answered();
-    else
-        context_clear();
-}
-
-static void response_goes_on(struct direction *sent, uint32_t entry)
-{
-    sent->state = DIRECTION_BODY;
-    if (!work_is_for(entry)) /* as in response_over() */
-        context_clear();
-}
-
-/* A complete response head, to the request of that entry; 0: to none. */
-__attribute__((always_inline)) static inline void
-response_began(struct connection *connection, const struct http1_response *response, uint32_t entry,
-               struct exchange *exchange, uint64_t now_ns)
-{
-    struct direction *sent = &connection->sent;
-    if (!entry) {
-        /* A refusal answers half a head, or none in time; other answers, a request that was not
-         * seen. */
-        if (response->status < 400) {
-            unseen_answered(connection);
-            lose(connection);
-        } else {
-            connection_make_opaque(connection, false);
-        }
-        return;
-    }
-    if (http1_is_interim(response))
-        return;
-    if (exchange)
-        http1_exchange_answered(exchange);
-
-    http1_body_of_response(&sent->body, response, (enum http1_method)(entry >> PIPELINE_NOTE));
-    bool tunnel = sent->body.framing == HTTP1_TUNNEL;
-    /* From here on bytes of both sides are the tunnel's, those that were read before the answer
-     * included (RFC 9110, 7.8 and 9.3.6): what looked like a request among them was none. Said
-     * before the answer is over, so that no reader takes it for what it works for. */
-    if (tunnel)
         connection_make_opaque(connection, false);
-    if (sent->body.state == HTTP1_BODY_BAD)
-        lose(connection);
-    else if (sent->body.state == HTTP1_BODY_DONE || tunnel)
-        response_over(connection, true, now_ns);
-    else
-        response_goes_on(sent, entry);
 }
 
-/* Heads are parsed in the exchange that they belong to, because the caller's stack may be small.
- * Here is none. Without a spare head the message is as good as not understood. */
-__attribute__((cold, noinline)) static enum parse
-take_request_alone(struct connection *connection, struct slice bytes, size_t *length)
+/* ---- what is understood ---- */
+
+__attribute__((cold, noinline)) static struct fed feed_first(struct flow *flow, enum side side,
+                                                             struct slice bytes, uint64_t now_ns)
 {
-    union http1_head *head = spare_head_take();
-    enum parse parsed = head ? http1_parse_request(bytes, &head->request) : PARSE_BAD;
-    if (parsed == PARSE_OK) {
-        *length = head->request.head_length;
-        request_began(connection, &head->request, NULL);
-    }
-    spare_head_give(head);
-    return parsed;
+    enum sure sure = detect(flow, side, bytes);
+    if (sure == SURE_YES)
+        return state_of(flow)->protocol->feed(flow, side, bytes, now_ns);
+    return (struct fed){0, sure == SURE_MAYBE ? NEXT_MORE : NEXT_LOST};
 }
 
-__attribute__((cold, noinline)) static enum parse
-take_response_alone(struct connection *connection, struct slice bytes, uint32_t entry,
-                    size_t *length, uint64_t now_ns)
+static inline struct fed feed_protocol(struct flow *flow, enum side side, struct slice bytes,
+                                       uint64_t now_ns)
 {
-    union http1_head *head = spare_head_take();
-    enum parse parsed = head ? http1_parse_response(bytes, &head->response) : PARSE_BAD;
-    if (parsed == PARSE_OK) {
-        *length = head->response.head_length;
-        response_began(connection, &head->response, entry, NULL, now_ns);
-    }
-    spare_head_give(head);
-    return parsed;
+    const struct flow_state *state = state_of(flow);
+    if (__builtin_expect(!state, 0))
+        return feed_first(flow, side, bytes, now_ns);
+    return state->protocol->feed(flow, side, bytes, now_ns);
 }
 
-static enum parse take_request(struct connection *connection, struct slice bytes, size_t *length)
+/* Keeps the beginning of a message. */
+__attribute__((noinline)) static void keep(struct connection *connection, enum side which,
+                                           struct slice bytes, uint64_t now_ns)
 {
-    struct exchange *exchange = exchange_take();
-    if (!exchange)
-        return take_request_alone(connection, bytes, length);
-    struct http1_request *request = &http1_head(exchange)->request;
-    enum parse parsed = http1_parse_request(bytes, request);
-    if (parsed != PARSE_OK) {
-        exchange_put_back(exchange);
-        return parsed;
-    }
-    *length = request->head_length;
-    request_began(connection, request, exchange);
-    return PARSE_OK;
-}
-
-static enum parse take_response(struct connection *connection, struct slice bytes, size_t *length,
-                                uint64_t now_ns)
-{
-    uint32_t entry = pipeline_front(&connection->channel.pipeline);
-    struct exchange *exchange = pipeline_exchange(entry);
-    if (!exchange)
-        return take_response_alone(connection, bytes, entry, length, now_ns);
-    struct http1_response *response = &http1_head(exchange)->response;
-    enum parse parsed = http1_parse_response(bytes, response);
-    if (parsed != PARSE_OK)
-        return parsed;
-    *length = response->head_length;
-    response_began(connection, response, entry, exchange, now_ns);
-    return PARSE_OK;
-}
-
-/* Parses a head at the beginning of `bytes`. OK: *length is its size and it was acted on. */
-static enum parse take_head(struct connection *connection, struct direction *direction,
-                            struct slice bytes, size_t *length, uint64_t now_ns)
-{
-    return direction == &connection->received ? take_request(connection, bytes, length)
-                                              : take_response(connection, bytes, length, now_ns);
-}
-
-/* Could a head begin like this? Asked while one is incomplete, so that what is not HTTP does not
- * fill buffers. */
-static bool hopeless(const struct connection *connection, const struct direction *direction,
-                     struct slice bytes)
-{
-    if (direction == &connection->received)
-        return http1_detect_request(bytes) == PARSE_BAD;
-    return http1_detect_response(bytes) == PARSE_BAD;
-}
-
-/* A head may be collected that begins with these bytes. */
-static bool may_collect(struct connection *connection, struct direction *direction,
-                        struct slice bytes)
-{
-    if (hopeless(connection, direction, bytes))
-        return false;
-    if (bytes.length >= HEAD_BYTES)
-        counters_add(&counters.heads_too_long, 1);
-    direction->collected = 0;
-    direction->scanned = 0;
-    return bytes.length < HEAD_BYTES;
-}
-
-/* Adds to a head that is being collected: all of its first bytes, later as much as its buffer
- * takes, because a body that may follow needs no larger one. Returns how many of `bytes` it used;
- * *whole is the head, once it is, and absent until then.
- * Not inlined: most heads come in one piece, and the other ones are not parsed below its frame. */
-__attribute__((noinline)) static size_t collect(struct connection *connection,
-                                                struct direction *direction, struct slice bytes,
-                                                struct slice *whole)
-{
-    *whole = SLICE_NONE;
-    bool begins = !head_is_kept(&direction->place);
+    struct flow_side *side = &connection->flow.side[which];
     char *buffer = NULL;
     size_t room;
-    if (!begins || may_collect(connection, direction, bytes))
-        buffer = head_store_hold(&direction->place, direction->collected,
-                                 begins ? bytes.length : direction->collected + 1u, &room);
+    if (bytes.length < FLOW_KEPT_BYTES)
+        buffer = head_store_hold(&side->place, 0, bytes.length, &room);
+    else
+        counters_add(&counters.heads_too_long, 1);
     if (!buffer) {
-        lose_direction(connection, direction, begins ? bytes : SLICE_NONE);
-        return bytes.length;
+        lose_side(connection, which, bytes);
+        return;
     }
-    room -= direction->collected;
-    size_t taken = bytes.length < room ? bytes.length : room;
-    memcpy(buffer + direction->collected, bytes.at, taken);
-    struct slice head = {buffer, direction->collected + taken};
-
-    size_t length;
-    if (http1_find_head(head, &direction->scanned, &length) != PARSE_OK) {
-        bool hopeful = direction->collected >= 32 || !hopeless(connection, direction, head);
-        direction->collected += (uint32_t)taken;
-        bool full = direction->collected == HEAD_BYTES;
-        if (full)
-            counters_add(&counters.heads_too_long, 1);
-        if (full || !hopeful)
-            lose_direction(connection, direction, head);
-        if (head_is_kept(&direction->place))
-            head_store_rest(&direction->place);
-        return taken;
-    }
-    *whole = (struct slice){buffer, length};
-    return length - direction->collected;
+    memcpy(buffer, bytes.at, bytes.length);
+    side->kept = (uint32_t)bytes.length;
+    side->began_ns = now_ns;
+    head_store_rest(&side->place);
 }
 
-static size_t feed_head(struct connection *connection, struct direction *direction,
-                        struct slice bytes, uint64_t now_ns)
+/* What was kept, with `taken` bytes more behind it, is fed until no more of it is used. Returns how
+ * much was. */
+static size_t feed_whole(struct connection *connection, enum side side, struct slice whole,
+                         uint64_t now_ns)
 {
-    struct slice head = bytes;
-    size_t used = bytes.length;
-    bool kept = head_is_kept(&direction->place);
-    if (!kept)
-        direction->head_ns = now_ns;
-    else if (used = collect(connection, direction, bytes, &head), !head.at)
-        return used;
-
-    size_t length;
-    enum parse parsed = take_head(connection, direction, head, &length, now_ns);
-    if (parsed == PARSE_OK && !kept)
-        return length;
-    if (parsed == PARSE_MORE && !kept) {
-        used = collect(connection, direction, bytes, &head);
-        if (!head.at)
-            return used;
+    size_t used = 0;
+    while (used < whole.length) {
+        struct slice rest = slice_after(whole, used);
+        struct fed fed = feed_protocol(&connection->flow, side, rest, now_ns);
+        if (fed.next != NEXT_MORE) {
+            leave_side(connection, side, fed.next, rest);
+            return whole.length;
+        }
+        if (!fed.used)
+            break;
+        used += fed.used;
+        /* What follows lies in the caller's bytes, too, and is fed from there. */
+        if (used >= connection->flow.side[side].kept)
+            break;
     }
-    if (parsed != PARSE_OK)
-        lose_direction(connection, direction, head);
-    head_store_drop(&direction->place);
     return used;
 }
 
-/* The body of the newest request is the one being read. NULL where it was answered before its body
- * was through, or has no exchange. */
-static struct exchange *newest_exchange(const struct connection *connection)
+/* Adds to what is kept as much as its buffer takes: all that came first, later no more than it has
+ * room for, because a body that may follow needs no larger one. Returns how many of `bytes` it
+ * used. Not inlined: most messages come in one piece, and are not understood below its frame. */
+__attribute__((noinline)) static size_t feed_kept(struct connection *connection, enum side which,
+                                                  struct slice bytes, uint64_t now_ns)
 {
-    return pipeline_exchange(pipeline_newest(&connection->channel.pipeline));
-}
-
-static void body_over(struct connection *connection, struct direction *direction, uint64_t now_ns)
-{
-    if (direction == &connection->received) {
-        direction->state = DIRECTION_HEAD;
-        struct exchange *exchange = newest_exchange(connection);
-        if (exchange)
-            reading_whole(&exchange->reading);
-        return;
+    struct flow_side *side = &connection->flow.side[which];
+    size_t room;
+    char *buffer = head_store_hold(&side->place, side->kept, side->kept + 1u, &room);
+    if (!buffer) {
+        lose_side(connection, which, SLICE_NONE);
+        return bytes.length;
     }
-    response_over(connection, true, now_ns);
+    room -= side->kept;
+    size_t taken = bytes.length < room ? bytes.length : room;
+    memcpy(buffer + side->kept, bytes.at, taken);
+    struct slice whole = {buffer, side->kept + taken};
+    size_t used = feed_whole(connection, which, whole, now_ns);
+    if (used >= side->kept) {
+        head_store_drop(&side->place);
+        return used - side->kept;
+    }
+    memmove(buffer, buffer + used, whole.length - used);
+    side->kept = (uint32_t)(whole.length - used);
+    if (used)
+        side->began_ns = now_ns;
+    if (side->kept == FLOW_KEPT_BYTES) {
+        counters_add(&counters.heads_too_long, 1);
+        lose_side(connection, which, whole);
+    }
+    if (head_is_kept(&side->place))
+        head_store_rest(&side->place);
+    return taken;
 }
 
-/* A request's body has no length but what was counted: tell its exchange. */
-static void note_request_body(struct connection *connection)
+/* What we did not see may hold the beginning of a message. */
+static void skip(struct connection *connection, enum side side, uint64_t bytes, uint64_t now_ns)
 {
-    const struct exchange *exchange = newest_exchange(connection);
-    if (exchange)
-        exchange_request_body(exchange_slot(exchange), connection->channel.newest,
-                              connection->received.body.seen_bytes);
+    struct flow *flow = &connection->flow;
+    const struct flow_state *state = state_of(flow);
+    enum next next = NEXT_LOST;
+    if (flow->side[side].deaf)
+        return;
+    if (state && !head_is_kept(&flow->side[side].place))
+        next = state->protocol->skip(flow, side, bytes, now_ns);
+    if (next == NEXT_MORE)
+        return;
+    leave_side(connection, side, next, SLICE_NONE);
+    flow->side[side].feed = stream_feed_slowly;
 }
 
-static size_t feed_body(struct connection *connection, struct direction *direction,
-                        struct slice bytes, uint64_t now_ns)
+static void feed_each(struct connection *connection, enum side which, struct slice bytes,
+                      uint64_t now_ns)
 {
-    struct http1_body *body = &direction->body;
-    size_t consumed = bytes.length;
-    if (bytes.at)
-        consumed = http1_body_feed(body, bytes);
-    else
-        http1_body_skip(body, bytes.length);
-
-    if (direction == &connection->received && body->framing == HTTP1_CHUNKED)
-        note_request_body(connection);
-    if (body->state == HTTP1_BODY_BAD)
-        lose_direction(connection, direction, SLICE_NONE);
-    else if (body->state == HTTP1_BODY_DONE)
-        body_over(connection, direction, now_ns);
-    return consumed;
-}
-
-static void feed(struct connection *connection, struct direction *direction, struct slice bytes,
-                 uint64_t now_ns)
-{
-    while (bytes.length && !atomic_load_explicit(&connection->opaque, memory_order_relaxed)) {
-        size_t consumed;
-        if (direction->state == DIRECTION_BODY) {
-            consumed = feed_body(connection, direction, bytes, now_ns);
-        } else if (direction->state == DIRECTION_TUNNEL) {
-            return;
-        } else if (bytes.at) {
-            consumed = feed_head(connection, direction, bytes, now_ns);
-        } else {
-            lose_direction(connection, direction, SLICE_NONE); /* what we did not see held a head */
+    struct flow_side *side = &connection->flow.side[which];
+    while (bytes.length && !side->deaf &&
+           !atomic_load_explicit(&connection->opaque, memory_order_relaxed)) {
+        if (!bytes.at) {
+            skip(connection, which, bytes.length, now_ns);
             return;
         }
-        bytes = (struct slice){bytes.at ? bytes.at + consumed : NULL, bytes.length - consumed};
+        if (head_is_kept(&side->place)) {
+            bytes = slice_after(bytes, feed_kept(connection, which, bytes, now_ns));
+            continue;
+        }
+        struct fed fed = feed_protocol(&connection->flow, which, bytes, now_ns);
+        if (fed.next != NEXT_MORE) {
+            leave_side(connection, which, fed.next, bytes);
+            return;
+        }
+        if (!fed.used) {
+            keep(connection, which, bytes, now_ns);
+            return;
+        }
+        bytes = slice_after(bytes, fed.used);
     }
 }
+
+struct fed stream_feed_slowly(struct flow *flow, enum side which, struct slice bytes,
+                              uint64_t now_ns)
+{
+    struct flow_side *side = &flow->side[which];
+    feed_each(flow_connection(flow), which, bytes, now_ns);
+    const struct flow_state *state = state_of(flow);
+    bool simple = state && !side->deaf && !head_is_kept(&side->place);
+    side->feed = simple ? state->protocol->feed : stream_feed_slowly;
+    return (struct fed){bytes.length, NEXT_MORE};
+}
+
+/* The protocol did not take all of it. */
+__attribute__((noinline)) static void feed_on(struct connection *connection, enum side side,
+                                              struct slice bytes, struct fed fed, uint64_t now_ns)
+{
+    if (fed.next != NEXT_MORE)
+        leave_side(connection, side, fed.next, bytes);
+    else if (!fed.used)
+        keep(connection, side, bytes, now_ns);
+    bool goes_on = fed.used && fed.next == NEXT_MORE;
+    stream_feed_slowly(&connection->flow, side, goes_on ? slice_after(bytes, fed.used) : SLICE_NONE,
+                       now_ns);
+}
+
+static inline void feed(struct connection *connection, enum side side, struct slice bytes,
+                        uint64_t now_ns)
+{
+    struct flow *flow = &connection->flow;
+    if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+        return;
+    if (!bytes.at) {
+        skip(connection, side, bytes.length, now_ns);
+        return;
+    }
+    struct fed fed = flow->side[side].feed(flow, side, bytes, now_ns);
+    if (fed.used != bytes.length || fed.next != NEXT_MORE)
+        feed_on(connection, side, bytes, fed, now_ns);
+}
+
+/* ---- the connection's bytes ---- */
 
 /* There was a fork since the last byte. */
 __attribute__((cold, noinline)) static void take_over(struct connection *connection, uint32_t epoch)
 {
+    const struct pipeline *pipeline = &connection->flow.channel.pipeline;
     uint32_t entry;
-    struct pipeline_walk walk = pipeline_walk(&connection->channel.pipeline);
-    while ((entry = pipeline_next(&connection->channel.pipeline, &walk)) != 0) {
+    struct pipeline_walk walk = pipeline_walk(pipeline);
+    while ((entry = pipeline_next(pipeline, &walk)) != 0) {
         struct exchange *exchange = pipeline_exchange(entry);
         if (exchange)
             exchange_take_over(exchange);
@@ -403,18 +274,31 @@ void stream_touch(struct connection *connection, uint64_t now_ns)
     atomic_store_explicit(&connection->last_ns, now_ns, memory_order_relaxed);
 }
 
+/* Of what was not known to be a server's: is it one's, after all? A client's bytes are dealt with.
+ */
+__attribute__((noinline)) static bool serves(struct connection *connection, struct slice bytes,
+                                             uint64_t now_ns)
+{
+    bool is_read = connection_reads_received(connection, bytes);
+    if (flow_role(&connection->flow) != FLOW_CLIENT)
+        return is_read;
+    if (is_read)
+        feed(connection, SIDE_IN, bytes, now_ns);
+    return false;
+}
+
 void stream_received(struct connection *connection, const char *bytes, size_t length,
                      uint64_t now_ns)
 {
+    struct flow *flow = &connection->flow;
     stream_touch(connection, now_ns);
-    if (connection_role(connection) != CONNECTION_SERVER &&
-        !connection_serves_reader(connection, (struct slice){bytes, length}))
+    if (flow_role(flow) != FLOW_SERVER &&
+        !serves(connection, (struct slice){bytes, length}, now_ns))
         return;
-    feed(connection, &connection->received, (struct slice){bytes, length}, now_ns);
-    work_for_what_was_read(&connection->channel);
+    feed(connection, SIDE_IN, (struct slice){bytes, length}, now_ns);
+    work_for_what_was_read(&flow->channel);
     /* Asked last: who took the entry before what is a tunnel's has made it opaque before. */
-    if (connection->received.state == DIRECTION_TUNNEL ||
-        atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+    if (flow->side[SIDE_IN].deaf || atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         work_read_unknown();
 }
 
@@ -422,38 +306,45 @@ void stream_sent(struct connection *connection, const char *bytes, size_t length
 {
     stream_touch(connection, now_ns);
     connection->sent_bytes += length;
-    if (connection_role(connection) == CONNECTION_SERVER ||
-        connection_serves_writer(connection, (struct slice){bytes, length}))
-        feed(connection, &connection->sent, (struct slice){bytes, length}, now_ns);
+    if (flow_role(&connection->flow) == FLOW_SERVER ||
+        connection_reads_sent(connection, (struct slice){bytes, length}))
+        feed(connection, SIDE_OUT, (struct slice){bytes, length}, now_ns);
+}
+
+/* ---- the end ---- */
+
+static void end_protocol(struct flow *flow, enum flow_end how, uint64_t now_ns)
+{
+    const struct flow_state *state = state_of(flow);
+    if (state && state->protocol->end)
+        state->protocol->end(flow, how, now_ns);
 }
 
 void stream_sending_ended(struct connection *connection, uint64_t now_ns)
 {
-    struct direction *sent = &connection->sent;
-    if (connection_role(connection) == CONNECTION_SERVER && sent->state == DIRECTION_BODY &&
-        sent->body.framing == HTTP1_UNTIL_CLOSE)
-        response_over(connection, false, now_ns);
+    end_protocol(&connection->flow, FLOW_SHUT, now_ns);
 }
 
-/* What is counted of a body that goes on is not its size. */
-static void forget_partial_body(struct connection *connection)
+/* What the flow holds but for its entries. */
+static void let_go(struct flow *flow)
 {
-    struct direction *received = &connection->received;
-    if (received->state != DIRECTION_BODY || received->body.framing != HTTP1_CHUNKED)
-        return;
-    received->body.seen_bytes = 0;
-    note_request_body(connection);
+    head_store_drop(&flow->side[SIDE_IN].place);
+    head_store_drop(&flow->side[SIDE_OUT].place);
+    struct flow_state *state = atomic_exchange_explicit(&flow->state, NULL, memory_order_relaxed);
+    if (state)
+        flow_state_give(state);
 }
 
 __attribute__((cold)) void stream_lost(struct connection *connection)
 {
-    /* Before the context goes, on which it depends. What a tunnel swallowed was no request. */
-    bool ours = connection_is_ours(connection) && connection->sent.body.framing != HTTP1_TUNNEL;
-    work_leave(&connection->channel);
-    forget_partial_body(connection);
+    struct flow *flow = &connection->flow;
+    /* Before the context goes, on which it depends. What was swallowed was no request. */
+    bool ours = connection_is_ours(connection) && !flow->switched;
+    work_leave(&connection->flow.channel);
     uint64_t now_ns = clock_monotonic_ns();
+    end_protocol(flow, FLOW_LOST, now_ns);
     uint32_t entry;
-    while ((entry = pipeline_take_any(&connection->channel.pipeline)) != 0) {
+    while ((entry = pipeline_take_any(&flow->channel.pipeline)) != 0) {
         struct exchange *exchange = pipeline_exchange(entry);
         if (exchange)
             reading_end(&exchange->reading, ours);
@@ -462,25 +353,22 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
         else if (exchange)
             exchange_forget(exchange);
     }
-    connection->received.state = DIRECTION_HEAD;
-    connection->sent.state = DIRECTION_HEAD;
-    head_store_drop(&connection->received.place);
-    head_store_drop(&connection->sent.place);
+    flow->is_partial = false;
+    let_go(flow);
 }
 
 void stream_close(struct connection *connection)
 {
+    struct flow *flow = &connection->flow;
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
     bool ours = connection_is_ours(connection);
     bool refused = atomic_load_explicit(&connection->refused, memory_order_relaxed);
     if (ours)
-        stream_sending_ended(connection, end_ns);
+        end_protocol(flow, FLOW_CLOSED, end_ns);
 
     uint32_t entry;
-    while ((entry = pipeline_take_any(&connection->channel.pipeline)) != 0) {
+    for (; (entry = pipeline_take_any(&flow->channel.pipeline)) != 0; flow->answered_bytes = 0) {
         struct exchange *exchange = pipeline_exchange(entry);
-        bool began = connection->sent.state == DIRECTION_BODY;
-        connection->sent.state = DIRECTION_HEAD;
         if (exchange)
             reading_end(&exchange->reading, ours && !refused);
         if (exchange && !ours)
@@ -488,9 +376,8 @@ void stream_close(struct connection *connection)
         else if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))
             exchange_lost(exchange, end_ns);
         else if (exchange)
-            exchange_abort(exchange, began ? connection->sent.body.seen_bytes : 0, end_ns,
+            exchange_abort(exchange, flow->answered_bytes, end_ns,
                            SLICE_LITERAL("connection_aborted"));
     }
-    head_store_drop(&connection->received.place);
-    head_store_drop(&connection->sent.place);
+    let_go(flow);
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "agent/base/log.h"
+#include "agent/net/detect.h"
 #include "agent/queue/family.h"
 #include "agent/queue/queue.h"
 
@@ -56,7 +57,7 @@ static uint32_t local_port(const struct connection *connection)
 {
     struct sockaddr_in6 address = {0}; /* of others a part */
     socklen_t length = sizeof address;
-    int fd = atomic_load_explicit(&connection->channel.fd, memory_order_relaxed);
+    int fd = atomic_load_explicit(&connection->flow.channel.fd, memory_order_relaxed);
     if (connection_of(fd) != connection ||
         getsockname(fd, (struct sockaddr *)&address, &length) != 0)
         return 0;
@@ -84,12 +85,13 @@ __attribute__((cold, noinline)) static void note(const struct connection *connec
 static bool is_first(const struct connection *connection)
 {
     return connection_role(connection) == CONNECTION_SERVER &&
-           atomic_load_explicit(&connection->channel.pipeline.placed, memory_order_relaxed) == 0;
+           atomic_load_explicit(&connection->flow.channel.pipeline.placed, memory_order_relaxed) ==
+               0;
 }
 
 static bool began(struct connection *connection, struct slice bytes)
 {
-    if (http1_detect_request(bytes) != PARSE_BAD)
+    if (detect_may_know(&connection->flow, SIDE_IN, bytes))
         return false;
     enum unseen kind = is_tls(bytes) ? UNSEEN_TLS : is_preface(bytes) ? UNSEEN_HTTP2 : UNSEEN_OTHER;
     atomic_store_explicit(&connection->unseen, (uint8_t)kind, memory_order_relaxed);
@@ -111,7 +113,7 @@ static bool is_page(struct slice bytes)
 
 static void answered(struct connection *connection, struct slice bytes)
 {
-    if (http1_detect_response(bytes) != PARSE_BAD)
+    if (detect_may_know(&connection->flow, SIDE_OUT, bytes))
         return;
     enum unseen asked =
         (enum unseen)atomic_load_explicit(&connection->unseen, memory_order_relaxed);
@@ -130,12 +132,11 @@ void unseen_answered(const struct connection *connection)
         note_other(connection);
 }
 
-bool unseen_lost(struct connection *connection, const struct direction *direction,
-                 struct slice bytes)
+bool unseen_lost(struct connection *connection, enum side side, struct slice bytes)
 {
     if (!bytes.length || !bytes.at || !is_first(connection))
         return false;
-    if (direction == &connection->received)
+    if (side == SIDE_IN)
         return began(connection, bytes);
     answered(connection, bytes);
     return false;

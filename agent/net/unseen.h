@@ -18,10 +18,10 @@
 
 enum unseen { UNSEEN_NONE, UNSEEN_TLS, UNSEEN_HTTP2, UNSEEN_OTHER, UNSEEN_KINDS };
 
-/* Bytes of a direction, which the caller owns, that are not understood; SLICE_NONE: not known.
+/* Bytes of a side, which the caller owns, that are not understood; SLICE_NONE: not known.
  * True: the answer to them will tell what they are, the connection is to be followed until then. */
-__attribute__((cold)) bool unseen_lost(struct connection *connection,
-                                       const struct direction *direction, struct slice bytes);
+__attribute__((cold)) bool unseen_lost(struct connection *connection, enum side side,
+                                       struct slice bytes);
 
 /* What began without a request was answered by an HTTP response that is no error (to HTTP behind
  * a line of a proxy, say). */

@@ -33,7 +33,7 @@ static struct connection *receiving(int fd)
     struct connection *connection = connection_of(fd);
     if (!connection || !agent_enter())
         return NULL;
-    if (connection_claim(connection, &connection->received, fd)) {
+    if (connection_claim(connection, SIDE_IN, fd)) {
         if (connection_role(connection) == CONNECTION_SERVER)
             connection_reads(connection, fd);
         return connection;
@@ -49,7 +49,7 @@ __attribute__((noinline)) static void nothing_received(int fd, ssize_t received)
     context_goes_on();
     const struct connection *connection = received < 0 ? connection_of(fd) : NULL;
     if (connection && errno == EAGAIN)
-        work_nothing_read(&connection->channel, connection->received.state == DIRECTION_BODY);
+        work_nothing_read(&connection->flow.channel, connection->flow.is_partial);
 }
 
 /* Not inlined where it is for bytes that nobody sees: others would lie below its frame. */
@@ -66,7 +66,7 @@ __attribute__((noinline)) void observe_received(int fd, const void *bytes, ssize
         /* With MSG_TRUNC a stream's bytes are thrown away and the buffer is not filled. */
         stream_received(connection, flags & MSG_TRUNC ? NULL : bytes, (size_t)received,
                         clock_monotonic_ns());
-        connection_unclaim(connection, &connection->received);
+        connection_unclaim(connection, SIDE_IN);
     }
     errno = saved;
 }
@@ -101,7 +101,7 @@ void observe_received_vector(int fd, const struct iovec *parts, int count, ssize
     if (connection) {
         feed_vector(stream_received, connection, parts, (size_t)count, (size_t)received,
                     clock_monotonic_ns());
-        connection_unclaim(connection, &connection->received);
+        connection_unclaim(connection, SIDE_IN);
     }
     errno = saved;
 }
@@ -168,13 +168,13 @@ void observe_received_messages(int fd, const struct mmsghdr *messages, int recei
  * request is written. */
 static void client_writes(struct connection *connection, int fd)
 {
-    if (!connection_claim(connection, &connection->received, fd))
+    if (!connection_claim(connection, SIDE_IN, fd))
         return;
     bool first = !connection->client_wrote;
     connection->client_wrote = true;
     if (!first || !connection->owner.exchange)
         connection->owner = work_owner();
-    connection_unclaim(connection, &connection->received);
+    connection_unclaim(connection, SIDE_IN);
 }
 
 struct sending observe_sending(int fd)
@@ -184,12 +184,12 @@ struct sending observe_sending(int fd)
     if (!connection)
         return sending;
     int saved = errno;
-    if (agent_enter() && connection_claim(connection, &connection->sent, fd)) {
+    if (agent_enter() && connection_claim(connection, SIDE_OUT, fd)) {
         if (connection_role(connection) == CONNECTION_CLIENT)
             client_writes(connection, fd);
         sending.connection = connection;
         sending.time_ns = clock_monotonic_ns();
-        sending.claim = connection_leave(&connection->sent);
+        sending.claim = connection_leave(connection, SIDE_OUT);
     }
     errno = saved;
     return sending;
@@ -199,8 +199,8 @@ struct sending observe_sending(int fd)
 static struct connection *sent_on(const struct sending *sending)
 {
     struct connection *connection = sending->connection;
-    return connection && connection_come_back(&connection->sent, sending->claim) ? connection
-                                                                                 : NULL;
+    bool is_ours = connection && connection_come_back(connection, SIDE_OUT, sending->claim);
+    return is_ours ? connection : NULL;
 }
 
 /* Shorter sends do not wait for the peer. */
@@ -212,7 +212,7 @@ static struct connection *sent_on(const struct sending *sending)
 static bool peer_lacks_some(const struct connection *connection)
 {
     int waiting = 0;
-    int fd = atomic_load_explicit(&connection->channel.fd, memory_order_relaxed);
+    int fd = atomic_load_explicit(&connection->flow.channel.fd, memory_order_relaxed);
     return connection_of(fd) == connection && ioctl(fd, SIOCOUTQ, &waiting) == 0 &&
            waiting > UNREAD_BYTES;
 }
@@ -254,7 +254,7 @@ void observe_sent_vector(struct sending *sending, const struct iovec *parts, siz
         feed_vector(stream_sent, connection, parts, count, (size_t)sent, sent_ns(sending, sent));
     else if (sent < 0 && errno != EAGAIN && errno != EINTR)
         send_refused(connection);
-    connection_unclaim(connection, &connection->sent);
+    connection_unclaim(connection, SIDE_OUT);
     errno = saved;
 }
 
@@ -314,7 +314,7 @@ void observe_sent_unseen(struct sending *sending, ssize_t sent)
         stream_sent(connection, NULL, (size_t)sent, sent_ns(sending, sent));
     else if (has_gone(sent))
         send_refused(connection);
-    connection_unclaim(connection, &connection->sent);
+    connection_unclaim(connection, SIDE_OUT);
     errno = saved;
 }
 
@@ -332,7 +332,7 @@ void observe_sent_file(struct sending *sending, int file, const off_t *end, ssiz
         stream_sent_file(connection, file, end, (size_t)sent, sent_ns(sending, sent));
     else if (has_gone(sent))
         send_refused(connection);
-    connection_unclaim(connection, &connection->sent);
+    connection_unclaim(connection, SIDE_OUT);
     errno = saved;
 }
 
@@ -350,7 +350,7 @@ void observe_sent_messages(struct sending *sending, const struct mmsghdr *messag
             for_each_descriptor(message, hand_on);
     }
     if (connection)
-        connection_unclaim(connection, &connection->sent);
+        connection_unclaim(connection, SIDE_OUT);
     errno = saved;
 }
 
@@ -366,10 +366,10 @@ void observe_shut_down(int fd, int how, int result, uint64_t begun_ns)
     int saved = errno;
     struct connection *connection = connection_of(fd);
     if (connection)
-        atomic_store_explicit(&connection->channel.shut, true, memory_order_relaxed);
-    if (connection && agent_enter() && connection_claim(connection, &connection->sent, fd)) {
+        atomic_store_explicit(&connection->flow.channel.shut, true, memory_order_relaxed);
+    if (connection && agent_enter() && connection_claim(connection, SIDE_OUT, fd)) {
         stream_sending_ended(connection, begun_ns);
-        connection_unclaim(connection, &connection->sent);
+        connection_unclaim(connection, SIDE_OUT);
     }
     errno = saved;
 }

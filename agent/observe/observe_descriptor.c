@@ -73,14 +73,14 @@ void observe_registered(int epfd, int operation, int fd)
     const struct connection *connection = connection_of(fd);
     if (!connection || operation == EPOLL_CTL_DEL)
         return;
-    work_registered(&connection->channel);
+    work_registered(&connection->flow.channel);
     enum connection_role role = connection_role(connection);
     /* One that another process made says what it is with its first byte; one of a pair within this
      * process, by which loops wake themselves, has no address. */
     bool brings_requests = role == CONNECTION_LISTENER || role == CONNECTION_SERVER ||
                            role == CONNECTION_LOOP ||
-                           (role == CONNECTION_UNKNOWN && connection->peer.family != 0 &&
-                            connection->peer.family != AF_UNIX);
+                           (role == CONNECTION_UNKNOWN && connection->flow.peer.family != 0 &&
+                            connection->flow.peer.family != AF_UNIX);
     const struct connection *known = connection_of(epfd);
     if (!brings_requests || (known && connection_role(known) == CONNECTION_LOOP))
         return;

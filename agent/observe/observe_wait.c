@@ -41,7 +41,7 @@ static void look_at_wait(struct waits *waits, int fd)
         waits->for_others |= fd >= 0;
         return;
     }
-    uint32_t serial = atomic_load_explicit(&connection->channel.serial, memory_order_relaxed);
+    uint32_t serial = atomic_load_explicit(&connection->flow.channel.serial, memory_order_relaxed);
     switch (connection_role(connection)) {
     case CONNECTION_LISTENER:
     case CONNECTION_LOOP:

@@ -111,7 +111,7 @@ static void nothing_is_left(void)
         const struct connection *connection = connection_of(fd);
         if (connection->index > 2 * MODEL_FDS + MODEL_TALKS / 2)
             demand("a connection that was not given back");
-        if (connection->received.place.buffer > 4 * MODEL_FDS + MODEL_TALKS)
+        if (connection->flow.side[SIDE_IN].place.buffer > 4 * MODEL_FDS + MODEL_TALKS)
             demand("a head's buffer that was not given back");
     }
     connection_release_range(STEPS_FIRST_FD, STEPS_FIRST_FD + MODEL_FDS - 1);

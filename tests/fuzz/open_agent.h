@@ -9,6 +9,7 @@
 
 #include "agent/base/preparation.h"
 #include "agent/life/agent.h"
+#include "agent/protocols/table.h"
 
 static inline const char *only_otlp(void *unused, const char *name)
 {
@@ -21,6 +22,7 @@ static inline void open_agent(void)
     static struct config config;
     if (!config_parse(&config, only_otlp, NULL, NULL))
         abort();
+    table_use();
     agent_open(&config, &(struct agent_exporter){0});
     if (!preparation_do())
         abort();

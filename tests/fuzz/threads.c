@@ -400,7 +400,7 @@ static uint32_t have(uint32_t count)
         connection_open(fd, CONNECTION_SERVER, NULL, 0);
         observe_received(fd, "GET /", 5, 0);
         const struct connection *connection = connection_of(fd);
-        uint32_t buffer = connection->received.place.buffer;
+        uint32_t buffer = connection->flow.side[SIDE_IN].place.buffer;
         if (connection->index < CONNECTIONS_MAX && had[connection->index])
             fail("a connection that was given back twice");
         if (connection->index < CONNECTIONS_MAX)

@@ -16,6 +16,7 @@
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
+#include "agent/protocols/table.h"
 #include "agent/queue/queue.h"
 #include "agent/work/context.h"
 
@@ -189,6 +190,7 @@ int main(int count, char **arguments)
     static struct config config;
     if (!config_parse(&config, nothing_set, NULL, NULL))
         return 1;
+    table_use();
     agent_open(&config, &(struct agent_exporter){0});
     if (!preparation_do())
         return 1;

@@ -26,6 +26,7 @@
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
+#include "agent/protocols/table.h"
 #include "agent/queue/queue.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
@@ -58,6 +59,7 @@ static inline int open_gate(void **state)
         return -1;
     config.root_client_spans = WHEN_ALWAYS; /* most tests count calls, all of them */
     config.db_spans = DB_SPANS_ALL;
+    table_use();
     agent_open(&config, &(struct agent_exporter){0});
     return preparation_do() && queue_make_region() ? 0 : -1;
 }

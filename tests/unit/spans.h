@@ -8,6 +8,7 @@
 #include "agent/base/counters.h"
 #include "agent/base/preparation.h"
 #include "agent/life/agent.h"
+#include "agent/protocols/table.h"
 #include "agent/queue/queue.h"
 #include "agent/work/context.h"
 
@@ -20,6 +21,7 @@ static inline int spans_open(const char *(*variable)(void *, const char *))
         return -1;
     config.root_client_spans = WHEN_ALWAYS; /* most tests count calls, all of them */
     config.db_spans = DB_SPANS_ALL;
+    table_use();
     agent_open(&config, &(struct agent_exporter){0});
     return preparation_do() && queue_make_region() ? 0 : -1;
 }

@@ -3,9 +3,9 @@
 
 #include <arpa/inet.h>
 
+#include "agent/base/peer.h"
 #include "agent/base/url.h"
 #include "agent/describe/method.h"
-#include "agent/net/connection.h"
 #include "agent/protocols/http/forwarded.h"
 #include "agent/protocols/http/http_settings.h"
 #include "agent/text/redact.h"

@@ -218,10 +218,10 @@ static void threads_that_collide_in_reading_leave_an_incomplete_span(void **stat
     accept_connection(FD);
     receive(FD, get);
     struct connection *connection = connection_of(FD);
-    assert_true(connection_claim(connection, &connection->received, FD));
+    assert_true(connection_claim(connection, SIDE_IN, FD));
     receive(FD, get);
     assert_false(has_context());
-    connection_unclaim(connection, &connection->received);
+    connection_unclaim(connection, SIDE_IN);
     assert_incomplete(-1);
     assert_lost(1);
 }
@@ -462,9 +462,9 @@ static void what_another_process_answers_is_not_ours_to_tell(void **state)
     receive(FD, get);
     connection_forked();
     struct connection *connection = connection_of(FD);
-    assert_true(connection_claim(connection, &connection->sent, FD));
+    assert_true(connection_claim(connection, SIDE_OUT, FD));
     assert_null(observe_sending(FD).connection);
-    connection_unclaim(connection, &connection->sent);
+    connection_unclaim(connection, SIDE_OUT);
     assert_lost(0);
 }
 

@@ -507,13 +507,13 @@ static void who_answers_another_request_works_for_several(void **state)
     receive(FD + 1, get_b);
     answer(FD, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
     assert_int_equal(context_current()->connection,
-                     atomic_load(&connection_of(FD + 1)->channel.serial));
+                     atomic_load(&connection_of(FD + 1)->flow.channel.serial));
     answer(FD, "Content-Length: 2\r\n\r\n");
     assert_false(has_context());
     answer(FD + 1, nothing);
     receive(FD + 1, get_b);
     assert_int_equal(context_current()->connection,
-                     atomic_load(&connection_of(FD + 1)->channel.serial));
+                     atomic_load(&connection_of(FD + 1)->flow.channel.serial));
     answer(FD, "ok");
     assert_false(has_context());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/net/spare_head.h"
+#include "agent/protocols/http1/spare_head.h"
 
 #include "agent/base/slab.h"
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What protocols say of requests and answers: exchanges begin, wait in the pipeline, and end. */
+#include "agent/net/connection.h"
+
+#include "agent/base/counters.h"
+#include "agent/net/unseen.h"
+#include "agent/work/exchange.h"
+#include "agent/work/work.h"
+
+void flow_switches(struct flow *flow)
+{
+    flow->switched = true;
+    connection_make_opaque(flow_connection(flow), false);
+}
+
+bool flow_ask(struct flow *flow, struct exchange *exchange, unsigned note, bool whole)
+{
+    struct channel *channel = &flow->channel;
+    if (!exchange)
+        counters_add(&counters.dropped_exchanges, 1);
+    uint32_t entry = exchange ? exchange->slot + 1 : PIPELINE_UNTRACED;
+    entry |= (uint32_t)note << PIPELINE_NOTE;
+    if (atomic_load_explicit(&channel->pipeline.placed, memory_order_relaxed) !=
+        channel->reads_from)
+        entry |= PIPELINE_ALONG;
+    if (exchange) {
+        channel->newest = atomic_load_explicit(&exchange->generation, memory_order_relaxed);
+        reading_begin(&exchange->reading, whole);
+    }
+    work_begins(channel, exchange);
+    if (!pipeline_place(&channel->pipeline, entry)) {
+        if (exchange)
+            exchange_forget(exchange);
+        counters_add(&counters.dropped_exchanges, 1);
+        return false;
+    }
+    flow->is_partial = !whole;
+    return true;
+}
+
+/* What is read on is of the newest request. NULL where that was answered before all of it came, or
+ * has no exchange. */
+static struct exchange *newest_exchange(const struct flow *flow)
+{
+    return pipeline_exchange(pipeline_newest(&flow->channel.pipeline));
+}
+
+void flow_request_whole(struct flow *flow)
+{
+    flow->is_partial = false;
+    struct exchange *exchange = newest_exchange(flow);
+    if (exchange)
+        reading_whole(&exchange->reading);
+}
+
+void flow_request_bytes(struct flow *flow, uint64_t bytes)
+{
+    const struct exchange *exchange = newest_exchange(flow);
+    if (exchange)
+        exchange_request_body(exchange_slot(exchange), flow->channel.newest, bytes);
+}
+
+void flow_answers_nothing(struct flow *flow)
+{
+    unseen_answered(flow_connection(flow));
+}
+
+void flow_answer_goes_on(uint32_t entry)
+{
+    if (!work_is_for(entry)) /* as in flow_over() */
+        context_clear();
+}
+
+/* Who answers another request than the one it was known to work for works for several. */
+void flow_over(struct flow *flow, uint64_t bytes, enum flow_tail tail, uint64_t now_ns)
+{
+    struct connection *connection = flow_connection(flow);
+    struct channel *channel = &flow->channel;
+    uint32_t entry = flow_front(flow);
+    struct exchange *exchange = pipeline_exchange(entry);
+    bool was_current = work_is_for(entry);
+    if (tail != FLOW_TAIL_CLOSE && !was_current)
+        context_clear();
+    pipeline_take(&channel->pipeline); /* before its slot is given back: see work_for() */
+    if (exchange)
+        exchange_end(exchange, bytes, now_ns);
+    uint32_t next = flow_front(flow);
+    if (atomic_load(&connection->requests_lost) && !next) {
+        connection_make_opaque(connection, true);
+        work_leave(channel);
+    }
+    if (!was_current)
+        return;
+    /* What a thread does after a response may be work of its own, and belongs to nobody; unless the
+     * next request is already there: it was read along with this one and will be handled without a
+     * read. Behind an answer that nothing follows, nothing will be. */
+    if (work_goes_on_with(channel, next, connection_reads_wait) && tail == FLOW_TAIL_NEXT)
+        work_for(channel, atomic_load_explicit(&channel->pipeline.taken, memory_order_relaxed));
+    else if (!next)
+        work_has_answered();
+    else
+        context_clear();
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/protocols/table.h"
+
+#include "agent/protocols/http1/http1_protocol.h"
+
+static const struct protocol *const rows[] = {
+    &http1_protocol,
+};
+
+void table_use(void)
+{
+    flow_set_protocols(rows, sizeof rows / sizeof *rows);
+}
