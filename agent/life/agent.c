@@ -29,6 +29,7 @@
 #include "agent/span/sampler.h"
 #include "agent/span/unwinder.h"
 #include "agent/text/redact.h"
+#include "agent/work/call.h"
 #include "agent/work/client_span.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
@@ -186,6 +187,7 @@ static void count_open_calls(void)
         return;
     mysql_record_open_calls();
     curl_transfer_count_open();
+    call_count_open();
 }
 
 /* The caller's, which may be that of a signal handler. */

@@ -84,6 +84,7 @@ static void reset_flow(struct flow *flow, enum connection_role role)
     atomic_store_explicit(&flow->role, (uint8_t)role, memory_order_relaxed);
     flow->is_partial = false;
     flow->is_framed = false;
+    atomic_store_explicit(&flow->busy, false, memory_order_relaxed);
     flow->switched = false;
     flow->answered_bytes = 0;
     bool unread = role == CONNECTION_CLIENT && !detect_reads_clients();
@@ -104,7 +105,7 @@ void connection_reset(struct connection *connection, uint32_t index, enum connec
                           memory_order_relaxed);
     connection->client_wrote = false;
     connection->sent_bytes = role == CONNECTION_SERVER ? 0 : CONNECTION_UNCOUNTED;
-    connection->owner = (struct owner){0, 0};
+    connection_set_owner(connection, (struct owner){0, 0});
     bool carries_none = role == CONNECTION_LISTENER || role == CONNECTION_LOOP;
     atomic_store_explicit(&connection->opaque, carries_none, memory_order_relaxed);
     atomic_store_explicit(&connection->refused, false, memory_order_relaxed);
@@ -132,6 +133,14 @@ void connection_count_loss(struct connection *connection)
 {
     if (!atomic_exchange(&connection->requests_lost, true))
         counters_add(&counters.connections_opaque, 1);
+}
+
+void connection_client_writes(struct connection *connection)
+{
+    bool first = !connection->client_wrote;
+    connection->client_wrote = true;
+    if (!first || !connection_owner(connection).exchange)
+        connection_set_owner(connection, work_owner());
 }
 
 void connection_stop_reading(struct connection *connection, bool counted)

@@ -61,7 +61,7 @@ struct connection {
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
     uint64_t sent_bytes;         /* seen since it was accepted; under the owner of SIDE_OUT */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
-    struct owner owner;          /* CONNECTION_CLIENT; under the owner of SIDE_IN */
+    _Atomic uint64_t owner;      /* CONNECTION_CLIENT: a struct owner; stands alone, so relaxed */
     struct flow flow;
 };
 
@@ -76,6 +76,18 @@ static inline struct connection *flow_connection(const struct flow *flow)
 static inline enum connection_role connection_role(const struct connection *connection)
 {
     return (enum connection_role)atomic_load_explicit(&connection->flow.role, memory_order_relaxed);
+}
+
+static inline struct owner connection_owner(const struct connection *connection)
+{
+    uint64_t word = atomic_load_explicit(&connection->owner, memory_order_relaxed);
+    return (struct owner){(uint32_t)word, (uint32_t)(word >> 32)};
+}
+
+static inline void connection_set_owner(struct connection *connection, struct owner owner)
+{
+    atomic_store_explicit(&connection->owner, owner.exchange | (uint64_t)owner.generation << 32,
+                          memory_order_relaxed);
 }
 
 /* Two levels, so that any number fits: 2^15 chunks of 2^16 entries. The upper level lies in
@@ -156,6 +168,10 @@ static inline bool connection_come_back(struct connection *connection, enum side
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
+/* A client's bytes are about to go: they belong to the exchange that connected it, later to the one
+ * in which each request is written. By the owner of SIDE_OUT. */
+void connection_client_writes(struct connection *connection);
+
 /* stream.c: bytes came in or went out at `now_ns`; the caller owns that side. NULL bytes:
  * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
 void stream_received(struct connection *connection, const char *bytes, size_t length,
@@ -166,6 +182,13 @@ void stream_sent(struct connection *connection, const char *bytes, size_t length
 /* sent_file.c: `length` bytes went out of a file, up to the offset *end; NULL: up to its own. */
 void stream_sent_file(struct connection *connection, int file, const off_t *end, size_t length,
                       uint64_t now_ns);
+/* The application's call that sent them is through. */
+void stream_client_sent(struct connection *connection, uint64_t now_ns);
+static inline void stream_call_sent(struct connection *connection, uint64_t now_ns)
+{
+    if (connection_role(connection) == CONNECTION_CLIENT)
+        stream_client_sent(connection, now_ns);
+}
 /* No further byte will be sent: ends a response that lasts until close. */
 void stream_sending_ended(struct connection *connection, uint64_t now_ns);
 
@@ -218,9 +241,9 @@ void stream_lost(struct connection *connection);
 /* Ends or forgets what is still open when the connection is over; owns both sides. */
 void stream_close(struct connection *connection);
 
-/* Of what is not known to be a server's: bytes came, or went. Are they to be read along? */
-bool connection_reads_received(struct connection *connection, struct slice bytes);
-bool connection_reads_sent(struct connection *connection, struct slice bytes);
+/* Of what is not known to be a server's: bytes came, or went. Is it a server's, after all? */
+bool connection_serves_reader(struct connection *connection, struct slice bytes);
+bool connection_serves_writer(struct connection *connection, struct slice bytes);
 
 /* Nobody reads along any more, but whom its bytes belong to is still followed. What is open ends
  * when the threads at work on it are done. */

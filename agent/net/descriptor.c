@@ -89,7 +89,7 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     atomic_store_explicit(&connection->flow.channel.fd, fd, memory_order_relaxed);
     connection->flow.peer = peer_of(address, length);
     if (role == CONNECTION_CLIENT)
-        connection->owner = work_owner();
+        connection_set_owner(connection, work_owner());
     attach(fd, connection);
 }
 

@@ -18,6 +18,7 @@
 #include "agent/base/peer.h"
 #include "agent/net/head_store.h"
 #include "agent/net/protocol.h"
+#include "agent/work/call.h"
 #include "agent/work/channel.h"
 
 #define FLOW_STATE_MOST   960
@@ -46,6 +47,7 @@ struct flow {
     bool is_partial;      /* the newest request goes on; of the asking side */
     bool is_framed;       /* what is sent next, see unneeded(); of SIDE_OUT */
     bool switched;        /* to another protocol, see flow_switches(); of the answering side */
+    _Atomic bool busy;    /* a client's: a thread is in the protocol */
     _Atomic bool unread;  /* nobody reads along: a client's, of no protocol that is known */
     /* NULL: its protocol is not known. Release by who finds it out, acquire by who uses it. */
     _Atomic(struct flow_state *) state;
@@ -122,6 +124,26 @@ enum flow_tail {
 };
 /* It is over, with so many bytes of content. */
 void flow_over(struct flow *flow, uint64_t bytes, enum flow_tail tail, uint64_t now_ns);
+
+/* A client's: a request began to be sent. Its call is the flow's, and the protocol's to describe,
+ * until flow_call_over(). NULL: there is none, because of memory or because too many wait
+ * (counted), and nothing is to be told of it. */
+struct call *flow_call(struct flow *flow, uint64_t began_ns);
+
+static inline struct call *flow_call_of(uint32_t entry)
+{
+    return entry ? call_at((entry & PIPELINE_SLOT) - 1) : NULL;
+}
+
+/* The oldest call, and the newest; NULL: none is open. */
+static inline struct call *flow_oldest_call(struct flow *flow)
+{
+    return flow_call_of(flow_front(flow));
+}
+struct call *flow_newest_call(struct flow *flow);
+
+/* The oldest call is answered. */
+void flow_call_over(struct flow *flow, uint64_t now_ns);
 
 /* ---- for connections ---- */
 

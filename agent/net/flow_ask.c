@@ -101,3 +101,25 @@ void flow_over(struct flow *flow, uint64_t bytes, enum flow_tail tail, uint64_t 
     else
         context_clear();
 }
+
+struct call *flow_call(struct flow *flow, uint64_t began_ns)
+{
+    const struct flow_state *state = atomic_load_explicit(&flow->state, memory_order_relaxed);
+    struct call *call = call_begin((enum span_scope)state->protocol->scope, began_ns);
+    if (!call || pipeline_place(&flow->channel.pipeline, call->index + 1))
+        return call;
+    call_drop(call);
+    return NULL;
+}
+
+struct call *flow_newest_call(struct flow *flow)
+{
+    return flow_call_of(pipeline_newest(&flow->channel.pipeline));
+}
+
+void flow_call_over(struct flow *flow, uint64_t now_ns)
+{
+    struct call *call = flow_oldest_call(flow);
+    pipeline_take(&flow->channel.pipeline);
+    call_end(call, now_ns);
+}

@@ -6,9 +6,9 @@
  * row says in which roles it is read: one that is read as a server and as a client has one parser,
  * which asks the flow on which side the requests go.
  *
- * A side of a flow is in the hands of one thread at a time, but two threads may be in one flow, one
- * on each side. So what a protocol keeps for a side is that side's; what the answering side has to
- * know of a request goes along with it (flow_ask()). */
+ * A side of a flow is in the hands of one thread at a time. A server's flow may have two threads in
+ * it, one at each side: so what a protocol keeps for a side is that side's, and what the answering
+ * side has to know of a request goes along with it (flow_ask()). A client's has one. */
 #ifndef AGENT_PROTOCOL_H
 #define AGENT_PROTOCOL_H
 
@@ -47,7 +47,7 @@ typedef struct fed protocol_feed(struct flow *flow, enum side side, struct slice
 
 /* How a flow ends; what is open then is ended by the flow. */
 enum flow_end {
-    FLOW_SHUT,   /* nothing more will be sent by this end; by the owner of SIDE_OUT */
+    FLOW_SHUT,   /* a server will send nothing more; by the owner of SIDE_OUT */
     FLOW_CLOSED, /* no descriptor is left; here and below by the owner of both sides */
     FLOW_LOST    /* it is not looked at any more */
 };
@@ -69,7 +69,11 @@ struct protocol {
      * together with what follows it, up to FLOW_KEPT_BYTES. Bodies are used as they come. */
     protocol_feed *feed;
 
-    /* The same for bytes that nobody saw (sendfile, splice). */
+    /* The application's call that sent the bytes is through: requests that went in one call may be
+     * one to the protocol. A client's only. NULL: that does not matter. */
+    void (*sent)(struct flow *flow, uint64_t now_ns);
+
+    /* The same as feed for bytes that nobody saw (sendfile, splice). */
     enum next (*skip)(struct flow *flow, enum side side, uint64_t bytes, uint64_t now_ns);
 
     /* How many of the next bytes to send need not be seen: the rest, which lies in a file, is

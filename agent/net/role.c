@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which end of a connection this process is, where nobody has said so, and whether its bytes are
- * read along. */
+/* Which end of a connection this process is, where nobody has said so. */
 #include "agent/net/connection.h"
 
 #include "agent/net/detect.h"
@@ -23,27 +22,18 @@ __attribute__((cold)) static void learn_role(struct connection *connection, stru
         connection_make_opaque(connection, over_network);
         return;
     }
-    if (role == FLOW_CLIENT && connection_take(&flow->side[SIDE_IN])) {
-        connection->owner = work_owner();
-        connection->client_wrote = true;
-        connection_unclaim(connection, SIDE_IN);
-    }
+    if (role == FLOW_CLIENT)
+        connection_client_writes(connection);
 }
 
-static bool is_read(const struct flow *flow)
+bool connection_serves_reader(struct connection *connection, struct slice bytes)
 {
-    return !atomic_load_explicit(&flow->unread, memory_order_relaxed);
-}
-
-bool connection_reads_received(struct connection *connection, struct slice bytes)
-{
-    struct flow *flow = &connection->flow;
-    if (flow_role(flow) == FLOW_CLIENT) {
-        work_client_read(connection->owner);
-        return is_read(flow);
+    if (connection_role(connection) == CONNECTION_CLIENT) {
+        work_client_read(connection_owner(connection));
+        return false;
     }
     learn_role(connection, bytes, SIDE_IN);
-    if (flow_role(flow) != FLOW_SERVER)
+    if (connection_role(connection) != CONNECTION_SERVER)
         return false;
     connection_reads(connection,
                      atomic_load_explicit(&connection->flow.channel.fd, memory_order_relaxed));
@@ -51,10 +41,9 @@ bool connection_reads_received(struct connection *connection, struct slice bytes
 }
 
 /* A client's context was taken when the sending began. */
-bool connection_reads_sent(struct connection *connection, struct slice bytes)
+bool connection_serves_writer(struct connection *connection, struct slice bytes)
 {
-    struct flow *flow = &connection->flow;
-    if (flow_role(flow) == FLOW_UNKNOWN)
+    if (connection_role(connection) == CONNECTION_UNKNOWN)
         learn_role(connection, bytes, SIDE_OUT);
-    return flow_role(flow) == FLOW_SERVER || (flow_role(flow) == FLOW_CLIENT && is_read(flow));
+    return connection_role(connection) == CONNECTION_SERVER;
 }

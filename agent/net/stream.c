@@ -40,6 +40,13 @@ __attribute__((cold)) static void lose_requests(struct connection *connection, e
         lose(connection);
 }
 
+__attribute__((cold)) static void stop_client(struct connection *connection, enum side side,
+                                              bool counted)
+{
+    connection->flow.side[side].deaf = true;
+    connection_stop_reading(connection, counted);
+}
+
 /* `bytes` are those that were not understood, SLICE_NONE where nobody saw them. */
 __attribute__((cold)) static void lose_side(struct connection *connection, enum side side,
                                             struct slice bytes)
@@ -47,7 +54,7 @@ __attribute__((cold)) static void lose_side(struct connection *connection, enum 
     struct flow *flow = &connection->flow;
     if (flow_role(flow) == FLOW_CLIENT) {
         /* Most connections of a client are of no protocol that is read. */
-        connection_stop_reading(connection, state_of(flow) != NULL);
+        stop_client(connection, side, state_of(flow) != NULL);
         return;
     }
     bool awaited = unseen_lost(connection, side, bytes);
@@ -64,7 +71,7 @@ leave_side(struct connection *connection, enum side side, enum next next, struct
     if (next == NEXT_LOST)
         lose_side(connection, side, bytes);
     else if (flow_role(&connection->flow) == FLOW_CLIENT)
-        connection_stop_reading(connection, false);
+        stop_client(connection, side, false);
     else
         connection_make_opaque(connection, false);
 }
@@ -250,6 +257,48 @@ static inline void feed(struct connection *connection, enum side side, struct sl
         feed_on(connection, side, bytes, fed, now_ns);
 }
 
+/* ---- a client's, where one thread at a time is in the protocol ---- */
+
+#define BUSY_TRIES 10000 /* looks at a thread that is in it; it waits for nothing there */
+
+static bool enter(struct connection *connection)
+{
+    struct flow *flow = &connection->flow;
+    for (int i = 0; i < BUSY_TRIES; i++)
+        /* Acquire pairs with the release in leave(). */
+        if (!atomic_exchange_explicit(&flow->busy, true, memory_order_acquire))
+            return true;
+    /* It lost the processor, or was jumped out of in the middle. */
+    connection_stop_reading(connection, true);
+    return false;
+}
+
+static void leave(struct connection *connection)
+{
+    atomic_store_explicit(&connection->flow.busy, false, memory_order_release);
+}
+
+/* As feed(), but not while nobody reads along. */
+__attribute__((noinline)) static void feed_client(struct connection *connection, enum side side,
+                                                  struct slice bytes, uint64_t now_ns)
+{
+    if (atomic_load_explicit(&connection->flow.unread, memory_order_relaxed) || !enter(connection))
+        return;
+    feed(connection, side, bytes, now_ns);
+    leave(connection);
+}
+
+__attribute__((noinline)) void stream_client_sent(struct connection *connection, uint64_t now_ns)
+{
+    struct flow *flow = &connection->flow;
+    const struct flow_state *state = state_of(flow);
+    if (!state || !state->protocol->sent ||
+        atomic_load_explicit(&flow->unread, memory_order_relaxed) || !enter(connection))
+        return;
+    state->protocol->sent(flow, now_ns);
+    leave(connection);
+}
+
 /* ---- the connection's bytes ---- */
 
 /* There was a fork since the last byte. */
@@ -279,11 +328,10 @@ void stream_touch(struct connection *connection, uint64_t now_ns)
 __attribute__((noinline)) static bool serves(struct connection *connection, struct slice bytes,
                                              uint64_t now_ns)
 {
-    bool is_read = connection_reads_received(connection, bytes);
-    if (flow_role(&connection->flow) != FLOW_CLIENT)
-        return is_read;
-    if (is_read)
-        feed(connection, SIDE_IN, bytes, now_ns);
+    if (connection_serves_reader(connection, bytes))
+        return true;
+    if (flow_role(&connection->flow) == FLOW_CLIENT)
+        feed_client(connection, SIDE_IN, bytes, now_ns);
     return false;
 }
 
@@ -307,8 +355,10 @@ void stream_sent(struct connection *connection, const char *bytes, size_t length
     stream_touch(connection, now_ns);
     connection->sent_bytes += length;
     if (flow_role(&connection->flow) == FLOW_SERVER ||
-        connection_reads_sent(connection, (struct slice){bytes, length}))
+        connection_serves_writer(connection, (struct slice){bytes, length}))
         feed(connection, SIDE_OUT, (struct slice){bytes, length}, now_ns);
+    else if (flow_role(&connection->flow) == FLOW_CLIENT)
+        feed_client(connection, SIDE_OUT, (struct slice){bytes, length}, now_ns);
 }
 
 /* ---- the end ---- */
@@ -322,6 +372,8 @@ static void end_protocol(struct flow *flow, enum flow_end how, uint64_t now_ns)
 
 void stream_sending_ended(struct connection *connection, uint64_t now_ns)
 {
+    if (flow_role(&connection->flow) == FLOW_CLIENT)
+        return; /* the answers are still to come */
     end_protocol(&connection->flow, FLOW_SHUT, now_ns);
 }
 
@@ -335,9 +387,31 @@ static void let_go(struct flow *flow)
         flow_state_give(state);
 }
 
+/* A client's calls, which are sure to be over. */
+static void end_calls(struct connection *connection, enum flow_end how, uint64_t now_ns)
+{
+    struct flow *flow = &connection->flow;
+    end_protocol(flow, how, now_ns);
+    bool lost =
+        how == FLOW_LOST || atomic_load_explicit(&connection->handed_on, memory_order_relaxed);
+    struct call *call;
+    while ((call = flow_oldest_call(flow)) != NULL) {
+        pipeline_take(&flow->channel.pipeline);
+        if (lost)
+            call_lost(call, now_ns);
+        else
+            call_abort(call, SLICE_LITERAL("connection_aborted"), now_ns);
+    }
+    let_go(flow);
+}
+
 __attribute__((cold)) void stream_lost(struct connection *connection)
 {
     struct flow *flow = &connection->flow;
+    if (flow_role(flow) == FLOW_CLIENT) {
+        end_calls(connection, FLOW_LOST, clock_monotonic_ns());
+        return;
+    }
     /* Before the context goes, on which it depends. What was swallowed was no request. */
     bool ours = connection_is_ours(connection) && !flow->switched;
     work_leave(&connection->flow.channel);
@@ -361,6 +435,10 @@ void stream_close(struct connection *connection)
 {
     struct flow *flow = &connection->flow;
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
+    if (flow_role(flow) == FLOW_CLIENT) {
+        end_calls(connection, FLOW_CLOSED, end_ns);
+        return;
+    }
     bool ours = connection_is_ours(connection);
     bool refused = atomic_load_explicit(&connection->refused, memory_order_relaxed);
     if (ours)

@@ -164,19 +164,6 @@ void observe_received_messages(int fd, const struct mmsghdr *messages, int recei
         observe_received_message(fd, &messages[i].msg_hdr, (ssize_t)messages[i].msg_len, flags);
 }
 
-/* A client connection belongs to the exchange that connected it, then to the one in which each
- * request is written. */
-static void client_writes(struct connection *connection, int fd)
-{
-    if (!connection_claim(connection, SIDE_IN, fd))
-        return;
-    bool first = !connection->client_wrote;
-    connection->client_wrote = true;
-    if (!first || !connection->owner.exchange)
-        connection->owner = work_owner();
-    connection_unclaim(connection, SIDE_IN);
-}
-
 struct sending observe_sending(int fd)
 {
     struct sending sending = {.connection = NULL, .fd = fd};
@@ -186,7 +173,7 @@ struct sending observe_sending(int fd)
     int saved = errno;
     if (agent_enter() && connection_claim(connection, SIDE_OUT, fd)) {
         if (connection_role(connection) == CONNECTION_CLIENT)
-            client_writes(connection, fd);
+            connection_client_writes(connection);
         sending.connection = connection;
         sending.time_ns = clock_monotonic_ns();
         sending.claim = connection_leave(connection, SIDE_OUT);
@@ -250,10 +237,13 @@ void observe_sent_vector(struct sending *sending, const struct iovec *parts, siz
     if (!connection)
         return;
     int saved = errno;
-    if (sent > 0)
-        feed_vector(stream_sent, connection, parts, count, (size_t)sent, sent_ns(sending, sent));
-    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
+    if (sent > 0) {
+        uint64_t now_ns = sent_ns(sending, sent);
+        feed_vector(stream_sent, connection, parts, count, (size_t)sent, now_ns);
+        stream_call_sent(connection, now_ns);
+    } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         send_refused(connection);
+    }
     connection_unclaim(connection, SIDE_OUT);
     errno = saved;
 }
@@ -349,8 +339,10 @@ void observe_sent_messages(struct sending *sending, const struct mmsghdr *messag
         if (message->msg_controllen && agent_enter())
             for_each_descriptor(message, hand_on);
     }
-    if (connection)
+    if (connection) {
+        stream_call_sent(connection, sending->time_ns);
         connection_unclaim(connection, SIDE_OUT);
+    }
     errno = saved;
 }
 

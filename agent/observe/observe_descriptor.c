@@ -14,6 +14,7 @@
 #include "agent/base/thread.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
+#include "agent/net/detect.h"
 #include "agent/queue/family.h"
 #include "agent/queue/queue.h"
 #include "agent/work/context.h"
@@ -62,8 +63,8 @@ void observe_connected(int fd, const struct sockaddr *address, socklen_t length,
     if (result < 0 && errno != EINPROGRESS && errno != EINTR)
         return;
     int saved = errno;
-    /* Whose bytes a client connection carries matters only where there are requests. */
-    if (preparation_is_done() && agent_enter_own_process())
+    /* Where nobody reads along, whose bytes it carries matters only if there are requests. */
+    if ((preparation_is_done() || detect_reads_clients()) && agent_enter_own_process())
         connection_open(fd, CONNECTION_CLIENT, address, length);
     errno = saved;
 }

@@ -121,10 +121,16 @@ struct client_page *client_span_describe(const struct client_span *client, enum 
         client_span_lost();
         return NULL;
     }
-    span_begin(&page->span, page->record, sizeof page->record, scope, SPAN_KIND_CLIENT,
-               &client->self, &client->parent, client->start_ns);
-    page->span.record->flags |= TRACE_FLAG_SAMPLED; /* also where nobody was told so */
+    client_span_open(client, &page->span, page->record, sizeof page->record, scope);
     return page;
+}
+
+void client_span_open(const struct client_span *client, struct span *span, void *memory,
+                      uint32_t capacity, enum span_scope scope)
+{
+    span_begin(span, memory, capacity, scope, SPAN_KIND_CLIENT, &client->self, &client->parent,
+               client->start_ns);
+    span->record->flags |= TRACE_FLAG_SAMPLED; /* also where nobody was told so */
 }
 
 #define SLOW_NS 1000000000u
@@ -152,18 +158,24 @@ static _Atomic uint64_t *left_out_with(const struct client_span *client,
     return client->is_session && !notable ? &counters.left_out_session : NULL;
 }
 
-void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns)
+void client_span_close(struct client_span *client, struct span *span, uint64_t end_ns)
 {
     client->begun = false;
-    if (!page)
+    if (!span)
         return;
-    span_end(&page->span, end_ns);
-    _Atomic uint64_t *left_out = left_out_with(client, page->span.record);
+    span_end(span, end_ns);
+    _Atomic uint64_t *left_out = left_out_with(client, span->record);
     if (left_out)
         counters_add(left_out, 1);
     else
-        queue_hand_over(page->span.record);
-    client_page_give(page);
+        queue_hand_over(span->record);
+}
+
+void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns)
+{
+    client_span_close(client, page ? &page->span : NULL, end_ns);
+    if (page)
+        client_page_give(page);
 }
 
 void client_span_string(struct client_page *page, enum attribute attribute, struct slice text)

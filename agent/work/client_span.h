@@ -66,6 +66,12 @@ void client_span_follow(struct client_span *client, const struct client_span *fi
  * (counted). Every page goes to client_span_end(). */
 struct client_page *client_span_describe(const struct client_span *client, enum span_scope scope);
 
+/* The same in two steps, for whoever has memory of his own for the record: at least
+ * SPAN_BYTES_LEAST, aligned to 8, of a span that is recorded; and NULL for one that is not. */
+void client_span_open(const struct client_span *client, struct span *span, void *memory,
+                      uint32_t capacity, enum span_scope scope);
+void client_span_close(struct client_span *client, struct span *span, uint64_t end_ns);
+
 /* A page as working memory, where no span is written; NULL where there is none. */
 struct client_page *client_page_take(void);
 void client_page_give(struct client_page *page);

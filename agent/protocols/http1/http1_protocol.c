@@ -265,9 +265,8 @@ static void end(struct flow *flow, enum flow_end how, uint64_t now_ns)
         forget_partial_body(flow);
         return;
     }
-    enum side side = answering(flow);
-    struct http1_side *here = side_of(flow, side);
-    if ((how == FLOW_SHUT && side == SIDE_IN) || !here->in_body)
+    struct http1_side *here = side_of(flow, answering(flow));
+    if (!here->in_body)
         return;
     if (here->body.framing == HTTP1_UNTIL_CLOSE) {
         here->in_body = false;

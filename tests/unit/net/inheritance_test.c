@@ -123,7 +123,7 @@ static void who_sends_the_request_is_the_client(void **state)
     inheritance_take(client);
     answer(client, "POST / HTTP/1.1\r\n\r\n");
     assert_int_equal(role(client), CONNECTION_CLIENT);
-    assert_int_equal(connection_of(client)->owner.exchange, context_current()->exchange);
+    assert_int_equal(connection_owner(connection_of(client)).exchange, context_current()->exchange);
     receive(client, ok);
     assert_true(has_context());
     assert_int_equal(counters_get(&counters.connections_opaque), 0);

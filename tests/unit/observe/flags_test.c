@@ -151,10 +151,10 @@ static void sending_may_connect(void **state)
 
     observe_sent_to(FD + 1, address, sizeof peer, 5, MSG_FASTOPEN);
     assert_int_equal(connection_role(connection_of(FD + 1)), CONNECTION_CLIENT);
-    assert_int_equal(connection_of(FD + 1)->owner.exchange, context_current()->exchange);
+    assert_int_equal(connection_owner(connection_of(FD + 1)).exchange, context_current()->exchange);
     context_clear();
     answer(FD + 1, "the second write is another's");
-    assert_int_equal(connection_of(FD + 1)->owner.exchange, 0);
+    assert_int_equal(connection_owner(connection_of(FD + 1)).exchange, 0);
 }
 
 int main(void)
