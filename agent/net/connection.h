@@ -234,8 +234,6 @@ void connection_make_opaque(struct connection *connection, bool counted);
 /* Counted as one that is opaque, and not again when it becomes so. */
 void connection_count_loss(struct connection *connection);
 
-/* Feeds a side that has no protocol yet, has bytes kept, or is not to be fed at all. */
-protocol_feed stream_feed_slowly;
 /* Ends what is open as lost to view; owns both sides. */
 void stream_lost(struct connection *connection);
 /* Ends or forgets what is still open when the connection is over; owns both sides. */

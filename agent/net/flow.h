@@ -35,7 +35,7 @@ struct flow_state {
 
 struct flow_side {
     _Atomic uint64_t owner; /* the claim of the thread at work; 0: none */
-    protocol_feed *feed;    /* the protocol's, where the next bytes are all it takes; else ours */
+    protocol_feed *feed;    /* the protocol's; NULL: something has to be done before */
     bool deaf;              /* what comes is not understood any more */
     uint32_t kept;          /* bytes that lie at `place` and wait for more */
     struct head_place place;

@@ -78,24 +78,6 @@ leave_side(struct connection *connection, enum side side, enum next next, struct
 
 /* ---- what is understood ---- */
 
-__attribute__((cold, noinline)) static struct fed feed_first(struct flow *flow, enum side side,
-                                                             struct slice bytes, uint64_t now_ns)
-{
-    enum sure sure = detect(flow, side, bytes);
-    if (sure == SURE_YES)
-        return state_of(flow)->protocol->feed(flow, side, bytes, now_ns);
-    return (struct fed){0, sure == SURE_MAYBE ? NEXT_MORE : NEXT_LOST};
-}
-
-static inline struct fed feed_protocol(struct flow *flow, enum side side, struct slice bytes,
-                                       uint64_t now_ns)
-{
-    const struct flow_state *state = state_of(flow);
-    if (__builtin_expect(!state, 0))
-        return feed_first(flow, side, bytes, now_ns);
-    return state->protocol->feed(flow, side, bytes, now_ns);
-}
-
 /* Keeps the beginning of a message. */
 __attribute__((noinline)) static void keep(struct connection *connection, enum side which,
                                            struct slice bytes, uint64_t now_ns)
@@ -117,13 +99,46 @@ __attribute__((noinline)) static void keep(struct connection *connection, enum s
     head_store_rest(&side->place);
 }
 
-/* What was kept, with `taken` bytes more behind it, is fed until no more of it is used. Returns how
- * much was. */
-static size_t feed_whole(struct connection *connection, enum side side, struct slice whole,
-                         uint64_t now_ns)
+/* What is kept, held, with as much of `bytes` behind it as its buffer takes: all that came first,
+ * later no more than it has room for, because a body that may follow needs no larger one.
+ * SLICE_NONE: it is lost. */
+__attribute__((noinline)) static struct slice gather(struct connection *connection, enum side which,
+                                                     struct slice bytes)
 {
-    size_t used = 0;
-    while (used < whole.length) {
+    struct flow_side *side = &connection->flow.side[which];
+    size_t room;
+    char *buffer = head_store_hold(&side->place, side->kept, side->kept + 1u, &room);
+    if (!buffer) {
+        lose_side(connection, which, SLICE_NONE);
+        return SLICE_NONE;
+    }
+    room -= side->kept;
+    size_t taken = bytes.length < room ? bytes.length : room;
+    memcpy(buffer + side->kept, bytes.at, taken);
+    return (struct slice){buffer, side->kept + taken};
+}
+
+/* The protocol's word on bytes; where it is not known yet, on whether it will be. */
+static struct fed feed_protocol(struct flow *flow, enum side side, struct slice bytes,
+                                uint64_t now_ns)
+{
+    const struct flow_state *state = state_of(flow);
+    if (!state) {
+        enum sure sure = detect(flow, side, bytes);
+        if (sure != SURE_YES)
+            return (struct fed){0, sure == SURE_MAYBE ? NEXT_MORE : NEXT_LOST};
+        state = state_of(flow);
+    }
+    return state->protocol->feed(flow, side, bytes, now_ns);
+}
+
+/* Goes on with what is kept where a part of it was used, because only then its protocol was known:
+ * until no more is. Returns how much was, all of it where it was not understood. */
+__attribute__((cold, noinline)) static size_t feed_kept(struct connection *connection,
+                                                        enum side side, struct slice whole,
+                                                        size_t used, uint64_t now_ns)
+{
+    while (used < connection->flow.side[side].kept) {
         struct slice rest = slice_after(whole, used);
         struct fed fed = feed_protocol(&connection->flow, side, rest, now_ns);
         if (fed.next != NEXT_MORE) {
@@ -133,46 +148,87 @@ static size_t feed_whole(struct connection *connection, enum side side, struct s
         if (!fed.used)
             break;
         used += fed.used;
-        /* What follows lies in the caller's bytes, too, and is fed from there. */
-        if (used >= connection->flow.side[side].kept)
-            break;
     }
     return used;
 }
 
-/* Adds to what is kept as much as its buffer takes: all that came first, later no more than it has
- * room for, because a body that may follow needs no larger one. Returns how many of `bytes` it
- * used. Not inlined: most messages come in one piece, and are not understood below its frame. */
-__attribute__((noinline)) static size_t feed_kept(struct connection *connection, enum side which,
-                                                  struct slice bytes, uint64_t now_ns)
+/* So much of what is kept was used, `whole` being that with the first of `bytes`. Returns what is
+ * left of them. */
+__attribute__((noinline)) static struct slice release(struct connection *connection,
+                                                      enum side which, struct slice bytes,
+                                                      struct slice whole, size_t used,
+                                                      uint64_t now_ns)
 {
     struct flow_side *side = &connection->flow.side[which];
-    size_t room;
-    char *buffer = head_store_hold(&side->place, side->kept, side->kept + 1u, &room);
-    if (!buffer) {
-        lose_side(connection, which, SLICE_NONE);
-        return bytes.length;
+    if (used && used < side->kept) {
+        used = feed_kept(connection, which, whole, used, now_ns);
+        side->began_ns = now_ns;
     }
-    room -= side->kept;
-    size_t taken = bytes.length < room ? bytes.length : room;
-    memcpy(buffer + side->kept, bytes.at, taken);
-    struct slice whole = {buffer, side->kept + taken};
-    size_t used = feed_whole(connection, which, whole, now_ns);
     if (used >= side->kept) {
         head_store_drop(&side->place);
-        return used - side->kept;
+        return slice_after(bytes, used - side->kept);
     }
+    size_t taken = whole.length - side->kept;
+    char *buffer = (char *)(uintptr_t)whole.at;
     memmove(buffer, buffer + used, whole.length - used);
     side->kept = (uint32_t)(whole.length - used);
-    if (used)
-        side->began_ns = now_ns;
     if (side->kept == FLOW_KEPT_BYTES) {
         counters_add(&counters.heads_too_long, 1);
         lose_side(connection, which, whole);
     }
     if (head_is_kept(&side->place))
         head_store_rest(&side->place);
-    return taken;
+    return slice_after(bytes, taken);
+}
+
+/* After `piece`, which is what comes first of `bytes`, behind what is kept, was fed. Returns what
+ * is left of them. */
+__attribute__((noinline)) static struct slice settle(struct connection *connection, enum side side,
+                                                     struct slice bytes, struct slice piece,
+                                                     struct fed fed, uint64_t now_ns)
+{
+    struct flow_side *here = &connection->flow.side[side];
+    if (fed.next != NEXT_MORE) {
+        leave_side(connection, side, fed.next, piece);
+        head_store_drop(&here->place);
+        return SLICE_NONE;
+    }
+    if (head_is_kept(&here->place))
+        return release(connection, side, bytes, piece, fed.used, now_ns);
+    if (fed.used)
+        return slice_after(bytes, fed.used);
+    keep(connection, side, bytes, now_ns);
+    return SLICE_NONE;
+}
+
+/* What the bytes of a side are fed to where nothing has to be done before; else NULL. */
+__attribute__((cold, noinline)) static protocol_feed *
+choose_feed(struct flow *flow, enum side which, struct slice first)
+{
+    const struct flow_side *side = &flow->side[which];
+    if (side->deaf || head_is_kept(&side->place))
+        return NULL;
+    if (!state_of(flow) && (!first.at || detect(flow, which, first) != SURE_YES))
+        return NULL;
+    return state_of(flow)->protocol->feed;
+}
+
+/* Steps that return before the protocol has the bytes, or come after it: below this frame there are
+ * only the protocol's. */
+__attribute__((noinline)) static void feed_slowly(struct connection *connection, enum side which,
+                                                  struct slice bytes, uint64_t now_ns)
+{
+    struct flow *flow = &connection->flow;
+    struct flow_side *side = &flow->side[which];
+    while (bytes.length && !side->deaf &&
+           !atomic_load_explicit(&connection->opaque, memory_order_relaxed)) {
+        struct slice piece = head_is_kept(&side->place) ? gather(connection, which, bytes) : bytes;
+        if (!piece.at)
+            break;
+        struct fed fed = feed_protocol(flow, which, piece, now_ns);
+        bytes = settle(connection, which, bytes, piece, fed, now_ns);
+    }
+    side->feed = choose_feed(flow, which, SLICE_NONE);
 }
 
 /* What we did not see may hold the beginning of a message. */
@@ -188,73 +244,47 @@ static void skip(struct connection *connection, enum side side, uint64_t bytes, 
     if (next == NEXT_MORE)
         return;
     leave_side(connection, side, next, SLICE_NONE);
-    flow->side[side].feed = stream_feed_slowly;
+    flow->side[side].feed = NULL;
 }
 
-static void feed_each(struct connection *connection, enum side which, struct slice bytes,
-                      uint64_t now_ns)
-{
-    struct flow_side *side = &connection->flow.side[which];
-    while (bytes.length && !side->deaf &&
-           !atomic_load_explicit(&connection->opaque, memory_order_relaxed)) {
-        if (!bytes.at) {
-            skip(connection, which, bytes.length, now_ns);
-            return;
-        }
-        if (head_is_kept(&side->place)) {
-            bytes = slice_after(bytes, feed_kept(connection, which, bytes, now_ns));
-            continue;
-        }
-        struct fed fed = feed_protocol(&connection->flow, which, bytes, now_ns);
-        if (fed.next != NEXT_MORE) {
-            leave_side(connection, which, fed.next, bytes);
-            return;
-        }
-        if (!fed.used) {
-            keep(connection, which, bytes, now_ns);
-            return;
-        }
-        bytes = slice_after(bytes, fed.used);
-    }
-}
-
-struct fed stream_feed_slowly(struct flow *flow, enum side which, struct slice bytes,
-                              uint64_t now_ns)
-{
-    struct flow_side *side = &flow->side[which];
-    feed_each(flow_connection(flow), which, bytes, now_ns);
-    const struct flow_state *state = state_of(flow);
-    bool simple = state && !side->deaf && !head_is_kept(&side->place);
-    side->feed = simple ? state->protocol->feed : stream_feed_slowly;
-    return (struct fed){bytes.length, NEXT_MORE};
-}
-
-/* The protocol did not take all of it. */
+/* The protocol did not understand it, or wants more. */
 __attribute__((noinline)) static void feed_on(struct connection *connection, enum side side,
-                                              struct slice bytes, struct fed fed, uint64_t now_ns)
+                                              struct slice bytes, enum next next, uint64_t now_ns)
 {
-    if (fed.next != NEXT_MORE)
-        leave_side(connection, side, fed.next, bytes);
-    else if (!fed.used)
+    if (next != NEXT_MORE)
+        leave_side(connection, side, next, bytes);
+    else
         keep(connection, side, bytes, now_ns);
-    bool goes_on = fed.used && fed.next == NEXT_MORE;
-    stream_feed_slowly(&connection->flow, side, goes_on ? slice_after(bytes, fed.used) : SLICE_NONE,
-                       now_ns);
+    connection->flow.side[side].feed = NULL;
 }
 
 static inline void feed(struct connection *connection, enum side side, struct slice bytes,
                         uint64_t now_ns)
 {
     struct flow *flow = &connection->flow;
-    if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
-        return;
+    struct flow_side *here = &flow->side[side];
     if (!bytes.at) {
-        skip(connection, side, bytes.length, now_ns);
+        if (!atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+            skip(connection, side, bytes.length, now_ns);
         return;
     }
-    struct fed fed = flow->side[side].feed(flow, side, bytes, now_ns);
-    if (fed.used != bytes.length || fed.next != NEXT_MORE)
-        feed_on(connection, side, bytes, fed, now_ns);
+    if (__builtin_expect(!here->feed, 0)) {
+        here->feed = choose_feed(flow, side, bytes);
+        if (!here->feed) {
+            feed_slowly(connection, side, bytes, now_ns);
+            return;
+        }
+    }
+    while (!atomic_load_explicit(&connection->opaque, memory_order_relaxed)) {
+        struct fed fed = here->feed(flow, side, bytes, now_ns);
+        if (__builtin_expect(fed.next != NEXT_MORE || !fed.used, 0)) {
+            feed_on(connection, side, bytes, fed.next, now_ns);
+            return;
+        }
+        bytes = slice_after(bytes, fed.used);
+        if (!bytes.length)
+            return;
+    }
 }
 
 /* ---- a client's, where one thread at a time is in the protocol ---- */

@@ -46,9 +46,21 @@ static void give_head(const struct exchange *exchange, union http1_head *head)
         spare_head_give(head);
 }
 
-static struct fed not_parsed(enum parse parsed)
+/* Could a head begin like this? Asked while one is incomplete, so that what is not HTTP does not
+ * fill buffers. */
+static bool hopeless(const struct flow *flow, enum side side, struct slice bytes)
 {
-    return (struct fed){0, parsed == PARSE_MORE ? NEXT_MORE : NEXT_LOST};
+    return (flow_asks(flow, side) ? http1_detect_request(bytes) : http1_detect_response(bytes)) ==
+           PARSE_BAD;
+}
+
+/* Here begins no head that is complete. */
+__attribute__((cold, noinline)) static struct fed
+not_parsed(const struct flow *flow, enum side side, struct slice bytes, enum parse parsed)
+{
+    bool kept = head_is_kept(&flow->side[side].place); /* then it was found to be complete */
+    bool more = parsed == PARSE_MORE && !kept && !hopeless(flow, side, bytes);
+    return more ? used(0) : lost();
 }
 
 /* ---- requests ---- */
@@ -72,17 +84,21 @@ static struct fed request_began(struct flow *flow, enum side side,
     return used(request->head_length);
 }
 
-static struct fed take_request(struct flow *flow, enum side side, struct slice bytes,
-                               uint64_t now_ns)
+/* Here and below not inlined: what feeds bytes has no frame of its own. */
+__attribute__((noinline)) static struct fed take_request(struct flow *flow, enum side side,
+                                                         struct slice bytes, uint64_t now_ns)
 {
     struct exchange *exchange = exchange_take();
     union http1_head *head = head_of(exchange);
     enum parse parsed = head ? http1_parse_request(bytes, &head->request) : PARSE_BAD;
-    if (parsed != PARSE_OK && exchange)
-        exchange_put_back(exchange);
-    struct fed fed = parsed == PARSE_OK
-                         ? request_began(flow, side, &head->request, exchange, now_ns)
-                         : not_parsed(parsed);
+    struct fed fed;
+    if (__builtin_expect(parsed == PARSE_OK, 1)) {
+        fed = request_began(flow, side, &head->request, exchange, now_ns);
+    } else {
+        if (exchange)
+            exchange_put_back(exchange);
+        fed = not_parsed(flow, side, bytes, parsed);
+    }
     give_head(exchange, head);
     return fed;
 }
@@ -137,59 +153,51 @@ static struct fed response_began(struct flow *flow, enum side side,
     return used(response->head_length);
 }
 
-static struct fed take_response(struct flow *flow, enum side side, struct slice bytes,
-                                uint64_t now_ns)
+__attribute__((noinline)) static struct fed take_response(struct flow *flow, enum side side,
+                                                          struct slice bytes, uint64_t now_ns)
 {
     uint32_t entry = flow_front(flow);
     struct exchange *exchange = pipeline_exchange(entry);
     union http1_head *head = head_of(exchange);
     enum parse parsed = head ? http1_parse_response(bytes, &head->response) : PARSE_BAD;
-    struct fed fed = parsed == PARSE_OK
+    struct fed fed = __builtin_expect(parsed == PARSE_OK, 1)
                          ? response_began(flow, side, &head->response, entry, exchange, now_ns)
-                         : not_parsed(parsed);
+                         : not_parsed(flow, side, bytes, parsed);
     give_head(exchange, head);
     return fed;
 }
 
 /* ---- bytes ---- */
 
-/* Could a head begin like this? Asked while one is incomplete, so that what is not HTTP does not
- * fill buffers. */
-static bool hopeless(const struct flow *flow, enum side side, struct slice bytes)
-{
-    return (flow_asks(flow, side) ? http1_detect_request(bytes) : http1_detect_response(bytes)) ==
-           PARSE_BAD;
-}
-
 #define HOPED_BYTES 32 /* of a head: by then it is one, or hopeless */
 
-/* A head that comes in pieces. */
-__attribute__((noinline)) static enum parse find_kept(const struct flow *flow, enum side side,
-                                                      struct slice *bytes)
+/* A head that comes in pieces: how long it is, 0 while it is not complete. */
+__attribute__((noinline)) static size_t find_kept(const struct flow *flow, enum side side,
+                                                  struct slice bytes)
 {
     size_t scanned = side_of(flow, side)->scanned;
-    enum parse found = http1_find_head(*bytes, &scanned, &bytes->length);
-    side_of(flow, side)->scanned = (uint32_t)scanned;
-    if (found == PARSE_OK)
-        return PARSE_OK;
-    bool hopeful = flow->side[side].kept >= HOPED_BYTES || !hopeless(flow, side, *bytes);
-    return hopeful ? PARSE_MORE : PARSE_BAD;
+    size_t length;
+    bool found = http1_find_head(bytes, &scanned, &length) == PARSE_OK;
+    side_of(flow, side)->scanned = found ? 0 : (uint32_t)scanned;
+    return found ? length : 0;
 }
 
-static struct fed feed_head(struct flow *flow, enum side side, struct slice bytes, uint64_t now_ns)
+static struct fed take_head(struct flow *flow, enum side side, struct slice bytes, uint64_t now_ns)
 {
-    bool kept = head_is_kept(&flow->side[side].place);
-    if (kept) {
-        enum parse found = find_kept(flow, side, &bytes);
-        if (found != PARSE_OK)
-            return found == PARSE_MORE ? used(0) : lost();
-        side_of(flow, side)->scanned = 0;
+    return flow_asks(flow, side) ? take_request(flow, side, bytes, now_ns)
+                                 : take_response(flow, side, bytes, now_ns);
+}
+
+__attribute__((noinline)) static struct fed take_kept(struct flow *flow, enum side side,
+                                                      struct slice bytes, uint64_t now_ns)
+{
+    size_t length = find_kept(flow, side, bytes);
+    if (!length) {
+        bool hopeful = flow->side[side].kept >= HOPED_BYTES || !hopeless(flow, side, bytes);
+        return hopeful ? used(0) : lost();
     }
-    struct fed fed = flow_asks(flow, side) ? take_request(flow, side, bytes, now_ns)
-                                           : take_response(flow, side, bytes, now_ns);
-    if (!fed.used && fed.next == NEXT_MORE && (kept || hopeless(flow, side, bytes)))
-        return lost();
-    return fed;
+    bytes.length = length;
+    return take_head(flow, side, bytes, now_ns);
 }
 
 __attribute__((always_inline)) static inline enum next body_fed(struct flow *flow, enum side side,
@@ -211,13 +219,20 @@ __attribute__((always_inline)) static inline enum next body_fed(struct flow *flo
     return NEXT_MORE;
 }
 
+__attribute__((noinline)) static struct fed take_body(struct flow *flow, enum side side,
+                                                      struct slice bytes, uint64_t now_ns)
+{
+    size_t consumed = http1_body_feed(&side_of(flow, side)->body, bytes);
+    return (struct fed){consumed, body_fed(flow, side, now_ns)};
+}
+
 static struct fed feed(struct flow *flow, enum side side, struct slice bytes, uint64_t now_ns)
 {
-    struct http1_side *here = side_of(flow, side);
-    if (!here->in_body)
-        return feed_head(flow, side, bytes, now_ns);
-    size_t consumed = http1_body_feed(&here->body, bytes);
-    return (struct fed){consumed, body_fed(flow, side, now_ns)};
+    if (side_of(flow, side)->in_body)
+        return take_body(flow, side, bytes, now_ns);
+    if (head_is_kept(&flow->side[side].place))
+        return take_kept(flow, side, bytes, now_ns);
+    return take_head(flow, side, bytes, now_ns);
 }
 
 static enum next skip(struct flow *flow, enum side side, uint64_t bytes, uint64_t now_ns)

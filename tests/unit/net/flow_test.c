@@ -229,7 +229,8 @@ static enum sure never_sure(const struct flow *flow, enum side side, struct slic
 static void who_never_gets_sure_is_not_asked_for_ever(void **state)
 {
     (void)state;
-    struct protocol unsure = toy;
+    static struct protocol unsure; /* a connection may outlive this */
+    unsure = toy;
     unsure.detect = never_sure;
     const struct protocol *const table[] = {&unsure, &toy};
     flow_set_protocols(table, 2);
@@ -244,6 +245,33 @@ static void who_never_gets_sure_is_not_asked_for_ever(void **state)
     answer(FD, "ask one\n");
     receive(FD, "ok\n");
     assert_text(found_name(next_span()), "one");
+    flow_set_protocols(rows, 1);
+}
+
+static enum sure sure_late(const struct flow *flow, enum side side, struct slice first)
+{
+    (void)flow;
+    return side == SIDE_OUT && first.length >= 16 ? SURE_YES : SURE_MAYBE;
+}
+
+static void what_was_kept_until_somebody_was_sure_is_all_fed(void **state)
+{
+    (void)state;
+    static struct protocol late; /* a connection may outlive this */
+    late = toy;
+    late.detect = sure_late;
+    const struct protocol *const table[] = {&late};
+    flow_set_protocols(table, 1);
+    static const char asked[] = "ask a\nask b\nask c\n";
+    for (size_t most = 1; most < sizeof asked; most++) {
+        connect_to(FD);
+        for (size_t at = 0; at < sizeof asked - 1; at += most)
+            send_part(FD, asked + at, sizeof asked - 1 - at < most ? sizeof asked - 1 - at : most);
+        receive(FD, "ok\nok\nok\n");
+        for (int i = 0; i < 3; i++)
+            assert_text(found_name(next_span()), (const char *[]){"a", "b", "c"}[i]);
+        assert_null(next_span());
+    }
     flow_set_protocols(rows, 1);
 }
 
@@ -396,6 +424,7 @@ int main(void)
         TEST(a_client_that_speaks_anything_else_is_not_read),
         TEST(the_server_may_speak_first),
         TEST(who_never_gets_sure_is_not_asked_for_ever),
+        TEST(what_was_kept_until_somebody_was_sure_is_all_fed),
         TEST(a_socket_of_somebody_else_is_learnt_from_who_asks),
         TEST(what_is_lost_says_so_and_whose_the_bytes_are_stays_known),
         TEST(what_is_over_is_no_loss),
