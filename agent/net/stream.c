@@ -410,8 +410,11 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns)
 /* What the flow holds but for its entries. */
 static void let_go(struct flow *flow)
 {
-    head_store_drop(&flow->side[SIDE_IN].place);
-    head_store_drop(&flow->side[SIDE_OUT].place);
+    for (int side = SIDE_IN; side <= SIDE_OUT; side++) {
+        head_store_drop(&flow->side[side].place);
+        flow->side[side].feed = NULL;
+    }
+    flow->is_framed = false;
     struct flow_state *state = atomic_exchange_explicit(&flow->state, NULL, memory_order_relaxed);
     if (state)
         flow_state_give(state);

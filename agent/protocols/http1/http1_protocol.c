@@ -70,6 +70,7 @@ static struct fed request_began(struct flow *flow, enum side side,
                                 const struct http1_request *request, struct exchange *exchange,
                                 uint64_t now_ns)
 {
+    size_t length = request->head_length; /* once it is asked, the answer may lie there */
     struct http1_body *body = &side_of(flow, side)->body;
     if (exchange)
         http1_exchange_begin(exchange, &flow->peer, flow_began_ns(flow, side, now_ns));
@@ -81,7 +82,7 @@ static struct fed request_began(struct flow *flow, enum side side,
     if (body->state == HTTP1_BODY_BAD)
         return lost();
     side_of(flow, side)->in_body = body->state == HTTP1_BODY_MORE;
-    return used(request->head_length);
+    return used(length);
 }
 
 /* Here and below not inlined: what feeds bytes has no frame of its own. */
@@ -129,11 +130,12 @@ static struct fed response_began(struct flow *flow, enum side side,
                                  const struct http1_response *response, uint32_t entry,
                                  struct exchange *exchange, uint64_t now_ns)
 {
+    size_t length = response->head_length; /* once it is over, the next head may lie there */
     struct http1_body *body = &side_of(flow, side)->body;
     if (!entry)
         return answers_nothing(flow, response);
     if (http1_is_interim(response))
-        return used(response->head_length);
+        return used(length);
     if (exchange)
         http1_exchange_answered(exchange);
 
@@ -150,7 +152,7 @@ static struct fed response_began(struct flow *flow, enum side side,
         flow->is_framed = body->framing == HTTP1_CHUNKED;
         flow_answer_goes_on(entry);
     }
-    return used(response->head_length);
+    return used(length);
 }
 
 __attribute__((noinline)) static struct fed take_response(struct flow *flow, enum side side,
