@@ -70,7 +70,7 @@ __attribute__((cold, noinline)) bool connection_reads_wait(const struct channel 
 
 static void reset_side(struct flow_side *side)
 {
-    side->feed = NULL;
+    side->feed = stream_feed_slowly;
     side->deaf = false;
     side->place.number = 0;
     /* Release pairs with connection_take() by a thread that is still after the slot's last

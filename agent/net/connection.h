@@ -172,13 +172,39 @@ static inline bool connection_come_back(struct connection *connection, enum side
  * in which each request is written. By the owner of SIDE_OUT. */
 void connection_client_writes(struct connection *connection);
 
-/* stream.c: bytes came in or went out at `now_ns`; the caller owns that side. NULL bytes:
- * content unknown (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. */
-void stream_received(struct connection *connection, const char *bytes, size_t length,
-                     uint64_t now_ns);
+/* stream.c: of bytes that came in, or went out, how many were understood at once. */
+struct fed stream_feed_received(struct connection *connection, struct slice bytes, uint64_t now_ns);
+struct fed stream_feed_sent(struct connection *connection, struct slice bytes, uint64_t now_ns);
+/* Deals with the rest, or with what the protocol says of it. */
+__attribute__((cold)) void stream_go_on(struct connection *connection, enum side side,
+                                        struct slice bytes, struct fed fed, uint64_t now_ns);
+/* Whose work this thread does, now that it has read. */
+void stream_was_received(struct connection *connection);
+
+/* Bytes came in or went out at `now_ns`; the caller owns that side. NULL bytes: content unknown
+ * (sendfile, MSG_TRUNC). The pieces of one call are fed in order, a call each. Inlined, because the
+ * caller has a frame already. */
+static inline void stream_received(struct connection *connection, const char *bytes, size_t length,
+                                   uint64_t now_ns)
+{
+    struct slice whole = {bytes, length};
+    struct fed fed = stream_feed_received(connection, whole, now_ns);
+    if (__builtin_expect(!is_whole(fed, length), 0))
+        stream_go_on(connection, SIDE_IN, whole, fed, now_ns);
+    stream_was_received(connection);
+}
+
+static inline void stream_sent(struct connection *connection, const char *bytes, size_t length,
+                               uint64_t now_ns)
+{
+    struct slice whole = {bytes, length};
+    struct fed fed = stream_feed_sent(connection, whole, now_ns);
+    if (__builtin_expect(!is_whole(fed, length), 0))
+        stream_go_on(connection, SIDE_OUT, whole, fed, now_ns);
+}
+
 /* This process moves bytes, or could not: what its parent had left unanswered there is its own. */
 void stream_touch(struct connection *connection, uint64_t now_ns);
-void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns);
 /* sent_file.c: `length` bytes went out of a file, up to the offset *end; NULL: up to its own. */
 void stream_sent_file(struct connection *connection, int file, const off_t *end, size_t length,
                       uint64_t now_ns);
@@ -233,6 +259,9 @@ void connection_give_back(struct connection *connection);
 void connection_make_opaque(struct connection *connection, bool counted);
 /* Counted as one that is opaque, and not again when it becomes so. */
 void connection_count_loss(struct connection *connection);
+
+/* What a side is fed to while its protocol is not known, or something is kept of it. */
+protocol_feed stream_feed_slowly;
 
 /* Ends what is open as lost to view; owns both sides. */
 void stream_lost(struct connection *connection);

@@ -35,7 +35,7 @@ struct flow_state {
 
 struct flow_side {
     _Atomic uint64_t owner; /* the claim of the thread at work; 0: none */
-    protocol_feed *feed;    /* the protocol's; NULL: something has to be done before */
+    protocol_feed *feed;    /* the protocol's, where nothing has to be done before */
     bool deaf;              /* what comes is not understood any more */
     uint32_t kept;          /* bytes that lie at `place` and wait for more */
     struct head_place place;
@@ -78,6 +78,13 @@ static inline bool flow_asks(const struct flow *flow, enum side side)
     _Static_assert((int)FLOW_SERVER == SIDE_IN && (int)FLOW_CLIENT == SIDE_OUT, "who asks where");
     unsigned role = flow_role(flow);
     return role == side || role == FLOW_UNKNOWN;
+}
+
+/* The next bytes of that side, which the protocol is being fed with, go to that function of its own
+ * rather than to the row's; as long as nothing is kept of them. */
+static inline void flow_feed_next(struct flow *flow, enum side side, protocol_feed *feed)
+{
+    flow->side[side].feed = feed;
 }
 
 /* When the first of the bytes that a side is fed with came or went. */

@@ -12,6 +12,7 @@
 #ifndef AGENT_PROTOCOL_H
 #define AGENT_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,16 @@ struct fed {
     size_t used;
     enum next next;
 };
+
+static inline struct fed fed_all(struct slice bytes)
+{
+    return (struct fed){bytes.length, NEXT_MORE};
+}
+
+static inline bool is_whole(struct fed fed, size_t length)
+{
+    return fed.used == length && fed.next == NEXT_MORE;
+}
 
 typedef struct fed protocol_feed(struct flow *flow, enum side side, struct slice bytes,
                                  uint64_t now_ns);

@@ -201,15 +201,15 @@ __attribute__((noinline)) static struct slice settle(struct connection *connecti
     return SLICE_NONE;
 }
 
-/* What the bytes of a side are fed to where nothing has to be done before; else NULL. */
+/* What the bytes of a side are fed to where nothing has to be done before. */
 __attribute__((cold, noinline)) static protocol_feed *
 choose_feed(struct flow *flow, enum side which, struct slice first)
 {
     const struct flow_side *side = &flow->side[which];
     if (side->deaf || head_is_kept(&side->place))
-        return NULL;
+        return stream_feed_slowly;
     if (!state_of(flow) && (!first.at || detect(flow, which, first) != SURE_YES))
-        return NULL;
+        return stream_feed_slowly;
     return state_of(flow)->protocol->feed;
 }
 
@@ -231,60 +231,50 @@ __attribute__((noinline)) static void feed_slowly(struct connection *connection,
     side->feed = choose_feed(flow, which, SLICE_NONE);
 }
 
+__attribute__((noinline)) struct fed stream_feed_slowly(struct flow *flow, enum side side,
+                                                        struct slice bytes, uint64_t now_ns)
+{
+    protocol_feed *feed = choose_feed(flow, side, bytes);
+    if (feed != stream_feed_slowly) {
+        flow->side[side].feed = feed;
+        return feed(flow, side, bytes, now_ns);
+    }
+    feed_slowly(flow_connection(flow), side, bytes, now_ns);
+    return fed_all(bytes);
+}
+
 /* What we did not see may hold the beginning of a message. */
-static void skip(struct connection *connection, enum side side, uint64_t bytes, uint64_t now_ns)
+__attribute__((noinline)) static struct fed skip(struct flow *flow, enum side side,
+                                                 struct slice bytes, uint64_t now_ns)
 {
-    struct flow *flow = &connection->flow;
     const struct flow_state *state = state_of(flow);
-    enum next next = NEXT_LOST;
     if (flow->side[side].deaf)
-        return;
-    if (state && !head_is_kept(&flow->side[side].place))
-        next = state->protocol->skip(flow, side, bytes, now_ns);
-    if (next == NEXT_MORE)
-        return;
-    leave_side(connection, side, next, SLICE_NONE);
-    flow->side[side].feed = NULL;
+        return fed_all(bytes);
+    if (!state || head_is_kept(&flow->side[side].place))
+        return (struct fed){0, NEXT_LOST};
+    return (struct fed){bytes.length, state->protocol->skip(flow, side, bytes.length, now_ns)};
 }
 
-/* The protocol did not understand it, or wants more. */
-__attribute__((noinline)) static void feed_on(struct connection *connection, enum side side,
-                                              struct slice bytes, enum next next, uint64_t now_ns)
-{
-    if (next != NEXT_MORE)
-        leave_side(connection, side, next, bytes);
-    else
-        keep(connection, side, bytes, now_ns);
-    connection->flow.side[side].feed = NULL;
-}
-
-static inline void feed(struct connection *connection, enum side side, struct slice bytes,
-                        uint64_t now_ns)
+static inline struct fed feed(struct connection *connection, enum side side, struct slice bytes,
+                              uint64_t now_ns)
 {
     struct flow *flow = &connection->flow;
-    struct flow_side *here = &flow->side[side];
-    if (!bytes.at) {
-        if (!atomic_load_explicit(&connection->opaque, memory_order_relaxed))
-            skip(connection, side, bytes.length, now_ns);
-        return;
-    }
-    if (__builtin_expect(!here->feed, 0)) {
-        here->feed = choose_feed(flow, side, bytes);
-        if (!here->feed) {
-            feed_slowly(connection, side, bytes, now_ns);
-            return;
-        }
-    }
-    while (!atomic_load_explicit(&connection->opaque, memory_order_relaxed)) {
-        struct fed fed = here->feed(flow, side, bytes, now_ns);
-        if (__builtin_expect(fed.next != NEXT_MORE || !fed.used, 0)) {
-            feed_on(connection, side, bytes, fed.next, now_ns);
-            return;
-        }
-        bytes = slice_after(bytes, fed.used);
-        if (!bytes.length)
-            return;
-    }
+    if (atomic_load_explicit(&connection->opaque, memory_order_relaxed))
+        return fed_all(bytes);
+    return bytes.at ? flow->side[side].feed(flow, side, bytes, now_ns)
+                    : skip(flow, side, bytes, now_ns);
+}
+
+__attribute__((noinline)) void stream_go_on(struct connection *connection, enum side side,
+                                            struct slice bytes, struct fed fed, uint64_t now_ns)
+{
+    connection->flow.side[side].feed = stream_feed_slowly;
+    if (fed.next != NEXT_MORE)
+        leave_side(connection, side, fed.next, bytes);
+    else if (!fed.used)
+        keep(connection, side, bytes, now_ns);
+    else
+        feed_slowly(connection, side, slice_after(bytes, fed.used), now_ns);
 }
 
 /* ---- a client's, where one thread at a time is in the protocol ---- */
@@ -314,7 +304,9 @@ __attribute__((noinline)) static void feed_client(struct connection *connection,
 {
     if (atomic_load_explicit(&connection->flow.unread, memory_order_relaxed) || !enter(connection))
         return;
-    feed(connection, side, bytes, now_ns);
+    struct fed fed = feed(connection, side, bytes, now_ns);
+    if (!is_whole(fed, bytes.length))
+        stream_go_on(connection, side, bytes, fed, now_ns);
     leave(connection);
 }
 
@@ -355,40 +347,52 @@ void stream_touch(struct connection *connection, uint64_t now_ns)
 
 /* Of what was not known to be a server's: is it one's, after all? A client's bytes are dealt with.
  */
-__attribute__((noinline)) static bool serves(struct connection *connection, struct slice bytes,
-                                             uint64_t now_ns)
+__attribute__((noinline)) static struct fed receive_other(struct connection *connection,
+                                                          struct slice bytes, uint64_t now_ns)
 {
     if (connection_serves_reader(connection, bytes))
-        return true;
+        return feed(connection, SIDE_IN, bytes, now_ns);
     if (flow_role(&connection->flow) == FLOW_CLIENT)
         feed_client(connection, SIDE_IN, bytes, now_ns);
-    return false;
+    return fed_all(bytes);
 }
 
-void stream_received(struct connection *connection, const char *bytes, size_t length,
-                     uint64_t now_ns)
+__attribute__((noinline)) static struct fed send_other(struct connection *connection,
+                                                       struct slice bytes, uint64_t now_ns)
+{
+    if (connection_serves_writer(connection, bytes))
+        return feed(connection, SIDE_OUT, bytes, now_ns);
+    if (flow_role(&connection->flow) == FLOW_CLIENT)
+        feed_client(connection, SIDE_OUT, bytes, now_ns);
+    return fed_all(bytes);
+}
+
+struct fed stream_feed_received(struct connection *connection, struct slice bytes, uint64_t now_ns)
+{
+    stream_touch(connection, now_ns);
+    if (__builtin_expect(flow_role(&connection->flow) != FLOW_SERVER, 0))
+        return receive_other(connection, bytes, now_ns);
+    return feed(connection, SIDE_IN, bytes, now_ns);
+}
+
+void stream_was_received(struct connection *connection)
 {
     struct flow *flow = &connection->flow;
-    stream_touch(connection, now_ns);
-    if (flow_role(flow) != FLOW_SERVER &&
-        !serves(connection, (struct slice){bytes, length}, now_ns))
+    if (flow_role(flow) != FLOW_SERVER)
         return;
-    feed(connection, SIDE_IN, (struct slice){bytes, length}, now_ns);
     work_for_what_was_read(&flow->channel);
     /* Asked last: who took the entry before what is a tunnel's has made it opaque before. */
     if (flow->side[SIDE_IN].deaf || atomic_load_explicit(&connection->opaque, memory_order_relaxed))
         work_read_unknown();
 }
 
-void stream_sent(struct connection *connection, const char *bytes, size_t length, uint64_t now_ns)
+struct fed stream_feed_sent(struct connection *connection, struct slice bytes, uint64_t now_ns)
 {
     stream_touch(connection, now_ns);
-    connection->sent_bytes += length;
-    if (flow_role(&connection->flow) == FLOW_SERVER ||
-        connection_serves_writer(connection, (struct slice){bytes, length}))
-        feed(connection, SIDE_OUT, (struct slice){bytes, length}, now_ns);
-    else if (flow_role(&connection->flow) == FLOW_CLIENT)
-        feed_client(connection, SIDE_OUT, (struct slice){bytes, length}, now_ns);
+    connection->sent_bytes += bytes.length;
+    if (__builtin_expect(flow_role(&connection->flow) != FLOW_SERVER, 0))
+        return send_other(connection, bytes, now_ns);
+    return feed(connection, SIDE_OUT, bytes, now_ns);
 }
 
 /* ---- the end ---- */
@@ -412,7 +416,7 @@ static void let_go(struct flow *flow)
 {
     for (int side = SIDE_IN; side <= SIDE_OUT; side++) {
         head_store_drop(&flow->side[side].place);
-        flow->side[side].feed = NULL;
+        flow->side[side].feed = stream_feed_slowly;
     }
     flow->is_framed = false;
     struct flow_state *state = atomic_exchange_explicit(&flow->state, NULL, memory_order_relaxed);

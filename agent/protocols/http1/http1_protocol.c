@@ -23,6 +23,23 @@ static struct http1_side *side_of(const struct flow *flow, enum side side)
     return &((struct http1_flow *)flow_state(flow))->side[side];
 }
 
+static protocol_feed take_request;
+static protocol_feed take_response;
+static protocol_feed take_body;
+
+/* Bytes that follow on that side are of a body, or begin a head. */
+static void expect_body(struct flow *flow, enum side side)
+{
+    side_of(flow, side)->in_body = true;
+    flow_feed_next(flow, side, take_body);
+}
+
+static void expect_head(struct flow *flow, enum side side)
+{
+    side_of(flow, side)->in_body = false;
+    flow_feed_next(flow, side, flow_asks(flow, side) ? take_request : take_response);
+}
+
 static struct fed used(size_t bytes)
 {
     return (struct fed){bytes, NEXT_MORE};
@@ -65,15 +82,18 @@ not_parsed(const struct flow *flow, enum side side, struct slice bytes, enum par
 
 /* ---- requests ---- */
 
+/* An exchange is a server's: requests come in, answers go out. */
+#define ASKED    SIDE_IN
+#define ANSWERED SIDE_OUT
+
 /* A complete head. */
-static struct fed request_began(struct flow *flow, enum side side,
-                                const struct http1_request *request, struct exchange *exchange,
-                                uint64_t now_ns)
+static struct fed request_began(struct flow *flow, const struct http1_request *request,
+                                struct exchange *exchange, uint64_t now_ns)
 {
     size_t length = request->head_length; /* once it is asked, the answer may lie there */
-    struct http1_body *body = &side_of(flow, side)->body;
+    struct http1_body *body = &side_of(flow, ASKED)->body;
     if (exchange)
-        http1_exchange_begin(exchange, &flow->peer, flow_began_ns(flow, side, now_ns));
+        http1_exchange_begin(exchange, &flow->peer, flow_began_ns(flow, ASKED, now_ns));
     http1_body_of_request(body, request);
     if (!flow_ask(flow, exchange, http1_method(request->method), body->state == HTTP1_BODY_DONE))
         return lost();
@@ -81,7 +101,8 @@ static struct fed request_began(struct flow *flow, enum side side,
         flow_request_bytes(flow, body->remaining);
     if (body->state == HTTP1_BODY_BAD)
         return lost();
-    side_of(flow, side)->in_body = body->state == HTTP1_BODY_MORE;
+    if (body->state == HTTP1_BODY_MORE)
+        expect_body(flow, ASKED);
     return used(length);
 }
 
@@ -89,16 +110,17 @@ static struct fed request_began(struct flow *flow, enum side side,
 __attribute__((noinline)) static struct fed take_request(struct flow *flow, enum side side,
                                                          struct slice bytes, uint64_t now_ns)
 {
+    (void)side;
     struct exchange *exchange = exchange_take();
     union http1_head *head = head_of(exchange);
     enum parse parsed = head ? http1_parse_request(bytes, &head->request) : PARSE_BAD;
     struct fed fed;
     if (__builtin_expect(parsed == PARSE_OK, 1)) {
-        fed = request_began(flow, side, &head->request, exchange, now_ns);
+        fed = request_began(flow, &head->request, exchange, now_ns);
     } else {
         if (exchange)
             exchange_put_back(exchange);
-        fed = not_parsed(flow, side, bytes, parsed);
+        fed = not_parsed(flow, ASKED, bytes, parsed);
     }
     give_head(exchange, head);
     return fed;
@@ -106,10 +128,9 @@ __attribute__((noinline)) static struct fed take_request(struct flow *flow, enum
 
 /* ---- responses ---- */
 
-static void response_over(struct flow *flow, enum side side, uint64_t now_ns)
+static void response_over(struct flow *flow, uint64_t now_ns)
 {
-    struct http1_side *here = side_of(flow, side);
-    here->in_body = false;
+    const struct http1_side *here = side_of(flow, ANSWERED);
     flow->is_framed = false;
     bool last = here->body.framing == HTTP1_UNTIL_CLOSE || here->body.framing == HTTP1_TUNNEL;
     flow_over(flow, here->body.seen_bytes, last ? FLOW_TAIL_NONE : FLOW_TAIL_NEXT, now_ns);
@@ -126,12 +147,11 @@ __attribute__((cold)) static struct fed answers_nothing(struct flow *flow,
 }
 
 /* A complete head, to the request of that entry; 0: to none. */
-static struct fed response_began(struct flow *flow, enum side side,
-                                 const struct http1_response *response, uint32_t entry,
-                                 struct exchange *exchange, uint64_t now_ns)
+static struct fed response_began(struct flow *flow, const struct http1_response *response,
+                                 uint32_t entry, struct exchange *exchange, uint64_t now_ns)
 {
     size_t length = response->head_length; /* once it is over, the next head may lie there */
-    struct http1_body *body = &side_of(flow, side)->body;
+    struct http1_body *body = &side_of(flow, ANSWERED)->body;
     if (!entry)
         return answers_nothing(flow, response);
     if (http1_is_interim(response))
@@ -146,9 +166,9 @@ static struct fed response_began(struct flow *flow, enum side side,
     if (body->state == HTTP1_BODY_BAD)
         return lost();
     if (body->state == HTTP1_BODY_DONE || body->framing == HTTP1_TUNNEL) {
-        response_over(flow, side, now_ns);
+        response_over(flow, now_ns);
     } else {
-        side_of(flow, side)->in_body = true;
+        expect_body(flow, ANSWERED);
         flow->is_framed = body->framing == HTTP1_CHUNKED;
         flow_answer_goes_on(entry);
     }
@@ -158,13 +178,14 @@ static struct fed response_began(struct flow *flow, enum side side,
 __attribute__((noinline)) static struct fed take_response(struct flow *flow, enum side side,
                                                           struct slice bytes, uint64_t now_ns)
 {
+    (void)side;
     uint32_t entry = flow_front(flow);
     struct exchange *exchange = pipeline_exchange(entry);
     union http1_head *head = head_of(exchange);
     enum parse parsed = head ? http1_parse_response(bytes, &head->response) : PARSE_BAD;
     struct fed fed = __builtin_expect(parsed == PARSE_OK, 1)
-                         ? response_began(flow, side, &head->response, entry, exchange, now_ns)
-                         : not_parsed(flow, side, bytes, parsed);
+                         ? response_began(flow, &head->response, entry, exchange, now_ns)
+                         : not_parsed(flow, ANSWERED, bytes, parsed);
     give_head(exchange, head);
     return fed;
 }
@@ -211,13 +232,13 @@ __attribute__((always_inline)) static inline enum next body_fed(struct flow *flo
         flow_request_bytes(flow, here->body.seen_bytes);
     if (here->body.state == HTTP1_BODY_MORE)
         return NEXT_MORE;
-    here->in_body = false;
+    expect_head(flow, side);
     if (here->body.state == HTTP1_BODY_BAD)
         return NEXT_LOST;
     if (asks)
         flow_request_whole(flow);
     else
-        response_over(flow, side, now_ns);
+        response_over(flow, now_ns);
     return NEXT_MORE;
 }
 
@@ -234,6 +255,7 @@ static struct fed feed(struct flow *flow, enum side side, struct slice bytes, ui
         return take_body(flow, side, bytes, now_ns);
     if (head_is_kept(&flow->side[side].place))
         return take_kept(flow, side, bytes, now_ns);
+    expect_head(flow, side);
     return take_head(flow, side, bytes, now_ns);
 }
 
@@ -286,7 +308,7 @@ static void end(struct flow *flow, enum flow_end how, uint64_t now_ns)
     if (!here->in_body)
         return;
     if (here->body.framing == HTTP1_UNTIL_CLOSE) {
-        here->in_body = false;
+        expect_head(flow, answering(flow));
         flow_over(flow, here->body.seen_bytes, FLOW_TAIL_CLOSE, now_ns);
     } else if (how == FLOW_CLOSED) {
         flow->answered_bytes = here->body.seen_bytes;
