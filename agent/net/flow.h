@@ -21,7 +21,7 @@
 #include "agent/work/call.h"
 #include "agent/work/channel.h"
 
-#define FLOW_STATE_MOST   960
+#define FLOW_STATE_MOST   1984
 #define FLOW_DETECT_BYTES 256
 #define FLOW_KEPT_BYTES   HEAD_BYTES
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What protocols keep, in slabs of four sizes. */
+/* What protocols keep, in slabs of five sizes. */
 #include "agent/net/flow.h"
 
 #include <string.h>
 
 #include "agent/base/slab.h"
 
-#define SIZES 4
+#define SIZES 5
 #define LEAST 128u /* bytes; each size is twice the one before */
 
 #define SIZE(bytes) SLAB_INIT(bytes, 1024, 1024 * SLAB_CHUNKS)
-static struct slab slabs[SIZES] = {SIZE(LEAST), SIZE(2 * LEAST), SIZE(4 * LEAST), SIZE(8 * LEAST)};
+static struct slab slabs[SIZES] = {SIZE(LEAST), SIZE(2 * LEAST), SIZE(4 * LEAST), SIZE(8 * LEAST),
+                                   SIZE(16 * LEAST)};
 #undef SIZE
 
-_Static_assert(sizeof(struct flow_state) + FLOW_STATE_MOST <= 8 * LEAST, "the largest fits");
+_Static_assert(sizeof(struct flow_state) + FLOW_STATE_MOST <= 16 * LEAST, "the largest fits");
 
 struct flow_state *flow_state_take(const struct protocol *protocol)
 {
