@@ -7,6 +7,7 @@ const char *const span_scope_names[SPAN_SCOPE_COUNT] = {
     [SPAN_SCOPE_HTTP] = "http",
     [SPAN_SCOPE_MYSQL] = "mysql",
     [SPAN_SCOPE_CURL] = "curl",
+    [SPAN_SCOPE_REDIS] = "redis",
 };
 
 /* Bytes kept of a text that is an attribute's value. Set before the first span. */

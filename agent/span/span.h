@@ -25,7 +25,13 @@ enum span_kind { SPAN_KIND_INTERNAL = 1, SPAN_KIND_SERVER = 2, SPAN_KIND_CLIENT 
 enum span_status { SPAN_STATUS_UNSET = 0, SPAN_STATUS_OK = 1, SPAN_STATUS_ERROR = 2 };
 
 /* Which instrumentation made it: the InstrumentationScope's name is "otelagent." and this. */
-enum span_scope { SPAN_SCOPE_HTTP, SPAN_SCOPE_MYSQL, SPAN_SCOPE_CURL, SPAN_SCOPE_COUNT };
+enum span_scope {
+    SPAN_SCOPE_HTTP,
+    SPAN_SCOPE_MYSQL,
+    SPAN_SCOPE_CURL,
+    SPAN_SCOPE_REDIS,
+    SPAN_SCOPE_COUNT
+};
 extern const char *const span_scope_names[SPAN_SCOPE_COUNT];
 
 #define TRACE_FLAG_SAMPLED 0x01 /* W3C Trace Context level 1 */

@@ -27,6 +27,7 @@ static struct {
     enum config_when outside; /* what becomes of calls that belong to no request */
     uint64_t slow_query_ns;   /* 0: none is slow */
     bool traces_stack;        /* of failed calls */
+    bool has_sessions;        /* what only sets up a connection is kept, too */
 } settings;
 
 void client_span_prepare(const struct config *config)
@@ -34,6 +35,7 @@ void client_span_prepare(const struct config *config)
     settings.outside = config->root_client_spans;
     settings.slow_query_ns = (uint64_t)config->slow_query_ms * NS_PER_MS;
     settings.traces_stack = config->stacktrace == WHEN_ALWAYS;
+    settings.has_sessions = config->db_spans == DB_SPANS_ALL;
 }
 
 void client_span_lost(void)
@@ -199,6 +201,11 @@ void client_span_exception(struct span *span, struct slice type, struct slice me
     span_string(span, ATTRIBUTE_EXCEPTION_MESSAGE, message);
     if (settings.traces_stack)
         stack_trace_add(span);
+}
+
+void client_span_sets_up(struct client_span *client)
+{
+    client->is_session = !settings.has_sessions;
 }
 
 struct slice client_decimal(uint64_t value, char out[CLIENT_DECIMAL_BYTES])

@@ -100,6 +100,9 @@ void client_span_error(struct span *span, struct slice type, struct slice messag
 void client_span_exception(struct span *span, struct slice type, struct slice message,
                            uint64_t time_ns);
 
+/* It only sets up a connection: left out where it was well, unless all are asked for. */
+void client_span_sets_up(struct client_span *client);
+
 /* Writes `value` in decimal at `out` and returns it. */
 #define CLIENT_DECIMAL_BYTES 20
 struct slice client_decimal(uint64_t value, char out[CLIENT_DECIMAL_BYTES]);

@@ -366,6 +366,11 @@ static void put_tail(struct writing *w)
     w->at = wire_fixed32(w->at, SPAN_FLAGS, flags);
 }
 
+static bool is_database(uint8_t scope)
+{
+    return scope == SPAN_SCOPE_MYSQL || scope == SPAN_SCOPE_REDIS;
+}
+
 bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length,
               int64_t unix_offset_ns)
 {
@@ -373,8 +378,7 @@ bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length
         length > OTLP_RECORD_BYTES_MOST || record->scope >= SPAN_SCOPE_COUNT)
         return false;
 
-    unsigned older =
-        record->scope == SPAN_SCOPE_MYSQL ? SEMCONV_DATABASE_OLDER : SEMCONV_HTTP_OLDER;
+    unsigned older = is_database(record->scope) ? SEMCONV_DATABASE_OLDER : SEMCONV_HTTP_OLDER;
     struct otlp_part *part = &otlp->parts[record->scope];
     unsigned char *body = wire_begin(part->spans + part->used, WIRE_TAG(2, WIRE_LENGTH));
     struct writing w = {

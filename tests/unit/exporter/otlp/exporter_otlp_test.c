@@ -178,11 +178,13 @@ static void each_scope_follows_its_own_switch(void **state)
         add(span.record);
     }
     Otlp__ResourceSpans *resource = decode();
-    assert_int_equal(resource->n_scope_spans, 3);
+    assert_int_equal(resource->n_scope_spans, 4);
     assert_string_equal(resource->scope_spans[1]->scope->name, "otelagent.mysql");
     assert_string_equal(resource->scope_spans[2]->scope->name, "otelagent.curl");
+    assert_string_equal(resource->scope_spans[3]->scope->name, "otelagent.redis");
     assert_true(has(resource->scope_spans[0]->spans[0], "db.system"));
     assert_false(has(resource->scope_spans[1]->spans[0], "db.system"));
+    assert_false(has(resource->scope_spans[3]->spans[0], "db.system"));
     assert_true(has(resource->scope_spans[1]->spans[0], "db.system.name"));
     assert_true(has(resource->scope_spans[2]->spans[0], "db.system"));
 }
