@@ -6,7 +6,7 @@
 #ifndef AGENT_CAPTURE_H
 #define AGENT_CAPTURE_H
 
-#include "agent/protocols/http1/http1_fields.h"
+#include "agent/protocols/http/http1_fields.h"
 #include "agent/span/span.h"
 #include "agent/text/redact.h"
 #include "config/config.h"

@@ -7,7 +7,7 @@
 #ifndef AGENT_SERVER_SPAN_H
 #define AGENT_SERVER_SPAN_H
 
-#include "agent/protocols/http1/http1.h"
+#include "agent/protocols/http/http1.h"
 #include "agent/span/span.h"
 #include "agent/work/exchange.h"
 

@@ -16,7 +16,7 @@
 #ifndef AGENT_HTTP1_BODY_H
 #define AGENT_HTTP1_BODY_H
 
-#include "agent/protocols/http1/http1.h"
+#include "agent/protocols/http/http1.h"
 
 enum http1_framing {
     HTTP1_NONE,        /* no body, whatever the fields say */

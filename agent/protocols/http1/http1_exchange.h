@@ -6,7 +6,7 @@
 #ifndef AGENT_HTTP1_EXCHANGE_H
 #define AGENT_HTTP1_EXCHANGE_H
 
-#include "agent/protocols/http1/http1.h"
+#include "agent/protocols/http/http1.h"
 #include "agent/work/exchange.h"
 
 struct peer;

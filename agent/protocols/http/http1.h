@@ -15,7 +15,7 @@
 
 #include "agent/base/parse.h"
 #include "agent/base/slice.h"
-#include "agent/protocols/http1/http1_fields.h"
+#include "agent/protocols/http/http1_fields.h"
 
 /* What the framing of a response needs to know of its request (RFC 9112, 6.3). */
 enum http1_method { HTTP1_METHOD_OTHER, HTTP1_METHOD_HEAD, HTTP1_METHOD_CONNECT };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/protocols/http1/http1_fields.h"
+#include "agent/protocols/http/http1_fields.h"
 
 #include "agent/base/http1_scan.h"
 
@@ -12,12 +12,12 @@
 _Static_assert(HTTP1_FIELD_COUNT <= 32, "`repeated` has 32 bits");
 #define HTTP1_FIELD(identifier, letter, name)                                                      \
     _Static_assert(sizeof(name) > 4, "name_is reads four bytes at once");
-#include "agent/protocols/http1/http1_fields.def"
+#include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
 
 const struct slice http1_field_names[HTTP1_FIELD_COUNT] = {
 #define HTTP1_FIELD(identifier, letter, name) {name, sizeof(name) - 1},
-#include "agent/protocols/http1/http1_fields.def"
+#include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
 };
 
@@ -86,7 +86,7 @@ __attribute__((always_inline)) static inline enum http1_field recognise(struct s
         return name.length == sizeof(text) - 1 && name_is(name.at, text, sizeof(text) - 1)         \
                    ? HTTP1_FIELD_##identifier                                                      \
                    : HTTP1_FIELD_COUNT;
-#include "agent/protocols/http1/http1_fields.def"
+#include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
     default:
         return HTTP1_FIELD_COUNT;
@@ -167,7 +167,7 @@ static inline uint64_t known_names(void)
 {
     uint64_t bits = 0;
 #define HTTP1_FIELD(identifier, letter, name) bits |= http1_name_bit_of((name)[0], (name)[2]);
-#include "agent/protocols/http1/http1_fields.def"
+#include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
     return bits;
 }
@@ -177,7 +177,7 @@ static inline uint64_t known_names(void)
 static inline void clear(struct http1_fields *fields)
 {
 #define HTTP1_FIELD(identifier, letter, name) fields->value[HTTP1_FIELD_##identifier] = SLICE_NONE;
-#include "agent/protocols/http1/http1_fields.def"
+#include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
     fields->lines = SLICE_NONE;
     fields->repeated = 0;

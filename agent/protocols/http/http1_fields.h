@@ -19,7 +19,7 @@
 
 enum http1_field {
 #define HTTP1_FIELD(identifier, letter, name) HTTP1_FIELD_##identifier,
-#include "agent/protocols/http1/http1_fields.def"
+#include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
     HTTP1_FIELD_COUNT
 };

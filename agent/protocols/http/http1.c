@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/protocols/http1/http1.h"
+#include "agent/protocols/http/http1.h"
 
 #include "agent/base/http1_scan.h"
 #include "agent/base/token.h"
