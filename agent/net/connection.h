@@ -175,7 +175,7 @@ void connection_client_writes(struct connection *connection);
 /* stream.c: of bytes that came in, or went out, how many were understood at once. */
 struct fed stream_feed_received(struct connection *connection, struct slice bytes, uint64_t now_ns);
 struct fed stream_feed_sent(struct connection *connection, struct slice bytes, uint64_t now_ns);
-/* Deals with the rest, or with what the protocol says of it. */
+/* stream_feed.c: deals with the rest, or with what the protocol says of it. */
 __attribute__((cold)) void stream_go_on(struct connection *connection, enum side side,
                                         struct slice bytes, struct fed fed, uint64_t now_ns);
 /* Whose work this thread does, now that it has read. */
@@ -227,7 +227,7 @@ void connection_forked_child(void);
 uint32_t connection_fork_epoch(void);
 
 /* ---- between the files of this room: descriptor.c (the table), connection.c (lifetime,
- * ownership), stream.c and flow_ask.c (bytes), role.c ---- */
+ * ownership), stream.c, stream_feed.c and flow_ask.c (bytes), role.c ---- */
 
 /* A taken slot becomes a connection with one descriptor. */
 void connection_reset(struct connection *connection, uint32_t index, enum connection_role role);
@@ -260,7 +260,7 @@ void connection_make_opaque(struct connection *connection, bool counted);
 /* Counted as one that is opaque, and not again when it becomes so. */
 void connection_count_loss(struct connection *connection);
 
-/* What a side is fed to while its protocol is not known, or something is kept of it. */
+/* What a side is fed to while its protocol is not known, something is kept of it, or it is deaf. */
 protocol_feed stream_feed_slowly;
 
 /* Ends what is open as lost to view; owns both sides. */

@@ -80,8 +80,8 @@ static inline bool flow_asks(const struct flow *flow, enum side side)
     return role == side || role == FLOW_UNKNOWN;
 }
 
-/* The next bytes of that side, which the protocol is being fed with, go to that function of its own
- * rather than to the row's; as long as nothing is kept of them. */
+/* The next bytes of a side go to that function of the protocol's own, rather than to the row's, as
+ * long as none are kept. By a protocol that is being fed with that side's. */
 static inline void flow_feed_next(struct flow *flow, enum side side, protocol_feed *feed)
 {
     flow->side[side].feed = feed;
@@ -153,6 +153,12 @@ struct call *flow_newest_call(struct flow *flow);
 void flow_call_over(struct flow *flow, uint64_t now_ns);
 
 /* ---- for connections ---- */
+
+/* NULL: which protocol it is is not known. */
+static inline const struct flow_state *flow_spoken(const struct flow *flow)
+{
+    return atomic_load_explicit(&flow->state, memory_order_acquire);
+}
 
 /* The rows that flows are read by; before the first connection. */
 void flow_set_protocols(const struct protocol *const *rows, size_t count);

@@ -77,7 +77,9 @@ struct protocol {
 
     /* The next bytes, at least one. `used` of them were understood; where that is fewer than all
      * and not 0, the rest is fed at once. 0: more are needed, and what was given is given again
-     * together with what follows it, up to FLOW_KEPT_BYTES. Bodies are used as they come. */
+     * together with what follows it, up to FLOW_KEPT_BYTES. Bodies are used as they come. What
+     * comes next may be for another function of the protocol's (flow_feed_next()), until something
+     * is kept or lost. */
     protocol_feed *feed;
 
     /* The application's call that sent the bytes is through: requests that went in one call may be

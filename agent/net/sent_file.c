@@ -14,7 +14,7 @@ static uint64_t unneeded(const struct flow *flow)
 {
     if (!flow->is_framed)
         return UINT64_MAX;
-    const struct flow_state *state = atomic_load_explicit(&flow->state, memory_order_acquire);
+    const struct flow_state *state = flow_spoken(flow);
     return state->protocol->unneeded(flow);
 }
 
