@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocols/redis/redis_command.h"
 
-#define NAME_BYTES 24
-
 static const struct redis_command commands[] = {
 #define REDIS_COMMAND(name, arguments, kind) {name, arguments, REDIS_##kind},
 #include "agent/protocols/redis/redis_commands.def"
 #undef REDIS_COMMAND
 };
 
-static const char *const options[] = {
+static const char options[][16] = {
 #define REDIS_OPTION(word) word,
 #include "agent/protocols/redis/redis_options.def"
 #undef REDIS_OPTION
@@ -54,9 +52,9 @@ const struct redis_command *redis_command_find(struct slice name)
 const struct redis_command *redis_command_find_sub(const struct redis_command *command,
                                                    struct slice name)
 {
-    char both[2 * NAME_BYTES];
+    char both[REDIS_COMMAND_BYTES];
     size_t length = strlen(command->name);
-    if (length >= NAME_BYTES || name.length >= NAME_BYTES)
+    if (length + 1 + name.length > sizeof both)
         return NULL;
     memcpy(both, command->name, length);
     both[length++] = '|';

@@ -23,10 +23,13 @@ enum redis_kind {
     REDIS_REPLICATION   /* what follows is another protocol */
 };
 
+#define REDIS_COMMAND_BYTES 24 /* of a name with its subcommand, and a NUL */
+
+/* Without pointers, which the loader would have to set in every program. */
 struct redis_command {
-    const char *name;      /* upper case */
-    const char *arguments; /* see redis_commands.def */
-    uint8_t kind;          /* enum redis_kind */
+    char name[REDIS_COMMAND_BYTES]; /* upper case */
+    char arguments[7];              /* see redis_commands.def */
+    uint8_t kind;                   /* enum redis_kind */
 };
 
 /* NULL: not one of Redis 7.0. Case is ignored. */
