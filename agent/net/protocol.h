@@ -67,7 +67,6 @@ struct protocol {
     const char *name;
     uint8_t roles;        /* a bit 1 << enum flow_role for each in which it is read */
     uint8_t scope;        /* enum span_scope of the calls it begins */
-    uint16_t port_hint;   /* 0: none */
     uint32_t state_bytes; /* zeroed when the flow is known to be this protocol's; at most
                            * FLOW_STATE_MOST */
 

@@ -98,7 +98,6 @@ const struct protocol redis_protocol = {
     .name = "redis",
     .roles = PROTOCOL_ROLE(FLOW_CLIENT),
     .scope = SPAN_SCOPE_REDIS,
-    .port_hint = 6379,
     .state_bytes = sizeof(struct redis_dialogue),
     .detect = detect,
     .feed = feed,
