@@ -17,14 +17,14 @@ EXPORT ssize_t __read(int fd, void *bytes, size_t size) __attribute__((alias("re
 EXPORT ssize_t read(int fd, void *bytes, size_t size)
 {
     ssize_t received = real.read(fd, bytes, size);
-    observe_received(fd, bytes, received, 0);
+    observe_received(fd, size ? bytes : NULL, received, 0);
     return received;
 }
 
 EXPORT ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room)
 {
     ssize_t received = real.__read_chk(fd, bytes, size, room);
-    observe_received(fd, bytes, received, 0);
+    observe_received(fd, size ? bytes : NULL, received, 0);
     return received;
 }
 
@@ -53,14 +53,14 @@ EXPORT ssize_t preadv64v2(int fd, const struct iovec *parts, int count, off64_t 
 EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
     ssize_t received = real.recv(fd, bytes, size, flags);
-    observe_received(fd, bytes, received, flags);
+    observe_received(fd, size ? bytes : NULL, received, flags);
     return received;
 }
 
 EXPORT ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags)
 {
     ssize_t received = real.__recv_chk(fd, bytes, size, room, flags);
-    observe_received(fd, bytes, received, flags);
+    observe_received(fd, size ? bytes : NULL, received, flags);
     return received;
 }
 
@@ -68,7 +68,7 @@ EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags, struct sock
                         socklen_t *length)
 {
     ssize_t received = real.recvfrom(fd, bytes, size, flags, address, length);
-    observe_received(fd, bytes, received, flags);
+    observe_received(fd, size ? bytes : NULL, received, flags);
     return received;
 }
 
@@ -76,7 +76,7 @@ EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room, int
                               struct sockaddr *address, socklen_t *length)
 {
     ssize_t received = real.__recvfrom_chk(fd, bytes, size, room, flags, address, length);
-    observe_received(fd, bytes, received, flags);
+    observe_received(fd, size ? bytes : NULL, received, flags);
     return received;
 }
 

@@ -152,6 +152,15 @@ void connection_stop_reading(struct connection *connection, bool counted)
     atomic_fetch_or(&connection->due, CONNECTION_DUE_LOSS);
 }
 
+void connection_server_ended(struct connection *connection, int error, uint64_t now_ns)
+{
+    if (atomic_exchange_explicit(&connection->flow.unread, true, memory_order_relaxed))
+        return;
+    stream_touch(connection, now_ns);
+    atomic_store_explicit(&connection->error, error, memory_order_relaxed);
+    atomic_fetch_or(&connection->due, CONNECTION_DUE_END);
+}
+
 bool connection_take(struct flow_side *side)
 {
     uint64_t nobody = 0;
@@ -236,6 +245,8 @@ __attribute__((cold)) static void settle(struct connection *connection)
         unsigned due = atomic_exchange(&connection->due, 0);
         if (due & CONNECTION_DUE_LOSS)
             stream_lost(connection);
+        if (due & CONNECTION_DUE_END)
+            stream_ended(connection);
         if (due & CONNECTION_DUE_CLOSE) {
             stream_close(connection);
             connection_give_back(connection);

@@ -42,7 +42,8 @@ enum connection_role {
 
 enum {
     CONNECTION_DUE_LOSS = 1, /* it became opaque: what is open is lost to view */
-    CONNECTION_DUE_CLOSE = 2 /* no descriptor is left */
+    CONNECTION_DUE_END = 2,  /* a client's: its server will send nothing more */
+    CONNECTION_DUE_CLOSE = 4 /* no descriptor is left */
 };
 
 /* In `sent_bytes`, where the connection was not new: no number of bytes is as large. */
@@ -61,6 +62,7 @@ struct connection {
     _Atomic uint32_t fork_epoch; /* the process that last moved a byte on it */
     uint64_t sent_bytes;         /* seen since it was accepted; under the owner of SIDE_OUT */
     _Atomic uint64_t last_ns;    /* of the last byte seen: the end where a close went unseen */
+    _Atomic int error;           /* a client's: the errno that CONNECTION_DUE_END came with, or 0 */
     _Atomic uint64_t owner;      /* CONNECTION_CLIENT: a struct owner; stands alone, so relaxed */
     struct flow flow;
 };
@@ -215,6 +217,9 @@ static inline void stream_call_sent(struct connection *connection, uint64_t now_
     if (connection_role(connection) == CONNECTION_CLIENT)
         stream_client_sent(connection, now_ns);
 }
+/* A client has read the end of what its server sends, or that error: nothing that it asked will be
+ * answered any more. By the owner of SIDE_IN. */
+void connection_server_ended(struct connection *connection, int error, uint64_t now_ns);
 /* No further byte will be sent: ends a response that lasts until close. */
 void stream_sending_ended(struct connection *connection, uint64_t now_ns);
 
@@ -265,6 +270,8 @@ protocol_feed stream_feed_slowly;
 
 /* Ends what is open as lost to view; owns both sides. */
 void stream_lost(struct connection *connection);
+/* Ends a client's calls, which nobody answers any more; owns both sides. */
+void stream_ended(struct connection *connection);
 /* Ends or forgets what is still open when the connection is over; owns both sides. */
 void stream_close(struct connection *connection);
 

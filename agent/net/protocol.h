@@ -59,7 +59,8 @@ typedef struct fed protocol_feed(struct flow *flow, enum side side, struct slice
 /* How a flow ends; what is open then is ended by the flow. */
 enum flow_end {
     FLOW_SHUT,   /* a server will send nothing more; by the owner of SIDE_OUT */
-    FLOW_CLOSED, /* no descriptor is left; here and below by the owner of both sides */
+    FLOW_ENDED,  /* a client's: the server will; here and below by the owner of both sides */
+    FLOW_CLOSED, /* no descriptor is left */
     FLOW_LOST    /* it is not looked at any more */
 };
 

@@ -4,6 +4,7 @@
 #include "agent/net/connection.h"
 
 #include "agent/base/clock.h"
+#include "agent/net/ending.h"
 #include "agent/work/exchange.h"
 #include "agent/work/exchange_inheritance.h"
 #include "agent/work/work.h"
@@ -177,11 +178,20 @@ static void let_go(struct flow *flow)
         flow_state_give(state);
 }
 
+/* How calls end that nobody has answered. */
+static struct slice error_type(const struct connection *connection, enum flow_end how)
+{
+    if (how != FLOW_ENDED)
+        return SLICE_LITERAL("connection_aborted");
+    return ending_type(atomic_load_explicit(&connection->error, memory_order_relaxed));
+}
+
 /* A client's calls, which are sure to be over. */
 static void end_calls(struct connection *connection, enum flow_end how, uint64_t now_ns)
 {
     struct flow *flow = &connection->flow;
     end_protocol(flow, how, now_ns);
+    struct slice type = error_type(connection, how);
     bool lost =
         how == FLOW_LOST || atomic_load_explicit(&connection->handed_on, memory_order_relaxed);
     struct call *call;
@@ -190,7 +200,7 @@ static void end_calls(struct connection *connection, enum flow_end how, uint64_t
         if (lost)
             call_lost(call, now_ns);
         else
-            call_abort(call, SLICE_LITERAL("connection_aborted"), now_ns);
+            call_abort(call, type, now_ns);
     }
     let_go(flow);
 }
@@ -219,6 +229,12 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
     }
     flow->is_partial = false;
     let_go(flow);
+}
+
+void stream_ended(struct connection *connection)
+{
+    uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
+    end_calls(connection, FLOW_ENDED, end_ns);
 }
 
 void stream_close(struct connection *connection)

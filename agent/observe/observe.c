@@ -19,6 +19,7 @@
 #include "agent/life/agent.h"
 #include "agent/life/life.h"
 #include "agent/net/connection.h"
+#include "agent/net/ending.h"
 #include "agent/net/inheritance.h"
 #include "agent/queue/family.h"
 #include "agent/queue/recovery.h"
@@ -44,12 +45,30 @@ static struct connection *receiving(int fd)
     return NULL;
 }
 
-__attribute__((noinline)) static void nothing_received(int fd, ssize_t received)
+/* A client has read how the stream of its server ended. */
+__attribute__((cold, noinline)) static void end_received(int fd, int error)
 {
+    int saved = errno;
+    struct connection *connection = receiving(fd);
+    if (connection) {
+        connection_server_ended(connection, error, clock_monotonic_ns());
+        connection_unclaim(connection, SIDE_IN);
+    }
+    errno = saved;
+}
+
+/* `asked`: there was room for a byte. */
+__attribute__((noinline)) static void nothing_received(int fd, ssize_t received, bool asked)
+{
+    int error = received < 0 ? errno : 0;
     context_goes_on();
-    const struct connection *connection = received < 0 ? connection_of(fd) : NULL;
-    if (connection && errno == EAGAIN)
+    const struct connection *connection = connection_of(fd);
+    if (!connection)
+        return;
+    if (error == EAGAIN)
         work_nothing_read(&connection->flow.channel, connection->flow.is_partial);
+    else if (asked && connection_role(connection) == CONNECTION_CLIENT && ending_type(error).at)
+        end_received(fd, error);
 }
 
 /* Not inlined where it is for bytes that nobody sees: others would lie below its frame. */
@@ -57,7 +76,7 @@ __attribute__((noinline)) void observe_received(int fd, const void *bytes, ssize
                                                 int flags)
 {
     if (received <= 0 || flags & NOT_IN_ORDER) {
-        nothing_received(fd, received);
+        nothing_received(fd, received, bytes && !(flags & NOT_IN_ORDER));
         return;
     }
     int saved = errno;
@@ -90,10 +109,18 @@ static void feed_vector(stream_feed *feed, struct connection *connection, const 
     }
 }
 
+static bool has_room(const struct iovec *parts, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (parts[i].iov_len)
+            return true;
+    return false;
+}
+
 void observe_received_vector(int fd, const struct iovec *parts, int count, ssize_t received)
 {
     if (received <= 0 || count <= 0) {
-        nothing_received(fd, received);
+        nothing_received(fd, received, received < 0 || has_room(parts, count));
         return;
     }
     int saved = errno;
@@ -146,7 +173,7 @@ __attribute__((noinline)) static void take_descriptors(const struct msghdr *mess
 void observe_received_message(int fd, const struct msghdr *message, ssize_t received, int flags)
 {
     if (received < 0) {
-        nothing_received(fd, received);
+        nothing_received(fd, received, !(flags & NOT_IN_ORDER));
         return;
     }
     /* Peeked at, they are made all the same. */

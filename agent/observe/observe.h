@@ -59,8 +59,8 @@ void observe_put(int from, int to);
 void observe_closing(int fd);
 void observe_closing_range(unsigned first, unsigned last);
 
-/* Bytes that came. `flags` are the call's MSG_* flags; `received` is its result, negative
- * results are ignored. */
+/* Bytes that came, or the result of a call that brought none. `flags` are its MSG_* flags. 0 is the
+ * stream's end, but where `bytes` is NULL: then none were asked for. */
 void observe_received(int fd, const void *bytes, ssize_t received, int flags);
 void observe_received_vector(int fd, const struct iovec *parts, int count, ssize_t received);
 /* Looks at the parts and at descriptors passed along (SCM_RIGHTS). */

@@ -339,6 +339,89 @@ static void what_is_open_at_the_close_is_aborted(void **state)
     assert_null(next_span());
 }
 
+static void assert_ended(const char *name, const char *error)
+{
+    const struct span_record *span = next_span();
+    assert_text(found_name(span), name);
+    assert_int_equal(span->status, SPAN_STATUS_ERROR);
+    assert_text(span_find_string(span, ATTRIBUTE_ERROR_TYPE), error);
+    assert_false(is_incomplete(span));
+}
+
+/* A read that fails. */
+static void receive_error(int fd, int error)
+{
+    errno = error;
+    observe_received(fd, "", -1, 0);
+    assert_int_equal(errno, error);
+}
+
+static void what_is_open_when_the_server_ends_ends_there_and_then(void **state)
+{
+    (void)state;
+    connect_to(FD);
+    answer(FD, "ask one\nask two\n");
+    receive(FD, "ok 10\n123");
+    observe_received(FD, "", 0, 0);
+    assert_ended("one", "connection_closed");
+    assert_ended("two", "connection_closed");
+    assert_null(next_span());
+    assert_null(atomic_load(&flow_at(FD)->state));
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+    observe_received(FD, "", 0, 0);
+    observe_closing(FD);
+    assert_null(next_span());
+}
+
+static void how_the_server_went_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        int error;
+        const char *type;
+    } cases[] = {{ECONNRESET, "ECONNRESET"}, {ETIMEDOUT, "ETIMEDOUT"}, {0, "connection_closed"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct iovec parts[2] = {{"", 0}, {"", 1}};
+        connect_to(FD);
+        answer(FD, "ask one\n");
+        if (cases[i].error)
+            receive_error(FD, cases[i].error);
+        else
+            observe_received_vector(FD, parts, 2, 0);
+        assert_ended("one", cases[i].type);
+    }
+}
+
+static void a_read_that_brings_nothing_need_not_be_the_end(void **state)
+{
+    (void)state;
+    static const int passing[] = {EAGAIN, EINTR, EFAULT, EINVAL, ENOMEM, EBADF};
+    struct iovec parts[2] = {{"", 0}, {"", 0}};
+    connect_to(FD);
+    answer(FD, "ask one\n");
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        receive_error(FD, passing[i]);
+    observe_received(FD, NULL, 0, 0); /* of no bytes */
+    observe_received(FD, "", 0, MSG_PEEK);
+    observe_received_vector(FD, parts, 2, 0);
+    observe_received_vector(FD, parts, 0, 0);
+    assert_null(next_span());
+    receive(FD, "ok\n");
+    assert_text(found_name(next_span()), "one");
+    assert_null(next_span());
+}
+
+static void a_server_is_not_at_its_end_with_what_it_reads(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, "ask page\n");
+    observe_received(FD, "", 0, 0);
+    assert_null(next_span());
+    answer(FD, "ok\n");
+    assert_int_equal(next_span()->status, SPAN_STATUS_UNSET);
+}
+
 static void what_was_handed_on_is_not_aborted_but_lost(void **state)
 {
     (void)state;
@@ -429,6 +512,10 @@ int main(void)
         TEST(what_is_lost_says_so_and_whose_the_bytes_are_stays_known),
         TEST(what_is_over_is_no_loss),
         TEST(what_is_open_at_the_close_is_aborted),
+        TEST(what_is_open_when_the_server_ends_ends_there_and_then),
+        TEST(how_the_server_went_is_told),
+        TEST(a_read_that_brings_nothing_need_not_be_the_end),
+        TEST(a_server_is_not_at_its_end_with_what_it_reads),
         TEST(what_was_handed_on_is_not_aborted_but_lost),
         TEST(more_than_a_flow_has_room_for_are_counted),
         TEST(a_call_is_a_child_of_what_its_thread_works_for),
