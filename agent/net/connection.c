@@ -8,6 +8,7 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/os.h"
+#include "agent/base/preparation.h"
 #include "agent/net/detect.h"
 #include "agent/work/context.h"
 #include "agent/work/work.h"
@@ -149,7 +150,11 @@ void connection_stop_reading(struct connection *connection, bool counted)
         return;
     if (counted)
         connection_count_loss(connection);
-    atomic_fetch_or(&connection->due, CONNECTION_DUE_LOSS);
+    /* Whose bytes they are does not matter either, as long as nothing was asked of this process. */
+    bool drops = !preparation_is_done();
+    if (drops)
+        atomic_store_explicit(&connection->opaque, true, memory_order_relaxed);
+    atomic_fetch_or(&connection->due, CONNECTION_DUE_LOSS | (drops ? CONNECTION_DUE_DROP : 0));
 }
 
 void connection_server_ended(struct connection *connection, int error, uint64_t now_ns)
@@ -247,6 +252,8 @@ __attribute__((cold)) static void settle(struct connection *connection)
             stream_lost(connection);
         if (due & CONNECTION_DUE_END)
             stream_ended(connection);
+        if (due & CONNECTION_DUE_DROP && connection_drop(connection))
+            due |= CONNECTION_DUE_CLOSE;
         if (due & CONNECTION_DUE_CLOSE) {
             stream_close(connection);
             connection_give_back(connection);

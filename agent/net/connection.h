@@ -43,7 +43,8 @@ enum connection_role {
 enum {
     CONNECTION_DUE_LOSS = 1, /* it became opaque: what is open is lost to view */
     CONNECTION_DUE_END = 2,  /* a client's: its server will send nothing more */
-    CONNECTION_DUE_CLOSE = 4 /* no descriptor is left */
+    CONNECTION_DUE_DROP = 4, /* nobody looks at it any more, nor has to */
+    CONNECTION_DUE_CLOSE = 8 /* no descriptor is left */
 };
 
 /* In `sent_bytes`, where the connection was not new: no number of bytes is as large. */
@@ -243,6 +244,10 @@ bool connection_take(struct flow_side *side);
 /* One descriptor more. False where the last one has gone: it must not come back to life, because
  * its slot may be given to another. */
 bool connection_add_reference(struct connection *connection);
+
+/* The number by which it was found last is nobody's any more. True: it was the last one, and the
+ * connection is over; owns both sides. */
+bool connection_drop(struct connection *connection);
 
 /* One descriptor less; with the last the connection is over, by this thread or, where another
  * thread is at work on it, by that one when it is done. */

@@ -109,6 +109,19 @@ void connection_release(int fd)
         connection_drop_reference(before);
 }
 
+bool connection_drop(struct connection *connection)
+{
+    struct connection_entry *place =
+        connection_entry(atomic_load_explicit(&connection->flow.channel.fd, memory_order_relaxed));
+    struct connection *expected = connection;
+    /* As long as both sides are owned, no other connection lies in this slot. */
+    return place &&
+           atomic_compare_exchange_strong_explicit(&place->connection, &expected, NULL,
+                                                   memory_order_acq_rel, memory_order_relaxed) &&
+           atomic_fetch_sub_explicit(&connection->flow.channel.references, 1,
+                                     memory_order_acq_rel) == 1;
+}
+
 void connection_share(int from, int to)
 {
     struct connection *connection = connection_of(from);

@@ -422,6 +422,28 @@ static void a_server_is_not_at_its_end_with_what_it_reads(void **state)
     assert_int_equal(next_span()->status, SPAN_STATUS_UNSET);
 }
 
+static void a_client_that_nobody_wants_is_forgotten_where_nothing_was_asked(void **state)
+{
+    (void)state;
+    struct once prepared = preparation;
+    connect_to(FD);
+    connect_to(FD + 1);
+    observe_duplicated(FD + 1, FD + 2);
+    memset(&preparation, 0, sizeof preparation);
+    answer(FD, "something else\n");
+    answer(FD + 1, "something else\n");
+    preparation = prepared;
+    assert_null(connection_of(FD));
+    assert_null(connection_of(FD + 1));
+    assert_true(atomic_load(&connection_of(FD + 2)->opaque));
+    observe_closing(FD + 2);
+    assert_int_equal(counters_get(&counters.connections_opaque), 0);
+    connect_to(FD);
+    answer(FD, "ask one\n");
+    receive(FD, "ok\n");
+    assert_text(found_name(next_span()), "one");
+}
+
 static void what_was_handed_on_is_not_aborted_but_lost(void **state)
 {
     (void)state;
@@ -516,6 +538,7 @@ int main(void)
         TEST(how_the_server_went_is_told),
         TEST(a_read_that_brings_nothing_need_not_be_the_end),
         TEST(a_server_is_not_at_its_end_with_what_it_reads),
+        TEST(a_client_that_nobody_wants_is_forgotten_where_nothing_was_asked),
         TEST(what_was_handed_on_is_not_aborted_but_lost),
         TEST(more_than_a_flow_has_room_for_are_counted),
         TEST(a_call_is_a_child_of_what_its_thread_works_for),
