@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocols/http/server_span.h"
 
-#include <arpa/inet.h>
-
 #include "agent/base/peer.h"
 #include "agent/base/url.h"
 #include "agent/describe/method.h"
@@ -12,35 +10,10 @@
 #include "agent/text/redact_words.h"
 #include "agent/work/context.h"
 
-/* inet_ntop() goes through printf; an IPv4 address is not worth that. */
-static struct slice format_ipv4(const uint8_t address[4], char *out)
-{
-    char *at = out;
-    for (int i = 0; i < 4; i++) {
-        unsigned n = address[i];
-        if (n >= 100)
-            *at++ = (char)('0' + n / 100);
-        if (n >= 10)
-            *at++ = (char)('0' + n / 10 % 10);
-        *at++ = (char)('0' + n % 10);
-        *at++ = '.';
-    }
-    return (struct slice){out, (size_t)(at - out) - 1};
-}
-
-static struct slice format_peer(const struct peer *peer, char out[INET6_ADDRSTRLEN])
-{
-    if (peer->family == AF_INET)
-        return format_ipv4(peer->address, out);
-    if (peer->family == AF_INET6)
-        return slice_of(inet_ntop(AF_INET6, peer->address, out, INET6_ADDRSTRLEN));
-    return SLICE_NONE;
-}
-
 static void describe_peer(struct span *span, const struct peer *peer,
-                          const struct forwarded *forwarded, char text[INET6_ADDRSTRLEN])
+                          const struct forwarded *forwarded, char text[PEER_TEXT_BYTES])
 {
-    struct slice address = format_peer(peer, text);
+    struct slice address = peer_format(peer, text);
     span_string(span, ATTRIBUTE_CLIENT_ADDRESS, forwarded->client.at ? forwarded->client : address);
     span_string(span, ATTRIBUTE_NETWORK_PEER_ADDRESS, address);
     if (address.at)
@@ -140,7 +113,7 @@ struct working {
     struct forwarded forwarded;
     struct target target;
     struct url url;
-    char address[INET6_ADDRSTRLEN];
+    char address[PEER_TEXT_BYTES];
     _Alignas(8) char text[TEXT_BYTES];
 };
 
