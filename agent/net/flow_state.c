@@ -7,7 +7,7 @@
 #include "agent/base/slab.h"
 
 #define SIZES 5
-#define LEAST 128u /* bytes; each size is twice the one before */
+#define LEAST ((size_t)128) /* bytes; each size is twice the one before */
 
 #define SIZE(bytes) SLAB_INIT(bytes, 1024, 1024 * SLAB_CHUNKS)
 static struct slab slabs[SIZES] = {SIZE(LEAST), SIZE(2 * LEAST), SIZE(4 * LEAST), SIZE(8 * LEAST),

@@ -11,5 +11,5 @@ static const struct protocol *const rows[] = {
 
 void table_use(void)
 {
-    flow_set_protocols(rows, sizeof rows / sizeof *rows);
+    flow_set_protocols(rows, sizeof rows / sizeof rows[0]);
 }
