@@ -4,50 +4,17 @@ what they print; a cluster that sends them elsewhere; PHP's sessions, whose keys
 server itself, which asks nothing."""
 
 import collections
-import os
-import subprocess
 
 import pytest
 
 import servers
 import spans
+from redis_server import PASSWORD, Redis, run
 
 CALLS = servers.PROGRAMS / "redis"
-PASSWORD = "swordfish"
 SESSION = "4k2j8fh3kq0s9d8f7g6h5j4k3l2m1n0p"
 SECRETS = (PASSWORD, SESSION, "hunter")
 Call = collections.namedtuple("Call", "operation text size error namespace")
-
-
-class Redis(servers.Server):
-    """A server that keeps nothing."""
-
-    def __init__(self, directory, name="redis", tracing=None, options=(), password=PASSWORD):
-        self.port = servers.free_port()
-        self.password = password
-        super().__init__(name, [
-            servers.program("redis-server"), "--port", self.port, "--bind", "127.0.0.1",
-            "--save", "", "--appendonly", "no", "--daemonize", "no", "--databases", "16",
-            *(["--requirepass", password] if password else []), *options], directory,
-            tracing=tracing)
-        self.wait_until(lambda: self.ask("PING") == "PONG\n", "answer")
-
-    def ask(self, *words):
-        """What redis-cli prints, without the agent."""
-        return run(self.cli(*words)).stdout
-
-    def cli(self, *words):
-        return [servers.program("redis-cli"), "-p", self.port,
-                *(["--pass", self.password, "--no-auth-warning"] if self.password else []), *words]
-
-
-def run(arguments, tracing=None, directory=None, text=None, **variables):
-    inherited = {key: value for key, value in os.environ.items()
-                 if not key.startswith(("OTEL_", "LD_PRELOAD"))}
-    return subprocess.run([str(argument) for argument in arguments], capture_output=True, text=True,
-                          cwd=directory, timeout=servers.PATIENCE_SECONDS, check=False, input=text,
-                          env={**inherited, **variables,
-                               **(tracing.environment() if tracing else {})})
 
 
 @pytest.fixture(scope="module")

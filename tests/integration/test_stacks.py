@@ -12,6 +12,7 @@ import threading
 import pytest
 
 import servers
+from redis_server import Redis
 
 BOUND = 1024  # bytes more than untraced, the first request included
 SERVED = {"serve", "missing", "named", "parts", "message", "messages", "file", "unanswered",
@@ -29,6 +30,9 @@ MYSQL = ["my-make", "my-connect", "my-query", "my-query", "my-real-query", "my-f
          "my-send", "my-read", "my-send", "my-query", "my-transact", "my-stmt-make", "my-prepare",
          "my-execute", "my-execute", "my-stmt-close", "my-stmt-make", "my-prepare", "my-execute",
          "my-close"]
+REDIS = ["redis-connect", "redis-set", "redis-set", "redis-fail", "redis-select", "redis-set",
+         "redis-many", "redis-transact", "redis-pieces", "redis-large", "redis-secret",
+         "redis-close", "redis-connect", "redis-many", "redis-quit"]
 
 PLAIN = b"GET /some/path HTTP/1.1\r\nHost: stacks\r\nUser-Agent: test\r\n\r\n"
 LOADED = (
@@ -252,6 +256,15 @@ def test_calls_of_libmariadb_take_little_of_the_stack(directory, library, client
             "STACKS_MYSQL_PASSWORD": servers.DB_PASSWORD}
     check(clients, for_requests(MYSQL), LOADED, traced(library, directory, **variables), BOUND,
           told)
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"}, HASHED,
+                                       {"OTEL_AGENT_STACKTRACE": "true"}],
+                         ids=["plain", "unsampled", "hashed", "stack-traces"])
+def test_what_is_asked_of_redis_takes_little_of_the_stack(directory, library, clients, variables):
+    with Redis(directory, password="") as redis:
+        check(clients, for_requests(REDIS), LOADED, traced(library, directory, **variables), BOUND,
+              {"STACKS_REDIS_PORT": str(redis.port)})
 
 
 def test_requests_that_find_no_room_take_little_of_the_stack(directory, library, program):

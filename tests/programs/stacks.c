@@ -7,7 +7,7 @@
  * painted before each of them; `+` begins another thread, `fork` another process. The parent sees
  * the paint, too, and so also what an end of the process needs. It says a line a step: its name and
  * how many bytes below the frame it was called from have changed. The last line tells how the child
- * ended. With CLIENTS defined, there are steps that call libcurl and libmariadb. */
+ * ended. With CLIENTS defined, there are steps that call libcurl and libmariadb, and ask Redis. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -381,6 +381,7 @@ static void become_by_list(void)
 
 #ifdef CLIENTS
 #include "stacks_clients.h"
+#include "stacks_redis.h"
 #endif
 
 static const struct {
@@ -410,7 +411,7 @@ static const struct {
              {"exec", become},
              {"execv", become_by_list},
 #ifdef CLIENTS
-             CLIENTS_STEPS
+             CLIENTS_STEPS REDIS_STEPS
 #endif
 };
 

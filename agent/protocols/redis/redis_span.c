@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocols/redis/redis_span.h"
 
-#include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include "agent/work/client_span.h"
 
@@ -9,15 +9,15 @@
 
 static void describe_server(struct span *span, const struct peer *peer)
 {
-    char address[INET6_ADDRSTRLEN];
+    char text[PEER_TEXT_BYTES];
+    struct slice address = peer_format(peer, text);
     span_string(span, ATTRIBUTE_DB_SYSTEM_NAME, SLICE_LITERAL("redis"));
-    if (peer->family == AF_UNIX) {
+    if (peer->family == AF_UNIX)
         span_string(span, ATTRIBUTE_NETWORK_TRANSPORT, SLICE_LITERAL("unix"));
-    } else if (peer->family &&
-               inet_ntop(peer->family, peer->address, address, sizeof address) != NULL) {
-        span_string(span, ATTRIBUTE_PEER_SERVER_ADDRESS, slice_of(address));
-        span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, peer->port);
-    }
+    if (!address.at)
+        return;
+    span_string(span, ATTRIBUTE_PEER_SERVER_ADDRESS, address);
+    span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, peer->port);
 }
 
 void redis_span_asked(struct span *span, const struct peer *peer, const struct redis_asked *asked)
