@@ -84,11 +84,24 @@ static bool is_last(const char *letter)
     return letter[0] && !letter[1];
 }
 
+/* Where the arguments of a group don't come out even, a value may stand in a name's place. */
+static void enter_group(struct redis_text *text, uint32_t left)
+{
+    const char *end = strchr(text->next, ')');
+    size_t behind = end ? strlen(end + 1) : 0;
+    if (end && left > behind && (left - behind) % (size_t)(end - text->next) != 0)
+        text->next = "";
+    else
+        text->group = text->next;
+}
+
 /* Enters and leaves groups; 0: no letter is left. `left`: arguments to come, this one included. */
 static char letter_of(struct redis_text *text, uint32_t left)
 {
-    if (text->next[0] == '(')
-        text->group = ++text->next;
+    if (text->next[0] == '(') {
+        text->next++;
+        enter_group(text, left);
+    }
     if (text->next[0] == ')') {
         uint32_t behind = (uint32_t)strlen(text->next + 1);
         if (left > behind)
@@ -309,7 +322,7 @@ struct slice redis_text_shown_name(const struct resp_argument *name)
     for (size_t i = 0; i < word.length; i++) {
         char low = slice_lower(word.at[i]);
         bool is_letter = low >= 'a' && low <= 'z';
-        if (!is_letter && (i == 0 || !((low >= '0' && low <= '9') || strchr("._-", low))))
+        if (!is_letter && (i == 0 || !low || !strchr("._-", low)))
             return SLICE_LITERAL("");
     }
     return redis_key_is_secret(word) ? SLICE_LITERAL("") : word;
