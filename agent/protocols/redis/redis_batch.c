@@ -14,13 +14,14 @@ static bool is_answered(const struct redis_batch *batch, uint32_t last)
 static void end_first(struct redis_batch *batch, const struct redis_listener *listener,
                       uint64_t now_ns)
 {
-    bool has_span = batch->waiting[0].has_span;
+    bool has_span = batch->has_spans & 1;
     struct redis_answered answered = {
         .failed = batch->failed,
         .error = {batch->error, batch->error_length},
         .database = batch->database,
     };
     batch->waiting_count--;
+    batch->has_spans >>= 1;
     memmove(batch->waiting, batch->waiting + 1, batch->waiting_count * sizeof *batch->waiting);
     if (has_span)
         listener->answered(listener->context, &answered, now_ns);
@@ -32,7 +33,7 @@ static void end_first(struct redis_batch *batch, const struct redis_listener *li
 static void end_answered(struct redis_batch *batch, const struct redis_listener *listener,
                          uint64_t now_ns)
 {
-    while (batch->waiting_count && is_answered(batch, batch->waiting[0].last))
+    while (batch->waiting_count && is_answered(batch, batch->waiting[0]))
         end_first(batch, listener, now_ns);
 }
 
@@ -55,7 +56,10 @@ static void open_group(struct redis_batch *batch, const struct redis_listener *l
     batch->size = 0;
     batch->queued_database = -1;
     redis_text_begin(&batch->text);
-    batch->has_span = has_room(batch) && listener->begin(listener->context, began_ns);
+    bool room = has_room(batch);
+    if (!room)
+        listener->missed(listener->context);
+    batch->has_span = room && listener->begin(listener->context, began_ns);
 }
 
 static void tell_asked(const struct redis_batch *batch, const struct redis_listener *listener)
@@ -92,12 +96,13 @@ static void close_group(struct redis_batch *batch, const struct redis_listener *
         tell_asked(batch, listener);
     batch->is_open = false;
     batch->is_transaction = false;
-    struct redis_waiting *last = batch->waiting + batch->waiting_count;
-    if (batch->has_span || !batch->waiting_count || last[-1].has_span)
-        batch->waiting_count++;
-    else
-        last--;
-    *last = (struct redis_waiting){batch->awaited, batch->has_span};
+    unsigned count = batch->waiting_count;
+    bool shares = !batch->has_span && count && !(batch->has_spans >> (count - 1) & 1);
+    if (!shares)
+        batch->waiting_count = (uint8_t)++count;
+    batch->waiting[count - 1] = batch->awaited;
+    if (batch->has_span)
+        batch->has_spans |= UINT64_C(1) << (count - 1);
     end_answered(batch, listener, now_ns);
 }
 
@@ -312,9 +317,8 @@ static void take_answers(struct redis_batch *batch, const struct redis_listener 
 /* Does the command belong to the group that is being written? */
 static bool is_in_group(const struct redis_batch *batch, const struct redis_special *special)
 {
-    const struct redis_waiting *last = batch->waiting + batch->waiting_count;
-    return batch->is_open &&
-           (!batch->waiting_count || (int32_t)(special->first - last[-1].last) > 0);
+    unsigned count = batch->waiting_count;
+    return batch->is_open && (!count || (int32_t)(special->first - batch->waiting[count - 1]) > 0);
 }
 
 /* What the answer to a special command changes. False: what follows is not understood. */

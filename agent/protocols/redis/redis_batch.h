@@ -16,7 +16,7 @@
 
 #include "agent/protocols/redis/redis_text.h"
 
-#define REDIS_SPANS_MOST    32
+#define REDIS_SPANS_MOST    64 /* as many calls as a flow has room for */
 #define REDIS_SPECIALS_MOST 16
 #define REDIS_EARLY_MOST    64 /* answers */
 
@@ -41,6 +41,8 @@ struct redis_listener {
     const struct redact *redact; /* may be NULL */
     /* A span begins; false: there is none, and nothing more is told of it. */
     bool (*begin)(void *context, uint64_t start_ns);
+    /* One would have begun, but as many wait as can be remembered. */
+    void (*missed)(void *context);
     /* All commands are known of the span that began last. */
     void (*asked)(void *context, const struct redis_asked *asked);
     /* All answers have come of the span that began first. */
@@ -53,11 +55,6 @@ struct redis_special {
     uint32_t last;
     int32_t database; /* that is selected if it succeeds; -1: none */
     uint8_t kind;     /* enum redis_kind */
-};
-
-struct redis_waiting {
-    uint32_t last; /* number of its last answer */
-    bool has_span;
 };
 
 struct redis_batch {
@@ -95,7 +92,8 @@ struct redis_batch {
     uint32_t answered; /* likewise those that came; ahead of `awaited` where they came early */
     uint8_t waiting_count;
     uint8_t special_count;
-    struct redis_waiting waiting[REDIS_SPANS_MOST];
+    uint64_t has_spans;                 /* a bit for each of those below, the first is the lowest */
+    uint32_t waiting[REDIS_SPANS_MOST]; /* number of the last answer of each group */
     struct redis_special specials[REDIS_SPECIALS_MOST];
 };
 

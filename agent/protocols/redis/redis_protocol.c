@@ -15,6 +15,12 @@ static bool begin(void *context, uint64_t start_ns)
     return flow_call(context, start_ns) != NULL;
 }
 
+static void missed(void *context)
+{
+    (void)context;
+    client_span_lost();
+}
+
 static void asked(void *context, const struct redis_asked *asked)
 {
     struct flow *flow = context;
@@ -40,7 +46,7 @@ static void answered(void *context, const struct redis_answered *answered, uint6
 
 static struct redis_listener listener_of(struct flow *flow)
 {
-    return (struct redis_listener){flow, &redact_of_process, begin, asked, answered};
+    return (struct redis_listener){flow, &redact_of_process, begin, missed, asked, answered};
 }
 
 /* ---- the row ---- */

@@ -127,6 +127,11 @@ static bool begin(void *context, uint64_t start_ns)
     return true;
 }
 
+static void missed(void *context)
+{
+    ((struct redis_spans *)context)->missed++;
+}
+
 static void asked(void *context, const struct redis_asked *asked)
 {
     struct redis_spans *spans = context;
@@ -163,7 +168,7 @@ static void answered(void *context, const struct redis_answered *answered, uint6
 
 struct redis_listener redis_spans_listener(struct redis_spans *spans)
 {
-    return (struct redis_listener){spans, NULL, begin, asked, answered};
+    return (struct redis_listener){spans, NULL, begin, missed, asked, answered};
 }
 
 void redis_spans_tell(const struct redis_spans *spans, struct redis_told *told)

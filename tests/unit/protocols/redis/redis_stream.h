@@ -47,6 +47,7 @@ struct redis_spans {
     struct redis_span spans[REDIS_SPANS];
     size_t begun;
     size_t ended;
+    size_t missed;
     size_t refuse_from; /* spans from this one on are refused; 0: none */
     const char *broken; /* the first rule of the listener that did not hold; NULL: all held */
 };

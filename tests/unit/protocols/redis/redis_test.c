@@ -354,6 +354,7 @@ static void more_than_can_wait_has_no_span_until_there_is_room(void **state)
     for (unsigned i = 0; i < 1000; i++)
         take_step(&talk, SLICE_LITERAL(">GET a"));
     assert_int_equal(spans.begun, REDIS_SPANS_MOST - 1);
+    assert_int_equal(spans.missed, 1000 - (REDIS_SPANS_MOST - 1));
     for (unsigned i = 0; i < 999; i++)
         take_step(&talk, SLICE_LITERAL("<$-1\r\n"));
     assert_int_equal(spans.ended, REDIS_SPANS_MOST - 1);
