@@ -4,6 +4,12 @@ what they print; a cluster that sends them elsewhere; PHP's sessions, whose keys
 server itself, which asks nothing."""
 
 import collections
+import contextlib
+import json
+import socket
+import struct
+import threading
+import time
 
 import pytest
 
@@ -13,6 +19,7 @@ from redis_server import PASSWORD, Redis, run
 
 CALLS = servers.PROGRAMS / "redis"
 SESSION = "4k2j8fh3kq0s9d8f7g6h5j4k3l2m1n0p"
+MISPLACED = "Xsecret77xX"
 SECRETS = (PASSWORD, SESSION, "hunter")
 Call = collections.namedtuple("Call", "operation text size error namespace")
 
@@ -152,6 +159,74 @@ def test_a_wrong_password_is_an_error_and_not_told(redis, library, directory):
     assert call_of(span) == Call("AUTH", "AUTH", None, "WRONGPASS", "0")
     assert "open-sesame" not in tracing.file.read_text()
     assert "jane" not in tracing.file.read_text()
+
+
+def test_a_secret_is_hidden_wherever_it_stands(library, directory):
+    """Also where the server refuses it: it was sent, and could be told of."""
+    tracing = servers.Tracing(library, directory, "secrets")
+    outcomes = []
+    for name, how in (("plain", None), ("traced", tracing)):
+        with Redis(directory, name, password="") as server:
+            outcomes.append(run(["/usr/bin/python3", CALLS / "secrets.py", server.port, MISPLACED],
+                                how))
+    plain, traced = outcomes
+    assert (traced.stdout, traced.stderr) == (plain.stdout, plain.stderr)
+    assert plain.stdout.count("\n") > 90, plain.stderr
+    found = [json.dumps([span.name, span.attributes, span.events])
+             for span in spans.read(tracing.file)]
+    assert len(found) > 80
+    assert [said for said in found if MISPLACED.lower() in said.lower()] == []
+
+
+@contextlib.contextmanager
+def going_server(answer, resets):
+    """A server that reads, says `answer`, and goes; its port."""
+    def serve(listener):
+        connection, _ = listener.accept()
+        connection.recv(1000)
+        connection.sendall(answer)
+        if resets:
+            time.sleep(0.3)  # for the answer to be read
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve, args=(listener,))
+        serving.start()
+        yield listener.getsockname()[1]
+        serving.join()
+
+
+@pytest.mark.parametrize("answer,resets,expected", [
+    (b"", False, ["connection_closed", "connection_closed"]),
+    (b"$1\r\nx\r\n", False, [None, "connection_closed"]),
+    (b"$100\r\nhalf", False, ["connection_closed", "connection_closed"]),
+    (b"$1\r\nx\r\n$100", True, [None, "ECONNRESET"]),
+    (b"$1\r\nx\r\n$-1\r\n", False, [None, None])],
+    ids=["nothing", "one", "half", "reset", "both"])
+def test_what_is_not_answered_ends_with_its_server(answer, resets, expected, library, directory):
+    """The program never closes: what is told is told at the end of the stream."""
+    tracing = servers.Tracing(library, directory, "ends")
+    printed = []
+    for how in (None, tracing):
+        with going_server(answer, resets) as port:
+            printed.append(run(["/usr/bin/python3", CALLS / "ends.py", port, len(answer)],
+                               how).stdout)
+    assert printed == [f"{'reset' if resets else 'end'} True\n"] * 2
+    found = sorted(spans.read(tracing.file), key=lambda span: span.start_ns)
+    print([(call_of(span), span.attributes) for span in found])
+    assert [span.attributes.get("error.type") for span in found] == expected
+    assert all((span.status == "ERROR") == bool(error) for span, error in zip(found, expected))
+
+
+def test_calls_that_find_no_room_are_counted(library, directory, redis):
+    tracing = servers.Tracing(library, directory, "crowd", {"OTEL_LOG_LEVEL": "info"})
+    outcome = run(["/usr/bin/python3", CALLS / "crowd.py", redis.port, PASSWORD, 200], tracing)
+    assert outcome.stdout == "200\n"
+    found = [span for span in spans.read(tracing.file) if span.name == "GET"]
+    assert len(found) == 63
+    assert "spans ended 201," in outcome.stderr and "no memory 137;" in outcome.stderr, (
+        outcome.stderr)
 
 
 def test_the_key_of_a_session_is_hidden(both, redis):
