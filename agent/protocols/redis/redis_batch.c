@@ -138,8 +138,8 @@ static void count_command(struct redis_batch *batch, struct slice name)
 static bool begin_command(struct redis_batch *batch, const struct redis_listener *listener,
                           const struct resp_argument *name, uint64_t began_ns)
 {
-    const struct redis_command *command = name->cut ? NULL : redis_command_find(name->bytes);
-    batch->kind = command ? command->kind : REDIS_PLAIN;
+    struct redis_name found = redis_text_find(name);
+    batch->kind = found.command ? found.command->kind : REDIS_PLAIN;
     batch->arguments = 0;
     batch->selected = -1;
     batch->reply_word = ANSWERED;
@@ -150,9 +150,9 @@ static bool begin_command(struct redis_batch *batch, const struct redis_listener
         close_group(batch, listener, began_ns);
     if (!batch->is_open)
         open_group(batch, listener, begins, began_ns);
-    count_command(batch, redis_text_shown_name(name));
+    count_command(batch, found.shown);
     if (!is_bracket(batch, batch->kind))
-        redis_text_name(&batch->text, name);
+        redis_text_name(&batch->text, &found);
     return true;
 }
 

@@ -81,13 +81,22 @@ static bool starts_nocase(struct slice text, struct slice prefix)
 /* Bytes of the word that begins the text; 0: none does. The longest forms come first. */
 static size_t word_at(struct slice text)
 {
-    static const char *const words[] = {
-        "sessions",      "session", "sess",   "tokens", "token", "authentication",
-        "authorization", "authors", "author", "auths",  "auth",
+#define WORD(word)                                                                                 \
+    {                                                                                              \
+        word, sizeof(word) - 1                                                                     \
+    }
+    static const struct slice words[] = {
+        WORD("sessions"), WORD("session"),        WORD("sess"),          WORD("tokens"),
+        WORD("token"),    WORD("authentication"), WORD("authorization"), WORD("authors"),
+        WORD("author"),   WORD("auths"),          WORD("auth"),
     };
+#undef WORD
+    char first = text.length ? slice_lower(text.at[0]) : 0;
+    if (first != 's' && first != 't' && first != 'a')
+        return 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (starts_nocase(text, slice_of(words[i])))
-            return strlen(words[i]);
+        if (starts_nocase(text, words[i]))
+            return words[i].length;
     return 0;
 }
 

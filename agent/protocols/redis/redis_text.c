@@ -312,13 +312,12 @@ void redis_text_begin(struct redis_text *text)
     text->begin = 0;
 }
 
-struct slice redis_text_shown_name(const struct resp_argument *name)
+/* Of a command that is not known. */
+static struct slice shown_word(const struct resp_argument *name)
 {
     struct slice word = name->bytes;
     if (name->cut || word.length > REDIS_NAME_BYTES)
         return SLICE_LITERAL("");
-    if (redis_command_find(word))
-        return word;
     for (size_t i = 0; i < word.length; i++) {
         char low = slice_lower(word.at[i]);
         bool is_letter = low >= 'a' && low <= 'z';
@@ -328,10 +327,16 @@ struct slice redis_text_shown_name(const struct resp_argument *name)
     return redis_key_is_secret(word) ? SLICE_LITERAL("") : word;
 }
 
-void redis_text_name(struct redis_text *text, const struct resp_argument *name)
+struct redis_name redis_text_find(const struct resp_argument *name)
 {
-    struct slice shown = redis_text_shown_name(name);
-    text->command = name->cut ? NULL : redis_command_find(name->bytes);
+    const struct redis_command *command = name->cut ? NULL : redis_command_find(name->bytes);
+    return (struct redis_name){command, command ? name->bytes : shown_word(name)};
+}
+
+void redis_text_name(struct redis_text *text, const struct redis_name *name)
+{
+    struct slice shown = name->shown;
+    text->command = name->command;
     text->next = text->command ? text->command->arguments : "";
     text->group = NULL;
     text->keys = 0;

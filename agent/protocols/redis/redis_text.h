@@ -35,8 +35,15 @@ struct redis_text {
 /* Empties it. */
 void redis_text_begin(struct redis_text *text);
 
-/* The name, which begins a command. */
-void redis_text_name(struct redis_text *text, const struct resp_argument *name);
+/* The name of a command: which one it is, and how it may be shown. */
+struct redis_name {
+    const struct redis_command *command; /* NULL: not known */
+    struct slice shown;                  /* empty: it looks like none */
+};
+struct redis_name redis_text_find(const struct resp_argument *name);
+
+/* It begins a command. */
+void redis_text_name(struct redis_text *text, const struct redis_name *name);
 void redis_text_argument(struct redis_text *text, const struct redact *redact,
                          const struct resp_argument *argument);
 void redis_text_end_command(struct redis_text *text);
@@ -45,8 +52,5 @@ static inline struct slice redis_text_written(const struct redis_text *text)
 {
     return (struct slice){text->text, text->length};
 }
-
-/* A command's name as it may be shown: empty where it looks like none. */
-struct slice redis_text_shown_name(const struct resp_argument *name);
 
 #endif

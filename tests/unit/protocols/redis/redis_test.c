@@ -191,18 +191,23 @@ static void a_key_hides_what_may_be_a_credential(void **state)
     assert_true(vectors_each("redis/keys.tsv", check_key, &redact) > 50);
 }
 
+static void argue(struct redis_text *text, struct slice word, uint32_t index, uint32_t count)
+{
+    struct resp_argument argument = {word, false, index, count};
+    struct redis_name name = redis_text_find(&argument);
+    if (index == 0)
+        redis_text_name(text, &name);
+    else
+        redis_text_argument(text, NULL, &argument);
+}
+
 static void check_text(const struct vectors_case *one, void *context)
 {
     struct redis_text *text = context;
     uint32_t count = (uint32_t)one->count - 1;
     redis_text_begin(text);
-    for (uint32_t i = 0; i < count; i++) {
-        struct resp_argument argument = {one->fields[i + 1], false, i, count};
-        if (i == 0)
-            redis_text_name(text, &argument);
-        else
-            redis_text_argument(text, NULL, &argument);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        argue(text, one->fields[i + 1], i, count);
     redis_text_end_command(text);
     assert_true(vectors_same(one, "text", redis_text_written(text), one->fields[0]));
 }
@@ -212,15 +217,6 @@ static void a_text_shows_names_and_keys_and_no_values(void **state)
     struct redis_text text;
     (void)state;
     assert_true(vectors_each("redis/texts.tsv", check_text, &text) > 100);
-}
-
-static void argue(struct redis_text *text, struct slice word, uint32_t index, uint32_t count)
-{
-    struct resp_argument argument = {word, false, index, count};
-    if (index == 0)
-        redis_text_name(text, &argument);
-    else
-        redis_text_argument(text, NULL, &argument);
 }
 
 static void a_text_that_is_too_long_ends_between_two_words(void **state)
