@@ -62,6 +62,7 @@ enum parse redis_dialogue_recognise(struct slice first)
     if (event == RESP_MORE)
         return PARSE_MORE;
     struct resp_argument name = resp_argument(&commands);
-    bool known = event == RESP_ARGUMENT && !name.cut && redis_command_find(name.bytes);
-    return known ? PARSE_OK : PARSE_BAD;
+    /* A module's, a later server's or Sentinel's will do: nothing else begins like this. */
+    bool is_command = event == RESP_ARGUMENT && redis_text_find(&name).shown.length;
+    return is_command ? PARSE_OK : PARSE_BAD;
 }

@@ -120,7 +120,11 @@ static void only_a_command_of_redis_is_recognised(void **state)
         {"GET / HTTP/1.1\r\n", PARSE_BAD},
         {"PING\r\n", PARSE_BAD},
         {"*1\n", PARSE_BAD},
-        {"*1\r\n$5\r\nHELLP\r\n", PARSE_BAD},
+        {"*2\r\n$8\r\nSENTINEL\r\n", PARSE_OK},
+        {"*2\r\n$9\r\nFT.SEARCH\r\n", PARSE_OK},
+        {"*1\r\n$5\r\n-LLO!\r\n", PARSE_BAD},
+        {"*1\r\n$0\r\n\r\n", PARSE_BAD},
+        {"*1\r\n$33\r\nabcdefghabcdefghabcdefghabcdefgha\r\n", PARSE_BAD},
         {"*1\r\n:5\r\n", PARSE_BAD},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
