@@ -15,14 +15,17 @@ struct redis_dialogue {
     struct redis_batch batch;
 };
 
-/* Bytes of one write call, or of a part of it. */
-bool redis_dialogue_send(struct redis_dialogue *dialogue, const struct redis_listener *listener,
-                         struct slice bytes, uint64_t now_ns);
+/* Bytes of one write call, or of a part of it. Neither of the two is inlined: what the other way's
+ * bytes need would lie below the caller's frame. */
+__attribute__((noinline)) bool redis_dialogue_send(struct redis_dialogue *dialogue,
+                                                   const struct redis_listener *listener,
+                                                   struct slice bytes, uint64_t now_ns);
 /* The write call is over. */
 void redis_dialogue_sent(struct redis_dialogue *dialogue, const struct redis_listener *listener,
                          uint64_t now_ns);
-bool redis_dialogue_receive(struct redis_dialogue *dialogue, const struct redis_listener *listener,
-                            struct slice bytes, uint64_t now_ns);
+__attribute__((noinline)) bool redis_dialogue_receive(struct redis_dialogue *dialogue,
+                                                      const struct redis_listener *listener,
+                                                      struct slice bytes, uint64_t now_ns);
 
 /* Nothing more will go or come, or be understood. Describes the span whose commands were being
  * written; those that are not answered stay so. */
