@@ -181,17 +181,36 @@ void http1_body_of_request(struct http1_body *body, const struct http1_request *
     frame(body, &request->fields, HTTP1_NONE);
 }
 
-void http1_body_of_response(struct http1_body *body, const struct http1_response *response,
-                            enum http1_method request_method)
+void http1_body_of_own_request(struct http1_body *body, const struct http1_request *request)
+{
+    *body = (struct http1_body){.own = true};
+    frame(body, &request->fields, HTTP1_NONE);
+}
+
+static void frame_response(struct http1_body *body, const struct http1_response *response,
+                           enum http1_method request_method)
 {
     unsigned status = response->status;
-    *body = (struct http1_body){.own = true};
     if (status == 101 || (request_method == HTTP1_METHOD_CONNECT && status >= 200 && status < 300))
         settle(body, HTTP1_TUNNEL, HTTP1_BODY_DONE);
     else if (request_method == HTTP1_METHOD_HEAD || status < 200 || status == 204 || status == 304)
         settle(body, HTTP1_NONE, HTTP1_BODY_DONE);
     else
         frame(body, &response->fields, HTTP1_UNTIL_CLOSE);
+}
+
+void http1_body_of_response(struct http1_body *body, const struct http1_response *response,
+                            enum http1_method request_method)
+{
+    *body = (struct http1_body){.own = true};
+    frame_response(body, response, request_method);
+}
+
+void http1_body_of_foreign_response(struct http1_body *body, const struct http1_response *response,
+                                    enum http1_method request_method)
+{
+    *body = (struct http1_body){0};
+    frame_response(body, response, request_method);
 }
 
 static int hex_value(char c)

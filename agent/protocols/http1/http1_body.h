@@ -9,10 +9,10 @@
  *
  * What is accepted: Transfer-Encoding over Content-Length; equal Content-Lengths, repeated or
  * listed; in chunked bodies bare LF line ends, leading zeros, blanks behind a size, extensions
- * and trailers of any kind. Not in requests: bare LF behind an extension or a chunk's data, a bare
- * CR anywhere, either field folded or with a space before its colon, and empty elements of
- * Transfer-Encoding. A response is what the
- * observed program itself wrote, so such oddities leave no doubt there. */
+ * and trailers of any kind. Not in what others wrote (a server's requests, a client's responses):
+ * bare LF behind an extension or a chunk's data, a bare CR anywhere, either field folded or with a
+ * space before its colon, and empty elements of Transfer-Encoding. What the observed program itself
+ * wrote leaves no doubt there. */
 #ifndef AGENT_HTTP1_BODY_H
 #define AGENT_HTTP1_BODY_H
 
@@ -42,7 +42,7 @@ struct http1_body {
     /* Both Transfer-Encoding and Content-Length were sent (RFC 9112, 6.3: ought to be handled
      * as an error); the former won. */
     bool length_overridden;
-    bool own; /* a response: the observed program wrote it, so what it means is not in doubt */
+    bool own; /* the observed program wrote it, so what it means is not in doubt */
 };
 
 /* Begins the body of a message. A head without a body is DONE at once; framing that cannot be
@@ -50,6 +50,11 @@ struct http1_body {
 void http1_body_of_request(struct http1_body *body, const struct http1_request *request);
 void http1_body_of_response(struct http1_body *body, const struct http1_response *response,
                             enum http1_method request_method);
+
+/* The same of a client's: it wrote the request, and somebody else the response. */
+void http1_body_of_own_request(struct http1_body *body, const struct http1_request *request);
+void http1_body_of_foreign_response(struct http1_body *body, const struct http1_response *response,
+                                    enum http1_method request_method);
 
 /* Feeds the next bytes. Returns how many of them belong to this body; fewer than given where it
  * is DONE or BAD. */
