@@ -123,6 +123,8 @@ static inline struct connection *connection_of(int fd)
 /* The descriptor is a new connection from now on; what was known of the number is ended. */
 void connection_open(int fd, enum connection_role role, const struct sockaddr *address,
                      socklen_t length);
+/* The same by connect(), whose end, where it has come, is now. */
+void connection_connected(int fd, const struct sockaddr *address, socklen_t length, bool is_over);
 /* The descriptor is no connection (any more). With the last descriptor its exchanges end. */
 void connection_release(int fd);
 void connection_share(int from, int to);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table from descriptor numbers to connections, and what descriptors do to them. */
-#include "agent/base/os.h"
 #include "agent/net/connection.h"
 
 #include <fcntl.h>
@@ -8,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "agent/base/clock.h"
+#include "agent/base/os.h"
 #include "agent/base/slab.h"
 #include "agent/work/work.h"
 
@@ -91,6 +92,14 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     if (role == CONNECTION_CLIENT)
         connection_set_owner(connection, work_owner());
     attach(fd, connection);
+}
+
+void connection_connected(int fd, const struct sockaddr *address, socklen_t length, bool is_over)
+{
+    connection_open(fd, CONNECTION_CLIENT, address, length);
+    struct connection *connection = connection_of(fd);
+    if (connection && is_over)
+        connection->flow.connected_ns = clock_monotonic_ns();
 }
 
 void connection_give_back(struct connection *connection)

@@ -51,6 +51,7 @@ struct flow {
     _Atomic bool unread;  /* nobody reads along: a client's, of no protocol that is known */
     /* NULL: its protocol is not known. Release by who finds it out, acquire by who uses it. */
     _Atomic(struct flow_state *) state;
+    uint64_t connected_ns;   /* a client's: when connect() had success; 0: not known, or told */
     uint64_t answered_bytes; /* of the answer that was cut off; for FLOW_CLOSED */
     struct peer peer;
     struct flow_side side[2]; /* enum side */

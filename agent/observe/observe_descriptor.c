@@ -65,7 +65,7 @@ void observe_connected(int fd, const struct sockaddr *address, socklen_t length,
     int saved = errno;
     /* Where nobody reads along, whose bytes it carries matters only if there are requests. */
     if ((preparation_is_done() || detect_reads_clients()) && agent_enter_own_process())
-        connection_open(fd, CONNECTION_CLIENT, address, length);
+        connection_connected(fd, address, length, result == 0);
     errno = saved;
 }
 

@@ -19,6 +19,8 @@ struct call *call_begin(enum span_scope scope, uint64_t start_ns)
         return NULL;
     }
     call->index = index;
+    call->connected_ns = 0;
+    call->first_byte_ns = 0;
     memset(call->notes, 0, sizeof call->notes);
     client_span_begin(&call->client);
     call->client.start_ns = start_ns;
@@ -33,10 +35,20 @@ struct call *call_at(uint32_t index)
     return slab_at(&calls, index);
 }
 
+static void add_event(struct span *span, enum event event, uint64_t time_ns)
+{
+    if (time_ns)
+        span_event(span, event, time_ns);
+}
+
 void call_end(struct call *call, uint64_t end_ns)
 {
     /* In a forked child it is a copy, and the parent's to report. */
     struct span *span = client_span_is_ours(&call->client) ? call_span(call) : NULL;
+    if (span) {
+        add_event(span, EVENT_CONNECT_DONE, call->connected_ns);
+        add_event(span, EVENT_FIRST_BYTE, call->first_byte_ns);
+    }
     client_span_close(&call->client, span, end_ns);
     call->described = false;
     slab_give(&calls, call->index);

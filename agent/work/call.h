@@ -21,6 +21,9 @@ struct call {
     bool described; /* `span` is to be written */
     struct client_span client;
     struct span span;
+    /* Events of its span; 0: there is none. */
+    uint64_t connected_ns;
+    uint64_t first_byte_ns;                            /* of its answer */
     _Alignas(8) unsigned char notes[CALL_NOTES_BYTES]; /* the protocol's own; zeroed */
     _Alignas(8) unsigned char record[CALL_RECORD_BYTES];
 };
