@@ -153,37 +153,41 @@ int OWN(curl_multi_cleanup)(void *multi)
 
 int OWN(curl_multi_perform)(void *multi, int *running)
 {
+    struct library_call call;
     type_curl_multi_perform *original = BEGIN(curl_multi_perform)(CALLER);
-    observe_curl_driving(multi);
+    observe_curl_driving(&call, multi);
     int code = original(multi, running);
-    observe_curl_driven(multi, running, code);
+    observe_curl_driven(&call, multi, running, code);
     return code;
 }
 
 int OWN(curl_multi_socket_action)(void *multi, int fd, int events, int *running)
 {
+    struct library_call call;
     type_curl_multi_socket_action *original = BEGIN(curl_multi_socket_action)(CALLER);
-    observe_curl_driving(multi);
+    observe_curl_driving(&call, multi);
     int code = original(multi, fd, events, running);
-    observe_curl_driven(multi, running, code);
+    observe_curl_driven(&call, multi, running, code);
     return code;
 }
 
 int OWN(curl_multi_socket)(void *multi, int fd, int *running)
 {
+    struct library_call call;
     type_curl_multi_socket *original = BEGIN(curl_multi_socket)(CALLER);
-    observe_curl_driving(multi);
+    observe_curl_driving(&call, multi);
     int code = original(multi, fd, running);
-    observe_curl_driven(multi, running, code);
+    observe_curl_driven(&call, multi, running, code);
     return code;
 }
 
 int OWN(curl_multi_socket_all)(void *multi, int *running)
 {
+    struct library_call call;
     type_curl_multi_socket_all *original = BEGIN(curl_multi_socket_all)(CALLER);
-    observe_curl_driving(multi);
+    observe_curl_driving(&call, multi);
     int code = original(multi, running);
-    observe_curl_driven(multi, running, code);
+    observe_curl_driven(&call, multi, running, code);
     return code;
 }
 

@@ -10,6 +10,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/os.h"
 #include "agent/base/slab.h"
+#include "agent/net/library.h"
 #include "agent/work/work.h"
 
 _Atomic(struct connection_entry *) connection_chunks[CONNECTION_CHUNKS];
@@ -89,8 +90,11 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     connection_reset(connection, index, role);
     atomic_store_explicit(&connection->flow.channel.fd, fd, memory_order_relaxed);
     connection->flow.peer = peer_of(address, length);
-    if (role == CONNECTION_CLIENT)
+    if (role == CONNECTION_CLIENT) {
         connection_set_owner(connection, work_owner());
+        if (library_is_calling())
+            atomic_store_explicit(&connection->flow.unread, true, memory_order_relaxed);
+    }
     attach(fd, connection);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/net/detect.h"
 
+#include "agent/net/library.h"
+
 /* The table. Written before the first connection, only read from then on. */
 static const struct protocol *const *rows;
 static size_t row_count;
@@ -36,6 +38,9 @@ static bool attach(struct flow *flow, const struct protocol *protocol)
 __attribute__((noinline)) enum sure detect(struct flow *flow, enum side side, struct slice first)
 {
     enum sure sure = SURE_NO;
+    /* Connected elsewhere, for a library that writes to it now. */
+    if (flow_role(flow) == FLOW_CLIENT && side == SIDE_OUT && library_is_calling())
+        return SURE_NO;
     for (size_t i = 0; i < row_count; i++) {
         if (!(rows[i]->roles & PROTOCOL_ROLE(flow_role(flow))))
             continue;

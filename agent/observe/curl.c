@@ -162,6 +162,7 @@ void observe_curl_performing(struct curl_call *call, void *curl)
     int saved = errno;
     struct curl_handle *handle = curl && agent_enter() ? curl_handle_known(curl) : NULL;
     call->curl = handle ? curl : NULL;
+    library_enter(&call->library);
     if (handle) {
         begin(handle);
         atomic_store_explicit(&handle->frame, (uintptr_t)call, memory_order_relaxed);
@@ -171,6 +172,7 @@ void observe_curl_performing(struct curl_call *call, void *curl)
 
 void observe_curl_performed(struct curl_call *call, int code)
 {
+    library_leave(&call->library);
     if (!call->curl)
         return;
     int saved = errno;
@@ -199,17 +201,19 @@ void observe_curl_multi_closing(void *multi)
     errno = saved;
 }
 
-void observe_curl_driving(void *multi)
+void observe_curl_driving(struct library_call *call, void *multi)
 {
     int saved = errno;
+    library_enter(call);
     if (multi && agent_enter())
         curl_multi_turn(multi);
     errno = saved;
 }
 
-void observe_curl_driven(void *multi, const int *running, int code)
+void observe_curl_driven(const struct library_call *call, void *multi, const int *running, int code)
 {
     int saved = errno;
+    library_leave(call);
     if (multi && running && code == 0 && agent_enter())
         curl_multi_turned(multi, *running);
     errno = saved;

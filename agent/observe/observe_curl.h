@@ -19,10 +19,12 @@
 #include <stdint.h>
 
 #include "agent/libraries/curl/curl_functions.h"
+#include "agent/net/library.h"
 
 /* A call under way, on its hook's stack. */
 struct curl_call {
     void *curl; /* NULL: nothing to do at the end */
+    struct library_call library;
 };
 
 /* curl_easy_init() and curl_easy_duphandle() returned a handle, or NULL. */
@@ -48,8 +50,9 @@ void observe_curl_added(void *multi, void *curl, int code);
 
 /* Around curl_multi_perform(), curl_multi_socket_action() and their older kin: it returned `code`,
  * and *running transfers go on. */
-void observe_curl_driving(void *multi);
-void observe_curl_driven(void *multi, const int *running, int code);
+void observe_curl_driving(struct library_call *call, void *multi);
+void observe_curl_driven(const struct library_call *call, void *multi, const int *running,
+                         int code);
 
 /* curl_multi_info_read() returned this message (struct CURLMsg), or NULL. */
 void observe_curl_message(const void *message);

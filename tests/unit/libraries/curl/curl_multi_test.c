@@ -91,8 +91,9 @@ static void drive(int running)
     observe_curl_option(copy, CURLOPT_URL, (uintptr_t) "http://copy.example/", 0);
     observe_curl_added(multi, easy, 0);
     observe_curl_added(multi, copy, 0);
-    observe_curl_driving(multi);
-    observe_curl_driven(multi, &running, 0);
+    struct library_call call;
+    observe_curl_driving(&call, multi);
+    observe_curl_driven(&call, multi, &running, 0);
 }
 
 static const char *error_of(const struct span_record *span)
@@ -177,8 +178,9 @@ static void a_transfer_begins_with_the_turn_and_lasts_as_long_as_the_library_say
     nanosleep(&moment, NULL);
     uint64_t begun_ns = clock_monotonic_ns();
     int running = 0;
-    observe_curl_driving(multi);
-    observe_curl_driven(multi, &running, 0);
+    struct library_call call;
+    observe_curl_driving(&call, multi);
+    observe_curl_driven(&call, multi, &running, 0);
     nanosleep(&moment, NULL);
     observe_curl_message(&done);
     const struct span_record *span = spans_next();
