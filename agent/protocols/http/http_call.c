@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/protocols/http/http_call.h"
+
+#include <sys/socket.h>
+
+#include "agent/base/url.h"
+#include "agent/describe/method.h"
+#include "agent/text/redact.h"
+
+#define FIRST_FAILED  400 /* statuses from here on are errors, to a client */
+#define DEFAULT_PORT  80
+#define URL_MOST      REDACT_BYTES /* a longer one is cut anyway */
+#define AUTHORITY_MOST 512
+
+_Static_assert(HTTP_CALL_HEAD_BYTES + URL_MOST <= CLIENT_RECORD_BYTES, "a page has room for it");
+
+/* Who is asked, and for what. */
+struct target {
+    struct slice url;  /* absent for CONNECT, which asks for no resource */
+    struct slice host; /* absent: not known */
+    uint16_t port;     /* 0: not known */
+};
+
+/* ---- text that is put together behind the head in the page ---- */
+
+struct text {
+    char *at;
+    size_t length;
+};
+
+static void put(struct text *text, struct slice part)
+{
+    size_t room = URL_MOST - text->length;
+    size_t length = part.length < room ? part.length : room;
+    if (length)
+        memcpy(text->at + text->length, part.at, length);
+    text->length += length;
+}
+
+/* ---- */
+
+/* Host, where it is one; else absent, as some clients of HTTP/1.0 send none. */
+static struct slice find_authority(const struct http1_request *request)
+{
+    struct slice host_field = request->fields.value[HTTP1_FIELD_HOST];
+    struct slice host;
+    uint16_t port;
+    if (host_field.length > AUTHORITY_MOST || !url_host_port(host_field, &host, &port))
+        return SLICE_NONE;
+    return host_field;
+}
+
+/* A URL of the peer's address, where the request does not say whom it asks. */
+static void put_peer(struct text *text, struct slice address, const struct peer *peer)
+{
+    char digits[CLIENT_DECIMAL_BYTES];
+    bool is_v6 = peer->family == AF_INET6;
+    put(text, is_v6 ? SLICE_LITERAL("[") : SLICE_NONE);
+    put(text, address);
+    put(text, is_v6 ? SLICE_LITERAL("]") : SLICE_NONE);
+    if (peer->port == DEFAULT_PORT)
+        return;
+    put(text, SLICE_LITERAL(":"));
+    put(text, client_decimal(peer->port, digits));
+}
+
+/* RFC 9112, 3.3: of `*` the URL has no path. */
+static void find_origin(struct target *target, const struct http1_request *request,
+                        const struct peer *peer, struct slice address, struct text *text)
+{
+    struct slice authority = find_authority(request);
+    target->port = DEFAULT_PORT;
+    if (peer->family == AF_UNIX)
+        target->port = 0;
+    put(text, SLICE_LITERAL("http://"));
+    if (authority.at) {
+        uint16_t port;
+        put(text, authority);
+        if (url_host_port(authority, &target->host, &port) && port)
+            target->port = port;
+    } else if (address.at) {
+        put_peer(text, address, peer);
+        target->host = address;
+        target->port = peer->port;
+    } else {
+        put(text, SLICE_LITERAL("localhost"));
+    }
+    if (!slice_equal(request->target, SLICE_LITERAL("*")))
+        put(text, request->target);
+    target->url = (struct slice){text->at, text->length};
+}
+
+__attribute__((noinline)) static void find_target(struct target *target,
+                                                  const struct http1_request *request,
+                                                  const struct peer *peer, struct slice address,
+                                                  char *memory)
+{
+    struct text text = {memory, 0};
+    struct url url;
+    *target = (struct target){.url = SLICE_NONE, .host = SLICE_NONE};
+    if (http1_method(request->method) == HTTP1_METHOD_CONNECT) {
+        if (!url_host_port(request->target, &target->host, &target->port))
+            target->host = SLICE_NONE;
+    } else if (request->target.at[0] != '/' && url_split(request->target, &url)) {
+        *target = (struct target){request->target, url.host, url.port};
+    } else {
+        find_origin(target, request, peer, address, &text);
+    }
+}
+
+/* Apart, here and below, because the caller's stack may be small, and redaction goes deep. */
+__attribute__((noinline)) static void describe_url(struct span *span, struct slice url,
+                                                   char scratch[CLIENT_SCRATCH_BYTES])
+{
+    span_shown(span, ATTRIBUTE_URL_FULL, url,
+               redact_url(&redact_of_process, url, scratch, CLIENT_SCRATCH_BYTES));
+}
+
+__attribute__((noinline)) static void describe_host(struct span *span, struct slice host,
+                                                    char scratch[CLIENT_SCRATCH_BYTES])
+{
+    host = span_short(host);
+    span_shown(span, ATTRIBUTE_PEER_SERVER_ADDRESS, host,
+               redact_text(&redact_of_process, host, scratch, CLIENT_SCRATCH_BYTES));
+}
+
+static void describe_target(struct span *span, const struct target *target,
+                            char scratch[CLIENT_SCRATCH_BYTES])
+{
+    if (target->url.at)
+        describe_url(span, target->url, scratch);
+    if (!target->host.at)
+        return;
+    describe_host(span, target->host, scratch);
+    if (target->port)
+        span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, target->port);
+}
+
+static void describe_peer(struct span *span, const struct peer *peer, struct slice address)
+{
+    if (peer->family == AF_UNIX)
+        span_string(span, ATTRIBUTE_NETWORK_TRANSPORT, SLICE_LITERAL("unix"));
+    if (!address.at)
+        return;
+    span_string(span, ATTRIBUTE_NETWORK_PEER_ADDRESS, address);
+    span_integer(span, ATTRIBUTE_NETWORK_PEER_PORT, peer->port);
+}
+
+void http_call_asked(struct call *call, const struct http1_request *request,
+                     const struct peer *peer, struct client_page *room)
+{
+    struct span *span = call_span(call);
+    http_call(call)->minor = request->minor;
+    if (!span)
+        return;
+    char text[PEER_TEXT_BYTES];
+    struct target target;
+    struct slice address = peer_format(peer, text);
+    find_target(&target, request, peer, address, (char *)room->record + HTTP_CALL_HEAD_BYTES);
+    span_name(span, method_describe(span, request->method));
+    describe_target(span, &target, room->scratch);
+    describe_peer(span, peer, address);
+}
+
+void http_call_told(struct call *call)
+{
+    struct span *span = call_span(call);
+    const struct http_call *said = http_call(call);
+    if (!span)
+        return;
+    span_string(span, ATTRIBUTE_NETWORK_PROTOCOL_VERSION,
+                said->minor ? SLICE_LITERAL("1.1") : SLICE_LITERAL("1.0"));
+    if (said->request_bytes)
+        span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)said->request_bytes);
+    if (!said->status)
+        return;
+    span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, said->status);
+    span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)said->response_bytes);
+}
+
+void http_call_answered(struct call *call)
+{
+    unsigned status = http_call(call)->status;
+    char digits[CLIENT_DECIMAL_BYTES];
+    http_call_told(call);
+    if (call_span(call) && status >= FIRST_FAILED)
+        client_span_error(call_span(call), client_decimal(status, digits), SLICE_NONE);
+}
