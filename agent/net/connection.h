@@ -183,6 +183,8 @@ struct fed stream_feed_sent(struct connection *connection, struct slice bytes, u
 /* stream_feed.c: deals with the rest, or with what the protocol says of it. */
 __attribute__((cold)) void stream_go_on(struct connection *connection, enum side side,
                                         struct slice bytes, struct fed fed, uint64_t now_ns);
+/* Gives a side's protocol once more what is kept of it: what came before may make it understood. */
+void stream_feed_kept(struct connection *connection, enum side side);
 /* Whose work this thread does, now that it has read. */
 void stream_was_received(struct connection *connection);
 

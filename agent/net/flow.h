@@ -150,6 +150,10 @@ static inline struct call *flow_oldest_call(struct flow *flow)
 }
 struct call *flow_newest_call(struct flow *flow);
 
+/* Is a thread in a call that sends? What it sends is not known yet, but the other end may have
+ * answered it, and another thread read that. Then what came is kept until the call is through. */
+bool flow_is_sending(const struct flow *flow);
+
 /* The oldest call is answered. */
 void flow_call_over(struct flow *flow, uint64_t now_ns);
 

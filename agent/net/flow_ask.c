@@ -117,6 +117,12 @@ struct call *flow_newest_call(struct flow *flow)
     return flow_call_of(pipeline_newest(&flow->channel.pipeline));
 }
 
+bool flow_is_sending(const struct flow *flow)
+{
+    return atomic_load_explicit(&flow->side[SIDE_OUT].owner, memory_order_relaxed) &
+           CONNECTION_AWAY;
+}
+
 void flow_call_over(struct flow *flow, uint64_t now_ns)
 {
     struct call *call = flow_oldest_call(flow);

@@ -68,10 +68,14 @@ __attribute__((noinline)) void stream_client_sent(struct connection *connection,
 {
     struct flow *flow = &connection->flow;
     const struct flow_state *state = flow_spoken(flow);
-    if (!state || !state->protocol->sent ||
+    bool answered = head_is_kept(&flow->side[SIDE_IN].place);
+    if (!state || (!state->protocol->sent && !answered) ||
         atomic_load_explicit(&flow->unread, memory_order_relaxed) || !enter(connection))
         return;
-    state->protocol->sent(flow, now_ns);
+    if (state->protocol->sent)
+        state->protocol->sent(flow, now_ns);
+    if (head_is_kept(&flow->side[SIDE_IN].place))
+        stream_feed_kept(connection, SIDE_IN);
     leave(connection);
 }
 

@@ -235,6 +235,16 @@ __attribute__((noinline)) struct fed stream_feed_slowly(struct flow *flow, enum 
     return fed_all(bytes);
 }
 
+__attribute__((cold, noinline)) void stream_feed_kept(struct connection *connection, enum side side)
+{
+    struct slice nothing = SLICE_LITERAL("");
+    uint64_t now_ns = connection->flow.side[side].began_ns;
+    struct slice kept = gather(connection, side, nothing);
+    if (kept.at)
+        settle(connection, side, nothing, kept,
+               feed_protocol(&connection->flow, side, kept, now_ns), now_ns);
+}
+
 __attribute__((noinline)) void stream_go_on(struct connection *connection, enum side side,
                                             struct slice bytes, struct fed fed, uint64_t now_ns)
 {

@@ -7,9 +7,9 @@
 #include "agent/describe/method.h"
 #include "agent/text/redact.h"
 
-#define FIRST_FAILED  400 /* statuses from here on are errors, to a client */
-#define DEFAULT_PORT  80
-#define URL_MOST      REDACT_BYTES /* a longer one is cut anyway */
+#define FIRST_FAILED   400 /* statuses from here on are errors, to a client */
+#define DEFAULT_PORT   80
+#define URL_MOST       REDACT_BYTES /* a longer one is cut anyway */
 #define AUTHORITY_MOST 512
 
 _Static_assert(HTTP_CALL_HEAD_BYTES + URL_MOST <= CLIENT_RECORD_BYTES, "a page has room for it");

@@ -186,6 +186,13 @@ __attribute__((noinline)) static struct fed take_answer(struct flow *flow, struc
     return answer_began(flow, response, now_ns);
 }
 
+/* To a request that is on its way it comes before that is known. Else a server that wants to close
+ * an idle connection says so (408); what it says is no answer to what is asked next. */
+static struct fed answers_nothing(const struct flow *flow)
+{
+    return flow_is_sending(flow) ? used(0) : (struct fed){0, NEXT_OVER};
+}
+
 /* ---- bytes ---- */
 
 /* Heads are parsed in a page, because the caller's stack may be small. */
@@ -243,7 +250,7 @@ static struct fed feed(struct flow *flow, enum side side, struct slice bytes, ui
         return (struct fed){consumed, body_fed(flow, side, now_ns)};
     }
     if (side == ANSWERED && !is_any_waiting(client_of(flow)))
-        return lost();
+        return answers_nothing(flow);
     return head_is_kept(&flow->side[side].place) ? take_kept(flow, side, bytes, now_ns)
                                                  : take_head(flow, side, bytes, now_ns);
 }
@@ -258,15 +265,16 @@ static enum next skip(struct flow *flow, enum side side, uint64_t bytes, uint64_
 }
 
 /* Nobody said that it is HTTP: so it is one where the line is complete, or so long that it can't be
- * asked for in whole, of a known method. */
+ * asked for in whole, of a known method. A server does not speak first. */
 static enum sure detect(const struct flow *flow, enum side side, struct slice first)
 {
-    if (!flow_asks(flow, side))
-        return http1_detect_response(first) == PARSE_BAD ? SURE_NO : SURE_MAYBE;
-    enum parse parsed = http1_detect_request(first);
+    bool asks = flow_asks(flow, side);
+    enum parse parsed = asks ? http1_detect_request(first) : http1_detect_response(first);
+    if (parsed == PARSE_BAD || (!asks && !flow_is_sending(flow)))
+        return SURE_NO;
     if (parsed == PARSE_OK)
         return SURE_YES;
-    if (parsed == PARSE_BAD || !method_may_begin(first))
+    if (asks && !method_may_begin(first))
         return SURE_NO;
     return first.length < FLOW_DETECT_BYTES ? SURE_MAYBE : SURE_YES;
 }
