@@ -33,6 +33,7 @@ EXPORT int epoll_wait(int fd, struct epoll_event *events, int count, int timeout
 {
     int ready = real.epoll_wait(fd, events, count, timeout_ms);
     observe_waited(fd);
+    observe_waited_for(ready, timeout_ms != 0);
     return ready;
 }
 
@@ -41,6 +42,7 @@ EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeou
 {
     int ready = real.epoll_pwait(fd, events, count, timeout_ms, mask);
     observe_waited(fd);
+    observe_waited_for(ready, timeout_ms != 0);
     return ready;
 }
 
@@ -49,6 +51,9 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
 {
     int ready = real.epoll_pwait2(fd, events, count, timeout, mask);
     observe_waited(fd);
+    /* Of one that the kernel has read. */
+    bool patiently = ready == 0 && timeout && (timeout->tv_sec || timeout->tv_nsec);
+    observe_waited_for(ready, patiently);
     return ready;
 }
 

@@ -154,6 +154,9 @@ struct call *flow_newest_call(struct flow *flow);
  * answered it, and another thread read that. Then what came is kept until the call is through. */
 bool flow_is_sending(const struct flow *flow);
 
+/* The errno with which the server's stream ended; 0: as it should. At FLOW_ENDED. */
+int flow_error(const struct flow *flow);
+
 /* The oldest call is answered. */
 void flow_call_over(struct flow *flow, uint64_t now_ns);
 

@@ -123,6 +123,11 @@ bool flow_is_sending(const struct flow *flow)
            CONNECTION_AWAY;
 }
 
+int flow_error(const struct flow *flow)
+{
+    return atomic_load_explicit(&flow_connection(flow)->error, memory_order_relaxed);
+}
+
 void flow_call_over(struct flow *flow, uint64_t now_ns)
 {
     struct call *call = flow_oldest_call(flow);

@@ -58,6 +58,7 @@ __attribute__((noinline)) static void feed_client(struct connection *connection,
 {
     if (atomic_load_explicit(&connection->flow.unread, memory_order_relaxed) || !enter(connection))
         return;
+    ending_went_on();
     struct fed fed = feed(connection, side, bytes, now_ns);
     if (!is_whole(fed, bytes.length))
         stream_go_on(connection, side, bytes, fed, now_ns);
@@ -186,7 +187,8 @@ static void let_go(struct flow *flow)
 static struct slice error_type(const struct connection *connection, enum flow_end how)
 {
     if (how != FLOW_ENDED)
-        return SLICE_LITERAL("connection_aborted");
+        return ending_of_close(
+            atomic_load_explicit(&connection->flow.channel.fd, memory_order_relaxed));
     return ending_type(atomic_load_explicit(&connection->error, memory_order_relaxed));
 }
 
@@ -194,17 +196,16 @@ static struct slice error_type(const struct connection *connection, enum flow_en
 static void end_calls(struct connection *connection, enum flow_end how, uint64_t now_ns)
 {
     struct flow *flow = &connection->flow;
-    end_protocol(flow, how, now_ns);
-    struct slice type = error_type(connection, how);
     bool lost =
         how == FLOW_LOST || atomic_load_explicit(&connection->handed_on, memory_order_relaxed);
     struct call *call;
+    end_protocol(flow, lost ? FLOW_LOST : how, now_ns);
     while ((call = flow_oldest_call(flow)) != NULL) {
         pipeline_take(&flow->channel.pipeline);
         if (lost)
             call_lost(call, now_ns);
         else
-            call_abort(call, type, now_ns);
+            call_abort(call, error_type(connection, how), now_ns);
     }
     let_go(flow);
 }

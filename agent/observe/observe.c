@@ -65,10 +65,12 @@ __attribute__((noinline)) static void nothing_received(int fd, ssize_t received,
     const struct connection *connection = connection_of(fd);
     if (!connection)
         return;
-    if (error == EAGAIN)
+    if (error == EAGAIN) {
+        ending_read_nothing();
         work_nothing_read(&connection->flow.channel, connection->flow.is_partial);
-    else if (asked && connection_role(connection) == CONNECTION_CLIENT && ending_type(error).at)
+    } else if (asked && connection_role(connection) == CONNECTION_CLIENT && ending_type(error).at) {
         end_received(fd, error);
+    }
 }
 
 /* Not inlined where it is for bytes that nobody sees: others would lie below its frame. */

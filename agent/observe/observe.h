@@ -101,6 +101,8 @@ void observe_shut_down(int fd, int how, int result, uint64_t begun_ns);
 void observe_registered(int epfd, int operation, int fd);
 /* A wait (epoll_wait() and kin) on `epfd` returned. */
 void observe_waited(int epfd);
+/* With so many events; `patiently`: where there had been none at once it would have waited. */
+void observe_waited_for(int ready, bool patiently);
 
 /* poll() and kin returned `ready`. A wait for a listener, for several accepted connections, for one
  * and something that is no connection (a pipe), or for another one than that of the current

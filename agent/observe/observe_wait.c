@@ -9,6 +9,7 @@
 #include "agent/base/stack.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
+#include "agent/net/ending.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
@@ -21,6 +22,11 @@ void observe_waited(int epfd)
         work_waited();
     else
         context_goes_on(); /* a handler's private wait */
+}
+
+void observe_waited_for(int ready, bool patiently)
+{
+    ending_waited(ready, patiently);
 }
 
 /* Longer lists than this are not searched to the end: a listener usually stands first. */
@@ -88,6 +94,7 @@ static enum wait kind_of(const struct waits *waits)
 
 static void note_wait(enum wait wait, int ready)
 {
+    ending_waited(ready, true);
     context_goes_on();
     int saved = errno;
     if (wait == WAIT_OF_LOOP && (ready >= 0 || saved == EINTR) && agent_enter())

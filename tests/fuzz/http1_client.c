@@ -43,7 +43,8 @@ static void play(struct slice steps, size_t piece, struct http1_told *told)
     }
 }
 
-/* A line that is long tells by its method alone that it is a request's, where it comes in pieces. */
+/* A line that is long tells by its method alone that it is a request's, where it comes in pieces.
+ */
 static bool begins_short(struct slice steps)
 {
     return slice_find(steps, '\n') < FLOW_DETECT_BYTES;

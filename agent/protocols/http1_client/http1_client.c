@@ -284,7 +284,8 @@ static void end(struct flow *flow, enum flow_end how, uint64_t now_ns)
 {
     const struct http1_client_side *here = side_of(flow, ANSWERED);
     struct call *call = answered_call(flow);
-    if (here->in_body && here->body.framing == HTTP1_UNTIL_CLOSE && how == FLOW_CLOSED) {
+    bool is_end = how == FLOW_CLOSED || (how == FLOW_ENDED && !flow_error(flow));
+    if (here->in_body && here->body.framing == HTTP1_UNTIL_CLOSE && is_end) {
         answer_over(flow, now_ns);
         call = answered_call(flow);
     } else if (call && here->in_body) {

@@ -3,6 +3,7 @@
  * libraries'; and whose child a call is. */
 #include "tests/unit/seam.h"
 
+#include <fcntl.h>
 #include <sys/un.h>
 
 #include "agent/net/library.h"
@@ -372,6 +373,111 @@ static void more_requests_than_there_is_room_for_are_lost_and_counted(void **sta
     assert_int_equal(counters_get(&counters.connections_opaque), 1);
 }
 
+/* ---- how it ends without an answer ---- */
+
+static void wait_for(int fd, int ready)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    observe_polled(&wait, 1, ready);
+}
+
+static void read_failed(int fd, int error)
+{
+    char byte = 0;
+    errno = error;
+    observe_received(fd, &byte, error ? -1 : 0, 0);
+}
+
+static void ends(const char *error_type)
+{
+    const struct span_record *span = only_span();
+    assert_int_equal(span->status, error_type ? SPAN_STATUS_ERROR : SPAN_STATUS_UNSET);
+    assert_says(span, ATTRIBUTE_ERROR_TYPE, error_type);
+}
+
+static void who_closes_after_a_wait_in_vain_had_no_patience(void **state)
+{
+    (void)state;
+    connect_to(FD);
+    answer(FD, GET("/"));
+    wait_for(FD, 0);
+    observe_closing(FD);
+    ends("timeout");
+
+    /* It went on meanwhile. */
+    connect_to(FD);
+    wait_for(FD, 0);
+    answer(FD, GET("/"));
+    observe_closing(FD);
+    ends("connection_aborted");
+    connect_to(FD);
+    answer(FD, GET("/"));
+    wait_for(FD, 0);
+    wait_for(FD, 1);
+    receive(FD, OK(9) "abc");
+    observe_closing(FD);
+    ends("connection_aborted");
+
+    /* A look for what is there already is no wait. */
+    connect_to(FD);
+    answer(FD, GET("/"));
+    observe_waited_for(0, false);
+    observe_closing(FD);
+    ends("connection_aborted");
+    connect_to(FD);
+    answer(FD, GET("/"));
+    observe_waited_for(0, true);
+    observe_waited_for(0, false);
+    observe_closing(FD);
+    ends("timeout");
+}
+
+static void a_read_that_waits_has_no_patience_either(void **state)
+{
+    (void)state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    connect_to(pair[0]);
+    answer(pair[0], GET("/"));
+    read_failed(pair[0], EAGAIN);
+    observe_closing(pair[0]);
+    ends("timeout");
+
+    assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    connect_to(pair[0]);
+    answer(pair[0], GET("/"));
+    read_failed(pair[0], EAGAIN);
+    observe_closing(pair[0]);
+    ends("connection_aborted");
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void the_server_ends_it(void **state)
+{
+    (void)state;
+    connect_to(FD);
+    answer(FD, GET("/"));
+    read_failed(FD, ECONNRESET);
+    ends("ECONNRESET");
+    connect_to(FD);
+    answer(FD, GET("/"));
+    receive(FD, OK(9) "abc");
+    read_failed(FD, 0);
+    ends("connection_closed");
+    connect_to(FD);
+    answer(FD, GET("/"));
+    receive(FD, "HTTP/1.0 200 OK\r\n\r\nabc");
+    read_failed(FD, 0);
+    ends(NULL);
+    connect_to(FD);
+    answer(FD, GET("/"));
+    receive(FD, "HTTP/1.0 200 OK\r\n\r\nabc");
+    read_failed(FD, ECONNRESET);
+    ends("ECONNRESET");
+    assert_null(next_span());
+}
+
 /* ---- whose sockets they are ---- */
 
 static void a_library_s_socket_is_its_own_for_life(void **state)
@@ -459,6 +565,9 @@ int main(void)
         TEST(the_longest_head_is_one_span),
         TEST(what_can_not_be_understood_is_incomplete),
         TEST(more_requests_than_there_is_room_for_are_lost_and_counted),
+        TEST(who_closes_after_a_wait_in_vain_had_no_patience),
+        TEST(a_read_that_waits_has_no_patience_either),
+        TEST(the_server_ends_it),
         TEST(a_library_s_socket_is_its_own_for_life),
         TEST(calls_within_calls_leave_once),
         TEST(a_call_is_a_child_of_what_its_thread_works_for),

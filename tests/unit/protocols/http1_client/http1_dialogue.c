@@ -91,8 +91,8 @@ static void send_bytes(struct slice bytes, size_t piece, const struct guarded *m
     receive(crossed, piece, memory);
 }
 
-static void take_step(unsigned kind, struct slice bytes, size_t piece,
-                      const struct guarded *memory, struct slice *crossed)
+static void take_step(unsigned kind, struct slice bytes, size_t piece, const struct guarded *memory,
+                      struct slice *crossed)
 {
     switch (kind) {
     case HTTP1_STEP_SENT:

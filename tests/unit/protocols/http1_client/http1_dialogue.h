@@ -2,8 +2,9 @@
 /* http1_dialogue.h - what goes and comes on a client's connection, through the seam, and the spans
  * that come of it as text.
  *
- * A dialogue is steps, each two bytes and those that follow: the two high bits of the first say what
- * it is, the other bits how many bytes follow. A span is a line: its name, then all that it says, `#N value` or
+ * A dialogue is steps, each two bytes and those that follow: the two high bits of the first say
+ * what it is, the other bits how many bytes follow. A span is a line: its name, then all that it
+ * says, `#N value` or
  * `#N=value` by the number of the attribute, `@N` for an event; but no times and ids. */
 #ifndef TESTS_HTTP1_DIALOGUE_H
 #define TESTS_HTTP1_DIALOGUE_H
