@@ -9,6 +9,7 @@
 
 #include "agent/base/counters.h"
 #include "agent/net/flow.h"
+#include "agent/queue/queue.h"
 #include "agent/work/evidence.h"
 #include "agent/work/work.h"
 #include "tests/fuzz/open_agent.h"
@@ -30,7 +31,9 @@ static uint64_t lines_of(const struct http1_told *told)
     return lines;
 }
 
-static void play(struct slice steps, size_t piece, struct http1_told *told)
+/* False: something was not understood. That a head is malformed shows later where it comes in
+ * pieces. */
+static bool play(struct slice steps, size_t piece, struct http1_told *told)
 {
     work_reset();
     evidence_reset();
@@ -41,6 +44,7 @@ static void play(struct slice steps, size_t piece, struct http1_told *told)
         (void)fprintf(stderr, "%llu spans ended, but:\n%s", (unsigned long long)ended, told->at);
         abort();
     }
+    return counters_get(&counters.connections_opaque) == 0;
 }
 
 /* A line that is long tells by its method alone that it is a request's, where it comes in pieces.
@@ -50,18 +54,33 @@ static bool begins_short(struct slice steps)
     return slice_find(steps, '\n') < FLOW_DETECT_BYTES;
 }
 
+/* What the other end says before it was asked is known to be so or not by how much has gone. */
+static bool crosses(struct slice steps)
+{
+    bool found = false;
+    while (steps.length > 1) {
+        unsigned head = (unsigned char)steps.at[0];
+        size_t length = 2 + ((head << 8 | (unsigned char)steps.at[1]) & HTTP1_STEP_MOST);
+        found |= (head & HTTP1_STEP_KIND) == HTTP1_STEP_CROSSED;
+        steps = slice_after(steps, length < steps.length ? length : steps.length);
+    }
+    return found;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!memory.end) {
         memory = guarded_make(HTTP1_STEP_MOST);
         open_agent();
+        if (!queue_make_region())
+            abort();
     }
     if (size > INPUT_MOST)
         return 0;
     struct slice steps = {(const char *)data, size};
-    play(steps, HTTP1_STEP_MOST, &whole);
-    play(steps, 1, &cut);
-    if (begins_short(steps) && strcmp(whole.at, cut.at) != 0) {
+    bool understood = play(steps, HTTP1_STEP_MOST, &whole);
+    understood &= play(steps, 1, &cut);
+    if (understood && begins_short(steps) && !crosses(steps) && strcmp(whole.at, cut.at) != 0) {
         (void)fprintf(stderr, "-- whole\n%s\n-- cut into bytes\n%s\n", whole.at, cut.at);
         abort();
     }

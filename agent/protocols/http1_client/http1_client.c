@@ -264,8 +264,8 @@ static enum next skip(struct flow *flow, enum side side, uint64_t bytes, uint64_
     return body_fed(flow, side, now_ns);
 }
 
-/* Nobody said that it is HTTP: so it is one where the line is complete, or so long that it can't be
- * asked for in whole, of a known method. A server does not speak first. */
+/* Nobody said that it is HTTP: so it is where a line is complete; one that is too long to be waited
+ * for is a known method's. A server does not speak first. */
 static enum sure detect(const struct flow *flow, enum side side, struct slice first)
 {
     bool asks = flow_asks(flow, side);
@@ -274,9 +274,9 @@ static enum sure detect(const struct flow *flow, enum side side, struct slice fi
         return SURE_NO;
     if (parsed == PARSE_OK)
         return SURE_YES;
-    if (asks && !method_may_begin(first))
-        return SURE_NO;
-    return first.length < FLOW_DETECT_BYTES ? SURE_MAYBE : SURE_YES;
+    if (first.length < FLOW_DETECT_BYTES)
+        return SURE_MAYBE;
+    return method_may_begin(first) ? SURE_YES : SURE_NO;
 }
 
 /* What is known of the answer that was cut off; and where it lasts until then, it is over. */
