@@ -160,8 +160,9 @@ void connection_stop_reading(struct connection *connection, bool counted)
 
 void connection_server_ended(struct connection *connection, int error, uint64_t now_ns)
 {
-    if (atomic_exchange_explicit(&connection->flow.unread, true, memory_order_relaxed))
-        return;
+    if (atomic_load_explicit(&connection->flow.unread, memory_order_relaxed) ||
+        atomic_load(&connection->due) & CONNECTION_DUE_END)
+        return; /* an error is told once, and is an end without one afterwards */
     stream_touch(connection, now_ns);
     atomic_store_explicit(&connection->error, error, memory_order_relaxed);
     atomic_fetch_or(&connection->due, CONNECTION_DUE_END);

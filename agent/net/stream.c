@@ -239,6 +239,8 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
 void stream_ended(struct connection *connection)
 {
     uint64_t end_ns = atomic_load_explicit(&connection->last_ns, memory_order_relaxed);
+    /* Not before: what another thread was sending meanwhile was asked, too. */
+    atomic_store_explicit(&connection->flow.unread, true, memory_order_relaxed);
     end_calls(connection, FLOW_ENDED, end_ns);
 }
 

@@ -453,6 +453,13 @@ static void a_read_that_waits_has_no_patience_either(void **state)
     close(pair[1]);
 }
 
+static void *read_reset(void *unused)
+{
+    read_failed(FD, ECONNRESET);
+    read_failed(FD, 0);
+    return unused;
+}
+
 static void the_server_ends_it(void **state)
 {
     (void)state;
@@ -474,6 +481,24 @@ static void the_server_ends_it(void **state)
     answer(FD, GET("/"));
     receive(FD, "HTTP/1.0 200 OK\r\n\r\nabc");
     read_failed(FD, ECONNRESET);
+    ends("ECONNRESET");
+
+    /* Another thread may read that before the call that sent the request has returned. */
+    connect_to(FD);
+    struct sending sending = observe_sending(FD);
+    pthread_t reader;
+    assert_int_equal(pthread_create(&reader, NULL, read_reset, NULL), 0);
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    observe_sent(&sending, GET("/"), (ssize_t)strlen(GET("/")), 0);
+    ends("ECONNRESET");
+
+    /* It is told once, also where the program only looks (wget). */
+    char byte = 0;
+    connect_to(FD);
+    answer(FD, GET("/"));
+    observe_received(FD, &byte, 1, MSG_PEEK);
+    errno = ECONNRESET;
+    observe_received(FD, &byte, -1, MSG_PEEK);
     ends("ECONNRESET");
     assert_null(next_span());
 }
