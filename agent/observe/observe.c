@@ -27,7 +27,9 @@
 #include "agent/work/work.h"
 
 /* Flags with which the bytes of a receive are not the stream's next ones. */
-#define NOT_IN_ORDER (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)
+#define NOT_IN_ORDER (MSG_PEEK | OF_ANOTHER)
+/* And those with which its end is not the stream's, either. */
+#define OF_ANOTHER (MSG_OOB | MSG_ERRQUEUE)
 
 static struct connection *receiving(int fd)
 {
@@ -78,7 +80,7 @@ __attribute__((noinline)) void observe_received(int fd, const void *bytes, ssize
                                                 int flags)
 {
     if (received <= 0 || flags & NOT_IN_ORDER) {
-        nothing_received(fd, received, bytes && !(flags & NOT_IN_ORDER));
+        nothing_received(fd, received, received <= 0 && bytes && !(flags & OF_ANOTHER));
         return;
     }
     int saved = errno;
@@ -175,7 +177,7 @@ __attribute__((noinline)) static void take_descriptors(const struct msghdr *mess
 void observe_received_message(int fd, const struct msghdr *message, ssize_t received, int flags)
 {
     if (received < 0) {
-        nothing_received(fd, received, !(flags & NOT_IN_ORDER));
+        nothing_received(fd, received, !(flags & OF_ANOTHER));
         return;
     }
     /* Peeked at, they are made all the same. */

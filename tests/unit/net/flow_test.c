@@ -402,7 +402,7 @@ static void a_read_that_brings_nothing_need_not_be_the_end(void **state)
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         receive_error(FD, passing[i]);
     observe_received(FD, NULL, 0, 0); /* of no bytes */
-    observe_received(FD, "", 0, MSG_PEEK);
+    observe_received(FD, "", 0, MSG_OOB);
     observe_received_vector(FD, parts, 2, 0);
     observe_received_vector(FD, parts, 0, 0);
     assert_null(next_span());
