@@ -54,15 +54,21 @@ static bool begins_short(struct slice steps)
     return slice_find(steps, '\n') < FLOW_DETECT_BYTES;
 }
 
-/* What the other end says before it was asked is known to be so or not by how much has gone. */
+/* Does the other end speak while a request is on its way, or before it is known that this is HTTP?
+ * Whether it has been asked is known by how much has gone. */
 static bool crosses(struct slice steps)
 {
     bool found = false;
+    bool asked = false;
     while (steps.length > 1) {
         unsigned head = (unsigned char)steps.at[0];
         size_t length = 2 + ((head << 8 | (unsigned char)steps.at[1]) & HTTP1_STEP_MOST);
-        found |= (head & HTTP1_STEP_KIND) == HTTP1_STEP_CROSSED;
-        steps = slice_after(steps, length < steps.length ? length : steps.length);
+        struct slice step = {steps.at, length < steps.length ? length : steps.length};
+        unsigned kind = head & HTTP1_STEP_KIND;
+        asked |=
+            kind == HTTP1_STEP_SENT && slice_find(slice_after(step, 2), '\n') < step.length - 2;
+        found |= kind == HTTP1_STEP_CROSSED || (kind != HTTP1_STEP_SENT && !asked);
+        steps = slice_after(steps, step.length);
     }
     return found;
 }

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP clients on plain sockets: what each of them asks a server that writes down every byte, plain
+and traced; one span for each request that arrived, libcurl's not twice; proxies; and whose child
+such a call is."""
+
+import collections
+import os
+import re
+import socket
+import socketserver
+import struct
+import subprocess
+
+import pytest
+
+import servers
+import spans
+
+CALLS = servers.PROGRAMS / "http"
+Asked = collections.namedtuple("Asked", "method url status error")
+
+
+class Handler(socketserver.StreamRequestHandler):
+    """Reads requests and answers them by hand; what arrives goes to the server's list."""
+
+    def handle(self):
+        try:
+            while self.answer():
+                pass
+        except OSError:
+            pass  # the client has gone
+
+    def read_body(self, fields):
+        if "chunked" not in fields.get("transfer-encoding", ""):
+            body = self.rfile.read(int(fields.get("content-length", 0)))
+            return body, body
+        raw = content = b""
+        while True:
+            line = self.rfile.readline()
+            part = self.rfile.read(int(line.split(b";")[0], 16) + 2)
+            raw, content = raw + line + part, content + part[:-2]
+            if line.split(b";")[0].strip(b"0\r\n") == b"":
+                return raw, content
+
+    def send(self, status, body=b"", fields=(), head=False):
+        lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *fields]
+        self.wfile.write(b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if head else body))
+
+    def answer(self):
+        start = self.rfile.readline()
+        lines = []
+        while start and (line := self.rfile.readline()).strip():
+            lines.append(line)
+        if not start:
+            return False
+        fields = {name.strip().lower(): value.strip() for name, value in
+                  (line.decode().split(":", 1) for line in lines)}
+        raw, content = self.read_body(fields)
+        self.server.arrived.append(start + b"".join(lines) + raw)
+        method, target, _version = start.decode().split()
+        path = re.sub(r"^http://[^/]*", "", target).partition("?")[0]
+        return self.answer_to(method, path, content, "close" not in fields.get("connection", ""))
+
+    def answer_to(self, method, path, content, keeps):
+        if path == "/reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            return False
+        if path == "/slow":
+            self.rfile.read(1)  # until the client goes
+            return False
+        if path == "/close":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello")
+            return False
+        if path == "/chunked":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for part in (b"3\r\nhel\r\n", b"2\r\nlo\r\n", b"0\r\n\r\n"):
+                self.wfile.write(part)
+        elif method == "CONNECT":
+            self.wfile.write(b"HTTP/1.1 200 Yes\r\n\r\n")
+        elif path == "/redirect":
+            self.send(b"302 Found", fields=[b"Location: /ok"])
+        elif path in ("/missing", "/fail"):
+            self.send(b"404 Not Found" if path == "/missing" else b"500 No", b"none")
+        else:
+            self.send(b"200 OK", content or b"hello", head=method == "HEAD")
+        return keeps
+
+
+class Web(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.arrived = []
+        self.port = self.server_address[1]
+
+    def shutdown_request(self, request):
+        try:
+            super().shutdown_request(request)
+        except OSError:
+            pass  # it was reset
+
+
+@pytest.fixture
+def web():
+    with servers.serving(Web()) as server:
+        yield server
+
+
+def run(arguments, tracing=None, directory=None, **variables):
+    inherited = {key: value for key, value in os.environ.items()
+                 if not key.startswith(("OTEL_", "LD_PRELOAD"))
+                 and not key.lower().endswith("_proxy")}
+    return subprocess.run([str(argument) for argument in arguments], capture_output=True, text=True,
+                          cwd=directory, timeout=servers.PATIENCE_SECONDS, check=False,
+                          stdin=subprocess.DEVNULL,
+                          env={**inherited, **variables,
+                               **(tracing.environment() if tracing else {})})
+
+
+@pytest.fixture
+def both(web, library, directory):
+    """Runs a program plain, then traced: the plain one's output, and the traced one's spans, by
+    start. What it prints, how it ends and each byte that arrives are the same."""
+    def run_both(arguments, **variables):
+        tracing = servers.Tracing(library, directory, "calls")
+        outcomes, arrived = [], []
+        for how in (None, tracing):
+            web.arrived = []
+            outcomes.append(run(arguments, how, directory, **variables))
+            arrived.append(web.arrived)
+        plain, traced = outcomes
+        assert (traced.stdout, traced.stderr, traced.returncode) == (
+            plain.stdout, plain.stderr, plain.returncode)
+        assert arrived[1] == arrived[0]
+        assert "hunter2" not in tracing.file.read_text()
+        return plain, sorted(spans.read(tracing.file), key=lambda span: span.start_ns)
+    return run_both
+
+
+STATUSES = {"/missing": 404, "/fail": 500, "/redirect": 302, "/reset": None, "/slow": None}
+ERRORS = {"/missing": "404", "/fail": "500", "/reset": "ECONNRESET", "/slow": "timeout"}
+
+
+def expected_of(request, port):
+    """What the span of a request says that arrived so."""
+    method, target, _version = request.split(b"\r\n")[0].decode().split()
+    if method == "CONNECT":
+        return Asked(method, None, 200, None)
+    host = re.search(rb"(?i)\r\nHost: *([^\r]*)", request)[1].decode()
+    path = re.sub("^http://[^/]*", "", target)
+    url = (target if path != target else f"http://{host}{path}").replace("hunter2", "REDACTED")
+    if path != target or host.startswith("127."):
+        assert host in (f"127.0.0.1:{port}", "shop.example", "shop.example:80")
+    path = path.partition("?")[0]
+    return Asked(method, url, STATUSES.get(path, 200), ERRORS.get(path))
+
+
+def asked_of(span):
+    said = span.attributes.get
+    return Asked(said("http.request.method"), said("url.full"),
+                 said("http.response.status_code"), said("error.type"))
+
+
+def check_attributes(span, port):
+    said = span.attributes
+    assert (span.kind, span.scope, span.name) == (
+        "CLIENT", "otelagent.http", said["http.request.method"])
+    assert (span.status == "ERROR") == ("error.type" in said), span
+    host = re.match("http://([^:/]*):?([0-9]*)", said.get("url.full", "http://shop.example"))
+    assert said["server.address"] == host[1]
+    assert said["server.port"] == int(host[2] or 80)
+    assert (said["network.peer.address"], said["network.peer.port"]) == ("127.0.0.1", port)
+    assert said["network.protocol.version"] in ("1.0", "1.1")
+    answered = "http.response.status_code" in said
+    assert answered == ("http.response.body.size" in said)
+    assert answered == ("first_byte" in [name for name, _ in span.events])
+
+
+def check(found, arrived, port):
+    """One span a request, in the order in which they began; what goes through a tunnel has none."""
+    assert [asked_of(span) for span in found] == [
+        expected_of(request, port) for request in arrived if b" /within " not in request]
+    for span in found:
+        check_attributes(span, port)
+
+
+def java(how):
+    return [servers.program("java"), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+            CALLS / "Calls.java", how]
+
+
+# Interpreter and arguments; the port follows.
+CLIENTS = {
+    "http.client": lambda: ["/usr/bin/python3", CALLS / "calls.py"],
+    "node-http": lambda: [servers.program("node"), CALLS / "calls.js"],
+    "net-http": lambda: [servers.program("ruby"), CALLS / "calls.rb"],
+    "php-streams": lambda: [servers.program("php"), CALLS / "calls.php"],
+    "http-tiny": lambda: [servers.program("perl"), CALLS / "calls.pl", "tiny"],
+    "lwp": lambda: [servers.program("perl"), CALLS / "calls.pl", "lwp"],
+    "HttpURLConnection": lambda: java("url"),
+    "HttpClient": lambda: java("client"),
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_has_a_span_for_each_request(client, both, web):
+    plain, found = both([*CLIENTS[client](), web.port], PERL_HASH_SEED="0")
+    assert plain.returncode == 0, plain.stdout + plain.stderr
+    assert plain.stdout.count("200") >= 5, plain.stdout
+    assert {b"/reset", b"/slow", b"http://shop.example/ok"} <= {
+        request.split()[1] for request in web.arrived} | {b"/ok"}, web.arrived
+    check(found, web.arrived, web.port)
+    sizes = {asked_of(span)[:2]: span.attributes.get("http.request.body.size") for span in found
+             if span.name == "POST"}
+    assert set(sizes.values()) == {5}
+    assert not any("parent" in span.attributes for span in found)
+
+
+def test_wget_has_a_span_for_each_request(both, web):
+    urls = [f"http://127.0.0.1:{web.port}/{path}" for path in (
+        "ok?token=hunter2", "chunked", "missing", "fail", "redirect", "close", "reset", "slow")]
+    _, found = both([servers.program("wget"), "-q", "--tries=1", "--read-timeout=0.5", "-O", "-",
+                     *urls], OTEL_AGENT_EXECUTABLES_DENY="none")
+    assert len(web.arrived) == 9  # one is redirected
+    check(found, web.arrived, web.port)
+
+
+@pytest.mark.parametrize("how", ["one", "parallel", "proxy"])
+def test_libcurl_s_requests_are_not_told_twice(how, web, library, directory):
+    """It sends a header of ours, so not each byte is the same."""
+    base = f"http://127.0.0.1:{web.port}"
+    options = {"one": [f"{base}/ok", f"{base}/chunked"],
+               "parallel": ["--parallel", "--parallel-immediate", f"{base}/ok", f"{base}/ok"],
+               "proxy": ["--proxy", base, "--proxytunnel", "http://shop.example/ok"]}[how]
+    tracing = servers.Tracing(library, directory, "calls")
+    outcome = run([servers.program("curl"), "-s", *options], tracing)
+    assert outcome.stdout == "hello" * (1 if how == "proxy" else 2)
+    found = spans.read(tracing.file)
+    assert {span.scope for span in found} == {"otelagent.curl"}
+    assert len(found) == (1 if how == "proxy" else 2)
+
+
+def test_a_client_that_can_t_connect_has_no_span(library, directory):
+    tracing = servers.Tracing(library, directory, "calls")
+    outcome = run(["/usr/bin/python3", CALLS / "calls.py", servers.free_port()], tracing)
+    assert "ConnectionRefusedError" in outcome.stdout
+    assert spans.read(tracing.file) == []
