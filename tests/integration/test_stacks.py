@@ -26,6 +26,7 @@ CURL = ["curl-make", "curl-set", "curl-go", "curl-go", "curl-copy", "multi-add",
         "multi-read", "multi-remove", "multi-add", "multi-remove", "curl-set-s3", "multi-add",
         "multi-go", "multi-read", "multi-remove", "curl-go", "curl-forget", "curl-set-nowhere",
         "curl-go", "multi-add", "multi-go", "multi-read", "multi-remove", "curl-end"]
+ASK = ["ask", "ask", "ask-pieces", "ask-leave", "ask-else", "ask"]
 MYSQL = ["my-make", "my-connect", "my-query", "my-query", "my-real-query", "my-fail", "my-use",
          "my-send", "my-read", "my-send", "my-query", "my-transact", "my-stmt-make", "my-prepare",
          "my-execute", "my-execute", "my-stmt-close", "my-stmt-make", "my-prepare", "my-execute",
@@ -244,6 +245,22 @@ def test_calls_of_libcurl_take_little_of_the_stack(directory, library, clients, 
             "STACKS_NOWHERE": f"http://{host}:1{path}"}
     environment = traced(library, directory, OTEL_AGENT_S3_ENDPOINTS=f"{host}:{web}", **variables)
     check(clients, for_requests(CURL), LOADED, environment, BOUND, told)
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"}, HASHED],
+                         ids=["plain", "unsampled", "hashed"])
+@pytest.mark.parametrize("asked", [
+    b"GET /bucket/key HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    head(b"Host: [::ffff:192.0.2.1]:8", NODE, start=b"GET /missing" + LINK[7:] + b" HTTP/1.1"),
+    head(start=b"GET " + LINK + b" HTTP/1.1"),
+    head(start=b"GET /b/" + b"%41a" * 500 + b"?" + b"&a=%2574oken%3D1" * 100 + b" HTTP/1.0"),
+    head(b"Transfer-Encoding: identity", b"Content-Length: 3", b"Transfer-Encoding: chunked",
+         b"Connection: close", start=b"PUT / HTTP/1.1") + b"3;x=y\r\nabc\r\n0\r\nT: x\r\n\r\n"],
+    ids=["plain", "secret", "absolute", "long", "framing"])
+def test_requests_on_a_socket_take_little_of_the_stack(directory, library, clients, web, asked,
+                                                       variables):
+    told = {"LD_BIND_NOW": "1", "STACKS_ASKED": asked.decode(), "STACKS_PORT": str(web)}
+    check(clients, for_requests(ASK), LOADED, traced(library, directory, **variables), BOUND, told)
 
 
 @pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"},

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* stacks_clients.h - steps of stacks.c that call libraries of clients.
  *
- * STACKS_URL and STACKS_NOWHERE are URLs, of a server and of none; STACKS_MYSQL_PORT and
- * STACKS_MYSQL_PASSWORD lead to the database `shop`. Each call is a step of its own where it can
- * be, because the deepest one would hide the others. */
+ * STACKS_URL and STACKS_NOWHERE are URLs, of a server and of none; STACKS_ASKED is a request for
+ * the server at STACKS_PORT; STACKS_MYSQL_PORT and STACKS_MYSQL_PASSWORD lead to the database
+ * `shop`. Each call is a step of its own where it can be, because the deepest one would hide the
+ * others. */
 #ifndef STACKS_CLIENTS_H
 #define STACKS_CLIENTS_H
 
@@ -25,6 +26,55 @@ static void close_request(void)
 {
     send(served, answer, sizeof answer - 1, 0);
     close(served);
+}
+
+/* ---- a socket ---- */
+
+static int connect_to_server(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_port = htons((uint16_t)atoi(getenv("STACKS_PORT")));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    connect(server, (struct sockaddr *)&address, sizeof address);
+    return server;
+}
+
+static void ask(void)
+{
+    const char *asked = getenv("STACKS_ASKED");
+    int server = connect_to_server();
+    send(server, asked, strlen(asked), 0);
+    while (recv(server, request, sizeof request, 0) > 0)
+        ;
+    close(server);
+}
+
+static void ask_in_pieces(void)
+{
+    const char *asked = getenv("STACKS_ASKED");
+    int server = connect_to_server();
+    send(server, asked, 20, 0);
+    write(server, asked + 20, strlen(asked + 20));
+    while (read(server, request, 20) > 0)
+        ;
+    close(server);
+}
+
+/* Whose answer it does not wait for. */
+static void ask_and_leave(void)
+{
+    const char *asked = getenv("STACKS_ASKED");
+    int server = connect_to_server();
+    send(server, asked, strlen(asked), 0);
+    close(server);
+}
+
+static void ask_for_something_else(void)
+{
+    int server = connect_to_server();
+    send(server, "EHLO example\r\n", 14, 0);
+    close(server);
 }
 
 /* ---- libcurl ---- */
@@ -206,8 +256,9 @@ static void my_close(void)
 }
 
 #define CLIENTS_STEPS                                                                              \
-    {"open", open_request}, {"close", close_request}, {"curl-make", curl_make},                    \
-        {"curl-set", curl_set}, {"curl-set-s3", curl_set_s3},                                      \
+    {"ask", ask}, {"ask-pieces", ask_in_pieces}, {"ask-leave", ask_and_leave},                     \
+        {"ask-else", ask_for_something_else}, {"open", open_request}, {"close", close_request},    \
+        {"curl-make", curl_make}, {"curl-set", curl_set}, {"curl-set-s3", curl_set_s3},            \
         {"curl-set-nowhere", curl_set_nowhere}, {"curl-go", curl_go}, {"curl-copy", curl_copy},    \
         {"curl-forget", curl_forget}, {"curl-end", curl_end}, {"multi-add", multi_add},            \
         {"multi-go", multi_go}, {"multi-read", multi_read}, {"multi-remove", multi_remove},        \

@@ -12,8 +12,6 @@
 #define URL_MOST       REDACT_BYTES /* a longer one is cut anyway */
 #define AUTHORITY_MOST 512
 
-_Static_assert(HTTP_CALL_HEAD_BYTES + URL_MOST <= CLIENT_RECORD_BYTES, "a page has room for it");
-
 /* Who is asked, and for what. */
 struct target {
     struct slice url;  /* absent for CONNECT, which asks for no resource */
@@ -21,7 +19,19 @@ struct target {
     uint16_t port;     /* 0: not known */
 };
 
-/* ---- text that is put together behind the head in the page ---- */
+/* What lies behind the head in the page, because the caller's stack may be small. */
+struct working {
+    struct target target;
+    struct url parts;
+    struct slice address; /* the peer's; absent where it has none */
+    char address_text[PEER_TEXT_BYTES];
+    char url[URL_MOST];
+};
+
+_Static_assert(HTTP_CALL_HEAD_BYTES + sizeof(struct working) <= CLIENT_RECORD_BYTES,
+               "a page has room for it");
+
+/* ---- text that is put together ---- */
 
 struct text {
     char *at;
@@ -65,75 +75,51 @@ static void put_peer(struct text *text, struct slice address, const struct peer 
 }
 
 /* RFC 9112, 3.3: of `*` the URL has no path. */
-static void find_origin(struct target *target, const struct http1_request *request,
-                        const struct peer *peer, struct slice address, struct text *text)
+static void find_origin(struct working *working, const struct http1_request *request,
+                        const struct peer *peer)
 {
+    struct target *target = &working->target;
+    struct text text = {working->url, 0};
     struct slice authority = find_authority(request);
-    target->port = DEFAULT_PORT;
-    if (peer->family == AF_UNIX)
-        target->port = 0;
-    put(text, SLICE_LITERAL("http://"));
+    uint16_t port = 0;
+    put(&text, SLICE_LITERAL("http://"));
+    target->port = peer->family == AF_UNIX ? 0 : DEFAULT_PORT;
     if (authority.at) {
-        uint16_t port;
-        put(text, authority);
-        if (url_host_port(authority, &target->host, &port) && port)
-            target->port = port;
-    } else if (address.at) {
-        put_peer(text, address, peer);
-        target->host = address;
+        put(&text, authority);
+        url_host_port(authority, &target->host, &port);
+        target->port = port ? port : target->port;
+    } else if (working->address.at) {
+        put_peer(&text, working->address, peer);
+        target->host = working->address;
         target->port = peer->port;
     } else {
-        put(text, SLICE_LITERAL("localhost"));
+        put(&text, SLICE_LITERAL("localhost"));
     }
     if (!slice_equal(request->target, SLICE_LITERAL("*")))
-        put(text, request->target);
-    target->url = (struct slice){text->at, text->length};
+        put(&text, request->target);
+    target->url = (struct slice){text.at, text.length};
 }
 
-__attribute__((noinline)) static void find_target(struct target *target,
-                                                  const struct http1_request *request,
-                                                  const struct peer *peer, struct slice address,
-                                                  char *memory)
+static struct working *working_in(struct client_page *room)
 {
-    struct text text = {memory, 0};
-    struct url url;
+    return (struct working *)(void *)(room->record + HTTP_CALL_HEAD_BYTES);
+}
+
+__attribute__((noinline)) void http_call_find(const struct http1_request *request,
+                                              const struct peer *peer, struct client_page *room)
+{
+    struct working *working = working_in(room);
+    struct target *target = &working->target;
+    working->address = peer_format(peer, working->address_text);
     *target = (struct target){.url = SLICE_NONE, .host = SLICE_NONE};
     if (http1_method(request->method) == HTTP1_METHOD_CONNECT) {
         if (!url_host_port(request->target, &target->host, &target->port))
             target->host = SLICE_NONE;
-    } else if (request->target.at[0] != '/' && url_split(request->target, &url)) {
-        *target = (struct target){request->target, url.host, url.port};
+    } else if (request->target.at[0] != '/' && url_split(request->target, &working->parts)) {
+        *target = (struct target){request->target, working->parts.host, working->parts.port};
     } else {
-        find_origin(target, request, peer, address, &text);
+        find_origin(working, request, peer);
     }
-}
-
-/* Apart, here and below, because the caller's stack may be small, and redaction goes deep. */
-__attribute__((noinline)) static void describe_url(struct span *span, struct slice url,
-                                                   char scratch[CLIENT_SCRATCH_BYTES])
-{
-    span_shown(span, ATTRIBUTE_URL_FULL, url,
-               redact_url(&redact_of_process, url, scratch, CLIENT_SCRATCH_BYTES));
-}
-
-__attribute__((noinline)) static void describe_host(struct span *span, struct slice host,
-                                                    char scratch[CLIENT_SCRATCH_BYTES])
-{
-    host = span_short(host);
-    span_shown(span, ATTRIBUTE_PEER_SERVER_ADDRESS, host,
-               redact_text(&redact_of_process, host, scratch, CLIENT_SCRATCH_BYTES));
-}
-
-static void describe_target(struct span *span, const struct target *target,
-                            char scratch[CLIENT_SCRATCH_BYTES])
-{
-    if (target->url.at)
-        describe_url(span, target->url, scratch);
-    if (!target->host.at)
-        return;
-    describe_host(span, target->host, scratch);
-    if (target->port)
-        span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, target->port);
 }
 
 static void describe_peer(struct span *span, const struct peer *peer, struct slice address)
@@ -146,20 +132,32 @@ static void describe_peer(struct span *span, const struct peer *peer, struct sli
     span_integer(span, ATTRIBUTE_NETWORK_PEER_PORT, peer->port);
 }
 
-void http_call_asked(struct call *call, const struct http1_request *request,
-                     const struct peer *peer, struct client_page *room)
+__attribute__((noinline)) void http_call_describe(struct call *call,
+                                                  const struct http1_request *request,
+                                                  const struct peer *peer, struct client_page *room)
 {
     struct span *span = call_span(call);
-    http_call(call)->minor = request->minor;
-    if (!span)
-        return;
-    char text[PEER_TEXT_BYTES];
-    struct target target;
-    struct slice address = peer_format(peer, text);
-    find_target(&target, request, peer, address, (char *)room->record + HTTP_CALL_HEAD_BYTES);
+    const struct working *working = working_in(room);
     span_name(span, method_describe(span, request->method));
-    describe_target(span, &target, room->scratch);
-    describe_peer(span, peer, address);
+    describe_peer(span, peer, working->address);
+    if (working->target.host.at && working->target.port)
+        span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, working->target.port);
+}
+
+__attribute__((noinline)) void http_call_show_url(struct call *call, struct client_page *room)
+{
+    struct slice url = working_in(room)->target.url;
+    if (url.at)
+        span_shown(call_span(call), ATTRIBUTE_URL_FULL, url,
+                   redact_url(&redact_of_process, url, room->scratch, sizeof room->scratch));
+}
+
+__attribute__((noinline)) void http_call_show_host(struct call *call, struct client_page *room)
+{
+    struct slice host = span_short(working_in(room)->target.host);
+    if (host.at)
+        span_shown(call_span(call), ATTRIBUTE_PEER_SERVER_ADDRESS, host,
+                   redact_text(&redact_of_process, host, room->scratch, sizeof room->scratch));
 }
 
 void http_call_told(struct call *call)

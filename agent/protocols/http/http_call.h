@@ -40,10 +40,27 @@ static inline union http_call_head *http_call_head(struct client_page *room)
     return (union http_call_head *)(void *)room->record;
 }
 
-/* The head, which may lie in http_call_head(), was written to that peer; the rest of the page is
- * working memory. */
-void http_call_asked(struct call *call, const struct http1_request *request,
-                     const struct peer *peer, struct client_page *room);
+/* The head, which may lie in http_call_head(), was written to that peer: four steps with one page,
+ * whose rest is working memory. Apart, because they go deep, and the caller's stack may be small.
+ */
+void http_call_find(const struct http1_request *request, const struct peer *peer,
+                    struct client_page *room);
+void http_call_describe(struct call *call, const struct http1_request *request,
+                        const struct peer *peer, struct client_page *room);
+void http_call_show_url(struct call *call, struct client_page *room);
+void http_call_show_host(struct call *call, struct client_page *room);
+
+__attribute__((always_inline)) static inline void
+http_call_asked(struct call *call, const struct http1_request *request, const struct peer *peer,
+                struct client_page *room)
+{
+    if (!call_span(call))
+        return;
+    http_call_find(request, peer, room);
+    http_call_describe(call, request, peer, room);
+    http_call_show_url(call, room);
+    http_call_show_host(call, room);
+}
 
 /* What is known of the request and its answer by now, and nothing more will be: once a call, before
  * its error. */

@@ -100,41 +100,51 @@ static struct fed not_parsed(const struct flow *flow, enum side side, struct sli
 
 /* ---- requests ---- */
 
-static struct fed request_began(struct flow *flow, const struct http1_request *request,
-                                struct client_page *room, uint64_t now_ns)
+/* Its call, NULL where there is none, goes to *call. */
+__attribute__((noinline)) static struct fed request_began(struct flow *flow,
+                                                          const struct http1_request *request,
+                                                          struct call **call, uint64_t now_ns)
 {
     struct http1_client *client = client_of(flow);
     struct http1_client_side *here = &client->side[ASKED];
-    size_t length = request->head_length;
     unsigned waiting = http1_method(request->method);
     http1_body_of_own_request(&here->body, request);
     if (client->asked - client->answered == WAITING_MOST)
         return lost();
 
-    struct call *call = flow_call(flow, flow_began_ns(flow, ASKED, now_ns));
-    if (call) {
+    *call = flow_call(flow, flow_began_ns(flow, ASKED, now_ns));
+    if (*call) {
         waiting |= WAITING_CALL;
-        http_call_asked(call, request, &flow->peer, room);
-        call->connected_ns = flow->connected_ns;
+        http_call(*call)->minor = request->minor;
+        (*call)->connected_ns = flow->connected_ns;
         if (here->body.framing == HTTP1_LENGTH)
-            http_call(call)->request_bytes = here->body.remaining;
+            http_call(*call)->request_bytes = here->body.remaining;
     }
     flow->connected_ns = 0; /* the first request's alone */
     client->waiting[client->asked++ % WAITING_MOST] = (uint8_t)waiting;
     if (here->body.state == HTTP1_BODY_BAD)
         return lost();
     here->in_body = here->body.state == HTTP1_BODY_MORE;
-    return used(length);
+    return used(request->head_length);
 }
 
+/* Heads are parsed in a page, here and below, because the caller's stack may be small. Steps that
+ * go deep come one after the other, for the same reason. */
 __attribute__((noinline)) static struct fed take_request(struct flow *flow, struct slice bytes,
-                                                         struct client_page *room, uint64_t now_ns)
+                                                         uint64_t now_ns)
 {
+    struct client_page *room = client_page_take();
+    if (!room)
+        return lost();
     struct http1_request *request = &http_call_head(room)->request;
+    struct call *call = NULL;
     enum parse parsed = http1_parse_request(bytes, request);
-    if (parsed != PARSE_OK)
-        return not_parsed(flow, ASKED, bytes, parsed);
-    return request_began(flow, request, room, now_ns);
+    struct fed fed = parsed == PARSE_OK ? request_began(flow, request, &call, now_ns)
+                                        : not_parsed(flow, ASKED, bytes, parsed);
+    if (call)
+        http_call_asked(call, request, &flow->peer, room);
+    client_page_give(room);
+    return fed;
 }
 
 /* ---- answers ---- */
@@ -177,13 +187,17 @@ static struct fed answer_began(struct flow *flow, const struct http1_response *r
 }
 
 __attribute__((noinline)) static struct fed take_answer(struct flow *flow, struct slice bytes,
-                                                        struct client_page *room, uint64_t now_ns)
+                                                        uint64_t now_ns)
 {
+    struct client_page *room = client_page_take();
+    if (!room)
+        return lost();
     struct http1_response *response = &http_call_head(room)->response;
     enum parse parsed = http1_parse_response(bytes, response);
-    if (parsed != PARSE_OK)
-        return not_parsed(flow, ANSWERED, bytes, parsed);
-    return answer_began(flow, response, now_ns);
+    struct fed fed = parsed == PARSE_OK ? answer_began(flow, response, now_ns)
+                                        : not_parsed(flow, ANSWERED, bytes, parsed);
+    client_page_give(room);
+    return fed;
 }
 
 /* To a request that is on its way it comes before that is known. Else a server that wants to close
@@ -195,31 +209,29 @@ static struct fed answers_nothing(const struct flow *flow)
 
 /* ---- bytes ---- */
 
-/* Heads are parsed in a page, because the caller's stack may be small. */
-__attribute__((noinline)) static struct fed take_head(struct flow *flow, enum side side,
-                                                      struct slice bytes, uint64_t now_ns)
+static struct fed take_head(struct flow *flow, enum side side, struct slice bytes, uint64_t now_ns)
 {
-    struct client_page *room = client_page_take();
-    if (!room)
-        return lost();
-    struct fed fed = side == ASKED ? take_request(flow, bytes, room, now_ns)
-                                   : take_answer(flow, bytes, room, now_ns);
-    client_page_give(room);
-    return fed;
+    return side == ASKED ? take_request(flow, bytes, now_ns) : take_answer(flow, bytes, now_ns);
 }
 
 #define HOPED_BYTES 32 /* of a head: by then it is one, or hopeless */
 
-/* A head that comes in pieces. */
-__attribute__((noinline)) static struct fed take_kept(struct flow *flow, enum side side,
-                                                      struct slice bytes, uint64_t now_ns)
+/* A head that comes in pieces: how long it is, 0 while it is not complete. */
+__attribute__((noinline)) static size_t find_kept(const struct flow *flow, enum side side,
+                                                  struct slice bytes)
 {
     struct http1_client_side *here = side_of(flow, side);
     size_t scanned = here->scanned;
     size_t length;
     bool found = http1_find_head(bytes, &scanned, &length) == PARSE_OK;
     here->scanned = found ? 0 : (uint32_t)scanned;
-    if (found)
+    return found ? length : 0;
+}
+
+static struct fed take_kept(struct flow *flow, enum side side, struct slice bytes, uint64_t now_ns)
+{
+    size_t length = find_kept(flow, side, bytes);
+    if (length)
         return take_head(flow, side, (struct slice){bytes.at, length}, now_ns);
     bool hopeful = flow->side[side].kept >= HOPED_BYTES || !is_hopeless(flow, side, bytes);
     return hopeful ? used(0) : lost();
