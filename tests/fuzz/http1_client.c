@@ -47,11 +47,16 @@ static bool play(struct slice steps, size_t piece, struct http1_told *told)
     return counters_get(&counters.connections_opaque) == 0;
 }
 
-/* A line that is long tells by its method alone that it is a request's, where it comes in pieces.
- */
-static bool begins_short(struct slice steps)
+/* A long line tells by its method alone that it is a request's, where it comes in pieces. */
+static bool has_long_line(struct slice steps)
 {
-    return slice_find(steps, '\n') < FLOW_DETECT_BYTES;
+    while (steps.length) {
+        size_t length = slice_find(steps, '\n');
+        if (length >= FLOW_DETECT_BYTES)
+            return true;
+        steps = slice_after(steps, length + (length < steps.length));
+    }
+    return false;
 }
 
 /* Does the other end speak while a request is on its way, or before it is known that this is HTTP?
@@ -86,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice steps = {(const char *)data, size};
     bool understood = play(steps, HTTP1_STEP_MOST, &whole);
     understood &= play(steps, 1, &cut);
-    if (understood && begins_short(steps) && !crosses(steps) && strcmp(whole.at, cut.at) != 0) {
+    if (understood && !has_long_line(steps) && !crosses(steps) && strcmp(whole.at, cut.at) != 0) {
         (void)fprintf(stderr, "-- whole\n%s\n-- cut into bytes\n%s\n", whole.at, cut.at);
         abort();
     }
