@@ -4,8 +4,11 @@ and traced; one span for each request that arrived, libcurl's not twice; proxies
 such a call is."""
 
 import collections
+import concurrent.futures
+import http.client
 import os
 import re
+import signal
 import socket
 import socketserver
 import struct
@@ -248,3 +251,118 @@ def test_a_client_that_can_t_connect_has_no_span(library, directory):
     outcome = run(["/usr/bin/python3", CALLS / "calls.py", servers.free_port()], tracing)
     assert "ConnectionRefusedError" in outcome.stdout
     assert spans.read(tracing.file) == []
+
+
+# --- servers that ask others ---
+
+HAPROXY_CONF = """
+global
+    nbthread 2
+defaults
+    mode http
+    timeout connect 20s
+    timeout client 20s
+    timeout server 20s
+frontend f
+    bind 127.0.0.1:{port}
+    default_backend b
+backend b
+    server s 127.0.0.1:{upstream}
+"""
+APACHE_CONF = """
+ServerRoot {folder}
+PidFile {folder}/apache.pid
+DefaultRuntimeDir {folder}
+ErrorLog {folder}/error.log
+Listen 127.0.0.1:{port}
+ServerName proxy.test
+{user}
+{modules}
+StartServers 2
+MaxRequestWorkers 8
+ProxyPass / http://127.0.0.1:{upstream}/
+"""
+APACHE_MODULES = ("mpm_prefork", "authz_core", "proxy", "proxy_http")
+
+
+def apache(folder, port, upstream):
+    (folder / "apache.conf").write_text(APACHE_CONF.format(
+        folder=folder, port=port, upstream=upstream,
+        user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
+        modules="\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
+                          for name in APACHE_MODULES)))
+    return [servers.program("apache2"), "-D", "FOREGROUND", "-f", folder / "apache.conf"]
+
+
+def haproxy(folder, port, upstream):
+    (folder / "haproxy.cfg").write_text(HAPROXY_CONF.format(port=port, upstream=upstream))
+    return [servers.program("haproxy"), "-f", folder / "haproxy.cfg"]
+
+
+# How it is started, and how many requests it makes for one of its own.
+RELAYS = {
+    "apache": (apache, 1),
+    "haproxy": (haproxy, 1),
+    "threads": (lambda folder, *ports: ["/usr/bin/python3", CALLS / "relay.py", *ports], 2),
+    "node": (lambda folder, *ports: [servers.program("node"), CALLS / "relay.js", *ports], 2),
+}
+
+
+def fetch_all(port, clients=4, requests=8):
+    """A path of its own each; some on a kept connection."""
+    def fetch(client):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=servers.PATIENCE_SECONDS)
+        for i in range(requests):
+            connection.request("GET", f"/asked/{client}/{i}")
+            assert connection.getresponse().read() == b"hello"
+        connection.close()
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        list(pool.map(fetch, range(clients)))
+    return {f"/asked/{client}/{i}" for client in range(clients) for i in range(requests)}
+
+
+def await_spans(server, tracing, count):
+    """Not every server sends them at its end."""
+    server.wait_until(lambda: sum(path_of(span).startswith("/asked/")
+                                  for span in spans.read(tracing.file)) >= count, "spans")
+
+
+def path_of(span):
+    return span.attributes.get("url.path") or re.sub(
+        "^http://[^/]*", "", span.attributes["url.full"])
+
+
+def check_parents(found, paths, calls, sure):
+    """Right or absent; with `sure`, there."""
+    served = {path_of(span): span for span in found if span.kind == "SERVER"}
+    asked = [span for span in found if span.kind == "CLIENT" and path_of(span) in paths]
+    assert paths <= set(served)
+    assert collections.Counter(map(path_of, asked)) == {path: calls for path in paths}
+    wrong = [span for span in asked if span.parent_id not in ("", served[path_of(span)].span_id)]
+    assert not wrong, wrong
+    if sure:
+        assert [span for span in asked if not span.parent_id] == []
+
+
+@pytest.mark.parametrize("relay", RELAYS)
+def test_a_call_is_its_request_s_child_or_nobody_s(relay, web, library, directory):
+    start, calls = RELAYS[relay]
+    tracing = servers.Tracing(library, directory, "relay")
+    port = servers.free_port()
+    directory.chmod(0o777)
+    with servers.Server(relay, start(directory, port, web.port), directory,
+                        tracing=tracing) as server:
+        server.exits = (0, -signal.SIGTERM, 143)
+        server.wait_until(lambda: servers.answers(port, "/ready"), "answer")
+        paths = fetch_all(port)
+        await_spans(server, tracing, len(paths) * (1 + calls))
+    check_parents(spans.read(tracing.file), paths, calls, sure=relay in ("threads", "apache"))
+
+
+def test_nginx_asks_its_upstream(web, library, directory):
+    tracing = servers.Tracing(library, directory, "nginx")
+    with servers.Nginx(directory, {}, tracing, workers=2, more=(
+            f"location /asked/ {{ proxy_pass http://127.0.0.1:{web.port}; }}")) as server:
+        paths = fetch_all(server.port)
+        await_spans(server, tracing, len(paths) * 2)
+    check_parents(spans.read(tracing.file), paths, 1, sure=False)

@@ -241,11 +241,14 @@ def test_a_pair_of_sockets_carries_requests_too(directory, library, program):
     tracing = servers.Tracing(library, directory, "pair", {"OTEL_LOG_LEVEL": "info"})
     done = subprocess.run([program, "pair", "20"], capture_output=True, text=True, timeout=60,
                           env={**os.environ, **tracing.environment()}, check=True)
-    found = spans.read(tracing.file)
+    both = spans.read(tracing.file)
+    found = [span for span in both if span.kind == "SERVER"]
     assert ([span.attributes["request.id"] for span in found] ==
             [f"p{number}" for number in range(20)])
     assert_peer(found, None)
-    accounts.balance(accounts.read(done.stderr, 2), 20)
+    # Whoever is at the other end asks.
+    assert len([span for span in both if span.kind == "CLIENT"]) == 20
+    accounts.balance(accounts.read(done.stderr, 2), 40)
 
 
 # --- Numbers that were closed unseen ---
