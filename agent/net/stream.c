@@ -88,12 +88,14 @@ __attribute__((cold, noinline)) static void take_over(struct connection *connect
     const struct pipeline *pipeline = &connection->flow.channel.pipeline;
     uint32_t entry;
     struct pipeline_walk walk = pipeline_walk(pipeline);
+    atomic_store_explicit(&connection->fork_epoch, epoch, memory_order_relaxed);
+    if (flow_role(&connection->flow) != FLOW_SERVER)
+        return; /* a client's entries are calls, and stay with the process that began them */
     while ((entry = pipeline_next(pipeline, &walk)) != 0) {
         struct exchange *exchange = pipeline_exchange(entry);
         if (exchange)
             exchange_take_over(exchange);
     }
-    atomic_store_explicit(&connection->fork_epoch, epoch, memory_order_relaxed);
 }
 
 void stream_touch(struct connection *connection, uint64_t now_ns)

@@ -572,6 +572,33 @@ static void a_call_is_a_child_of_what_its_thread_works_for(void **state)
     assert_memory_equal(only_span()->parent_id, none, sizeof none);
 }
 
+/* Last, because the child's agent is another one. */
+static void a_forked_child_that_reads_an_answer_takes_no_request_along(void **state)
+{
+    (void)state;
+    accept_connection(FD);
+    receive(FD, GET("/page"));
+    connect_to(FD + 1);
+    for (int i = 0; i < PIPELINE_LENGTH; i++) /* one of them has the number of the exchange */
+        answer(FD + 1, GET("/part"));
+    pid_t child = fork();
+    if (child == 0) {
+        (void)agent_enter(); /* puts the child in order */
+        receive(FD + 1, OK(0));
+        _exit(counters_get(&counters.spans_ended) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    for (int i = 0; i < PIPELINE_LENGTH; i++)
+        receive(FD + 1, OK(0));
+    while (next_span())
+        ;
+    answer(FD, OK(0));
+    assert_int_equal(only_span()->kind, SPAN_KIND_SERVER);
+}
+
 static int open_client(void **state)
 {
     piece_memory = guarded_make(HTTP1_STEP_MOST);
@@ -596,6 +623,7 @@ int main(void)
         TEST(a_library_s_socket_is_its_own_for_life),
         TEST(calls_within_calls_leave_once),
         TEST(a_call_is_a_child_of_what_its_thread_works_for),
+        TEST(a_forked_child_that_reads_an_answer_takes_no_request_along),
     };
     return cmocka_run_group_tests(tests, open_client, NULL);
 }
