@@ -121,3 +121,17 @@ bool url_split(struct slice text, struct url *out)
         out->port = url_default_port(out->scheme);
     return true;
 }
+
+struct slice url_target_path(struct slice target)
+{
+    struct slice path = {target.at, slice_find(target, '?')};
+    path.length = slice_find(path, '#');
+    if (!path.length || path.at[0] == '/')
+        return path;
+    struct slice rest = slice_after(path, slice_find(path, ':'));
+    if (!slice_starts(rest, SLICE_LITERAL("://")))
+        return (struct slice){target.at, 0};
+    rest = slice_after(rest, 3);
+    rest = slice_after(rest, slice_find(rest, '/'));
+    return rest.length ? rest : SLICE_LITERAL("/");
+}

@@ -32,4 +32,8 @@ uint16_t url_default_port(struct slice scheme);
  * information. *port is 0 where none is written. False where it is malformed. */
 bool url_host_port(struct slice text, struct slice *host, uint16_t *port);
 
+/* The path of a request target in origin or absolute form (RFC 9112, 3.2), not empty; empty for
+ * others. */
+struct slice url_target_path(struct slice target);
+
 #endif

@@ -2,6 +2,7 @@
 #include "agent/text/ignore.h"
 
 #include "agent/base/percent.h"
+#include "agent/base/url.h"
 
 #define ENCODED_SLASH 0x100 /* a character of its own */
 #define END           (-1)
@@ -75,23 +76,6 @@ struct ignore_faults ignore_init(struct ignore *ignore, const struct config *con
     return faults;
 }
 
-/* The path of a target in origin or absolute form; empty for others. */
-static struct slice path_of(struct slice target)
-{
-    size_t end = slice_find(target, '?');
-    struct slice path = {target.at, end};
-    path.length = slice_find(path, '#');
-    if (!path.length || path.at[0] == '/')
-        return path;
-    size_t colon = slice_find(path, ':');
-    struct slice rest = slice_after(path, colon);
-    if (!slice_starts(rest, SLICE_LITERAL("://")))
-        return (struct slice){target.at, 0};
-    rest = slice_after(rest, 3);
-    rest = slice_after(rest, slice_find(rest, '/'));
-    return rest.length ? rest : SLICE_LITERAL("/");
-}
-
 static bool matches(struct slice entry, struct slice path)
 {
     bool prefix = entry.at[entry.length - 1] == '*';
@@ -104,7 +88,7 @@ static bool matches(struct slice entry, struct slice path)
 
 bool ignore_has(const struct ignore *ignore, struct slice target)
 {
-    struct slice path = path_of(target);
+    struct slice path = url_target_path(target);
     if (!path.length)
         return false;
     for (size_t i = 0; i < ignore->count; i++)
