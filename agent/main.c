@@ -37,6 +37,7 @@
 #include "agent/text/redact_shape.h"
 #include "agent/work/exchange.h"
 #include "agent/work/exchange_inheritance.h"
+#include "agent/work/with_sdk.h"
 #include "config/unknown.h"
 #include "exporter/exporter.h"
 #include "exporter/otlp/command.h"
@@ -172,6 +173,7 @@ static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
     route_tree_say(&http_settings.route_tree);
     unseen_say();
+    with_sdk_say();
     region_alive(&queue.region, now_ns, unix_offset_ns);
     head_store_trim();
     exchange_trim();

@@ -32,6 +32,8 @@ const struct parse_choices *option_choices(enum option_type type)
         return &parse_redact_modes;
     case OPTION_DB_SPANS:
         return &parse_db_spans;
+    case OPTION_WITH_SDK:
+        return &parse_with_sdks;
     default:
         return NULL;
     }

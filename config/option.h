@@ -28,7 +28,8 @@ enum option_type {
     OPTION_PROTOCOL,
     OPTION_WHEN,
     OPTION_REDACT_MODE,
-    OPTION_DB_SPANS
+    OPTION_DB_SPANS,
+    OPTION_WITH_SDK
 };
 
 struct option {

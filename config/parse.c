@@ -46,6 +46,9 @@ const struct parse_choices parse_redact_modes = {2, {{"text", REDACT_TEXT}, {"ha
 const struct parse_choices parse_db_spans = {
     2, {{"statements", DB_SPANS_STATEMENTS}, {"all", DB_SPANS_ALL}}};
 
+const struct parse_choices parse_with_sdks = {2,
+                                              {{"yield", WITH_SDK_YIELD}, {"both", WITH_SDK_BOTH}}};
+
 static bool digit(char c)
 {
     return c >= '0' && c <= '9';

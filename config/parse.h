@@ -49,6 +49,7 @@ extern const struct parse_choices parse_protocols;
 extern const struct parse_choices parse_whens;
 extern const struct parse_choices parse_redact_modes;
 extern const struct parse_choices parse_db_spans;
+extern const struct parse_choices parse_with_sdks;
 
 /* The choice of that name, any case. */
 bool parse_choice(struct slice text, const struct parse_choices *choices, unsigned *value);

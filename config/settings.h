@@ -31,6 +31,7 @@ enum config_protocol { PROTOCOL_HTTP_PROTOBUF };
 enum config_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 enum config_redact_mode { REDACT_TEXT, REDACT_HASH };
 enum config_db_spans { DB_SPANS_STATEMENTS, DB_SPANS_ALL };
+enum config_with_sdk { WITH_SDK_YIELD, WITH_SDK_BOTH };
 
 /* A set of HTTP statuses 100..599, a bit each. */
 struct config_statuses {
@@ -58,6 +59,7 @@ static inline bool config_status_in(const struct config_statuses *set, unsigned 
 #define CONFIG_TYPE_STATUSES     struct config_statuses
 #define CONFIG_TYPE_REDACT_MODE  enum config_redact_mode
 #define CONFIG_TYPE_DB_SPANS     enum config_db_spans
+#define CONFIG_TYPE_WITH_SDK     enum config_with_sdk
 #define CONFIG_TYPE_WHEN         enum config_when
 #define CONFIG_TYPE_ENDPOINT     const char *
 #define CONFIG_TYPE_PAIRS        const char *

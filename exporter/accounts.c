@@ -39,6 +39,11 @@ void accounts_say(void)
                   "(OTEL_AGENT_DB_SPANS), requests %llu (OTEL_AGENT_HTTP_IGNORE)",
                   count(&counters.left_out_outside), count(&counters.left_out_session),
                   count(&counters.left_out_ignored));
+    if (count(&counters.left_out_telemetry) || count(&counters.left_out_with_sdk))
+        log_write(LOG_INFO,
+                  "left out, too: posts of telemetry %llu, requests and calls beside the program's "
+                  "own spans %llu (OTEL_AGENT_WITH_SDK)",
+                  count(&counters.left_out_telemetry), count(&counters.left_out_with_sdk));
     if (count(&counters.routes_folded) || count(&counters.routes_full))
         log_write(LOG_INFO,
                   "routes: places folded %llu, requests without one for want of room %llu",

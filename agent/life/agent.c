@@ -35,6 +35,7 @@
 #include "agent/work/evidence.h"
 #include "agent/work/exchange.h"
 #include "agent/work/exchange_inheritance.h"
+#include "agent/work/with_sdk.h"
 
 /* What an heir that ends waits for children that leave their spans to it, of AGENT_LEAVING_NS. */
 #define CHILDREN_NS 200000000u
@@ -79,6 +80,7 @@ static bool prepare_rooms(void)
     redact_prepare(config);
     served_prepare(config);
     client_span_prepare(config);
+    with_sdk_prepare(config);
     s3_prepare(config);
     mysql_span_prepare(config);
     return http_settings_prepare(config) && exchange_prepare();
@@ -207,6 +209,7 @@ static void leave_for_good(void *context)
             queue_inherit();
     }
     unseen_say();
+    with_sdk_say();
     uint64_t begun_ns = clock_monotonic_ns();
     family_resign(CHILDREN_NS);
     if (queue_has_region())

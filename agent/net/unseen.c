@@ -10,6 +10,7 @@
 #include "agent/net/detect.h"
 #include "agent/queue/family.h"
 #include "agent/queue/queue.h"
+#include "agent/work/with_sdk.h"
 
 /* A word of family->unseen: 0, or one of these with the port. */
 #define UNSEEN_NOTED 0x10000u
@@ -75,6 +76,8 @@ __attribute__((cold, noinline)) static void note(const struct connection *connec
 {
     _Atomic uint32_t *word = &family->unseen[kind];
     uint32_t none = 0;
+    if (kind != UNSEEN_OTHER)
+        with_sdk_serves_unseen();
     if (log_level() < messages[kind].level || !queue.has_exporters ||
         atomic_load_explicit(word, memory_order_relaxed) ||
         !atomic_compare_exchange_strong(word, &none, UNSEEN_NOTED | local_port(connection)))

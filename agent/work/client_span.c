@@ -12,6 +12,7 @@
 #include "agent/text/redact.h"
 #include "agent/work/context.h"
 #include "agent/work/evidence.h"
+#include "agent/work/with_sdk.h"
 #include "agent/work/work.h"
 
 _Static_assert(sizeof(struct client_page) % 64 == 0, "a slab's object");
@@ -62,6 +63,10 @@ void client_span_begin(struct client_span *client)
     memset(&client->self, 0, sizeof client->self); /* no context where there is no memory */
     work_call();
     client->recorded = preparation_do() && context_begin_span(&client->self, &client->parent);
+    if (with_sdk_leaves_out(client->recorded)) {
+        client->recorded = false;
+        memset(&client->self, 0, sizeof client->self); /* nor is anybody told of it */
+    }
     client->process = process_owner;
     client->is_session = false;
     client->outside = (uint8_t)outside_of(client);

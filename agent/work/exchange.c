@@ -11,6 +11,7 @@
 #include "agent/span/propagation.h"
 #include "agent/span/propagator.h"
 #include "agent/text/redact.h"
+#include "agent/work/with_sdk.h"
 
 /* Requests in flight that are traced at a time; address space only until they are used. */
 #define EXCHANGES       4096
@@ -206,7 +207,7 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
     struct span_context *parent = &text->parent;
     propagator_extract(propagation_fields, carrier, parent, &exchange->carried, &text->carried);
     exchange->recording = context_identify(&exchange->self, parent);
-    if (left_out)
+    if (left_out || with_sdk_leaves_out(exchange->recording))
         leave_out(exchange);
     publish(exchange);
     if (!exchange->recording)

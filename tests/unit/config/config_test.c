@@ -86,6 +86,7 @@ static void field_text(const struct config *config, const char *name, char *out)
 #define TEXT_PROTOCOL(field)     TEXT_INTEGER(field)
 #define TEXT_REDACT_MODE(field)  TEXT_INTEGER(field)
 #define TEXT_DB_SPANS(field)     TEXT_INTEGER(field)
+#define TEXT_WITH_SDK(field)     TEXT_INTEGER(field)
 #define TEXT_WHEN(field)         TEXT_INTEGER(field)
 #define OPTION(type, field, variable, also, value, least, most, sentence)                          \
     if (strcmp(name, #field) == 0) {                                                               \
