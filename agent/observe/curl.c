@@ -6,6 +6,7 @@
 #include "agent/libraries/curl/curl_span.h"
 #include "agent/life/agent.h"
 #include "agent/observe/observe_curl.h"
+#include "agent/work/with_sdk.h"
 
 /* How far below curl_easy_perform()'s frame its own calls of the multi functions lie. What lies
  * elsewhere was left by a jump out of a callback. */
@@ -145,6 +146,11 @@ static void begin(struct curl_handle *handle)
     take_out(handle);
     if (!curl_handle_speaks_http(handle))
         return;
+    enum telemetry telemetry = curl_handle_telemetry(handle);
+    if (telemetry) {
+        with_sdk_telemetry_goes(telemetry);
+        return;
+    }
     struct curl_transfer *transfer = curl_transfer_take(handle);
     if (!transfer) {
         client_span_lost();

@@ -13,6 +13,7 @@
 #include "agent/libraries/curl/curl_functions.h"
 #include "agent/libraries/curl/curl_multi.h"
 #include "agent/libraries/s3/s3.h"
+#include "agent/text/telemetry.h"
 #include "agent/work/client_span.h"
 #include "agent/work/propagate.h"
 
@@ -71,6 +72,8 @@ void curl_handle_option(struct curl_handle *handle, int option, uintptr_t value)
 /* Does it make HTTP requests, as far as the URL tells? */
 bool curl_handle_speaks_http(const struct curl_handle *handle);
 struct slice curl_handle_method(const struct curl_handle *handle);
+/* Will it post telemetry, as far as what was set tells? */
+enum telemetry curl_handle_telemetry(const struct curl_handle *handle);
 
 /* Takes a transfer and notes in it what the handle will do; NULL where no memory is left. */
 struct curl_transfer *curl_transfer_take(const struct curl_handle *handle);

@@ -304,6 +304,39 @@ static void failures_have_classes(void **state)
     }
 }
 
+static void posts_of_telemetry_have_neither_span_nor_header(void **state)
+{
+    (void)state;
+    struct curl_list second = {(char *)"content-type : application/x-protobuf", NULL};
+    struct curl_list list = {(char *)"X: y", &second};
+    option(CURLOPT_POST, 1);
+    option(CURLOPT_HTTPHEADER, (uintptr_t)&list);
+    /* Metrics, because spans would be the last that this process sees. */
+    static const char *const urls[] = {"http://u:p@c:4318/v1/metrics?a=b", "c/x/v1/metrics",
+                                       "https://c:4318//v1/metrics#x"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        option(CURLOPT_URL, (uintptr_t)urls[i]);
+        perform(0);
+        observe_curl_added(multi, easy, 0);
+        observe_curl_removing(easy);
+    }
+    assert_int_equal(library_has.sets, 0);
+    assert_null(spans_next());
+    assert_int_equal(counters_get(&counters.left_out_telemetry), 6);
+    static const char *const others[] = {"http://c/", "c", "http://c/?/v1/metrics",
+                                         "http://c#/v1/metrics", "http://c/v1/metrics/1"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        option(CURLOPT_URL, (uintptr_t)others[i]);
+        perform(0);
+        assert_non_null(spans_next());
+    }
+    option(CURLOPT_URL, (uintptr_t)urls[0]);
+    option(CURLOPT_HTTPGET, 1);
+    perform(0);
+    assert_non_null(spans_next());
+    assert_int_equal(counters_get(&counters.left_out_telemetry), 6);
+}
+
 static void other_protocols_have_no_spans(void **state)
 {
     (void)state;
@@ -480,6 +513,7 @@ int main(void)
         TEST(an_option_the_library_refused_is_not_set),
         TEST(statuses_from_400_are_errors),
         TEST(failures_have_classes),
+        TEST(posts_of_telemetry_have_neither_span_nor_header),
         TEST(other_protocols_have_no_spans),
         TEST(a_url_without_a_scheme_is_told_as_the_library_understood_it),
         TEST(a_cut_url_shows_no_password),
