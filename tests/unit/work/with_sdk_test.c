@@ -162,6 +162,25 @@ static void who_has_yielded_stays_so(void **state)
     assert_int_equal(with_sdk_sends, TELEMETRY_DATADOG);
 }
 
+static void a_forked_child_begins_as_its_parent_is_and_tells_it_nothing(void **state)
+{
+    (void)state;
+    for (int yielded = 0; yielded < 2; yielded++) {
+        if (yielded)
+            with_sdk_telemetry_goes(TELEMETRY_OTLP);
+        pid_t child = fork();
+        if (child == 0) {
+            bool told = call() && queue_has_region() && next_span();
+            with_sdk_telemetry_goes(TELEMETRY_OTLP);
+            _exit(told == !yielded && !call() ? 0 : 1);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_int_equal(call(), !yielded);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +193,7 @@ int main(void)
         TEST_ANEW(so_may_who_is_asked_by_what_cannot_be_read),
         TEST_ANEW(a_stranger_who_says_tls_to_a_server_of_http_proves_nothing),
         TEST_ANEW(who_has_yielded_stays_so),
+        TEST_ANEW(a_forked_child_begins_as_its_parent_is_and_tells_it_nothing),
     };
     return cmocka_run_group_tests(tests, open_gate, NULL);
 }

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "agent/protocols/http/http1_telemetry.h"
+
 struct reader {
     const struct http1_stream *stream;
     const struct guarded *memory;
@@ -155,6 +157,8 @@ static enum parse parse_request(struct reader *reader, struct slice bytes, size_
     say_bytes(text, request.target);
     say(text, " 1.%u", request.minor);
     say_fields(text, &request.fields, head);
+    if (http1_telemetry(&request))
+        say(text, " telemetry %d", http1_telemetry(&request));
     http1_body_of_request(&reader->body, &request);
     reader->keeps_alive = http1_keeps_alive(request.minor, &request.fields);
     return PARSE_OK;
