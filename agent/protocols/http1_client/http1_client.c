@@ -3,8 +3,10 @@
 
 #include "agent/describe/method.h"
 #include "agent/net/flow.h"
+#include "agent/protocols/http/http1_telemetry.h"
 #include "agent/protocols/http/http_call.h"
 #include "agent/protocols/http1/http1_body.h"
+#include "agent/work/with_sdk.h"
 
 struct http1_client_side {
     struct http1_body body;
@@ -100,6 +102,17 @@ static struct fed not_parsed(const struct flow *flow, enum side side, struct sli
 
 /* ---- requests ---- */
 
+/* NULL: it has none. */
+static struct call *begin_call(struct flow *flow, const struct http1_request *request,
+                               uint64_t now_ns)
+{
+    enum telemetry telemetry = http1_telemetry(request);
+    if (!telemetry)
+        return flow_call(flow, flow_began_ns(flow, ASKED, now_ns));
+    with_sdk_telemetry_goes(telemetry);
+    return NULL;
+}
+
 /* Its call, NULL where there is none, goes to *call. */
 __attribute__((noinline)) static struct fed request_began(struct flow *flow,
                                                           const struct http1_request *request,
@@ -112,7 +125,7 @@ __attribute__((noinline)) static struct fed request_began(struct flow *flow,
     if (client->asked - client->answered == WAITING_MOST)
         return lost();
 
-    *call = flow_call(flow, flow_began_ns(flow, ASKED, now_ns));
+    *call = begin_call(flow, request, now_ns);
     if (*call) {
         waiting |= WAITING_CALL;
         http_call(*call)->minor = request->minor;

@@ -330,6 +330,26 @@ static void a_method_that_nobody_knows_is_another(void **state)
     assert_says(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, "PURGE");
 }
 
+#define METRICS                                                                                    \
+    "POST /otlp/v1/metrics HTTP/1.1\r\nHost: c\r\nContent-Type: application/x-protobuf\r\n"        \
+    "Content-Length: 3\r\n\r\nabc"
+
+static void a_post_of_telemetry_is_answered_without_a_span(void **state)
+{
+    (void)state;
+    connect_to(FD);
+    answer(FD, "GET /1 HTTP/1.1\r\nHost: c\r\n\r\n" METRICS "GET /2 HTTP/1.1\r\nHost: c\r\n\r\n");
+    receive(FD, OK(0) "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno");
+    receive(FD, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+    assert_status(next_span(), 200);
+    assert_status(next_span(), 404);
+    assert_null(next_span());
+    answer(FD, METRICS);
+    observe_closing(FD);
+    assert_null(next_span());
+    assert_int_equal(counters.left_out_telemetry, 2);
+}
+
 static void the_longest_head_is_one_span(void **state)
 {
     (void)state;
@@ -614,6 +634,7 @@ int main(void)
         TEST(a_target_may_have_any_form),
         TEST(a_unix_socket_has_no_port),
         TEST(a_method_that_nobody_knows_is_another),
+        TEST(a_post_of_telemetry_is_answered_without_a_span),
         TEST(the_longest_head_is_one_span),
         TEST(what_can_not_be_understood_is_incomplete),
         TEST(more_requests_than_there_is_room_for_are_lost_and_counted),
