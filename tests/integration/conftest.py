@@ -24,11 +24,13 @@ pytest.register_assert_rewrite("life")  # before it is imported: its failures sa
 import servers
 import sink
 import spans
+from clients import run as clients_run
 from matrix import run as matrix_run
 
 BUILD = servers.BUILD
 RUN = pathlib.Path(tempfile.mkdtemp(prefix="otelagent-"))
 MATRIX_ROWS = pytest.StashKey()
+CLIENT_ROWS = pytest.StashKey()
 SHARED_MEMORY = pathlib.Path("/dev/shm")
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 left_behind = {}  # what lies in /dev/shm: name → where it was first seen
@@ -36,6 +38,7 @@ left_behind = {}  # what lies in /dev/shm: name → where it was first seen
 
 def pytest_addoption(parser):
     parser.addoption("--matrix", action="store_true", help="all programs of the server matrix")
+    parser.addoption("--clients", action="store_true", help="all programs of the client matrix")
     parser.addoption("--exits", type=int, default=80,
                      help="how many programs end while the agent posts by TLS (test_exit.py)")
 
@@ -90,11 +93,13 @@ def pytest_sessionfinish(session, exitstatus):
 def pytest_terminal_summary(terminalreporter, config):
     for name, where in left_behind.items():
         terminalreporter.write_line(f"left in {SHARED_MEMORY}: {name}, since {where}", red=True)
-    rows = config.stash.get(MATRIX_ROWS, [])
-    if rows:
-        terminalreporter.section("server matrix")
-        for line in matrix_run.table(rows):
-            terminalreporter.write_line(line)
+    for title, key, table in (("server matrix", MATRIX_ROWS, matrix_run.table),
+                              ("client matrix", CLIENT_ROWS, clients_run.table)):
+        rows = config.stash.get(key, [])
+        if rows:
+            terminalreporter.section(title)
+            for line in table(rows):
+                terminalreporter.write_line(line)
 
 
 @pytest.fixture
@@ -107,6 +112,12 @@ def collector():
 def matrix_rows(request):
     """The lines of the table that is shown at the end, a program each."""
     return request.config.stash.setdefault(MATRIX_ROWS, [])
+
+
+@pytest.fixture
+def client_rows(request):
+    """The same of the client matrix."""
+    return request.config.stash.setdefault(CLIENT_ROWS, [])
 
 
 @pytest.fixture(scope="session", autouse=True)
