@@ -276,6 +276,9 @@ void connection_count_loss(struct connection *connection);
 
 /* What a side is fed to while its protocol is not known, something is kept of it, or it is deaf. */
 protocol_feed stream_feed_slowly;
+/* Gives back what the flow holds but for its entries: what comes next is of no known protocol. By
+ * the owner of both sides, or the thread that is in a client's protocol. */
+void stream_let_go(struct flow *flow);
 
 /* Ends what is open as lost to view; owns both sides. */
 void stream_lost(struct connection *connection);

@@ -35,6 +35,8 @@ enum next {
     NEXT_MORE,
     NEXT_LOST,  /* what comes on this side is not understood from here on */
     NEXT_OVER,  /* nothing further is to be looked at, and that is no loss (a refusal) */
+    NEXT_ANEW,  /* a client's: another conversation begins on both sides, by any protocol, and
+                 * nothing  is open (a tunnel through a proxy) */
     NEXT_SECURE /* the same protocol goes on in TLS; as long as that is not read, as NEXT_OVER */
 };
 

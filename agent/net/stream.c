@@ -73,7 +73,8 @@ __attribute__((noinline)) void stream_client_sent(struct connection *connection,
     if (!state || (!state->protocol->sent && !answered) ||
         atomic_load_explicit(&flow->unread, memory_order_relaxed) || !enter(connection))
         return;
-    if (state->protocol->sent)
+    state = flow_spoken(flow); /* what came meanwhile may have ended it */
+    if (state && state->protocol->sent)
         state->protocol->sent(flow, now_ns);
     if (head_is_kept(&flow->side[SIDE_IN].place))
         stream_feed_kept(connection, SIDE_IN);
@@ -172,8 +173,7 @@ void stream_sending_ended(struct connection *connection, uint64_t now_ns)
     end_protocol(&connection->flow, FLOW_SHUT, now_ns);
 }
 
-/* What the flow holds but for its entries. */
-static void let_go(struct flow *flow)
+void stream_let_go(struct flow *flow)
 {
     for (int side = SIDE_IN; side <= SIDE_OUT; side++) {
         head_store_drop(&flow->side[side].place);
@@ -209,7 +209,7 @@ static void end_calls(struct connection *connection, enum flow_end how, uint64_t
         else
             call_abort(call, error_type(connection, how), now_ns);
     }
-    let_go(flow);
+    stream_let_go(flow);
 }
 
 __attribute__((cold)) void stream_lost(struct connection *connection)
@@ -235,7 +235,7 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
             exchange_forget(exchange);
     }
     flow->is_partial = false;
-    let_go(flow);
+    stream_let_go(flow);
 }
 
 void stream_ended(struct connection *connection)
@@ -272,5 +272,5 @@ void stream_close(struct connection *connection)
             exchange_abort(exchange, flow->answered_bytes, end_ns,
                            SLICE_LITERAL("connection_aborted"));
     }
-    let_go(flow);
+    stream_let_go(flow);
 }

@@ -62,6 +62,8 @@ leave_side(struct connection *connection, enum side side, enum next next, struct
 {
     if (next == NEXT_LOST)
         lose_side(connection, side, bytes);
+    else if (next == NEXT_ANEW)
+        stream_let_go(&connection->flow);
     else if (flow_role(&connection->flow) == FLOW_CLIENT)
         stop_client(connection, side, false);
     else
@@ -181,9 +183,11 @@ __attribute__((noinline)) static struct slice settle(struct connection *connecti
 {
     struct flow_side *here = &connection->flow.side[side];
     if (fed.next != NEXT_MORE) {
+        size_t kept = head_is_kept(&here->place) ? here->kept : 0;
         leave_side(connection, side, fed.next, piece);
         head_store_drop(&here->place);
-        return SLICE_NONE;
+        bool goes_on = fed.next == NEXT_ANEW && fed.used >= kept;
+        return goes_on ? slice_after(bytes, fed.used - kept) : SLICE_NONE;
     }
     if (head_is_kept(&here->place))
         return release(connection, side, bytes, piece, fed.used, now_ns);
@@ -253,6 +257,6 @@ __attribute__((noinline)) void stream_go_on(struct connection *connection, enum 
         leave_side(connection, side, fed.next, bytes);
     else if (!fed.used)
         keep(connection, side, bytes, now_ns);
-    else
+    if (fed.next == NEXT_ANEW || (fed.next == NEXT_MORE && fed.used))
         feed_slowly(connection, side, slice_after(bytes, fed.used), now_ns);
 }

@@ -173,6 +173,13 @@ static void answer_over(struct flow *flow, uint64_t now_ns)
     flow_call_over(flow, now_ns);
 }
 
+/* Else what goes into a tunnel has begun before it was known to be one. */
+static bool asks_nothing(const struct flow *flow)
+{
+    return !is_any_waiting(client_of(flow)) && !side_of(flow, ASKED)->in_body &&
+           !head_is_kept(&flow->side[ASKED].place);
+}
+
 static struct fed answer_began(struct flow *flow, const struct http1_response *response,
                                uint64_t now_ns)
 {
@@ -194,9 +201,12 @@ static struct fed answer_began(struct flow *flow, const struct http1_response *r
     here->in_body = here->body.state == HTTP1_BODY_MORE;
     if (here->in_body)
         return used(length);
-    bool is_tunnel = here->body.framing == HTTP1_TUNNEL;
+    bool switches = here->body.framing == HTTP1_TUNNEL;
     answer_over(flow, now_ns);
-    return (struct fed){length, is_tunnel ? NEXT_OVER : NEXT_MORE};
+    if (!switches)
+        return used(length);
+    bool is_tunnel = method == HTTP1_METHOD_CONNECT && asks_nothing(flow);
+    return (struct fed){length, is_tunnel ? NEXT_ANEW : NEXT_OVER};
 }
 
 __attribute__((noinline)) static struct fed take_answer(struct flow *flow, struct slice bytes,
