@@ -182,7 +182,7 @@ void agent_restrict(bool strictly)
 }
 
 /* Once: what ends after all is counted as that, too, and has left no account. */
-static void count_open_calls(void)
+static void end_what_is_open(void)
 {
     static _Atomic uint32_t counted_in; /* the process */
     if (atomic_exchange(&counted_in, process_owner) == process_owner)
@@ -190,6 +190,7 @@ static void count_open_calls(void)
     mysql_record_open_calls();
     curl_transfer_count_open();
     call_count_open();
+    exchange_process_ends();
 }
 
 /* The caller's, which may be that of a signal handler. */
@@ -203,7 +204,7 @@ static void leave_for_good(void *context)
     const struct stack *stack = context;
     if (preparation_is_done()) {
         connection_process_ends(stack->here, stack->end);
-        count_open_calls();
+        end_what_is_open();
         connection_release_refused();
         if (family_is_founder() && family_has_left())
             queue_inherit();

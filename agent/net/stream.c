@@ -227,12 +227,10 @@ __attribute__((cold)) void stream_lost(struct connection *connection)
     uint32_t entry;
     while ((entry = pipeline_take_any(&flow->channel.pipeline)) != 0) {
         struct exchange *exchange = pipeline_exchange(entry);
-        if (exchange)
-            reading_end(&exchange->reading, ours);
-        if (exchange && ours)
-            exchange_lost(exchange, now_ns);
-        else if (exchange)
-            exchange_forget(exchange);
+        if (!exchange)
+            continue;
+        reading_end(&exchange->reading, ours);
+        exchange_over(exchange, ours ? EXCHANGE_LOST : EXCHANGE_FORGOTTEN, EXCHANGE_UNSEEN, now_ns);
     }
     flow->is_partial = false;
     stream_let_go(flow);
@@ -244,6 +242,14 @@ void stream_ended(struct connection *connection)
     /* Not before: what another thread was sending meanwhile was asked, too. */
     atomic_store_explicit(&connection->flow.unread, true, memory_order_relaxed);
     end_calls(connection, FLOW_ENDED, end_ns);
+}
+
+static enum exchange_ending how_closed(const struct connection *connection, bool ours)
+{
+    if (!ours)
+        return EXCHANGE_FORGOTTEN;
+    return atomic_load_explicit(&connection->handed_on, memory_order_relaxed) ? EXCHANGE_LOST
+                                                                              : EXCHANGE_ABORTED;
 }
 
 void stream_close(struct connection *connection)
@@ -259,18 +265,14 @@ void stream_close(struct connection *connection)
     if (ours)
         end_protocol(flow, FLOW_CLOSED, end_ns);
 
+    enum exchange_ending ending = how_closed(connection, ours);
     uint32_t entry;
     for (; (entry = pipeline_take_any(&flow->channel.pipeline)) != 0; flow->answered_bytes = 0) {
         struct exchange *exchange = pipeline_exchange(entry);
-        if (exchange)
-            reading_end(&exchange->reading, ours && !refused);
-        if (exchange && !ours)
-            exchange_forget(exchange);
-        else if (exchange && atomic_load_explicit(&connection->handed_on, memory_order_relaxed))
-            exchange_lost(exchange, end_ns);
-        else if (exchange)
-            exchange_abort(exchange, flow->answered_bytes, end_ns,
-                           SLICE_LITERAL("connection_aborted"));
+        if (!exchange)
+            continue;
+        reading_end(&exchange->reading, ours && !refused);
+        exchange_over(exchange, ending, flow->answered_bytes, end_ns);
     }
     stream_let_go(flow);
 }

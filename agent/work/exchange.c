@@ -201,6 +201,7 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
                                                      uint64_t start_ns)
 {
     open_slot(exchange);
+    exchange->start_ns = start_ns;
     struct exchange_text *text = exchange->text;
     /* Not on the stack, which may be small, and of which a process's first request needs most here.
      */
@@ -268,37 +269,31 @@ __attribute__((noinline)) static void hand_over(struct exchange *exchange, bool 
 }
 
 /* Apart, so that the end of one that is not recorded stays small. */
-__attribute__((noinline)) static void finish(struct exchange *exchange,
-                                             uint64_t response_body_bytes, uint64_t end_ns,
-                                             struct slice error_type)
+__attribute__((noinline)) static void finish(struct exchange *exchange, enum exchange_ending ending,
+                                             uint64_t response_body_bytes, uint64_t end_ns)
 {
+    if (ending == EXCHANGE_FORGOTTEN) {
+        exchange_set_in_flight(exchange, 0);
+        return;
+    }
+    struct slice error_type = SLICE_NONE;
+    if (ending == EXCHANGE_ABORTED)
+        error_type = SLICE_LITERAL("connection_aborted");
+    if (ending == EXCHANGE_LOST) { /* the span says what is known */
+        counters_add(&counters.spans_incomplete, 1);
+        response_body_bytes = EXCHANGE_UNSEEN;
+    }
     error_type = exchange->kind->finish(exchange, response_body_bytes, error_type);
     hand_over(exchange, response_body_bytes == EXCHANGE_UNSEEN, end_ns, error_type);
 }
 
-void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns)
+void exchange_over(struct exchange *exchange, enum exchange_ending ending,
+                   uint64_t response_body_bytes, uint64_t end_ns)
 {
-    exchange_abort(exchange, response_body_bytes, end_ns, SLICE_NONE);
-}
-
-void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
-                    struct slice error_type)
-{
+    /* Whoever reads the region sends the record; and another thread may go on with it. */
+    if (ending == EXCHANGE_LEFT_OPEN)
+        return;
     if (exchange->recording)
-        finish(exchange, response_body_bytes, end_ns, error_type);
-    close_slot(exchange);
-}
-
-void exchange_lost(struct exchange *exchange, uint64_t end_ns)
-{
-    if (exchange->recording)
-        counters_add(&counters.spans_incomplete, 1);
-    exchange_abort(exchange, EXCHANGE_UNSEEN, end_ns, SLICE_NONE);
-}
-
-void exchange_forget(struct exchange *exchange)
-{
-    if (exchange->recording)
-        exchange_set_in_flight(exchange, 0);
+        finish(exchange, ending, response_body_bytes, end_ns);
     close_slot(exchange);
 }

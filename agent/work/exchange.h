@@ -35,6 +35,15 @@ struct exchange;
 /* The size of a response whose end was not seen. */
 #define EXCHANGE_UNSEEN UINT64_MAX
 
+/* How an exchange ends. */
+enum exchange_ending {
+    EXCHANGE_ANSWERED,  /* with the last byte of its response */
+    EXCHANGE_ABORTED,   /* the connection ended before: error type `connection_aborted` */
+    EXCHANGE_LOST,      /* we lost sight of the connection before: incomplete, but no error */
+    EXCHANGE_FORGOTTEN, /* it is another process's, or was no request after all */
+    EXCHANGE_LEFT_OPEN  /* the process ends before */
+};
+
 /* A protocol's exchanges: a constant of its own. */
 struct exchange_kind {
     enum span_scope scope;
@@ -67,6 +76,7 @@ struct exchange {
     _Atomic uint64_t published[EXCHANGE_PUBLISHED]; /* `self` again, for other threads */
     struct exchange_text *text;                     /* always the same, for who has the exchange */
     const struct exchange_kind *kind;
+    uint64_t start_ns; /* also where nothing is recorded */
     struct span span;
 };
 
@@ -167,17 +177,22 @@ uint64_t exchange_request_bytes(const struct exchange *exchange);
 /* Its answer has begun, the final one, with that status. */
 void exchange_answered(struct exchange *exchange, uint16_t status);
 
-/* The response is over at `end_ns`, with that many payload bytes. The slot is given back. */
-void exchange_end(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns);
-/* The connection ended before the response was over: `error_type` says how
- * (`connection_aborted`). */
-void exchange_abort(struct exchange *exchange, uint64_t response_body_bytes, uint64_t end_ns,
-                    struct slice error_type);
-/* We lost sight of the connection before the response was over: no fault of the application's. The
- * span says what is known, and that it is incomplete; counted. */
-void exchange_lost(struct exchange *exchange, uint64_t end_ns);
-/* Given back without a span: it is another process's, or was no request after all. */
-void exchange_forget(struct exchange *exchange);
+/* The one place where exchanges end: each that has begun passes it once, however it ends, before it
+ * is asked whether anything is recorded of it. Its slot is given back, unless it is left open. Of
+ * one that was answered or aborted `response_body_bytes` were payload, or EXCHANGE_UNSEEN. */
+void exchange_over(struct exchange *exchange, enum exchange_ending ending,
+                   uint64_t response_body_bytes, uint64_t end_ns);
+
+static inline void exchange_end(struct exchange *exchange, uint64_t response_body_bytes,
+                                uint64_t end_ns)
+{
+    exchange_over(exchange, EXCHANGE_ANSWERED, response_body_bytes, end_ns);
+}
+
+static inline void exchange_forget(struct exchange *exchange)
+{
+    exchange_over(exchange, EXCHANGE_FORGOTTEN, 0, 0);
+}
 
 /* Parts of exchange_begin(). Apart, because the caller's stack may be small, and redaction, and
  * what tells of the request, go deep: they have not to lie below the first one's frame. */

@@ -7,22 +7,24 @@
 #include "agent/queue/queue.h"
 #include "agent/work/exchange.h"
 
-/* Calls that for each request whose record lies in this process's region. */
-static bool for_each_open(void (*visit)(struct exchange *exchange, uint8_t inherited),
-                          uint8_t inherited)
+/* Calls that for each request in flight; returns how many times it said yes. */
+static uint32_t for_each_open(bool (*visit)(struct exchange *exchange, enum exchange_inherited as),
+                              enum exchange_inherited as)
 {
-    bool any = false;
+    uint32_t count = 0;
     uint32_t used = exchange_slots_used();
-    uint32_t ready = atomic_load_explicit(&queue.region.open_ready, memory_order_relaxed);
-    for (uint32_t slot = 0; slot < used && slot < ready; slot++) {
+    for (uint32_t slot = 0; slot < used; slot++) {
         struct exchange *exchange = exchange_at(slot);
-        if (!(atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2) ||
-            !exchange->recording || !exchange_own_place(exchange))
-            continue;
-        visit(exchange, inherited);
-        any = true;
+        if (atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2)
+            count += visit(exchange, as);
     }
-    return any;
+    return count;
+}
+
+/* Does its record lie in this process's region? */
+static bool is_in_region(const struct exchange *exchange)
+{
+    return exchange->recording && exchange_own_place(exchange);
 }
 
 /* What another thread is writing just now may be torn; its length is looked at before it is used.
@@ -32,23 +34,30 @@ static void copy_record(struct exchange *exchange, const struct region_open *fro
     racing_copy(exchange->text->record, from->record, EXCHANGE_OPEN_BYTES);
 }
 
-static void keep_copy(struct exchange *exchange, uint8_t unused)
+static bool keep_copy(struct exchange *exchange, enum exchange_inherited unused)
 {
     (void)unused;
-    copy_record(exchange, exchange_place(exchange));
+    if (is_in_region(exchange))
+        copy_record(exchange, exchange_place(exchange));
+    return true;
 }
 
 void exchange_forking(void)
 {
-    for_each_open(keep_copy, 0);
+    for_each_open(keep_copy, EXCHANGE_OWN);
 }
 
-static void inherit(struct exchange *exchange, uint8_t inherited)
+static bool inherit(struct exchange *exchange, enum exchange_inherited as)
 {
-    if (inherited == EXCHANGE_OWN)
+    if (!exchange->recording)
+        exchange->inherited = (uint8_t)as;
+    if (!is_in_region(exchange))
+        return false;
+    if (as == EXCHANGE_OWN)
         copy_record(exchange, exchange_place(exchange));
     exchange->span.record = (struct span_record *)exchange->text->record;
-    exchange->inherited = inherited;
+    exchange->inherited = (uint8_t)as;
+    return true;
 }
 
 bool exchange_forked(bool known)
@@ -57,7 +66,7 @@ bool exchange_forked(bool known)
         for_each_open(inherit, EXCHANGE_OWN);
         return false;
     }
-    return for_each_open(inherit, known ? EXCHANGE_FORKED : EXCHANGE_CLONED);
+    return for_each_open(inherit, known ? EXCHANGE_FORKED : EXCHANGE_CLONED) != 0;
 }
 
 /* Does the parent, or who came after it, leave the exchange to us? */
@@ -92,15 +101,31 @@ static void move_into_region(struct exchange *exchange)
 
 void exchange_take_over(struct exchange *exchange)
 {
-    if (exchange->inherited == EXCHANGE_OWN || !exchange->recording)
+    if (exchange->inherited == EXCHANGE_OWN)
         return;
     bool known = exchange->inherited == EXCHANGE_FORKED;
+    exchange->inherited = EXCHANGE_OWN;
+    if (!exchange->recording)
+        return;
     struct region_open *open = &queue.inherited.open[exchange->slot];
     if (!known) /* before it is taken: afterwards the parent uses the place again */
         copy_record(exchange, open);
     exchange->recording =
         take_from_parent(open, exchange_id(exchange), known) && is_sound(exchange);
-    exchange->inherited = EXCHANGE_OWN;
     if (exchange->recording)
         move_into_region(exchange);
+}
+
+static bool leave_open(struct exchange *exchange, enum exchange_inherited unused)
+{
+    (void)unused;
+    bool own = exchange->inherited == EXCHANGE_OWN;
+    if (own)
+        exchange_over(exchange, EXCHANGE_LEFT_OPEN, EXCHANGE_UNSEEN, 0);
+    return own;
+}
+
+void exchange_process_ends(void)
+{
+    for_each_open(leave_open, EXCHANGE_OWN);
 }

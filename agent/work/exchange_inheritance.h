@@ -60,4 +60,7 @@ bool exchange_forked(bool known);
  * it is this process's from now on. */
 void exchange_take_over(struct exchange *exchange);
 
+/* The process ends: so does what is open here, but for what was inherited and not taken over. */
+void exchange_process_ends(void);
+
 #endif

@@ -85,14 +85,14 @@ static void an_error_is_what_the_protocol_calls_one(void **state)
     assert_int_equal(span->status, SPAN_STATUS_ERROR);
 
     exchange = ask(&nowhere, false);
-    exchange_abort(exchange, 0, 20, SLICE_LITERAL("gone"));
-    assert_text(span_find_string(next_span(), ATTRIBUTE_ERROR_TYPE), "gone");
+    exchange_over(exchange, EXCHANGE_ABORTED, 0, 20);
+    assert_text(span_find_string(next_span(), ATTRIBUTE_ERROR_TYPE), "connection_aborted");
 }
 
 static void one_that_was_lost_from_sight_says_so(void **state)
 {
     (void)state;
-    exchange_lost(ask(&nowhere, false), 20);
+    exchange_over(ask(&nowhere, false), EXCHANGE_LOST, 0, 20);
     const struct span_record *span = next_span();
     assert_text(span_find_name(span), "ASK something");
     assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), -1);
