@@ -98,12 +98,14 @@ static void finish(struct curl_handle *handle, int code, uint64_t end_ns)
     struct curl_transfer *transfer = handle->transfer;
     curl_transfer_restore(transfer, handle);
     handle->transfer = NULL;
-    struct client_page *page = curl_span_is_http(transfer, handle)
-                                   ? client_span_describe(&transfer->span, SPAN_SCOPE_CURL)
-                                   : NULL;
-    if (page)
-        curl_span_describe(page, transfer, handle, code, end_ns);
-    client_span_end(&transfer->span, page, end_ns);
+    if (curl_span_is_http(transfer, handle)) {
+        struct client_page *page = client_span_describe(&transfer->span, SPAN_SCOPE_CURL);
+        if (page)
+            curl_span_describe(page, transfer, handle, code, end_ns);
+        client_span_end(&transfer->span, page, end_ns);
+    } else {
+        client_span_forget(&transfer->span);
+    }
     curl_transfer_give(transfer);
 }
 

@@ -351,6 +351,8 @@ static void end(struct mysql_call *call, struct mysql_handle *handle, bool faile
     case MYSQL_OPERATION_PREPARE:
         if (failed)
             mysql_record(call, handle, true, text);
+        else
+            client_span_forget(&call->span);
         return;
     case MYSQL_OPERATION_COMMAND:
         mysql_record(call, handle, failed, NULL);

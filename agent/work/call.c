@@ -49,7 +49,7 @@ void call_end(struct call *call, uint64_t end_ns)
         add_event(span, EVENT_CONNECT_DONE, call->connected_ns);
         add_event(span, EVENT_FIRST_BYTE, call->first_byte_ns);
     }
-    client_span_close(&call->client, span, end_ns);
+    client_span_over(&call->client, CLIENT_ENDED, span, end_ns);
     call->described = false;
     slab_give(&calls, call->index);
 }
@@ -57,8 +57,9 @@ void call_end(struct call *call, uint64_t end_ns)
 void call_drop(struct call *call)
 {
     client_span_lost();
+    client_span_forget(&call->client);
     call->described = false;
-    call_end(call, 0);
+    slab_give(&calls, call->index);
 }
 
 void call_abort(struct call *call, struct slice error_type, uint64_t end_ns)
@@ -82,8 +83,6 @@ void call_lost(struct call *call, uint64_t end_ns)
 void call_count_open(void)
 {
     uint32_t used = atomic_load_explicit(&calls.fresh, memory_order_relaxed);
-    for (uint32_t index = 0; index < used && index < CALL_MOST; index++) {
-        struct client_span span = call_at(index)->client;
-        client_span_abandoned(&span);
-    }
+    for (uint32_t index = 0; index < used && index < CALL_MOST; index++)
+        client_span_abandon_copy(&call_at(index)->client);
 }

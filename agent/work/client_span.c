@@ -91,20 +91,6 @@ bool client_span_is_ours(const struct client_span *client)
     return client->process == process_owner;
 }
 
-void client_span_abandoned(const struct client_span *client)
-{
-    if (!client->begun || !client->recorded || !client_span_is_ours(client) || !queue.has_exporters)
-        return;
-    if (client->outside != CLIENT_KEPT) {
-        counters_add(&counters.left_out_outside, 1);
-    } else if (client->is_session) {
-        counters_add(&counters.left_out_session, 1);
-    } else {
-        counters_add(&counters.spans_ended, 1);
-        counters_add(&counters.dropped_abandoned, 1);
-    }
-}
-
 struct client_page *client_page_take(void)
 {
     uint32_t index;
@@ -165,11 +151,8 @@ static _Atomic uint64_t *left_out_with(const struct client_span *client,
     return client->is_session && !notable ? &counters.left_out_session : NULL;
 }
 
-void client_span_close(struct client_span *client, struct span *span, uint64_t end_ns)
+static void hand_over(const struct client_span *client, struct span *span, uint64_t end_ns)
 {
-    client->begun = false;
-    if (!span)
-        return;
     span_end(span, end_ns);
     _Atomic uint64_t *left_out = left_out_with(client, span->record);
     if (left_out)
@@ -178,11 +161,30 @@ void client_span_close(struct client_span *client, struct span *span, uint64_t e
         queue_hand_over(span->record);
 }
 
-void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns)
+static void count_abandoned(const struct client_span *client)
 {
-    client_span_close(client, page ? &page->span : NULL, end_ns);
-    if (page)
-        client_page_give(page);
+    if (!queue.has_exporters)
+        return;
+    if (client->outside != CLIENT_KEPT) {
+        counters_add(&counters.left_out_outside, 1);
+    } else if (client->is_session) {
+        counters_add(&counters.left_out_session, 1);
+    } else {
+        counters_add(&counters.spans_ended, 1);
+        counters_add(&counters.dropped_abandoned, 1);
+    }
+}
+
+void client_span_over(struct client_span *client, enum client_ending ending, struct span *span,
+                      uint64_t end_ns)
+{
+    client->begun = false;
+    if (!client->recorded || ending == CLIENT_FORGOTTEN || !client_span_is_ours(client))
+        return;
+    if (ending == CLIENT_ABANDONED)
+        count_abandoned(client);
+    else if (span)
+        hand_over(client, span, end_ns);
 }
 
 void client_span_string(struct client_page *page, enum attribute attribute, struct slice text)

@@ -23,6 +23,13 @@
 #define CLIENT_RECORD_BYTES  10208
 #define CLIENT_SCRATCH_BYTES 6144
 
+/* How a call ends. */
+enum client_ending {
+    CLIENT_ENDED,     /* it returned, was answered, or nobody will wait for it any more */
+    CLIENT_FORGOTTEN, /* it was none after all, or not one to tell of */
+    CLIENT_ABANDONED  /* the process ends before, or the caller has jumped out of it */
+};
+
 /* What becomes of a call that belongs to no request (OTEL_AGENT_ROOT_CLIENT_SPANS). */
 enum client_outside {
     CLIENT_KEPT,         /* it belongs to one, or all are kept */
@@ -62,15 +69,35 @@ void client_span_begin(struct client_span *client);
 void client_span_follow(struct client_span *client, const struct client_span *first,
                         uint64_t start_ns);
 
+/* The one place where calls end: each that has begun passes it once, however it ends, before it is
+ * asked whether anything is recorded of it. `span` is what is told of it, NULL: nothing. A record
+ * is handed over, unless it is one to leave out (counted); one that was abandoned is counted as
+ * what its span would have been. A forked child's copy, whose original ends elsewhere, is forgotten
+ * whatever `ending` says. */
+void client_span_over(struct client_span *client, enum client_ending ending, struct span *span,
+                      uint64_t end_ns);
+
+static inline void client_span_forget(struct client_span *client)
+{
+    client_span_over(client, CLIENT_FORGOTTEN, NULL, 0);
+}
+
+/* The same for what others own, who may still end it: it passes as a copy. */
+static inline void client_span_abandon_copy(const struct client_span *client)
+{
+    struct client_span copy = *client;
+    if (copy.begun)
+        client_span_over(&copy, CLIENT_ABANDONED, NULL, 0);
+}
+
 /* A page with the record begun; NULL where the span is not recorded, or no memory is left for it
  * (counted). Every page goes to client_span_end(). */
 struct client_page *client_span_describe(const struct client_span *client, enum span_scope scope);
 
-/* The same in two steps, for whoever has memory of his own for the record: at least
- * SPAN_BYTES_LEAST, aligned to 8, of a span that is recorded; and NULL for one that is not. */
+/* The same for whoever has memory of his own for the record: at least SPAN_BYTES_LEAST, aligned to
+ * 8. Of a span that is recorded. */
 void client_span_open(const struct client_span *client, struct span *span, void *memory,
                       uint32_t capacity, enum span_scope scope);
-void client_span_close(struct client_span *client, struct span *span, uint64_t end_ns);
 
 /* A page as working memory, where no span is written; NULL where there is none. */
 struct client_page *client_page_take(void);
@@ -79,15 +106,17 @@ void client_page_give(struct client_page *page);
 /* A span that could not even begin, for want of memory: counted. */
 void client_span_lost(void);
 
-/* Hands the record over, unless it is one to leave out (counted), and gives the page back. `client`
- * has ended. */
-void client_span_end(struct client_span *client, struct client_page *page, uint64_t end_ns);
+/* It ends, and so does the page's use; NULL: nothing is recorded of it. */
+static inline void client_span_end(struct client_span *client, struct client_page *page,
+                                   uint64_t end_ns)
+{
+    client_span_over(client, CLIENT_ENDED, page ? &page->span : NULL, end_ns);
+    if (page)
+        client_page_give(page);
+}
 
 /* Has it begun in this process? Else it is a copy, whose original ends elsewhere. */
 bool client_span_is_ours(const struct client_span *client);
-
-/* The process ends before the call does: counted as what its span would have been. */
-void client_span_abandoned(const struct client_span *client);
 
 /* A string without what is a secret by its shape. Uses the page's working memory. */
 void client_span_string(struct client_page *page, enum attribute attribute, struct slice text);

@@ -40,7 +40,7 @@ static void count_open(const void *object)
 {
     const struct curl_handle *handle = object;
     if (handle->transfer)
-        client_span_abandoned(&handle->transfer->span);
+        client_span_abandon_copy(&handle->transfer->span);
 }
 
 void curl_transfer_count_open(void)

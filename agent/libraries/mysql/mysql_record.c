@@ -94,7 +94,7 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
     follow_use(handle, text, failed);
     struct client_page *page = client_span_describe(&call->span, SPAN_SCOPE_MYSQL);
     if (!page) {
-        call->span.begun = false;
+        client_span_end(&call->span, NULL, end_ns);
         return;
     }
     struct mysql_outcome outcome = {
@@ -138,7 +138,7 @@ static void record_unfinished(struct mysql_handle *handle, struct client_span *c
                               const char *command, const struct mysql_text *text)
 {
     if (!client_span_is_ours(client)) {
-        client->begun = false; /* a forked child closes its copy */
+        client_span_forget(client); /* a forked child closes its copy */
         return;
     }
     struct client_page *page = client_span_describe(client, SPAN_SCOPE_MYSQL);
@@ -183,33 +183,40 @@ void mysql_record_left(struct mysql_handle *handle)
         record_unfinished(handle, &handle->calling, handle->calling_command, text_of_call(handle));
 }
 
-static void count_open(const struct mysql_handle *handle, const struct client_span *client,
-                       const char *command, const struct mysql_text *text)
+/* The process ends, or the caller has jumped out: there is no time, or none that is known. */
+static void abandon(const struct mysql_handle *handle, struct client_span *client,
+                    const char *command, const struct mysql_text *text)
 {
-    struct client_span span = *client;
     struct mysql_outcome outcome = unfinished(handle, command, text);
-    span.is_session = is_session(&outcome);
-    client_span_abandoned(&span);
+    client->is_session = is_session(&outcome);
+    client_span_over(client, CLIENT_ABANDONED, NULL, 0);
 }
 
-__attribute__((noinline)) static void count_call(const struct mysql_handle *handle)
+__attribute__((noinline)) static void abandon_call(const struct mysql_handle *handle,
+                                                   struct client_span *calling)
 {
-    count_open(handle, &handle->calling, handle->calling_command, text_of_call(handle));
+    abandon(handle, calling, handle->calling_command, text_of_call(handle));
 }
 
-void mysql_record_overtaken(const struct mysql_handle *handle)
+void mysql_record_overtaken(struct mysql_handle *handle)
 {
     if (handle->calling.begun)
-        count_call(handle);
+        abandon_call(handle, &handle->calling);
 }
 
+/* Copies, because who is at work on them may still end them. */
 static void count_open_calls(const void *object)
 {
     const struct mysql_handle *handle = object;
-    mysql_record_overtaken(handle);
-    count_open(handle, &handle->pending, NULL, &handle->text);
-    if (handle->waiting_for != MYSQL_OPERATION_LATER)
-        count_open(handle, &handle->waiting, handle->waiting_command, &handle->text);
+    struct client_span calling = handle->calling;
+    struct client_span pending = handle->pending;
+    struct client_span waiting = handle->waiting;
+    if (calling.begun)
+        abandon_call(handle, &calling);
+    if (pending.begun)
+        abandon(handle, &pending, NULL, &handle->text);
+    if (waiting.begun && handle->waiting_for != MYSQL_OPERATION_LATER)
+        abandon(handle, &waiting, handle->waiting_command, &handle->text);
 }
 
 void mysql_record_open_calls(void)

@@ -23,7 +23,7 @@ void mysql_record_left(struct mysql_handle *handle);
 
 /* Another call begins where one was jumped out of: when that ended nobody knows, so it is counted.
  */
-void mysql_record_overtaken(const struct mysql_handle *handle);
+void mysql_record_overtaken(struct mysql_handle *handle);
 
 /* The process ends: counts the calls that have not ended. */
 void mysql_record_open_calls(void);

@@ -43,7 +43,7 @@ static bool call_sends_a_context(void)
 {
     struct client_span client;
     client_span_begin(&client);
-    client_span_close(&client, NULL, 1);
+    client_span_end(&client, NULL, 1);
     return span_context_present(&client.self);
 }
 
