@@ -24,6 +24,7 @@
 #include "agent/work/work.h"
 #include "tests/fuzz/open_agent.h"
 #include "tests/unit/observe/observe_steps.h"
+#include "tests/unit/passing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -102,6 +103,8 @@ static void forget_thread(const struct step *step)
  * kept. */
 static void nothing_is_left(void)
 {
+    if (passing_exchanges.open)
+        demand("a request that has begun and not ended");
     for (uint32_t slot = 0; slot < (uint32_t)model.request_count; slot++)
         if (atomic_load(&exchange_at(slot)->generation) % 2)
             demand("a request that was not given back");

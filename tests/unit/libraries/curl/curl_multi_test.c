@@ -14,6 +14,7 @@
 #include "agent/base/curl_abi.h"
 #include "agent/observe/observe_curl.h"
 #include "tests/unit/libraries/curl/curl_fake.h"
+#include "tests/unit/passing.h"
 #include "tests/unit/spans.h"
 
 static void *const easy = (void *)0x1000;
@@ -50,6 +51,7 @@ static int close_all(void **state)
     observe_curl_closing(easy);
     observe_curl_closing(copy);
     observe_curl_multi_closing(multi);
+    assert_int_equal(passing_calls.open, 0);
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "agent/observe/observe_curl.h"
 #include "agent/work/exchange.h"
 #include "tests/unit/libraries/curl/curl_fake.h"
+#include "tests/unit/passing.h"
 #include "tests/unit/spans.h"
 #include "tests/unit/working.h"
 
@@ -55,6 +56,7 @@ static int close_all(void **state)
     (void)state;
     observe_curl_closing(easy);
     observe_curl_closing(copy);
+    assert_int_equal(passing_calls.open, 0);
     return 0;
 }
 

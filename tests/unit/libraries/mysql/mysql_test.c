@@ -12,6 +12,7 @@
 #include "agent/base/counters.h"
 #include "agent/observe/observe_mysql.h"
 #include "tests/unit/libraries/mysql/mysql_fake.h"
+#include "tests/unit/passing.h"
 #include "tests/unit/spans.h"
 #include "tests/unit/working.h"
 
@@ -63,6 +64,7 @@ static int close_all(void **state)
     observe_mysql_stmt_closing(prepared);
     observe_mysql_closing(&library, db);
     observe_mysql_closing(&library, other);
+    assert_int_equal(passing_calls.open, 0);
     return 0;
 }
 
