@@ -26,8 +26,13 @@ const struct parse_choices parse_samplers = {
      {"parentbased_traceidratio", SAMPLER_PARENTBASED_TRACEIDRATIO},
      {CONFIG_SAMPLER_UNSET, SAMPLER_PARENTBASED_TRACEIDRATIO}}};
 
-const struct parse_choices parse_propagators = {
-    3, {{"tracecontext", PROPAGATOR_TRACECONTEXT}, {"baggage", PROPAGATOR_BAGGAGE}, {"none", 0}}};
+const struct parse_choices parse_propagators = {CONFIG_PROPAGATORS + 1,
+                                                {
+#define PROPAGATOR(identifier, name) {#name, PROPAGATOR_##identifier},
+#include "config/propagators.def"
+#undef PROPAGATOR
+                                                    {"none", 0},
+                                                }};
 
 const struct parse_choices parse_exporters = {
     4,

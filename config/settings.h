@@ -22,8 +22,18 @@ enum config_sampler {
     SAMPLER_PARENTBASED_ALWAYS_OFF,
     SAMPLER_PARENTBASED_TRACEIDRATIO /* config_parse() resolves the unset sampler to this one */
 };
+enum config_propagator {
+#define PROPAGATOR(identifier, name) PROPAGATOR_NUMBER_##identifier,
+#include "config/propagators.def"
+#undef PROPAGATOR
+    CONFIG_PROPAGATORS
+};
 /* Bits; SEMCONV: of the categories whose older names are sent as well. */
-enum config_propagators { PROPAGATOR_TRACECONTEXT = 1, PROPAGATOR_BAGGAGE = 2 };
+enum config_propagators {
+#define PROPAGATOR(identifier, name) PROPAGATOR_##identifier = 1 << PROPAGATOR_NUMBER_##identifier,
+#include "config/propagators.def"
+#undef PROPAGATOR
+};
 enum config_exporters { EXPORTER_OTLP = 1, EXPORTER_CONSOLE = 2, EXPORTER_FILE = 4 };
 enum config_semconv { SEMCONV_HTTP_OLDER = 1, SEMCONV_DATABASE_OLDER = 2 };
 enum config_compression { COMPRESSION_AUTO, COMPRESSION_NONE, COMPRESSION_GZIP };

@@ -25,7 +25,7 @@
 #include "agent/protocols/http/served.h"
 #include "agent/queue/family.h"
 #include "agent/queue/queue.h"
-#include "agent/span/propagation.h"
+#include "agent/span/propagator.h"
 #include "agent/span/sampler.h"
 #include "agent/span/unwinder.h"
 #include "agent/text/redact.h"
@@ -76,7 +76,7 @@ static bool prepare_rooms(void)
 {
     span_limit_texts(config->attribute_value_length_limit);
     sampler_prepare(config);
-    propagation_prepare(config);
+    propagator_prepare(config);
     redact_prepare(config);
     served_prepare(config);
     client_span_prepare(config);

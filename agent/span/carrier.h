@@ -19,6 +19,9 @@ enum carrier_field {
     CARRIER_FIELDS
 };
 
+/* What a field is called, in lower case. */
+extern const struct slice carrier_names[CARRIER_FIELDS];
+
 /* A value, which lives no longer than what it was made of. */
 struct carrier {
     /* CARRIER_FIELDS of them: of the first line of that name, without the white space around it;

@@ -13,7 +13,6 @@
 
 #include "agent/base/slice.h"
 #include "agent/span/span.h"
-#include "config/config.h"
 
 #define PROPAGATION_TRACEPARENT_BYTES 55  /* version 00 */
 #define PROPAGATION_TRACESTATE_BYTES  512 /* carried unchanged up to here (3.3.1.5) */
@@ -49,10 +48,5 @@ struct slice propagation_join_tracestate(const struct slice *lines, size_t count
  * is carried whole or not at all. Repeated keys are allowed and stay in order (3.3.1.1). */
 struct slice propagation_join_baggage(const struct slice *lines, size_t count, char *out,
                                       size_t capacity);
-
-/* Which of them travel (OTEL_PROPAGATORS): PROPAGATOR_*. Written by propagation_prepare(), before
- * the first span; only read otherwise. */
-extern uint64_t propagation_fields;
-void propagation_prepare(const struct config *config);
 
 #endif

@@ -4,6 +4,7 @@
 #include "agent/base/percent.h"
 #include "agent/base/token.h"
 #include "agent/span/propagation.h"
+#include "agent/span/propagator.h"
 
 /* baggage-octet: printable ASCII but space, quotation mark, comma, semicolon and backslash. */
 static const bool baggage_octet[256] = {
@@ -95,4 +96,34 @@ propagation_join_baggage(const struct slice *lines, size_t count, char *out, siz
         if (!append_line(&list, lines[i]))
             return SLICE_NONE;
     return list.used ? (struct slice){list.out, list.used} : SLICE_NONE;
+}
+
+/* The tracestate keeps its place where there is no room for both. Apart, because most requests have
+ * none and all have the frame. */
+__attribute__((noinline)) static void
+read_baggage(const struct carrier *carrier, struct carried *carried, struct carried_text *text)
+{
+    size_t count = carrier_lines(carrier, CARRIER_BAGGAGE, text->lines, CARRIED_LINES_MOST);
+    if (!count)
+        return;
+    struct slice joined = propagation_join_baggage(
+        text->lines, count, text->baggage, CARRIED_BAGGAGE_BYTES - carried->tracestate_bytes);
+    carried->baggage_bytes = (uint16_t)joined.length;
+}
+
+const enum carrier_field baggage_parent = CARRIER_FIELDS;
+
+/* Also where there is no parent. */
+void baggage_extract(const struct carrier *carrier, struct span_context *parent,
+                     struct carried *carried, struct carried_text *text)
+{
+    (void)parent;
+    if (carrier_has(carrier, CARRIER_BAGGAGE))
+        read_baggage(carrier, carried, text);
+}
+
+void baggage_inject(const struct outgoing *outgoing)
+{
+    outgoing_write(outgoing, CARRIER_BAGGAGE, outgoing->room,
+                   outgoing->copy_baggage(outgoing->room));
 }

@@ -8,7 +8,6 @@
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
 #include "agent/queue/queue.h"
-#include "agent/span/propagation.h"
 #include "agent/span/propagator.h"
 #include "agent/text/redact.h"
 #include "agent/work/with_sdk.h"
@@ -206,7 +205,7 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
     /* Not on the stack, which may be small, and of which a process's first request needs most here.
      */
     struct span_context *parent = &text->parent;
-    propagator_extract(propagation_fields, carrier, parent, &exchange->carried, &text->carried);
+    propagator_extract(carrier, parent, &exchange->carried, &text->carried);
     exchange->recording = context_identify(&exchange->self, parent);
     if (left_out || with_sdk_leaves_out(exchange->recording))
         leave_out(exchange);

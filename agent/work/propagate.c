@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/work/propagate.h"
 
-#include "agent/span/propagation.h"
+#include "agent/span/propagator.h"
 #include "agent/work/context.h"
 #include "agent/work/exchange_carried.h"
 
@@ -9,41 +9,20 @@ _Static_assert(PROPAGATE_BYTES >= CARRIED_TRACESTATE_BYTES &&
                    PROPAGATE_BYTES >= CARRIED_BAGGAGE_BYTES,
                "each of them fits");
 
-struct lines {
-    const struct span_context *self;
-    char *room;
-    void (*write)(void *context, struct slice name, struct slice value);
-    void *context;
-};
-
-static void tracecontext_inject(const struct lines *lines)
+static size_t copy_tracestate(char *into)
 {
-    char traceparent[PROPAGATION_TRACEPARENT_BYTES];
-    propagation_format_traceparent(lines->self, traceparent);
-    lines->write(lines->context, SLICE_LITERAL("traceparent"),
-                 (struct slice){traceparent, sizeof traceparent});
-
-    size_t length = exchange_copy_tracestate(context_current(), lines->room);
-    if (length)
-        lines->write(lines->context, SLICE_LITERAL("tracestate"),
-                     (struct slice){lines->room, length});
+    return exchange_copy_tracestate(context_current(), into);
 }
 
-static void baggage_inject(const struct lines *lines)
+static size_t copy_baggage(char *into)
 {
-    size_t length = exchange_copy_baggage(context_current(), lines->room);
-    if (length)
-        lines->write(lines->context, SLICE_LITERAL("baggage"), (struct slice){lines->room, length});
+    return exchange_copy_baggage(context_current(), into);
 }
 
-// NOLINTNEXTLINE(readability-non-const-parameter): it is written to, by way of `lines`
+// NOLINTNEXTLINE(readability-non-const-parameter): it is written to, by way of `outgoing`
 void propagate(const struct span_context *self, char room[PROPAGATE_BYTES],
                void (*line)(void *context, struct slice name, struct slice value), void *context)
 {
-    const struct lines lines = {self, room, line, context};
-#define PROPAGATOR(identifier, name)                                                               \
-    if (propagation_fields & PROPAGATOR_##identifier)                                              \
-        name##_inject(&lines);
-#include "agent/span/propagators.def"
-#undef PROPAGATOR
+    const struct outgoing outgoing = {self, copy_tracestate, copy_baggage, room, line, context};
+    propagator_inject(&outgoing);
 }

@@ -21,9 +21,10 @@
 #define CURL_METHOD_BYTES 32
 #define CURL_NODES        96 /* header lines of an application that go along with ours */
 #define CURL_TEXT_BYTES   1536
-/* `traceparent: ...`, `tracestate: ...`, `baggage: ...`, each with a NUL; the values of the last
- * two are no longer than this together. */
-#define CURL_LINES_BYTES (72 + 16 + 16 + CARRIED_BAGGAGE_BYTES)
+/* `name: value` and a NUL for each field of propagators: what is carried along is no longer than
+ * this together, what is made here is short. */
+#define CURL_LINE_BYTES  72
+#define CURL_LINES_BYTES (CURL_LINE_BYTES * CARRIER_FIELDS + CARRIED_BAGGAGE_BYTES)
 
 enum curl_method { CURL_METHOD_GET, CURL_METHOD_HEAD, CURL_METHOD_POST, CURL_METHOD_PUT };
 
@@ -40,7 +41,7 @@ struct curl_transfer {
     char method[CURL_METHOD_BYTES];
     char url[CURL_URL_BYTES];
     char text[CURL_TEXT_BYTES];
-    struct curl_list nodes[CURL_NODES + 3];
+    struct curl_list nodes[CURL_NODES + CARRIER_FIELDS];
     char lines[CURL_LINES_BYTES];
     _Alignas(8) char room[PROPAGATE_BYTES]; /* while it begins: the stack may be small */
 };
@@ -83,8 +84,8 @@ void curl_transfer_give(struct curl_transfer *transfer);
 void curl_transfer_count_open(void);
 
 /* Gives the handle a list with the header lines for the transfer's span. Nothing is changed where
- * there are none, where the application set a traceparent itself, or (counted) where its list is
- * too long. */
+ * there are none, where the application itself says where the request comes from, or (counted)
+ * where its list is too long. */
 void curl_transfer_inject(struct curl_transfer *transfer, struct curl_handle *handle);
 /* Gives the handle the application's list back. */
 void curl_transfer_restore(struct curl_transfer *transfer, struct curl_handle *handle);

@@ -49,13 +49,10 @@ void curl_transfer_count_open(void)
 }
 
 /* Names end at a colon, or at a semicolon where the header is sent without a value. */
-static bool is_header(const char *line, struct slice name)
+static struct slice name_of(const char *line)
 {
-    for (size_t i = 0; i < name.length; i++)
-        if (slice_lower(line[i]) != name.at[i])
-            return false;
-    char end = line[name.length];
-    return end == ':' || end == ';' || end == ' ' || end == '\t';
+    size_t length = strcspn(line, ":; \t");
+    return line[length] ? (struct slice){line, length} : SLICE_NONE;
 }
 
 /* Appends the application's nodes; SIZE_MAX where the list may not be touched. */
@@ -67,7 +64,7 @@ static size_t copy_nodes(struct curl_transfer *transfer, const struct curl_list 
             counters_add(&counters.injections_left_out, 1);
             return SIZE_MAX;
         }
-        if (list->data && is_header(list->data, SLICE_LITERAL("traceparent")))
+        if (list->data && propagator_is_named(name_of(list->data)))
             return SIZE_MAX;
         transfer->nodes[count++].data = list->data;
     }
@@ -84,7 +81,8 @@ static void add_line(void *context, struct slice name, struct slice value)
     struct adding *adding = context;
     struct curl_transfer *transfer = adding->transfer;
     size_t bytes = name.length + 2 + value.length + 1;
-    if (adding->count == CURL_NODES + 3 || bytes > sizeof transfer->lines - transfer->lines_bytes)
+    if (adding->count == CURL_NODES + CARRIER_FIELDS ||
+        bytes > sizeof transfer->lines - transfer->lines_bytes)
         return;
     char *line = transfer->lines + transfer->lines_bytes;
     memcpy(line, name.at, name.length);

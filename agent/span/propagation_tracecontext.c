@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/* `traceparent` and `tracestate`, as W3C Trace Context has them. */
 #include "agent/span/propagation.h"
+#include "agent/span/propagator.h"
 
 /* Only lower case: the recommendation makes upper-case digits invalid (3.2.2). */
 static int lower_hex(char c)
@@ -246,9 +248,36 @@ propagation_join_tracestate(const struct slice *lines, size_t count, char *out, 
     return used ? (struct slice){out, used} : SLICE_NONE;
 }
 
-uint64_t propagation_fields;
-
-void propagation_prepare(const struct config *config)
+/* Apart, because most requests have none and all have the frame. */
+__attribute__((noinline)) static void
+read_tracestate(const struct carrier *carrier, struct carried *carried, struct carried_text *text)
 {
-    propagation_fields = config->propagators;
+    size_t count = carrier_lines(carrier, CARRIER_TRACESTATE, text->lines, CARRIED_LINES_MOST);
+    if (!count)
+        return;
+    struct slice joined =
+        propagation_join_tracestate(text->lines, count, text->tracestate, CARRIED_TRACESTATE_BYTES);
+    carried->tracestate_bytes = (uint16_t)joined.length;
+}
+
+const enum carrier_field tracecontext_parent = CARRIER_TRACEPARENT;
+
+/* Two traceparent lines are as good as none; then there is no tracestate, either. */
+void tracecontext_extract(const struct carrier *carrier, struct span_context *parent,
+                          struct carried *carried, struct carried_text *text)
+{
+    struct slice traceparent = carrier_get(carrier, CARRIER_TRACEPARENT);
+    if (traceparent.at && !carrier_repeats(carrier, CARRIER_TRACEPARENT) &&
+        propagation_parse_traceparent(traceparent, parent) &&
+        carrier_has(carrier, CARRIER_TRACESTATE))
+        read_tracestate(carrier, carried, text);
+}
+
+void tracecontext_inject(const struct outgoing *outgoing)
+{
+    char traceparent[PROPAGATION_TRACEPARENT_BYTES];
+    propagation_format_traceparent(outgoing->self, traceparent);
+    outgoing_write(outgoing, CARRIER_TRACEPARENT, traceparent, sizeof traceparent);
+    outgoing_write(outgoing, CARRIER_TRACESTATE, outgoing->room,
+                   outgoing->copy_tracestate(outgoing->room));
 }
