@@ -4,9 +4,9 @@
  * counted in granules and never go back (44 bits: at 100 MB/s they come round in four months,
  * and being compared for equality and difference only, they may).
  *
- * Control words (granule.h) are only ever changed by compare-and-swap or by the reader, never by a
- * copy, so a writer that copies too late can spoil payload but never structure. Nor does it spoil
- * payload: the run of a retired record is a hole that the following laps leave out until its
+ * Control words (ring_memory.h) are only ever changed by compare-and-swap or by the reader, never
+ * by a copy, so a writer that copies too late can spoil payload but never structure. Nor does it
+ * spoil payload: the run of a retired record is a hole that the following laps leave out until its
  * writer is known to be done with it.
  *
  * The tail is only a hint that any thread may correct: whoever finds a header at the tail moves

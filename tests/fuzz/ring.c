@@ -256,7 +256,7 @@ static void leave(unsigned writer, bool ended)
 }
 
 /* A hole is used again after a minute, whoever may be asleep in it. He might spoil a record
- * (granule.h), so nobody sleeps for so long. */
+ * (ring_memory.h), so nobody sleeps for so long. */
 static void pass_ns(uint64_t ns)
 {
     asleep_ns += ns;
