@@ -76,7 +76,7 @@ void flow_over(struct flow *flow, uint64_t bytes, enum flow_tail tail, uint64_t 
 {
     struct connection *connection = flow_connection(flow);
     struct channel *channel = &flow->channel;
-    uint32_t entry = flow_front(flow);
+    uint32_t entry = pipeline_front(&channel->pipeline);
     struct exchange *exchange = pipeline_exchange(entry);
     bool was_current = work_is_for(entry);
     if (tail != FLOW_TAIL_CLOSE && !was_current)
@@ -84,7 +84,7 @@ void flow_over(struct flow *flow, uint64_t bytes, enum flow_tail tail, uint64_t 
     pipeline_take(&channel->pipeline); /* before its slot is given back: see work_for() */
     if (exchange)
         exchange_end(exchange, bytes, now_ns);
-    uint32_t next = flow_front(flow);
+    uint32_t next = pipeline_front(&channel->pipeline);
     if (atomic_load(&connection->requests_lost) && !next) {
         connection_make_opaque(connection, true);
         work_leave(channel);

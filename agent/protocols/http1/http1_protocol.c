@@ -28,15 +28,15 @@ static protocol_feed take_response;
 static protocol_feed take_body;
 
 /* Bytes that follow on that side are of a body, or begin a head. */
-static void expect_body(struct flow *flow, enum side side)
+static void expect_body(struct flow *flow, enum side side, struct http1_side *here)
 {
-    side_of(flow, side)->in_body = true;
+    here->in_body = true;
     flow_feed_next(flow, side, take_body);
 }
 
-static void expect_head(struct flow *flow, enum side side)
+static void expect_head(struct flow *flow, enum side side, struct http1_side *here)
 {
-    side_of(flow, side)->in_body = false;
+    here->in_body = false;
     flow_feed_next(flow, side, flow_asks(flow, side) ? take_request : take_response);
 }
 
@@ -91,7 +91,8 @@ static struct fed request_began(struct flow *flow, const struct http1_request *r
                                 struct exchange *exchange, uint64_t now_ns)
 {
     size_t length = request->head_length; /* once it is asked, the answer may lie there */
-    struct http1_body *body = &side_of(flow, ASKED)->body;
+    struct http1_side *here = side_of(flow, ASKED);
+    struct http1_body *body = &here->body;
     if (exchange)
         http1_exchange_begin(exchange, &flow->peer, flow_began_ns(flow, ASKED, now_ns));
     http1_body_of_request(body, request);
@@ -102,7 +103,7 @@ static struct fed request_began(struct flow *flow, const struct http1_request *r
     if (body->state == HTTP1_BODY_BAD)
         return lost();
     if (body->state == HTTP1_BODY_MORE)
-        expect_body(flow, ASKED);
+        expect_body(flow, ASKED, here);
     return used(length);
 }
 
@@ -128,9 +129,8 @@ __attribute__((noinline)) static struct fed take_request(struct flow *flow, enum
 
 /* ---- responses ---- */
 
-static void response_over(struct flow *flow, uint64_t now_ns)
+static void response_over(struct flow *flow, const struct http1_side *here, uint64_t now_ns)
 {
-    const struct http1_side *here = side_of(flow, ANSWERED);
     flow->is_framed = false;
     bool last = here->body.framing == HTTP1_UNTIL_CLOSE || here->body.framing == HTTP1_TUNNEL;
     flow_over(flow, here->body.seen_bytes, last ? FLOW_TAIL_NONE : FLOW_TAIL_NEXT, now_ns);
@@ -151,7 +151,8 @@ static struct fed response_began(struct flow *flow, const struct http1_response 
                                  uint32_t entry, struct exchange *exchange, uint64_t now_ns)
 {
     size_t length = response->head_length; /* once it is over, the next head may lie there */
-    struct http1_body *body = &side_of(flow, ANSWERED)->body;
+    struct http1_side *here = side_of(flow, ANSWERED);
+    struct http1_body *body = &here->body;
     if (!entry)
         return answers_nothing(flow, response);
     if (http1_is_interim(response))
@@ -166,9 +167,9 @@ static struct fed response_began(struct flow *flow, const struct http1_response 
     if (body->state == HTTP1_BODY_BAD)
         return lost();
     if (body->state == HTTP1_BODY_DONE || body->framing == HTTP1_TUNNEL) {
-        response_over(flow, now_ns);
+        response_over(flow, here, now_ns);
     } else {
-        expect_body(flow, ANSWERED);
+        expect_body(flow, ANSWERED, here);
         flow->is_framed = body->framing == HTTP1_CHUNKED;
         flow_answer_goes_on(entry);
     }
@@ -198,10 +199,11 @@ __attribute__((noinline)) static struct fed take_response(struct flow *flow, enu
 __attribute__((noinline)) static size_t find_kept(const struct flow *flow, enum side side,
                                                   struct slice bytes)
 {
-    size_t scanned = side_of(flow, side)->scanned;
+    struct http1_side *here = side_of(flow, side);
+    size_t scanned = here->scanned;
     size_t length;
     bool found = http1_find_head(bytes, &scanned, &length) == PARSE_OK;
-    side_of(flow, side)->scanned = found ? 0 : (uint32_t)scanned;
+    here->scanned = found ? 0 : (uint32_t)scanned;
     return found ? length : 0;
 }
 
@@ -223,39 +225,40 @@ __attribute__((noinline)) static struct fed take_kept(struct flow *flow, enum si
     return take_head(flow, side, bytes, now_ns);
 }
 
-__attribute__((always_inline)) static inline enum next body_fed(struct flow *flow, enum side side,
-                                                                uint64_t now_ns)
+__attribute__((always_inline)) static inline enum next
+body_fed(struct flow *flow, enum side side, struct http1_side *here, uint64_t now_ns)
 {
-    struct http1_side *here = side_of(flow, side);
     bool asks = flow_asks(flow, side);
     if (asks && here->body.framing == HTTP1_CHUNKED)
         flow_request_bytes(flow, here->body.seen_bytes);
     if (here->body.state == HTTP1_BODY_MORE)
         return NEXT_MORE;
-    expect_head(flow, side);
+    expect_head(flow, side, here);
     if (here->body.state == HTTP1_BODY_BAD)
         return NEXT_LOST;
     if (asks)
         flow_request_whole(flow);
     else
-        response_over(flow, now_ns);
+        response_over(flow, here, now_ns);
     return NEXT_MORE;
 }
 
 __attribute__((noinline)) static struct fed take_body(struct flow *flow, enum side side,
                                                       struct slice bytes, uint64_t now_ns)
 {
-    size_t consumed = http1_body_feed(&side_of(flow, side)->body, bytes);
-    return (struct fed){consumed, body_fed(flow, side, now_ns)};
+    struct http1_side *here = side_of(flow, side);
+    size_t consumed = http1_body_feed(&here->body, bytes);
+    return (struct fed){consumed, body_fed(flow, side, here, now_ns)};
 }
 
 static struct fed feed(struct flow *flow, enum side side, struct slice bytes, uint64_t now_ns)
 {
-    if (side_of(flow, side)->in_body)
+    struct http1_side *here = side_of(flow, side);
+    if (here->in_body)
         return take_body(flow, side, bytes, now_ns);
     if (head_is_kept(&flow->side[side].place))
         return take_kept(flow, side, bytes, now_ns);
-    expect_head(flow, side);
+    expect_head(flow, side, here);
     return take_head(flow, side, bytes, now_ns);
 }
 
@@ -265,7 +268,7 @@ static enum next skip(struct flow *flow, enum side side, uint64_t bytes, uint64_
     if (!here->in_body)
         return NEXT_LOST;
     http1_body_skip(&here->body, bytes);
-    return body_fed(flow, side, now_ns);
+    return body_fed(flow, side, here, now_ns);
 }
 
 static uint64_t unneeded(const struct flow *flow)
@@ -308,7 +311,7 @@ static void end(struct flow *flow, enum flow_end how, uint64_t now_ns)
     if (!here->in_body)
         return;
     if (here->body.framing == HTTP1_UNTIL_CLOSE) {
-        expect_head(flow, answering(flow));
+        expect_head(flow, answering(flow), here);
         flow_over(flow, here->body.seen_bytes, FLOW_TAIL_CLOSE, now_ns);
     } else if (how == FLOW_CLOSED) {
         flow->answered_bytes = here->body.seen_bytes;
