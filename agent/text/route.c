@@ -77,12 +77,14 @@ struct path {
     bool dots; /* a segment is `.` or `..` */
 };
 
-static bool unreserved(int byte)
+/* -1: none. */
+static bool is_unreserved(int byte)
 {
+    if (byte < 0 || byte >= 0x80)
+        return false;
     char c = slice_lower((char)byte);
-    return byte >= 0 && byte < 0x80 &&
-           ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-            c == '~');
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+           c == '~';
 }
 
 /* Words of letters and [-_.] shorter than this are never values: too short for a token and, without
@@ -157,7 +159,7 @@ static void normalise(struct slice raw, struct path *path)
     while (i < raw.length && raw.at[i] != '?' && raw.at[i] != '#') {
         char c = raw.at[i];
         int byte = c == '%' ? percent_pair(raw, i + 1) : -1;
-        bool needless = unreserved(byte);
+        bool needless = is_unreserved(byte);
         if (byte >= 0)
             escape_end = i + 3;
         bool within = i < escape_end && c != '%'; /* digits of an escape that stays */

@@ -112,10 +112,14 @@ bool route_segment_is_value(struct slice text)
     return is_token(text, &shape);
 }
 
-static bool plain(char c)
+static bool is_letter(char c)
 {
-    char low = slice_lower(c);
-    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_plain(char c)
+{
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
 struct slice route_segment_extension(struct slice segment)
@@ -124,14 +128,13 @@ struct slice route_segment_extension(struct slice segment)
     size_t dot = 0; /* where the extension's first letter stands */
     bool letter = false;
     for (size_t i = 0; i < segment.length; i++) {
-        if (!plain(segment.at[i]))
+        if (!is_plain(segment.at[i]))
             return none; /* jane@example.com has none */
         if (segment.at[i] == '.') {
             dot = i + 1;
             letter = false;
         }
-        char low = slice_lower(segment.at[i]);
-        letter |= low >= 'a' && low <= 'z';
+        letter |= is_letter(segment.at[i]);
     }
     size_t length = segment.length - dot;
     bool found = dot >= 2 && length <= 5 && letter;
