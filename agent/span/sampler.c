@@ -50,8 +50,8 @@ static uint64_t randomness(const uint8_t trace_id[16])
     return be64toh(value) & ((UINT64_C(1) << RANDOM_BITS) - 1);
 }
 
-uint8_t sampler_flags(const struct sampler *sampler, const uint8_t trace_id[16],
-                      const struct span_context *parent)
+uint8_t sampler_decide(const struct sampler *sampler, const uint8_t trace_id[16],
+                       const struct span_context *parent)
 {
     bool child = parent && span_context_present(parent);
     uint8_t random = child ? parent->flags & TRACE_FLAG_RANDOM : TRACE_FLAG_RANDOM;

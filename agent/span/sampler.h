@@ -25,8 +25,8 @@ void sampler_init(struct sampler *sampler, const struct config *config);
 /* The flags of a new span in the trace `trace_id`. `parent` may be NULL or empty: then the trace
  * id is new, all of its bits are random, and TRACE_FLAG_RANDOM says so. Otherwise that flag is
  * the parent's. The caller records the span only where TRACE_FLAG_SAMPLED is set. */
-uint8_t sampler_flags(const struct sampler *sampler, const uint8_t trace_id[16],
-                      const struct span_context *parent);
+uint8_t sampler_decide(const struct sampler *sampler, const uint8_t trace_id[16],
+                       const struct span_context *parent);
 
 /* This process's. Written by sampler_prepare(), before the first span; only read otherwise. */
 extern struct sampler sampler_of_process;

@@ -68,7 +68,7 @@ bool context_identify(struct span_context *self, const struct span_context *pare
         memcpy(self->trace_id, parent->trace_id, sizeof self->trace_id);
         random_span_id(self->span_id);
     }
-    self->flags = sampler_flags(&sampler_of_process, self->trace_id, root ? NULL : parent);
+    self->flags = sampler_decide(&sampler_of_process, self->trace_id, root ? NULL : parent);
     return (self->flags & TRACE_FLAG_SAMPLED) != 0;
 }
 

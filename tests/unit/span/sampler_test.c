@@ -33,7 +33,7 @@ static void trace_id_of(uint64_t n, uint8_t id[16])
 static bool sampled(const struct sampler *sampler, const uint8_t id[16],
                     const struct span_context *parent)
 {
-    return sampler_flags(sampler, id, parent) & TRACE_FLAG_SAMPLED;
+    return sampler_decide(sampler, id, parent) & TRACE_FLAG_SAMPLED;
 }
 
 static void the_two_simple_ones_need_no_id(void **state)
@@ -144,13 +144,13 @@ static void the_random_flag_is_set_on_roots_and_kept_from_parents(void **state)
     (void)state;
     const uint8_t id[16] = {1};
     struct sampler sampler = made(SAMPLER_PARENTBASED_ALWAYS_ON, 1);
-    assert_int_equal(sampler_flags(&sampler, id, NULL), TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM);
+    assert_int_equal(sampler_decide(&sampler, id, NULL), TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM);
     struct span_context none = {.flags = 0};
-    assert_int_equal(sampler_flags(&sampler, id, &none), TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM);
+    assert_int_equal(sampler_decide(&sampler, id, &none), TRACE_FLAG_SAMPLED | TRACE_FLAG_RANDOM);
     struct span_context parent = {.trace_id = {1}, .span_id = {1}, .flags = TRACE_FLAG_SAMPLED};
-    assert_int_equal(sampler_flags(&sampler, id, &parent), TRACE_FLAG_SAMPLED);
+    assert_int_equal(sampler_decide(&sampler, id, &parent), TRACE_FLAG_SAMPLED);
     parent.flags = TRACE_FLAG_RANDOM | 0x80;
-    assert_int_equal(sampler_flags(&sampler, id, &parent), TRACE_FLAG_RANDOM);
+    assert_int_equal(sampler_decide(&sampler, id, &parent), TRACE_FLAG_RANDOM);
 }
 
 int main(void)
