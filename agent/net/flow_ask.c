@@ -57,7 +57,7 @@ void flow_request_bytes(struct flow *flow, uint64_t bytes)
 {
     const struct exchange *exchange = newest_exchange(flow);
     if (exchange)
-        exchange_request_body(exchange_slot(exchange), flow->channel.newest, bytes);
+        exchange_set_request_bytes(exchange_slot(exchange), flow->channel.newest, bytes);
 }
 
 void flow_answers_nothing(struct flow *flow)

@@ -108,8 +108,8 @@ static uint64_t body_word(uint32_t generation, uint64_t bytes)
 }
 
 /* Not inlined: few requests have a body, and all begin where it is called. */
-__attribute__((noinline)) void exchange_request_body(uint32_t slot, uint32_t generation,
-                                                     uint64_t bytes)
+__attribute__((noinline)) void exchange_set_request_bytes(uint32_t slot, uint32_t generation,
+                                                          uint64_t bytes)
 {
     _Atomic uint64_t *place = &exchange_at(slot)->request_body_bytes;
     uint64_t word = atomic_load_explicit(place, memory_order_relaxed);

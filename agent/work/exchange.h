@@ -169,7 +169,7 @@ bool exchange_context(const struct exchange *exchange, struct context *context);
 
 /* So much of its request's body is known, 0..2^48-1 bytes. Nothing where the exchange that had that
  * slot in that generation is over. */
-void exchange_request_body(uint32_t slot, uint32_t generation, uint64_t bytes);
+void exchange_set_request_bytes(uint32_t slot, uint32_t generation, uint64_t bytes);
 
 /* 0 where it has none, or nothing is known of it. */
 uint64_t exchange_request_bytes(const struct exchange *exchange);

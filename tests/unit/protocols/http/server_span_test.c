@@ -70,7 +70,7 @@ static void a_body_is_counted_to_its_own_request(void **state)
     accept_connection(FD);
     receive(FD, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(context_current()->exchange, context.exchange);
-    exchange_request_body(context.exchange - 1, context.generation, 4);
+    exchange_set_request_bytes(context.exchange - 1, context.generation, 4);
     answer(FD, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(integer(next_span(), ATTRIBUTE_HTTP_REQUEST_BODY_SIZE), -1);
     connection_release(FD);
