@@ -74,7 +74,7 @@ void exchange_trim(void)
         slab_trim(&exchanges, give_text_back);
 }
 
-bool exchange_context(const struct exchange *exchange, struct context *context)
+bool exchange_copy_context(const struct exchange *exchange, struct context *context)
 {
     uint64_t words[EXCHANGE_PUBLISHED];
     uint32_t generation = atomic_load_explicit(&exchange->generation, memory_order_acquire);

@@ -165,7 +165,7 @@ static inline bool exchange_is_still(const struct exchange *exchange, uint32_t g
 
 /* The context that work for that exchange belongs to, on no connection. Any thread; false where the
  * exchange has ended. */
-bool exchange_context(const struct exchange *exchange, struct context *context);
+bool exchange_copy_context(const struct exchange *exchange, struct context *context);
 
 /* So much of its request's body is known, 0..2^48-1 bytes. Nothing where the exchange that had that
  * slot in that generation is over. */

@@ -62,7 +62,7 @@ void work_for(struct channel *channel, uint32_t place)
     struct context context;
     /* An entry is taken before its slot is given back: where it has not been, what was copied out
      * of the slot was its. */
-    if (!exchange || !exchange_context(exchange, &context) ||
+    if (!exchange || !exchange_copy_context(exchange, &context) ||
         atomic_load_explicit(&pipeline->taken, memory_order_acquire) != place) {
         context_clear();
         return;

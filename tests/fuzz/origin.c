@@ -179,7 +179,7 @@ static void check(const struct http1_request *request, const struct exchange *ex
     struct lines states = lines_of(request, "tracestate");
     struct lines baggage = lines_of(request, "baggage");
 
-    demand(exchange_context(exchange, &context));
+    demand(exchange_copy_context(exchange, &context));
     if (exchange->recording)
         demand(memcmp(exchange->span.record->parent_id, parent.span_id, 8) == 0);
     if (has_parent)

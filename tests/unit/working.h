@@ -22,7 +22,7 @@ static inline struct exchange *start_working(const char *lines)
                                          &http1_head(exchange)->request) != PARSE_OK)
         return NULL;
     http1_exchange_begin(exchange, &nobody, 1);
-    if (!exchange_context(exchange, &context))
+    if (!exchange_copy_context(exchange, &context))
         return NULL;
     reading_begin(&exchange->reading, true);
     context_set(&context);

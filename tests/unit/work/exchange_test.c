@@ -105,7 +105,7 @@ static void what_is_left_out_has_no_span_and_neither_have_its_calls(void **state
     (void)state;
     struct context context;
     struct exchange *exchange = ask(&nowhere, true);
-    assert_true(exchange_context(exchange, &context));
+    assert_true(exchange_copy_context(exchange, &context));
     assert_true(context.span.flags & TRACE_FLAG_LEFT_OUT);
     exchange_answered(exchange, 7);
     exchange_end(exchange, 0, 20);
@@ -124,7 +124,7 @@ static void any_carrier_says_where_a_request_comes_from(void **state)
     char carried[CARRIED_BAGGAGE_BYTES];
     struct context context;
     struct exchange *exchange = ask(&from, false);
-    assert_true(exchange_context(exchange, &context));
+    assert_true(exchange_copy_context(exchange, &context));
     assert_int_equal(context.span.trace_id[0], 0x0a);
     assert_int_equal(exchange_copy_tracestate(&context, carried), 3);
     assert_memory_equal(carried, "a=1", 3);
@@ -133,7 +133,7 @@ static void any_carrier_says_where_a_request_comes_from(void **state)
     exchange_end(exchange, 0, 20);
     assert_int_equal(next_span()->parent_id[0], 0xb7);
     assert_int_equal(exchange_copy_baggage(&context, carried), 0);
-    assert_false(exchange_context(exchange, &context));
+    assert_false(exchange_copy_context(exchange, &context));
 }
 
 int main(void)
