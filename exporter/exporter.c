@@ -25,7 +25,7 @@
 #include "exporter/outlet.h"
 #include "exporter/transport/door.h"
 
-#define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_stalled() */
+#define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_is_stalled() */
 #define GIVE_UP_NS   100000000 /* beyond the bound, before a stuck thread is left alone */
 /* Instead of these, where a wait was in vain a moment ago: a tenth of a second in all. */
 #define DOUBTFUL_NS       70000000u
@@ -251,7 +251,7 @@ static uint64_t idle_ns(uint64_t drained_ns, uint64_t most_ns)
     uint64_t delay_ns = (uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u;
     uint64_t gone_ns = clock_monotonic_ns() - drained_ns;
     uint64_t wait_ns = gone_ns < delay_ns ? delay_ns - gone_ns : 0;
-    if (ring_stalled(ring()))
+    if (ring_is_stalled(ring()))
         most_ns = BUSY_WAIT_NS;
     return wait_ns < most_ns ? wait_ns : most_ns;
 }
@@ -274,7 +274,7 @@ static void run_until_stopped(void)
         sweep_now_and_then(&swept_ns);
         wait_for_work(idle_ns(drained_ns, heir_idle_ns(&exporter.heir)));
         bool woken = atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
-        bool due = woken || ring_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
+        bool due = woken || ring_is_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
         if (stop_deadline())
             break;
         heir_look(&exporter.heir, due);

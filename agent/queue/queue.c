@@ -99,7 +99,7 @@ void queue_hand_over(const struct span_record *record)
     }
     if (!atomic_load_explicit(&exporting, memory_order_relaxed))
         begin_exporting();
-    if (ring_filling(queue.region.ring) && queue.exporter.wake)
+    if (ring_is_filling(queue.region.ring) && queue.exporter.wake)
         queue.exporter.wake();
 }
 

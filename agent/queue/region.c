@@ -77,7 +77,7 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
                                                      before glibc 2.25 */
     char *base = (char *)region->header;
     region->ring = ring_init(base + REGION_RING, ring_memory);
-    ring_limit(region->ring, records);
+    ring_set_limit(region->ring, records);
     ring_grown(region->ring, parts->ring_bytes);
     *region->header = (struct region_header){
         .magic = REGION_MAGIC,

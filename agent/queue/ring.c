@@ -68,7 +68,7 @@ struct ring *ring_init(void *memory, size_t bytes)
     return ring;
 }
 
-void ring_limit(struct ring *ring, uint32_t records)
+void ring_set_limit(struct ring *ring, uint32_t records)
 {
     if (records == 0)
         records = 1;
@@ -381,7 +381,7 @@ uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity)
     }
 }
 
-bool ring_stalled(const struct ring *ring)
+bool ring_is_stalled(const struct ring *ring)
 {
     return ring->watched == position_of(ring->cursor) + 1;
 }
@@ -466,7 +466,7 @@ uint32_t ring_pending(const struct ring *ring)
     return records_between(tail, head);
 }
 
-bool ring_filling(const struct ring *ring)
+bool ring_is_filling(const struct ring *ring)
 {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define RING_RECORD_BYTES_MAX 16384u
-#define RING_RECORDS_MAX      ((1u << 20) - 1) /* records that may wait, whatever ring_limit says */
+#define RING_RECORDS_MAX      ((1u << 20) - 1) /* records that may wait, whatever the limit is */
 
 struct ring;
 
@@ -43,7 +43,7 @@ bool ring_wants_more(const struct ring *ring);
 
 /* Bounds how many records may wait, 1..RING_RECORDS_MAX (values outside are brought inside).
  * Before the first write. */
-void ring_limit(struct ring *ring, uint32_t records);
+void ring_set_limit(struct ring *ring, uint32_t records);
 
 /* Any thread, also in a signal handler. `record` may be unaligned; `length` is a multiple of 8 in
  * 8..RING_RECORD_BYTES_MAX. False: the ring is full (or the length is wrong), nothing was written,
@@ -60,7 +60,7 @@ uint32_t ring_peek(struct ring *ring, void *into, uint32_t capacity);
 
 /* The next record was being written when the reader last looked. Look again within 100 ms, because
  * patience is measured in time and in visits. */
-bool ring_stalled(const struct ring *ring);
+bool ring_is_stalled(const struct ring *ring);
 
 /* Notes `what`, 1..1048575, about all records that it has seen; 0: nothing. It is kept for those
  * that are not released before the reader is killed. One note at a time: a new one replaces it. */
@@ -86,7 +86,7 @@ uint32_t ring_pending(const struct ring *ring);
 
 /* More than half full, in bytes or in records, or what is ready will be soon: for a writer to
  * decide on a wake-up. */
-bool ring_filling(const struct ring *ring);
+bool ring_is_filling(const struct ring *ring);
 
 /* Since ring_init: records retired because their writer did not finish them, and records written,
  * the retired ones not included (exact while no write is under way). */

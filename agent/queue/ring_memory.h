@@ -101,7 +101,7 @@ static inline uint32_t records_between(uint64_t tail, uint64_t head)
 #define RING_ALL_READY UINT64_MAX
 
 struct ring {
-    /* Written by ring_init and ring_limit, before any thread. */
+    /* Written by ring_init and ring_set_limit, before any thread. */
     uint32_t granules; /* a power of two */
     uint32_t shift;    /* its logarithm */
     uint32_t limit;    /* records */

@@ -391,7 +391,7 @@ static void begin(uint8_t settings)
     ring = ring_init(memory, sizeof(struct ring) + ((size_t)4 << settings % 4) * GRANULE_BYTES);
     if (!ring)
         fail("no ring");
-    ring_limit(ring, settings & 4 ? 1 + settings / 8 : RING_RECORDS_MAX);
+    ring_set_limit(ring, settings & 4 ? 1 + settings / 8 : RING_RECORDS_MAX);
     if (settings & 0x80)
         begin_small();
     accepted = left = received = skipped = asleep_ns = 0;

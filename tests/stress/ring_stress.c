@@ -250,7 +250,7 @@ int main(int argc, char **argv)
         return 1;
     memset(memory, 0, bytes);
     ring = ring_init(memory, bytes);
-    ring_limit(ring, 100);
+    ring_set_limit(ring, 100);
 
     alarm(seconds + 100); /* a ring that got stuck ends the program */
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};

@@ -207,7 +207,7 @@ static void a_full_queue_drops_while_the_collector_hangs(void **state)
     (void)state;
     static const struct step steps[] = {{STEP_HANG, NULL, 0}};
     start(steps, 1);
-    ring_limit(ring, 100);
+    ring_set_limit(ring, 100);
     end_spans(10);
     while (server.requests == 0)
         usleep(1000);

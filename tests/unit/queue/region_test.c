@@ -92,7 +92,7 @@ static unsigned fill(struct region *region, size_t record_bytes)
     unsigned held = 0;
     while (ring_write(region->ring, taken, (uint32_t)record_bytes)) {
         held++;
-        if (ring_filling(region->ring) && ring_wants_more(region->ring))
+        if (ring_is_filling(region->ring) && ring_wants_more(region->ring))
             region_grow(region);
     }
     return held;

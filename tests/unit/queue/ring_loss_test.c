@@ -45,16 +45,16 @@ static void a_writer_that_jumped_away_blocks_for_a_second(void **state)
     (void)state;
     leave_busy(SEAM_COPYING, 3 * PAYLOAD_BYTES);
     assert_true(put(1, 8));
-    assert_false(ring_stalled(ring));
+    assert_false(ring_is_stalled(ring));
     for (int i = 0; i < 10; i++) {
         expect_nothing();
-        assert_true(ring_stalled(ring));
+        assert_true(ring_is_stalled(ring));
         pass_ms(99);
     }
     assert_int_equal(ring_abandoned(ring), 0);
     pass_ms(10);
     expect(1, 8);
-    assert_false(ring_stalled(ring));
+    assert_false(ring_is_stalled(ring));
     assert_int_equal(ring_abandoned(ring), 1);
     assert_int_equal(ring_written(ring), 1);
     assert_int_equal(ring_pending(ring), 0);

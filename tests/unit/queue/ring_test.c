@@ -10,7 +10,7 @@ static void an_empty_ring_gives_nothing(void **state)
     expect_nothing();
     assert_int_equal(ring_pending(ring), 0);
     assert_int_equal(ring_written(ring), 0);
-    assert_false(ring_filling(ring));
+    assert_false(ring_is_filling(ring));
 }
 
 static void records_come_out_in_order(void **state)
@@ -85,7 +85,7 @@ static void a_full_ring_refuses_and_loses_nothing(void **state)
 static void the_limit_counts_records(void **state)
 {
     (void)state;
-    ring_limit(ring, 3);
+    ring_set_limit(ring, 3);
     for (uint64_t i = 0; i < 1000; i++) {
         for (uint64_t j = 0; j < 3; j++)
             assert_true(put(j, 8));
@@ -99,10 +99,10 @@ static void the_limit_counts_records(void **state)
 static void a_limit_out_of_range_is_brought_inside(void **state)
 {
     (void)state;
-    ring_limit(ring, 0);
+    ring_set_limit(ring, 0);
     assert_true(put(1, 8));
     assert_false(put(2, 8));
-    ring_limit(ring, UINT32_MAX);
+    ring_set_limit(ring, UINT32_MAX);
     assert_true(put(2, 8));
 }
 
@@ -117,7 +117,7 @@ static void counts_and_positions_come_round(void **state)
     ring->cursor = place;
     for (uint64_t i = position; i < position + TINY; i++)
         atomic_store(&granule_at(ring, i)->word, free_word(ring, i));
-    ring_limit(ring, TINY);
+    ring_set_limit(ring, TINY);
     for (uint64_t i = 0; i < 100; i++) {
         assert_true(put(i, 5 * PAYLOAD_BYTES));
         assert_true(put(i, 8));
@@ -135,14 +135,14 @@ static void more_than_half_is_filling(void **state)
 {
     (void)state;
     assert_true(put(1, TINY / 2 * PAYLOAD_BYTES));
-    assert_false(ring_filling(ring));
+    assert_false(ring_is_filling(ring));
     assert_true(put(2, 8));
-    assert_true(ring_filling(ring));
+    assert_true(ring_is_filling(ring));
     expect(1, TINY / 2 * PAYLOAD_BYTES);
-    assert_false(ring_filling(ring));
-    ring_limit(ring, 3);
+    assert_false(ring_is_filling(ring));
+    ring_set_limit(ring, 3);
     assert_true(put(3, 8));
-    assert_true(ring_filling(ring));
+    assert_true(ring_is_filling(ring));
 }
 
 static void a_record_too_long_for_the_reader_is_counted(void **state)
