@@ -174,7 +174,7 @@ static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
     route_tree_say(&http_settings.route_tree);
     unseen_say();
     with_sdk_say();
-    region_alive(&queue.region, now_ns, unix_offset_ns);
+    region_is_alive(&queue.region, now_ns, unix_offset_ns);
     head_store_trim();
     exchange_trim();
     for (int i = 0; i < GROW_STEPS && ring_wants_more(queue.region.ring); i++)

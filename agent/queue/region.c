@@ -426,7 +426,7 @@ static uint64_t get(const _Atomic uint64_t *word)
     return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns)
+void region_is_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns)
 {
     struct region_header *header = region->header;
     set(&header->alive_ns, now_ns);

@@ -114,7 +114,7 @@ bool region_take_open(struct region_open *open, uint64_t id);
 bool region_has_something(const struct region *region);
 
 /* The process is in good health at that moment; the offset as clock_unix_offset_ns() gives it. */
-void region_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns);
+void region_is_alive(struct region *region, uint64_t now_ns, int64_t unix_offset_ns);
 
 /* Was that longer ago? The header may be anybody's. */
 bool region_is_silent(const struct region_header *header, int64_t for_ns);

@@ -276,9 +276,9 @@ static void an_exec_that_failed_is_forgotten(void **state)
     atomic_store(&region.open[3].in_flight, 1);
     region_replace(&region, 0);
     uint64_t now_ns = atomic_load(&region.header->replaced_ns);
-    region_alive(&region, now_ns + 1000000, 0); /* the kernel may be at it still */
+    region_is_alive(&region, now_ns + 1000000, 0); /* the kernel may be at it still */
     assert_true(atomic_load(&region.header->replaced_ns) != 0);
-    region_alive(&region, now_ns + 6000000000u, 0);
+    region_is_alive(&region, now_ns + 6000000000u, 0);
     assert_int_equal(atomic_load(&region.header->replaced_ns), 0);
     region_unlink(&region);
     region_forget(&region);
