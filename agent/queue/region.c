@@ -140,7 +140,7 @@ static int create_file(struct region *region, const struct region_place *place, 
 /* Of its whole length, by name. -1: not to be had; then there is no file, and *why says so. */
 static int make_file(struct region *region, const struct region_place *place, const char **why)
 {
-    *why = region_files_obstacle(place->directory, region->bytes);
+    *why = region_files_find_obstacle(place->directory, region->bytes);
     if (*why)
         return -1;
     int fd = create_file(region, place, why);

@@ -237,7 +237,7 @@ static bool keeps_places(const struct statfs *system)
 /* A file that is longer than the process may write is a SIGXFSZ. One that takes more than half of
  * what is left would rob those whom the file system was made for: /dev/shm has 64 MB in a
  * container. */
-const char *region_files_obstacle(const char *directory, size_t bytes)
+const char *region_files_find_obstacle(const char *directory, size_t bytes)
 {
     struct rlimit limit;
     struct statfs system;

@@ -68,6 +68,6 @@ bool region_files_visit_all(const char *directory, region_visit *visit, void *co
 bool region_files_room(const char *directory, size_t bytes);
 
 /* Why there can be no file of so many bytes in the directory; NULL: nothing is in the way. */
-const char *region_files_obstacle(const char *directory, size_t bytes);
+const char *region_files_find_obstacle(const char *directory, size_t bytes);
 
 #endif
