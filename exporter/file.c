@@ -154,7 +154,7 @@ bool file_is_forbidden(const struct file *file)
 
 bool file_write(struct file *file, const struct otlp_body *body)
 {
-    if (!own_fd_valid(&file->own) && !open_file(file)) {
+    if (!own_fd_is_valid(&file->own) && !open_file(file)) {
         say(file, false, errno);
         return false;
     }

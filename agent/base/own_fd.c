@@ -49,10 +49,10 @@ struct own_fd own_fd_take(int fd)
     own.fd = raise_number(fd);
     if (own.fd != fd)
         own_fd_close(&first);
-    return own_fd_valid(&own) ? own : OWN_FD_NONE;
+    return own_fd_is_valid(&own) ? own : OWN_FD_NONE;
 }
 
-bool own_fd_valid(const struct own_fd *own)
+bool own_fd_is_valid(const struct own_fd *own)
 {
     struct own_fd now;
     return identify(own->fd, &now) && now.device == own->device && now.inode == own->inode;
@@ -61,7 +61,7 @@ bool own_fd_valid(const struct own_fd *own)
 void own_fd_close(struct own_fd *own)
 {
     int saved = errno;
-    if (own_fd_valid(own))
+    if (own_fd_is_valid(own))
         os.close(own->fd);
     *own = OWN_FD_NONE;
     errno = saved;

@@ -23,7 +23,7 @@ struct own_fd {
 struct own_fd own_fd_take(int fd);
 
 /* Is it there, and still ours? */
-bool own_fd_valid(const struct own_fd *own);
+bool own_fd_is_valid(const struct own_fd *own);
 
 /* If it is. */
 void own_fd_close(struct own_fd *own);

@@ -106,7 +106,7 @@ void orphan_release(struct orphan *orphan, bool done)
         orphan->region.header->magic = REGION_VOID;
     region_forget(&orphan->region);
     /* A child that was forked meanwhile has the descriptor, too, and would keep the lock. */
-    if (own_fd_valid(&orphan->lock))
+    if (own_fd_is_valid(&orphan->lock))
         flock(orphan->lock.fd, LOCK_UN);
     own_fd_close(&orphan->lock);
 }

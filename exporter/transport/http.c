@@ -35,7 +35,7 @@ static bool is_taken(int error)
 static short wait_for(const struct http *http, short events, const struct transport_post *post)
 {
     for (;;) {
-        if (!own_fd_valid(&http->socket)) {
+        if (!own_fd_is_valid(&http->socket)) {
             errno = EBADF;
             return 0;
         }
@@ -46,7 +46,7 @@ static short wait_for(const struct http *http, short events, const struct transp
         }
         struct pollfd wait = {.fd = http->socket.fd, .events = events};
         if (os.poll(&wait, 1, left < TRANSPORT_SLICE_MS ? left : TRANSPORT_SLICE_MS) > 0 &&
-            own_fd_valid(&http->socket))
+            own_fd_is_valid(&http->socket))
             return wait.revents;
     }
 }
@@ -61,7 +61,7 @@ static void http_close(struct transport *transport)
 static bool is_usable(struct http *http)
 {
     char byte;
-    if (own_fd_valid(&http->socket)) {
+    if (own_fd_is_valid(&http->socket)) {
         ssize_t peeked = os.recv(http->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return true;
@@ -141,7 +141,7 @@ static bool reconnect(struct http *http, const struct transport_post *post, bool
         brief.deadline_ns -= (uint64_t)transport_left_ms(post) * 500000u;
     renewal_begin(&http->renewal, clock_monotonic_ns());
     bool connected = connect_any(http, &brief);
-    *kept = !connected && own_fd_valid(&old);
+    *kept = !connected && own_fd_is_valid(&old);
     if (*kept)
         http->socket = old;
     else
@@ -269,7 +269,7 @@ static enum transport_outcome not_http(struct transport_answer *answer, const ch
 static bool take_more(struct http *http, const struct transport_post *post)
 {
     for (;;) {
-        bool ours = own_fd_valid(&http->socket);
+        bool ours = own_fd_is_valid(&http->socket);
         if (!ours || transport_left_ms(post) == 0) {
             errno = ours ? ETIMEDOUT : EBADF;
             return false;

@@ -47,7 +47,7 @@ int https_socket_close(void *context, int fd)
 bool https_sockets_ours(const struct https_sockets *sockets)
 {
     for (int i = 0; i < HTTPS_SOCKETS; i++)
-        if (sockets->list[i].open && !own_fd_valid(&sockets->list[i].own))
+        if (sockets->list[i].open && !own_fd_is_valid(&sockets->list[i].own))
             return false;
     return true;
 }
