@@ -90,7 +90,7 @@ static unsigned module_of(struct writing *w, uintptr_t address)
     for (unsigned i = 0; i < w->modules; i++)
         if (address >= w->module[i].start && address < w->module[i].end)
             return i;
-    if (w->modules == FRAMES_MODULES_MOST || !unwinder_module(address, &w->module[w->modules]))
+    if (w->modules == FRAMES_MODULES_MOST || !unwinder_find_module(address, &w->module[w->modules]))
         return NO_MODULE;
     return w->modules++;
 }
@@ -158,7 +158,7 @@ static void take(void *context)
 /* Not inlined: the registers are this function's, and it is here until the trace is taken. */
 __attribute__((noinline)) void stack_trace_add(struct span *span)
 {
-    if (!unwinder_ready())
+    if (!unwinder_is_ready())
         return;
     int saved = errno;
     struct taking taking = {.span = span, .stack.high = stack_end()};

@@ -181,7 +181,7 @@ static int find_procedure(void *space, uint64_t ip, struct unwind_procedure *fou
 {
     struct walk *walk = context;
     walk->lost = true;
-    if (!unwinder_module(ip, &walk->module) || !walk->module.handler ||
+    if (!unwinder_find_module(ip, &walk->module) || !walk->module.handler ||
         !may_read(walk, walk->module.handler & ~(uintptr_t)7) ||
         !may_read(walk, (walk->module.handler + 11) & ~(uintptr_t)7))
         return UNWIND_NO_INFO;
@@ -205,7 +205,7 @@ static int find_procedure(void *space, uint64_t ip, struct unwind_procedure *fou
     return result;
 }
 
-bool unwinder_module(uintptr_t address, struct unwind_module *module)
+bool unwinder_find_module(uintptr_t address, struct unwind_module *module)
 {
     struct found_object found;
     if (find_object((void *)address, &found) != 0)
@@ -287,7 +287,7 @@ static bool prepare_library(void)
     bool settled = library.space && memory != MAP_FAILED && settle_library(memory);
     if (memory != MAP_FAILED)
         munmap(memory, bytes);
-    return settled && unwinder_module((uintptr_t)unwinder_open, &own) && choose_form();
+    return settled && unwinder_find_module((uintptr_t)unwinder_open, &own) && choose_form();
 }
 
 bool unwinder_open(const struct unwind_loader *loader, const char **why)
@@ -313,7 +313,7 @@ bool unwinder_open(const struct unwind_loader *loader, const char **why)
     return true;
 }
 
-bool unwinder_ready(void)
+bool unwinder_is_ready(void)
 {
     return atomic_load_explicit(&ready, memory_order_acquire);
 }

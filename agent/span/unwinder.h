@@ -53,13 +53,13 @@ struct unwind_loader {
 __attribute__((cold)) bool unwinder_open(const struct unwind_loader *loader, const char **why);
 
 /* Is it open, and not locked for ever (in a child whose parent was using it)? */
-bool unwinder_ready(void);
+bool unwinder_is_ready(void);
 
 /* In a forked child. */
 void unwinder_forked(void);
 
 /* The module of that address. Any thread, without a lock. */
-bool unwinder_module(uintptr_t address, struct unwind_module *module);
+bool unwinder_find_module(uintptr_t address, struct unwind_module *module);
 
 /* Up to `most` return addresses above these registers, those of our own code left out. 0 where it
  * comes upon a signal's frame. On a stack with room (it takes 20 KB), with signals held. */
