@@ -32,7 +32,7 @@ void propagation_format_traceparent(const struct span_context *context,
 /* Is this one line's worth of list members, 32 at most, each key=value of the allowed
  * characters? Empty members are allowed and count (3.3.1.1). Repeated keys are allowed, too: who
  * did not write them may carry both (level 2, 3.5). */
-bool propagation_valid_tracestate(struct slice value);
+bool propagation_is_tracestate(struct slice value);
 
 /* Joins `count` field lines, in order, into `out` and returns what stands there. SLICE_NONE where a
  * line is invalid, all are empty, or there are more than 32 members: then none of it may travel.

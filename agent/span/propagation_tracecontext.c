@@ -153,7 +153,7 @@ static bool collect(struct members *members, struct slice line)
     return true;
 }
 
-bool propagation_valid_tracestate(struct slice value)
+bool propagation_is_tracestate(struct slice value)
 {
     struct members members = {.count = 0};
     return collect(&members, value);

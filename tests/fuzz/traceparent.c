@@ -72,10 +72,10 @@ static void tracestate(const struct slice *lines, size_t count, char *out, size_
 {
     struct slice found = propagation_join_tracestate(lines, count, out, capacity);
     demand(found.length <= capacity && !found.at == !found.length);
-    demand(!found.at || (grammar_is_tracestate(found) && propagation_valid_tracestate(found)));
+    demand(!found.at || (grammar_is_tracestate(found) && propagation_is_tracestate(found)));
     for (size_t i = 0; i < count; i++) /* the limit of a whole list only adds to it */
         demand(lines[i].length > PROPAGATION_TRACESTATE_BYTES ||
-               propagation_valid_tracestate(lines[i]) == grammar_is_tracestate(lines[i]));
+               propagation_is_tracestate(lines[i]) == grammar_is_tracestate(lines[i]));
 }
 
 static void lists(struct slice text, bool is_tracestate, size_t capacity)

@@ -65,7 +65,7 @@ static void check_tracestate(const struct vectors_case *one, void *context)
     struct slice found = propagation_join_tracestate(lines, count, out, sizeof out);
     assert_true(vectors_same(one, "tracestate", found, one->fields[0]));
     if (found.at)
-        assert_true(propagation_valid_tracestate(found));
+        assert_true(propagation_is_tracestate(found));
 }
 
 static void tracestate_lines_are_joined_or_dropped(void **state)
