@@ -147,7 +147,7 @@ bool evidence_ends_with_answers(void)
     return !atomic_load_explicit(&works_on, memory_order_relaxed);
 }
 
-void evidence_call(void)
+void evidence_begins_call(void)
 {
     tl_shown.now++;
     if (tl_shown.loop && !tl_shown.has_read)
@@ -167,7 +167,7 @@ bool evidence_tells(void)
            !atomic_load_explicit(&own_loop()->interleaves, memory_order_relaxed) && !is_crowded();
 }
 
-uint32_t evidence_owed(void)
+uint32_t evidence_count_owed(void)
 {
     if (!tl_shown.loop)
         return 0;
@@ -194,7 +194,7 @@ bool evidence_owes_nothing_else(const struct reading *reading)
     uint32_t all = (uint32_t)atomic_load_explicit(&own_loop()->owed, memory_order_relaxed);
     if (all == 1 && state >> READING_LOOP == tl_shown.loop)
         return true; /* most often: nothing but this is open */
-    uint32_t owed = evidence_owed();
+    uint32_t owed = evidence_count_owed();
     return !owed || owed == evidence_is_owed(reading);
 }
 

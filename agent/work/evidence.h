@@ -68,14 +68,14 @@ void evidence_works_on(void);
 /* May a thread have gone on to the next request, which is there, with the answer to one? */
 bool evidence_ends_with_answers(void);
 /* A call of a client library begins on it. */
-void evidence_call(void);
+void evidence_begins_call(void);
 
 /* Does what the thread has read tell whom it works for, as far as its past and the process' go? */
 bool evidence_tells(void);
 
 /* How many requests does this loop owe an answer that may be at work? 0 where the thread is no
  * loop. And is that one of them? */
-uint32_t evidence_owed(void);
+uint32_t evidence_count_owed(void);
 bool evidence_is_owed(const struct reading *reading);
 /* Is it the only one? Quick where it is. */
 bool evidence_owes_nothing_else(const struct reading *reading);

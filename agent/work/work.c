@@ -52,7 +52,7 @@ static bool owes_others(const struct context *context, const struct exchange *ex
     if (evidence_owes_nothing_else(&exchange->reading))
         return false;
     return channel_serial(tl_channel) != context->connection ||
-           evidence_owed() != owed_here(tl_channel);
+           evidence_count_owed() != owed_here(tl_channel);
 }
 
 void work_for(struct channel *channel, uint32_t place)
@@ -258,7 +258,7 @@ void work_call(void)
 {
     if (tl_read.has_answered)
         evidence_works_on();
-    evidence_call();
+    evidence_begins_call();
     begin_call();
 }
 
