@@ -96,7 +96,7 @@ static inline void draw(uint64_t *state, uint8_t id[8])
     memcpy(id, &value, sizeof value);
 }
 
-void random_span_id(uint8_t id[8])
+void random_make_span_id(uint8_t id[8])
 {
     uint64_t state[4];
     begin(state);
@@ -104,7 +104,7 @@ void random_span_id(uint8_t id[8])
     end(state);
 }
 
-void random_root_ids(uint8_t trace_id[16], uint8_t span_id[8])
+void random_make_root_ids(uint8_t trace_id[16], uint8_t span_id[8])
 {
     uint64_t state[4];
     begin(state);

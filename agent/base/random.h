@@ -17,7 +17,7 @@ void random_reseed(void);
 
 /* Never all zero. The last seven bytes of a trace id are random as the `random` flag of W3C Trace
  * Context level 2 promises. */
-void random_span_id(uint8_t id[8]);
-void random_root_ids(uint8_t trace_id[16], uint8_t span_id[8]);
+void random_make_span_id(uint8_t id[8]);
+void random_make_root_ids(uint8_t trace_id[16], uint8_t span_id[8]);
 
 #endif

@@ -63,10 +63,10 @@ bool context_identify(struct span_context *self, const struct span_context *pare
     memset(self, 0, sizeof *self);
     bool root = !span_context_present(parent);
     if (root) {
-        random_root_ids(self->trace_id, self->span_id);
+        random_make_root_ids(self->trace_id, self->span_id);
     } else {
         memcpy(self->trace_id, parent->trace_id, sizeof self->trace_id);
-        random_span_id(self->span_id);
+        random_make_span_id(self->span_id);
     }
     self->flags = sampler_decide(&sampler_of_process, self->trace_id, root ? NULL : parent);
     return (self->flags & TRACE_FLAG_SAMPLED) != 0;
