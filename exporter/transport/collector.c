@@ -228,7 +228,8 @@ struct collector_verdict collector_export(struct collector *collector, const str
                                   .stop_ns = collector->stop_ns};
     if (!collector->failing)
         collector->queue_full_before = counters_get(&counters.dropped_queue_full);
-    struct slice packed = wants_gzip(collector) ? gzip_body(&collector->gzip, body) : SLICE_NONE;
+    struct slice packed =
+        wants_gzip(collector) ? gzip_compress(&collector->gzip, body) : SLICE_NONE;
     struct iovec one = {(void *)(uintptr_t)packed.at, packed.length};
     if (packed.at) {
         post.pieces = &one;

@@ -34,7 +34,7 @@ static bool compress_all(z_stream *stream, const struct otlp_body *body)
     return result == Z_STREAM_END;
 }
 
-struct slice gzip_body(struct gzip *gzip, const struct otlp_body *body)
+struct slice gzip_compress(struct gzip *gzip, const struct otlp_body *body)
 {
     arena_reset(&gzip->arena, KEEP_BYTES);
     if (!arena_map(&gzip->arena, ARENA_BYTES))

@@ -16,6 +16,6 @@ struct gzip {
 
 /* The pieces of `body` as one gzip member, valid until the next call; absent where there is no
  * memory: then the batch goes as it is. */
-struct slice gzip_body(struct gzip *gzip, const struct otlp_body *body);
+struct slice gzip_compress(struct gzip *gzip, const struct otlp_body *body);
 
 #endif
