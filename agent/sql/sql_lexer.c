@@ -23,8 +23,8 @@ static enum sql_class class_at(const struct sql_lexer *lexer, size_t at)
 /* Turns a scan's answer into the kind of the token that ends at `end`. Square brackets may be an
  * identifier, which ends at the first closing one whatever lies before it: an opaque part that
  * straddles that end is one only to those for whom brackets are operators. */
-static enum sql_token_kind opaque(struct sql_lexer *lexer, enum sql_scan scan, size_t end,
-                                  enum sql_token_kind kept)
+static enum sql_token_kind take_opaque(struct sql_lexer *lexer, enum sql_scan scan, size_t end,
+                                       enum sql_token_kind kept)
 {
     if (scan == SQL_SCAN_UNSURE)
         return SQL_TOKEN_REST;
@@ -34,7 +34,7 @@ static enum sql_token_kind opaque(struct sql_lexer *lexer, enum sql_scan scan, s
     return scan == SQL_SCAN_KEEP ? kept : SQL_TOKEN_LITERAL;
 }
 
-static void bracket(struct sql_lexer *lexer, size_t at)
+static void note_bracket(struct sql_lexer *lexer, size_t at)
 {
     if (at < lexer->bracket_end)
         return; /* the end is known; looking again for each bracket would be quadratic */
@@ -48,7 +48,7 @@ static void bracket(struct sql_lexer *lexer, size_t at)
 
 /* Passes white space and comments. MARK: a token begins at `from`, lexer->at, its kind still to be
  * told; LITERAL and REST are comments to hide. */
-static enum sql_token_kind blank(struct sql_lexer *lexer, bool *spaced, size_t *from)
+static enum sql_token_kind skip_blank(struct sql_lexer *lexer, bool *spaced, size_t *from)
 {
     for (; lexer->at < lexer->length; *spaced = true) {
         *from = lexer->at;
@@ -63,7 +63,7 @@ static enum sql_token_kind blank(struct sql_lexer *lexer, bool *spaced, size_t *
         enum sql_scan scan = sql_scan_comment(lexer->text, lexer->length, lexer->at, &end);
         if (scan == SQL_SCAN_NONE)
             return SQL_TOKEN_MARK;
-        enum sql_token_kind kind = opaque(lexer, scan, end, SQL_TOKEN_END);
+        enum sql_token_kind kind = take_opaque(lexer, scan, end, SQL_TOKEN_END);
         if (scan != SQL_SCAN_DROP || kind == SQL_TOKEN_REST)
             return kind;
     }
@@ -115,7 +115,7 @@ static size_t number_after_sign(const struct sql_lexer *lexer, size_t at)
     return digit ? at : 0;
 }
 
-static enum sql_token_kind number(struct sql_lexer *lexer, size_t at)
+static enum sql_token_kind take_number(struct sql_lexer *lexer, size_t at)
 {
     size_t end = at;
     enum sql_scan scan = sql_scan_number(lexer->text, lexer->length, at, &end);
@@ -125,21 +125,21 @@ static enum sql_token_kind number(struct sql_lexer *lexer, size_t at)
     return SQL_TOKEN_LITERAL;
 }
 
-static enum sql_token_kind string(struct sql_lexer *lexer, size_t at)
+static enum sql_token_kind take_string(struct sql_lexer *lexer, size_t at)
 {
     size_t end = at;
     enum sql_scan scan = sql_scan_string(lexer->text, lexer->length, at, &end);
-    return opaque(lexer, scan, end, SQL_TOKEN_LITERAL);
+    return take_opaque(lexer, scan, end, SQL_TOKEN_LITERAL);
 }
 
-static enum sql_token_kind backquoted(struct sql_lexer *lexer)
+static enum sql_token_kind take_backquoted(struct sql_lexer *lexer)
 {
     size_t end = lexer->at;
     enum sql_scan scan = sql_scan_backquoted(lexer->text, lexer->length, lexer->at, &end);
-    return opaque(lexer, scan, end, SQL_TOKEN_QUOTED);
+    return take_opaque(lexer, scan, end, SQL_TOKEN_QUOTED);
 }
 
-static enum sql_token_kind word(struct sql_lexer *lexer)
+static enum sql_token_kind take_word(struct sql_lexer *lexer)
 {
     size_t end = lexer->at;
     if (sql_scan_word(lexer->text, lexer->length, lexer->at, &end) == SQL_SCAN_UNSURE)
@@ -149,14 +149,14 @@ static enum sql_token_kind word(struct sql_lexer *lexer)
         if (is_q_quote(bytes))
             return SQL_TOKEN_REST;
         if (is_prefix(bytes))
-            return string(lexer, end);
+            return take_string(lexer, end);
     }
     lexer->at = end;
     return SQL_TOKEN_WORD;
 }
 
 /* $1 and $name may be shown; $$ and $tag$ open a quote whose end depends on the dialect. */
-static enum sql_token_kind dollar(struct sql_lexer *lexer)
+static enum sql_token_kind take_dollar(struct sql_lexer *lexer)
 {
     size_t end = lexer->at + 1;
     if (class_at(lexer, end) == SQL_CLASS_DIGIT) {
@@ -165,16 +165,16 @@ static enum sql_token_kind dollar(struct sql_lexer *lexer)
         if (sql_is_word_byte(byte_at(lexer, end)))
             return SQL_TOKEN_REST;
         if (byte_at(lexer, end) == '.' || end - lexer->at > 6)
-            return number(lexer, lexer->at + 1); /* money */
+            return take_number(lexer, lexer->at + 1); /* money */
         lexer->at = end;
         return SQL_TOKEN_PLACEHOLDER;
     }
     while (sql_is_word_byte(byte_at(lexer, end)) && byte_at(lexer, end) != '$')
         end++;
-    return byte_at(lexer, end) == '$' ? SQL_TOKEN_REST : word(lexer);
+    return byte_at(lexer, end) == '$' ? SQL_TOKEN_REST : take_word(lexer);
 }
 
-static enum sql_token_kind variable(struct sql_lexer *lexer)
+static enum sql_token_kind take_variable(struct sql_lexer *lexer)
 {
     size_t end = lexer->at + 1;
     if (byte_at(lexer, end) == '@')
@@ -190,7 +190,7 @@ static enum sql_token_kind variable(struct sql_lexer *lexer)
     return SQL_TOKEN_VARIABLE;
 }
 
-static enum sql_token_kind mark(struct sql_lexer *lexer)
+static enum sql_token_kind take_mark(struct sql_lexer *lexer)
 {
     const struct sql_token *previous = &lexer->token;
     size_t at = lexer->at;
@@ -198,13 +198,13 @@ static enum sql_token_kind mark(struct sql_lexer *lexer)
     switch (lexer->text[at]) {
     case '?': /* the placeholder, of some dialects with a number */
         if (class_at(lexer, at + 1) == SQL_CLASS_DIGIT)
-            return number(lexer, at + 1);
+            return take_number(lexer, at + 1);
         lexer->at++;
         return SQL_TOKEN_LITERAL;
     case '@':
-        return variable(lexer);
+        return take_variable(lexer);
     case '[':
-        bracket(lexer, at);
+        note_bracket(lexer, at);
         break;
     case ':': /* :name, but not the second colon of a cast, ::type */
         if (class_at(lexer, at + 1) != SQL_CLASS_LETTER || sql_token_is(previous, ':'))
@@ -217,12 +217,12 @@ static enum sql_token_kind mark(struct sql_lexer *lexer)
         if (class_at(lexer, at + 1) != SQL_CLASS_DIGIT || previous->kind == SQL_TOKEN_WORD ||
             previous->kind == SQL_TOKEN_QUOTED || previous->kind == SQL_TOKEN_VARIABLE)
             break;
-        return number(lexer, at);
+        return take_number(lexer, at);
     case '-':
     case '+':
         next = sign_belongs_to_number(previous) ? number_after_sign(lexer, at + 1) : 0;
         if (next)
-            return number(lexer, next);
+            return take_number(lexer, next);
         break;
     default:
         break;
@@ -236,18 +236,18 @@ static enum sql_token_kind kind_at(struct sql_lexer *lexer)
     switch (class_at(lexer, lexer->at)) {
     case SQL_CLASS_LETTER:
     case SQL_CLASS_HIGH:
-        return word(lexer);
+        return take_word(lexer);
     case SQL_CLASS_DIGIT:
-        return number(lexer, lexer->at);
+        return take_number(lexer, lexer->at);
     case SQL_CLASS_DOLLAR:
-        return dollar(lexer);
+        return take_dollar(lexer);
     case SQL_CLASS_QUOTE:
-        return string(lexer, lexer->at);
+        return take_string(lexer, lexer->at);
     case SQL_CLASS_BACKQUOTE:
-        return backquoted(lexer);
+        return take_backquoted(lexer);
     case SQL_CLASS_COMMENT:
     case SQL_CLASS_MARK:
-        return mark(lexer);
+        return take_mark(lexer);
     default:
         return SQL_TOKEN_REST;
     }
@@ -258,7 +258,7 @@ const struct sql_token *sql_lexer_next(struct sql_lexer *lexer)
     struct sql_token token = {.spaced = false};
     enum sql_word previous = lexer->token.word;
     size_t from = lexer->at;
-    token.kind = blank(lexer, &token.spaced, &from);
+    token.kind = skip_blank(lexer, &token.spaced, &from);
     if (token.kind == SQL_TOKEN_MARK) {
         /* Some servers take a password without quotes here. */
         bool password = previous == SQL_BY && lexer->before == SQL_IDENTIFIED;
