@@ -3,12 +3,15 @@
 
 #include "agent/protocols/http1/http1_protocol.h"
 #include "agent/protocols/http1_client/http1_client.h"
-#include "agent/protocols/redis/redis_protocol.h"
+
+#define PROTOCOL(id, name, names) extern const struct protocol name##_protocol;
+#include "agent/span/scopes.def"
 
 static const struct protocol *const rows[] = {
     &http1_protocol,
-    &redis_protocol,
     &http1_client_protocol,
+#define PROTOCOL(id, name, names) &name##_protocol,
+#include "agent/span/scopes.def"
 };
 
 void table_use(void)

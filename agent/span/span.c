@@ -4,10 +4,13 @@
 #include "agent/base/counters.h"
 
 const char *const span_scope_names[SPAN_SCOPE_COUNT] = {
-    [SPAN_SCOPE_HTTP] = "http",
-    [SPAN_SCOPE_MYSQL] = "mysql",
-    [SPAN_SCOPE_CURL] = "curl",
-    [SPAN_SCOPE_REDIS] = "redis",
+#define SCOPE(id, name, names) [SPAN_SCOPE_##id] = #name,
+#include "agent/span/scopes.def"
+};
+
+const uint8_t span_scope_follows[SPAN_SCOPE_COUNT] = {
+#define SCOPE(id, name, names) [SPAN_SCOPE_##id] = SPAN_NAMES_##names,
+#include "agent/span/scopes.def"
 };
 
 /* Bytes kept of a text that is an attribute's value. Set before the first span. */

@@ -26,13 +26,15 @@ enum span_status { SPAN_STATUS_UNSET = 0, SPAN_STATUS_OK = 1, SPAN_STATUS_ERROR 
 
 /* Which instrumentation made it: the InstrumentationScope's name is "otelagent." and this. */
 enum span_scope {
-    SPAN_SCOPE_HTTP,
-    SPAN_SCOPE_MYSQL,
-    SPAN_SCOPE_CURL,
-    SPAN_SCOPE_REDIS,
+#define SCOPE(id, name, names) SPAN_SCOPE_##id,
+#include "agent/span/scopes.def"
     SPAN_SCOPE_COUNT
 };
 extern const char *const span_scope_names[SPAN_SCOPE_COUNT];
+
+/* Whose switch do its attributes' names follow? */
+enum span_names { SPAN_NAMES_HTTP, SPAN_NAMES_DATABASE };
+extern const uint8_t span_scope_follows[SPAN_SCOPE_COUNT];
 
 #define TRACE_FLAG_SAMPLED 0x01 /* W3C Trace Context level 1 */
 #define TRACE_FLAG_RANDOM  0x02 /* level 2: the right-most 7 bytes of the trace id are random */

@@ -368,7 +368,7 @@ static void put_tail(struct writing *w)
 
 static bool is_database(uint8_t scope)
 {
-    return scope == SPAN_SCOPE_MYSQL || scope == SPAN_SCOPE_REDIS;
+    return span_scope_follows[scope] == SPAN_NAMES_DATABASE;
 }
 
 bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length,
