@@ -38,7 +38,7 @@ void redis_span_asked(struct span *span, const struct peer *peer, const struct r
 /* Nothing of its text, which may quote what was sent. */
 static void describe_error(struct span *span, struct slice error, uint64_t end_ns)
 {
-    if (redis_key_is_secret(error))
+    if (stored_key_is_secret(error))
         error = SLICE_LITERAL(""); /* a script's own */
     if (error.length)
         span_string(span, ATTRIBUTE_DB_RESPONSE_STATUS_CODE, error);

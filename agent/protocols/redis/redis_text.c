@@ -73,7 +73,7 @@ static void write_key(struct redis_text *text, const struct redact *redact,
                       const struct resp_argument *argument)
 {
     size_t length =
-        redis_key_show(redact, argument->bytes, argument->cut, text->key, &text->hidden);
+        stored_key_show(redact, argument->bytes, argument->cut, text->key, &text->hidden);
     write_quoted(text, (struct slice){text->key, length});
 }
 
@@ -324,7 +324,7 @@ static struct slice shown_word(const struct resp_argument *name)
         if (!is_letter && (i == 0 || !low || !strchr("._-", low)))
             return SLICE_LITERAL("");
     }
-    return redis_key_is_secret(word) ? SLICE_LITERAL("") : word;
+    return stored_key_is_secret(word) ? SLICE_LITERAL("") : word;
 }
 
 struct redis_name redis_text_find(const struct resp_argument *name)

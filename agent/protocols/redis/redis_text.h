@@ -2,15 +2,15 @@
 /* redis_text.h - commands as db.query.text, in the syntax of redis-cli.
  *
  * `HMSET myhash field1 ? field2 ?`: names, keys, fields and options are shown, values are not, and
- * of keys only what can't be a credential (redis_key.h). The arguments come one by one as the
+ * of keys only what can't be a credential (stored_key.h). The arguments come one by one as the
  * parser reads them, and no value is ever kept. Commands are parted by `; `; one that reads like
  * the one before it is not written again. What does not fit ends the text between two words. */
 #ifndef AGENT_REDIS_TEXT_H
 #define AGENT_REDIS_TEXT_H
 
 #include "agent/protocols/redis/redis_command.h"
-#include "agent/protocols/redis/redis_key.h"
 #include "agent/protocols/redis/resp.h"
+#include "agent/text/stored_key.h"
 
 #define REDIS_TEXT_BYTES 512
 #define REDIS_NAME_BYTES 32
@@ -29,7 +29,7 @@ struct redis_text {
     uint16_t before; /* where the command before this one begins */
     uint16_t begin;  /* likewise this one */
     char text[REDIS_TEXT_BYTES];
-    char key[REDIS_KEY_BYTES]; /* while it is written: here, because the stack may be small */
+    char key[STORED_KEY_BYTES]; /* while it is written: here, because the stack may be small */
 };
 
 /* Empties it. */

@@ -170,10 +170,10 @@ static void every_option_is_found(void **state)
 static void check_key(const struct vectors_case *one, void *context)
 {
     const struct redact *redact = context;
-    char out[REDIS_KEY_BYTES];
+    char out[STORED_KEY_BYTES];
     bool hidden = false;
     bool cut = one->count > 2;
-    size_t length = redis_key_show(redact, one->fields[0], cut, out, &hidden);
+    size_t length = stored_key_show(redact, one->fields[0], cut, out, &hidden);
     assert_true(vectors_same(one, "key", (struct slice){out, length}, one->fields[1]));
     if (hidden != (slice_find(one->fields[1], '?') < one->fields[1].length))
         fail_msg("line %d: hidden is %d", one->line, hidden);

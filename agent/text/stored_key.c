@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/protocols/redis/redis_key.h"
+#include "agent/text/stored_key.h"
 
 #include "agent/text/route_segment.h"
 
@@ -58,7 +58,7 @@ static bool is_mixed(const struct mix *mix, size_t length)
            (mix->counts[LOWER] && mix->counts[UPPER] && (size_t)mix->changes * 2 >= length);
 }
 
-bool redis_key_is_secret(struct slice segment)
+bool stored_key_is_secret(struct slice segment)
 {
     if (!segment.length)
         return false;
@@ -142,7 +142,7 @@ static size_t segment_length(struct slice key)
 
 static void show_segment(struct shown *shown, struct slice segment, bool cut)
 {
-    if (cut || redis_key_is_secret(segment))
+    if (cut || stored_key_is_secret(segment))
         hide(shown);
     else
         show(shown, segment);
@@ -160,8 +160,8 @@ static void show_behind(struct shown *shown, struct slice rest, bool cut)
         hide(shown);
 }
 
-size_t redis_key_show(const struct redact *redact, struct slice key, bool cut,
-                      char out[REDIS_KEY_BYTES], bool *hidden)
+size_t stored_key_show(const struct redact *redact, struct slice key, bool cut,
+                       char out[STORED_KEY_BYTES], bool *hidden)
 {
     struct shown shown = {.hidden = false};
     shown.out = out;
