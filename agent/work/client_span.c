@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/work/client_span.h"
 
+#include <sys/socket.h>
+
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
 #include "agent/base/preparation.h"
@@ -191,6 +193,18 @@ void client_span_string(struct client_page *page, enum attribute attribute, stru
 {
     span_shown(&page->span, attribute, text,
                redact_text(&redact_of_process, text, page->scratch, sizeof page->scratch));
+}
+
+void client_span_server(struct span *span, const struct peer *peer)
+{
+    char text[PEER_TEXT_BYTES];
+    struct slice address = peer_format(peer, text);
+    if (peer->family == AF_UNIX)
+        span_string(span, ATTRIBUTE_NETWORK_TRANSPORT, SLICE_LITERAL("unix"));
+    if (!address.at)
+        return;
+    span_string(span, ATTRIBUTE_PEER_SERVER_ADDRESS, address);
+    span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, peer->port);
 }
 
 void client_span_error(struct span *span, struct slice type, struct slice message)

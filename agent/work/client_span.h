@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/base/peer.h"
 #include "agent/span/span.h"
 #include "config/config.h"
 
@@ -120,6 +121,9 @@ bool client_span_is_ours(const struct client_span *client);
 
 /* A string without what is a secret by its shape. Uses the page's working memory. */
 void client_span_string(struct client_page *page, enum attribute attribute, struct slice text);
+
+/* The server's address, as the connection has it. */
+void client_span_server(struct span *span, const struct peer *peer);
 
 /* `error.type`, `error.message`, status Error, before the span's first event. Absent slices are
  * left out. */

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocols/redis/redis_span.h"
 
-#include <sys/socket.h>
-
 #include "agent/work/client_span.h"
 
 #define NS_PER_MS 1000000u
-
-static void describe_server(struct span *span, const struct peer *peer)
-{
-    char text[PEER_TEXT_BYTES];
-    struct slice address = peer_format(peer, text);
-    span_string(span, ATTRIBUTE_DB_SYSTEM_NAME, SLICE_LITERAL("redis"));
-    if (peer->family == AF_UNIX)
-        span_string(span, ATTRIBUTE_NETWORK_TRANSPORT, SLICE_LITERAL("unix"));
-    if (!address.at)
-        return;
-    span_string(span, ATTRIBUTE_PEER_SERVER_ADDRESS, address);
-    span_integer(span, ATTRIBUTE_PEER_SERVER_PORT, peer->port);
-}
 
 void redis_span_asked(struct span *span, const struct peer *peer, const struct redis_asked *asked)
 {
     bool has_name = asked->operation.length != 0;
     span_name(span, has_name ? asked->operation : SLICE_LITERAL("redis"));
-    describe_server(span, peer);
+    span_string(span, ATTRIBUTE_DB_SYSTEM_NAME, SLICE_LITERAL("redis"));
+    client_span_server(span, peer);
     if (has_name)
         span_string(span, ATTRIBUTE_DB_OPERATION_NAME, asked->operation);
     if (asked->size > 1)
