@@ -7,34 +7,19 @@ nothing."""
 import collections
 import os
 import re
-import socket
 import subprocess
 
 import pytest
 
 import servers
 import spans
+from memcached_server import Memcached
 
 CALLS = servers.PROGRAMS / "memcached"
 SESSION = "4k2j8fh3kq0s9d8f7g6h5j4k3l2m1n0p"
 SECRETS = (SESSION, "hunter", "swordfish")
 VARYING = re.compile(r"\b(?:exp|la|cas)=-?\d+|\bt\d+")  # times and counts of a server
 Call = collections.namedtuple("Call", "operation text size error rows", defaults=(None,) * 3)
-
-
-class Memcached(servers.Server):
-    def __init__(self, directory, name="memcached", tracing=None, options=()):
-        self.port = servers.free_port()
-        super().__init__(name, [
-            servers.program("memcached"), "-l", "127.0.0.1", "-p", self.port, "-U", "0",
-            "-u", "nobody", *options], directory, tracing=tracing)
-        self.wait_until(lambda: self.ask(b"version\r\n"), "answer")
-
-    def ask(self, request):
-        """The first line of the answer, without the agent."""
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall(request)
-            return connection.makefile("rb").readline()
 
 
 def run(arguments, tracing=None, directory=None, text=None):

@@ -12,6 +12,7 @@ import threading
 import pytest
 
 import servers
+from memcached_server import Memcached
 from redis_server import Redis
 
 BOUND = 1024  # bytes more than untraced, the first request included
@@ -34,6 +35,8 @@ MYSQL = ["my-make", "my-connect", "my-query", "my-query", "my-real-query", "my-f
 REDIS = ["redis-connect", "redis-set", "redis-set", "redis-fail", "redis-select", "redis-set",
          "redis-many", "redis-transact", "redis-pieces", "redis-large", "redis-secret",
          "redis-close", "redis-connect", "redis-many", "redis-quit"]
+MEMCACHED = ["mc-connect", "mc-set", "mc-set", "mc-fail", "mc-get", "mc-many", "mc-quiet", "mc-pieces",
+             "mc-large", "mc-secret", "mc-close", "mc-connect", "mc-many", "mc-quit"]
 
 PLAIN = b"GET /some/path HTTP/1.1\r\nHost: stacks\r\nUser-Agent: test\r\n\r\n"
 LOADED = (
@@ -282,6 +285,16 @@ def test_what_is_asked_of_redis_takes_little_of_the_stack(directory, library, cl
     with Redis(directory, password="") as redis:
         check(clients, for_requests(REDIS), LOADED, traced(library, directory, **variables), BOUND,
               {"STACKS_REDIS_PORT": str(redis.port)})
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_TRACES_SAMPLER": "always_off"}, HASHED,
+                                       {"OTEL_AGENT_STACKTRACE": "true"}],
+                         ids=["plain", "unsampled", "hashed", "stack-traces"])
+def test_what_is_asked_of_memcached_takes_little_of_the_stack(directory, library, clients,
+                                                              variables):
+    with Memcached(directory) as memcached:
+        check(clients, for_requests(MEMCACHED), LOADED, traced(library, directory, **variables),
+              BOUND, {"STACKS_MEMCACHED_PORT": str(memcached.port)})
 
 
 def test_requests_that_find_no_room_take_little_of_the_stack(directory, library, program):

@@ -7,7 +7,8 @@
  * painted before each of them; `+` begins another thread, `fork` another process. The parent sees
  * the paint, too, and so also what an end of the process needs. It says a line a step: its name and
  * how many bytes below the frame it was called from have changed. The last line tells how the child
- * ended. With CLIENTS defined, there are steps that call libcurl and libmariadb, and ask Redis. */
+ * ended. With CLIENTS defined, there are steps that call libcurl and libmariadb, and ask Redis
+ * and memcached. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -381,6 +382,7 @@ static void become_by_list(void)
 
 #ifdef CLIENTS
 #include "stacks_clients.h"
+#include "stacks_memcached.h"
 #include "stacks_redis.h"
 #endif
 
@@ -411,7 +413,7 @@ static const struct {
              {"exec", become},
              {"execv", become_by_list},
 #ifdef CLIENTS
-             CLIENTS_STEPS REDIS_STEPS
+             CLIENTS_STEPS REDIS_STEPS MEMCACHED_STEPS
 #endif
 };
 
