@@ -64,7 +64,7 @@ static enum parse recognise(struct slice first)
 static enum sure detect(const struct flow *flow, enum side side, struct slice first)
 {
     if (!flow_asks(flow, side))
-        return memcached_answer_begins(first) ? SURE_MAYBE : SURE_NO;
+        return flow_is_sending(flow) && memcached_answer_begins(first) ? SURE_MAYBE : SURE_NO;
     enum parse parse = recognise(first);
     return parse == PARSE_OK ? SURE_YES : parse == PARSE_MORE ? SURE_MAYBE : SURE_NO;
 }

@@ -53,15 +53,16 @@ static struct redis_listener listener_of(struct flow *flow)
 
 /* A server does not speak first; but another thread may read its answer before it is known here
  * what was asked. */
-static enum sure detect_answer(struct slice first)
+static enum sure detect_answer(const struct flow *flow, struct slice first)
 {
-    return first.length && strchr("+-:$*%_#,(~!=>|", first.at[0]) ? SURE_MAYBE : SURE_NO;
+    bool may = flow_is_sending(flow) && first.length && strchr("+-:$*%_#,(~!=>|", first.at[0]);
+    return may ? SURE_MAYBE : SURE_NO;
 }
 
 static enum sure detect(const struct flow *flow, enum side side, struct slice first)
 {
     if (!flow_asks(flow, side))
-        return detect_answer(first);
+        return detect_answer(flow, first);
     enum parse parse = redis_dialogue_recognise(first);
     return parse == PARSE_OK ? SURE_YES : parse == PARSE_MORE ? SURE_MAYBE : SURE_NO;
 }
