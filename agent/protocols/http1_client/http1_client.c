@@ -300,7 +300,8 @@ static enum next skip(struct flow *flow, enum side side, uint64_t bytes, uint64_
 }
 
 /* Nobody said that it is HTTP: so it is where a line is complete; one that is too long to be waited
- * for is a known method's. A server does not speak first. */
+ * for is a known method's, and so is one that is not complete between a pair of sockets, of which
+ * most carry a byte that wakes somebody. A server does not speak first. */
 static enum sure detect(const struct flow *flow, enum side side, struct slice first)
 {
     bool asks = flow_asks(flow, side);
@@ -309,9 +310,10 @@ static enum sure detect(const struct flow *flow, enum side side, struct slice fi
         return SURE_NO;
     if (parsed == PARSE_OK)
         return SURE_YES;
-    if (first.length < FLOW_DETECT_BYTES)
-        return SURE_MAYBE;
-    return method_may_begin(first) ? SURE_YES : SURE_NO;
+    bool is_short = first.length < FLOW_DETECT_BYTES;
+    if (asks && (!is_short || flow_role(flow) == FLOW_UNKNOWN) && !method_may_begin(first))
+        return SURE_NO;
+    return is_short ? SURE_MAYBE : SURE_YES;
 }
 
 /* What is known of the answer that was cut off; and where it lasts until then, it is over. */

@@ -413,6 +413,21 @@ static void more_requests_than_there_is_room_for_are_lost_and_counted(void **sta
     assert_int_equal(counters_get(&counters.connections_opaque), 1);
 }
 
+static void a_byte_between_a_pair_of_sockets_begins_no_request(void **state)
+{
+    (void)state;
+    int pair[2] = {FD, FD + 1};
+    observe_paired(pair, 0);
+    answer(FD, "x");
+    assert_false(http1_dialogue_is_read());
+    observe_paired(pair, 0);
+    answer(FD, "G");
+    assert_true(http1_dialogue_is_read());
+    answer(FD, "ET / HTTP/1.1\r\n\r\n");
+    receive(FD, OK(0));
+    assert_says(only_span(), ATTRIBUTE_URL_FULL, "http://localhost/");
+}
+
 /* ---- how it ends without an answer ---- */
 
 static void wait_for(int fd, int ready)
@@ -656,6 +671,7 @@ int main(void)
         TEST(a_method_that_nobody_knows_is_another),
         TEST(a_post_of_telemetry_is_answered_without_a_span),
         TEST(the_longest_head_is_one_span),
+        TEST(a_byte_between_a_pair_of_sockets_begins_no_request),
         TEST(what_can_not_be_understood_is_incomplete),
         TEST(more_requests_than_there_is_room_for_are_lost_and_counted),
         TEST(who_closes_after_a_wait_in_vain_had_no_patience),
