@@ -173,7 +173,8 @@ void http_call_told(struct call *call)
     if (!said->status)
         return;
     span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, said->status);
-    span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)said->response_bytes);
+    if (said->response_bytes != HTTP_CALL_UNSEEN)
+        span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)said->response_bytes);
 }
 
 void http_call_answered(struct call *call)

@@ -10,12 +10,14 @@
 #include "agent/protocols/http/http1.h"
 #include "agent/work/call.h"
 
+#define HTTP_CALL_UNSEEN UINT64_MAX
+
 /* What is kept of a call while its answer is awaited. */
 struct http_call {
-    uint64_t request_bytes; /* of content, as far as they are known; 0: none are */
-    uint64_t response_bytes;
-    uint16_t status; /* 0: no answer has begun */
-    uint8_t minor;   /* of HTTP/1.minor: the request's, later the answer's */
+    uint64_t request_bytes;  /* of content, as far as they are known; 0: none are */
+    uint64_t response_bytes; /* HTTP_CALL_UNSEEN: its end was not seen */
+    uint16_t status;         /* 0: no answer has begun */
+    uint8_t minor;           /* of HTTP/1.minor: the request's, later the answer's */
 };
 
 _Static_assert(sizeof(struct http_call) <= CALL_NOTES_BYTES, "a call keeps it");

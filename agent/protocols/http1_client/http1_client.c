@@ -316,6 +316,18 @@ static enum sure detect(const struct flow *flow, enum side side, struct slice fi
     return is_short ? SURE_MAYBE : SURE_YES;
 }
 
+/* What is counted of what goes on is not its size. */
+static void forget_partial_bodies(struct flow *flow)
+{
+    const struct http1_client_side *asked = side_of(flow, ASKED);
+    struct call *call = asked_call(flow);
+    if (call && asked->in_body && asked->body.framing == HTTP1_CHUNKED)
+        http_call(call)->request_bytes = 0;
+    call = answered_call(flow);
+    if (call)
+        http_call(call)->response_bytes = HTTP_CALL_UNSEEN;
+}
+
 /* What is known of the answer that was cut off; and where it lasts until then, it is over. */
 static void end(struct flow *flow, enum flow_end how, uint64_t now_ns)
 {
@@ -328,6 +340,8 @@ static void end(struct flow *flow, enum flow_end how, uint64_t now_ns)
     } else if (call && here->in_body) {
         http_call(call)->response_bytes = here->body.seen_bytes;
     }
+    if (how == FLOW_LOST)
+        forget_partial_bodies(flow);
     if (call)
         http_call_told(call);
 }

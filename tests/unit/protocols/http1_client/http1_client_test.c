@@ -392,6 +392,7 @@ static void what_can_not_be_understood_is_incomplete(void **state)
     receive(FD, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
     const struct span_record *span = only_span();
     assert_status(span, 200);
+    assert_int_equal(integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE), -1);
     assert_int_equal(counters_get(&counters.spans_incomplete), 1);
     assert_false(http1_dialogue_is_read());
     answer(FD, GET("/"));
