@@ -3,6 +3,8 @@
  * the protocol does not understand at once is for stream_feed.c. */
 #include "agent/net/connection.h"
 
+#include <sched.h>
+
 #include "agent/base/clock.h"
 #include "agent/net/ending.h"
 #include "agent/work/exchange.h"
@@ -33,16 +35,35 @@ static inline struct fed feed(struct connection *connection, enum side side, str
 
 /* ---- a client's, where one thread at a time is in the protocol ---- */
 
-#define BUSY_TRIES 10000 /* looks at a thread that is in it; it waits for nothing there */
+#define BUSY_TRIES 10000    /* looks at a thread that is in it; it waits for nothing there */
+#define BUSY_NS    50000000 /* that it is waited for where it has lost the processor */
+
+static bool try_to_enter(struct flow *flow)
+{
+    /* Acquire pairs with the release in leave(). */
+    return !atomic_exchange_explicit(&flow->busy, true, memory_order_acquire);
+}
+
+__attribute__((cold, noinline)) static bool enter_later(struct flow *flow)
+{
+    uint64_t end_ns = clock_monotonic_ns() + BUSY_NS;
+    do {
+        sched_yield();
+        if (try_to_enter(flow))
+            return true;
+    } while (clock_monotonic_ns() < end_ns);
+    return false;
+}
 
 static bool enter(struct connection *connection)
 {
     struct flow *flow = &connection->flow;
     for (int i = 0; i < BUSY_TRIES; i++)
-        /* Acquire pairs with the release in leave(). */
-        if (!atomic_exchange_explicit(&flow->busy, true, memory_order_acquire))
+        if (try_to_enter(flow))
             return true;
-    /* It lost the processor, or was jumped out of in the middle. */
+    if (enter_later(flow))
+        return true;
+    /* It was jumped out of in the middle. */
     connection_stop_reading(connection, true);
     return false;
 }
