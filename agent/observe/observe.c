@@ -19,6 +19,7 @@
 #include "agent/life/agent.h"
 #include "agent/life/life.h"
 #include "agent/net/connection.h"
+#include "agent/net/detect.h"
 #include "agent/net/ending.h"
 #include "agent/net/inheritance.h"
 #include "agent/queue/family.h"
@@ -261,9 +262,26 @@ static bool has_gone(ssize_t sent)
     return sent < 0 && (errno == EPIPE || errno == ECONNRESET || errno == ETIMEDOUT);
 }
 
+/* A client's first request makes what spans need, which takes a while: before the side is taken
+ * back, because the answer may be read on another thread meanwhile, and is kept as long as this one
+ * counts as away. */
+__attribute__((cold, noinline)) static void prepare_to_ask(const struct sending *sending,
+                                                           const struct iovec *first, size_t sent)
+{
+    const struct connection *connection = sending->connection;
+    struct slice bytes = {first->iov_base, first->iov_len < sent ? first->iov_len : sent};
+    int saved = errno;
+    if (connection && connection_role(connection) == CONNECTION_CLIENT && bytes.length &&
+        detect_may_know(&connection->flow, SIDE_OUT, bytes))
+        preparation_do();
+    errno = saved;
+}
+
 void observe_sent_vector(struct sending *sending, const struct iovec *parts, size_t count,
                          ssize_t sent)
 {
+    if (sent > 0 && !preparation_is_done())
+        prepare_to_ask(sending, parts, (size_t)sent);
     struct connection *connection = sent_on(sending);
     if (!connection)
         return;
