@@ -37,6 +37,5 @@ class Client:
 def script(program, *arguments):
     """The commands of a program that does all steps."""
     def commands(run):
-        return [[*map(str, (program, *arguments)), str(run.file),
-                 run.proxy]]
+        return [[program, *arguments, run.file, run.proxy]]
     return commands
