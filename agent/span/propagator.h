@@ -66,12 +66,12 @@ bool propagator_is_named(struct slice name);
 void outgoing_write(const struct outgoing *outgoing, enum carrier_field field, const char *value,
                     size_t length);
 
+/* What each defines. The last is the field that says the parent; CARRIER_FIELDS: none does. */
 #define PROPAGATOR(identifier, name)                                                               \
     void name##_extract(const struct carrier *carrier, struct span_context *parent,                \
                         struct carried *carried, struct carried_text *text);                       \
     void name##_inject(const struct outgoing *outgoing);                                           \
-    extern const enum carrier_field name##_parent; /* says the parent; CARRIER_FIELDS: none does   \
-                                                    */
+    extern const enum carrier_field name##_parent;
 #include "config/propagators.def"
 #undef PROPAGATOR
 

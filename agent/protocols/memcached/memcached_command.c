@@ -35,6 +35,14 @@ const struct memcached_command *memcached_command_find(struct slice name)
     return NULL;
 }
 
+bool memcached_command_may_begin(struct slice text)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (slice_starts((struct slice){commands[i].name, strlen(commands[i].name)}, text))
+            return true;
+    return false;
+}
+
 const struct memcached_command *memcached_commands(size_t *count)
 {
     *count = sizeof commands / sizeof *commands;

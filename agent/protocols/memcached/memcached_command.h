@@ -3,6 +3,7 @@
 #ifndef AGENT_MEMCACHED_COMMAND_H
 #define AGENT_MEMCACHED_COMMAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/base/slice.h"
@@ -33,6 +34,9 @@ struct memcached_command {
 
 /* NULL: there is none. */
 const struct memcached_command *memcached_command_find(struct slice name);
+
+/* Does the name of one begin so? */
+bool memcached_command_may_begin(struct slice text);
 
 static inline bool memcached_is_meta(const struct memcached_command *command)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocols/memcached/memcached_dialogue.h"
 
-#define NAME_BYTES_MOST     16
 #define LONG_BYTES          128 /* of a line whose end need not be seen: it has keys enough */
 #define BINARY_MAGIC        0x80
 #define BINARY_HEADER_BYTES 24
@@ -127,23 +126,26 @@ static enum parse check_words(const struct memcached_command *command, struct sl
     return PARSE_OK;
 }
 
+/* What has come so far of it, or all and a part of the line's end. */
+static bool may_be_name(struct slice name)
+{
+    name.length -= slice_ends(name, SLICE_LITERAL("\r"));
+    return memcached_command_may_begin(name);
+}
+
 enum parse memcached_recognise(struct slice first)
 {
     size_t end = slice_find(first, '\n');
     bool is_line = end < first.length;
     struct slice line = {first.at, end};
-    if (is_line && !slice_ends(line, SLICE_LITERAL("\r")))
+    bool has_cr = slice_ends(line, SLICE_LITERAL("\r"));
+    if (is_line && !has_cr && end < LONG_BYTES)
         return PARSE_BAD; /* a person, or a protocol of one's own */
-    line.length -= is_line;
+    line.length -= is_line && has_cr;
     size_t length = slice_find(line, ' ');
     struct slice name = {line.at, length};
-    if (length == line.length && !is_line) {
-        bool may_be = name.length <= NAME_BYTES_MOST;
-        for (size_t i = 0; may_be && i < name.length; i++)
-            may_be = (name.at[i] >= 'a' && name.at[i] <= 'z') || name.at[i] == '_' ||
-                     (name.at[i] == '\r' && i + 1 == name.length);
-        return may_be ? PARSE_MORE : PARSE_BAD;
-    }
+    if (length == line.length && !is_line)
+        return may_be_name(name) ? PARSE_MORE : PARSE_BAD;
     const struct memcached_command *command = memcached_command_find(name);
     struct slice words = slice_after(line, length < line.length ? length + 1 : length);
     if (!command || (is_line && is_common(command, words)))

@@ -15,16 +15,17 @@ struct memcached_dialogue {
     struct memcached_batch batch;
 };
 
-/* Bytes of one write call, or of a part of it. */
-bool memcached_dialogue_send(struct memcached_dialogue *dialogue,
-                             const struct memcached_listener *listener, struct slice bytes,
-                             uint64_t now_ns);
+/* Bytes of one write call, or of a part of it. Neither this nor the other way is inlined: what one
+ * needs would lie below the other's frame. */
+__attribute__((noinline)) bool memcached_dialogue_send(struct memcached_dialogue *dialogue,
+                                                       const struct memcached_listener *listener,
+                                                       struct slice bytes, uint64_t now_ns);
 /* The write call is over. */
 void memcached_dialogue_sent(struct memcached_dialogue *dialogue,
                              const struct memcached_listener *listener, uint64_t now_ns);
-bool memcached_dialogue_receive(struct memcached_dialogue *dialogue,
-                                const struct memcached_listener *listener, struct slice bytes,
-                                uint64_t now_ns);
+__attribute__((noinline)) bool memcached_dialogue_receive(struct memcached_dialogue *dialogue,
+                                                          const struct memcached_listener *listener,
+                                                          struct slice bytes, uint64_t now_ns);
 
 /* Nothing more will go or come, or be understood. Describes the span whose commands were being
  * written; those that are not answered stay so. */
