@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Stands in for libotelagent.so: loads and does nothing. */
-__attribute__((visibility("default"))) extern const int launcher_stub;
-const int launcher_stub = 1;
+/* Stands in for libotelagent.so: loads and does nothing. The launcher knows a library by this name.
+ */
+__attribute__((visibility("default"))) extern const int otelagent_copy;
+const int otelagent_copy = 1;
