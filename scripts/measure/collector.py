@@ -86,6 +86,11 @@ class Collector:
         self.server.shutdown()
         self.server.server_close()
 
+    def count(self):
+        """How many spans have come since the last take()."""
+        with self.server.lock:
+            return self.server.spans
+
     def take(self):
         """(spans, bytes of their posts) since the last call."""
         with self.server.lock:

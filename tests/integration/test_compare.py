@@ -72,6 +72,20 @@ def test_an_unknown_load_is_counted_by_hand(nginx, library):
     row(done.stdout, "CPU per request")
 
 
+@pytest.mark.parametrize("variables", [{}, {"OTEL_BSP_SCHEDULE_DELAY": "2s"}])
+def test_a_server_that_its_signal_ends_has_all_its_spans(directory, library, variables):
+    """SIGTERM kills python3 -m http.server: what it has not exported by then would be told by the
+    next round's, and after the last round by nobody."""
+    port = servers.free_port()
+    address = f"http://127.0.0.1:{port}/"
+    curl = "curl -s " + " ".join([f"-o /dev/null {address}"] * 20)
+    server = f"{sys.executable} -m http.server -b 127.0.0.1 -d {directory} {port}"
+    done = compare(library, "--rounds", 1, "--server", server, "--load", curl, "--requests", 20,
+                   **variables, OTEL_AGENT_STATE_DIR=str(directory))
+    assert done.returncode == 0, done.stderr
+    assert "spans: 20 a run, 1 a request\n" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_server_that_fails_is_quoted(library):
     done = compare(library, "--server", "sh -c 'echo no such luck; exit 3'",
                    "--load", "true", "--url", f"http://127.0.0.1:{servers.free_port()}/")
