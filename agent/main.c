@@ -119,6 +119,8 @@ static const char *sampler_name(const struct config *config)
         [SAMPLER_PARENTBASED_ALWAYS_OFF] = "parentbased_always_off",
         [SAMPLER_PARENTBASED_TRACEIDRATIO] = "parentbased_traceidratio",
     };
+    if (config->sampler_by_environment)
+        return CONFIG_SAMPLER_UNSET;
     return names[config->sampler];
 }
 
@@ -130,10 +132,9 @@ static void announce(const struct config *config)
     resource_detect(config); /* the service's name may come from it */
     log_once(LOG_INFO, NULL,
              "otelagent " OTELAGENT_VERSION
-             ": service %s, sampler %s, ratio %g%s, exporters%s%s%s%s%s",
+             ": service %s, sampler %s, ratio %g, exporters%s%s%s%s%s%s",
              resource_find("service.name"), sampler_name(config), config->sampler_ratio,
-             config->sampler_by_environment ? " (by environment)" : "",
-             config->exporters & EXPORTER_OTLP ? " otlp " : "",
+             config->exporters ? "" : " none", config->exporters & EXPORTER_OTLP ? " otlp " : "",
              config->exporters & EXPORTER_OTLP && readable ? endpoint.shown : "",
              config->exporters & EXPORTER_CONSOLE ? " console" : "",
              config->exporters & EXPORTER_FILE ? " file " : "",

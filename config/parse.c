@@ -17,7 +17,7 @@ const struct parse_choices parse_log_levels = {
      {"all", CONFIG_LOG_DEBUG}}};
 
 const struct parse_choices parse_samplers = {
-    6,
+    7,
     {{"always_on", SAMPLER_ALWAYS_ON},
      {"always_off", SAMPLER_ALWAYS_OFF},
      {"traceidratio", SAMPLER_TRACEIDRATIO},

@@ -58,10 +58,10 @@ static const char *fault_of(const struct ignore *ignore, struct slice entry)
 
 _Static_assert(IGNORE_PATHS == 64, "as the message says");
 
-struct ignore_faults ignore_init(struct ignore *ignore, const struct config *config)
+struct faults ignore_init(struct ignore *ignore, const struct config *config)
 {
     ignore->count = 0;
-    struct ignore_faults faults = {.count = 0};
+    struct faults faults = {.count = 0};
     struct slice list = slice_of(config->http_ignore);
     while (list.length) {
         struct slice entry = slice_take_part(&list, ',');
@@ -70,8 +70,8 @@ struct ignore_faults ignore_init(struct ignore *ignore, const struct config *con
         const char *reason = fault_of(ignore, entry);
         if (!reason)
             ignore->list[ignore->count++] = entry;
-        else if (faults.count++ == 0)
-            faults = (struct ignore_faults){.count = 1, .entry = entry, .reason = reason};
+        else
+            faults_add(&faults, entry, reason);
     }
     return faults;
 }

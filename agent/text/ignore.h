@@ -10,6 +10,7 @@
 #define AGENT_IGNORE_H
 
 #include "agent/base/slice.h"
+#include "agent/text/faults.h"
 #include "config/config.h"
 
 #define IGNORE_PATHS 64
@@ -20,16 +21,9 @@ struct ignore {
     size_t count;
 };
 
-/* Entries that were left out, for a warning. */
-struct ignore_faults {
-    size_t count;
-    struct slice entry; /* the first of them */
-    const char *reason;
-};
-
 /* From config->http_ignore, which must outlive it. Left out is what does not begin with a slash or
  * could never match, and what is more than IGNORE_PATHS. */
-struct ignore_faults ignore_init(struct ignore *ignore, const struct config *config);
+struct faults ignore_init(struct ignore *ignore, const struct config *config);
 
 /* Is this request target (RFC 9112, 3.2) one of a path to ignore? Any bytes. */
 bool ignore_has(const struct ignore *ignore, struct slice target);

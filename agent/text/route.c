@@ -49,11 +49,10 @@ static const char *fault_of(const struct route_patterns *patterns, struct slice 
 
 _Static_assert(ROUTE_BYTES == 256 && ROUTE_PATTERNS == 256, "as the messages say");
 
-struct route_faults route_patterns_init(struct route_patterns *patterns,
-                                        const struct config *config)
+struct faults route_patterns_init(struct route_patterns *patterns, const struct config *config)
 {
     patterns->count = 0;
-    struct route_faults faults = {.count = 0};
+    struct faults faults = {.count = 0};
     struct slice list = slice_of(config->http_routes);
     while (list.length) {
         struct slice pattern = slice_take_part(&list, ',');
@@ -62,8 +61,8 @@ struct route_faults route_patterns_init(struct route_patterns *patterns,
         const char *reason = fault_of(patterns, pattern);
         if (!reason)
             patterns->list[patterns->count++] = pattern;
-        else if (faults.count++ == 0)
-            faults = (struct route_faults){.count = 1, .pattern = pattern, .reason = reason};
+        else
+            faults_add(&faults, pattern, reason);
     }
     return faults;
 }

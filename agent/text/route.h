@@ -10,6 +10,7 @@
 #define AGENT_ROUTE_H
 
 #include "agent/base/slice.h"
+#include "agent/text/faults.h"
 #include "agent/text/route_tree.h"
 #include "config/config.h"
 
@@ -23,20 +24,12 @@ struct route_patterns {
     size_t count;
 };
 
-/* Patterns that were left out, for a warning. */
-struct route_faults {
-    size_t count;
-    struct slice pattern; /* the first of them */
-    const char *reason;
-};
-
 /* From config->http_routes, which must outlive it. Left out is what is no path, too long, more than
  * ROUTE_PATTERNS, or could never match: a query, dot segments, `//`, a `{` without its `}`.
  *
  * `{x}` matches one or more characters of a segment (`/files/{name}.png`), `*` within a segment
  * any number, `*` at the very end the rest of the path, slashes included. */
-struct route_faults route_patterns_init(struct route_patterns *patterns,
-                                        const struct config *config);
+struct faults route_patterns_init(struct route_patterns *patterns, const struct config *config);
 
 /* The route of a path (no query; what follows a `?` or `#` is ignored). Repeated slashes count as
  * one, path parameters (`;jsessionid=...`) are dropped, needless escapes (%41) undone.

@@ -328,8 +328,8 @@ static void route_patterns(struct slice input)
         memcpy(list, input.at, length);
     list[length] = 0;
     const struct config config = {.http_routes = list};
-    struct route_faults faults = route_patterns_init(&patterns, &config);
-    demand(!faults.count == !faults.reason && patterns.count <= ROUTE_PATTERNS);
+    struct faults faults = route_patterns_init(&patterns, &config);
+    demand(!faults.count == !faults.named[0].reason && patterns.count <= ROUTE_PATTERNS);
     char out[ROUTE_BYTES];
     struct slice found = route_of(&patterns, &none, input, true, out, sizeof out, scratch);
     demand(!found.at || patterns.count);

@@ -24,11 +24,8 @@ static void prepare_capture(const struct config *config)
 
 static void prepare_patterns(const struct config *config)
 {
-    struct route_faults faults = route_patterns_init(&http_settings.route_patterns, config);
-    if (faults.count)
-        log_once(LOG_WARN, NULL,
-                 "OTEL_AGENT_HTTP_ROUTES: '%.*s' is not used: %s; %zu in all are not",
-                 (int)faults.pattern.length, faults.pattern.at, faults.reason, faults.count);
+    struct faults faults = route_patterns_init(&http_settings.route_patterns, config);
+    faults_say(&faults, "OTEL_AGENT_HTTP_ROUTES");
 }
 
 static bool make_route_tree(int64_t most)

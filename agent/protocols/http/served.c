@@ -11,11 +11,8 @@ static struct ignore ignored; /* written by served_prepare(); only read otherwis
 
 void served_prepare(const struct config *config)
 {
-    struct ignore_faults faults = ignore_init(&ignored, config);
-    if (faults.count)
-        log_once(LOG_WARN, NULL,
-                 "OTEL_AGENT_HTTP_IGNORE: '%.*s' is not used: %s; %zu in all are not",
-                 (int)faults.entry.length, faults.entry.at, faults.reason, faults.count);
+    struct faults faults = ignore_init(&ignored, config);
+    faults_say(&faults, "OTEL_AGENT_HTTP_IGNORE");
 }
 
 __attribute__((cold, noinline)) bool served_leaves_out(struct slice target)

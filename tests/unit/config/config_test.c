@@ -291,6 +291,37 @@ static void each_choice_is_read_under_its_name(void **state)
     }
 }
 
+/* As a word: `on` is not told of by `always_on`. */
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = text; (at = strstr(at, word)); at++) {
+        bool begins = at == text || strchr(" ,:;(=", at[-1]);
+        if (begins && strchr(" ,:;).", at[length])) /* or the end */
+            return true;
+    }
+    return false;
+}
+
+static void each_choice_is_told_of(void **state)
+{
+    (void)state;
+    static const char *const sentences[OPTION_ROWS] = {
+#define OPTION(type, field, variable, also, value, least, most, sentence) sentence,
+#include "config/options.def"
+#undef OPTION
+    };
+    for (unsigned row = 0; row < OPTION_ROWS; row++) {
+        const struct option *option = &option_rows[row];
+        const struct parse_choices *choices = option_choices(option->type);
+        for (unsigned i = 0; choices && choices->of[i].name; i++)
+            if (!has_word(sentences[row], choices->of[i].name) &&
+                strcmp(option->value, choices->of[i].name) != 0)
+                fail_msg("%s takes %s, of which its sentence says nothing", option->variables[0],
+                         choices->of[i].name);
+    }
+}
+
 static void no_variable_belongs_to_two_rows(void **state)
 {
     (void)state;
@@ -372,6 +403,7 @@ int main(void)
         cmocka_unit_test(each_default_written_out_changes_nothing),
         cmocka_unit_test(each_bound_of_a_number_is_kept),
         cmocka_unit_test(each_choice_is_read_under_its_name),
+        cmocka_unit_test(each_choice_is_told_of),
         cmocka_unit_test(no_variable_belongs_to_two_rows),
         cmocka_unit_test(texts_survive_a_program_that_rewrites_its_environment),
         cmocka_unit_test(the_struct_is_complete_when_a_warning_is_heard),

@@ -117,9 +117,9 @@ static void check_fault(const struct vectors_case *one, void *context)
     memcpy(list, one->fields[0].at, one->fields[0].length);
     struct config config = {.http_routes = list};
     struct route_patterns patterns;
-    struct route_faults faults = route_patterns_init(&patterns, &config);
-    assert_true(vectors_same(one, "pattern", faults.pattern, one->fields[1]));
-    assert_int_equal(faults.count != 0, faults.reason != NULL);
+    struct faults faults = route_patterns_init(&patterns, &config);
+    assert_true(vectors_same(one, "pattern", faults.named[0].entry, one->fields[1]));
+    assert_int_equal(faults.count != 0, faults.named[0].reason != NULL);
     for (size_t i = 0; i < patterns.count; i++)
         assert_true(slice_equal(patterns.list[i], SLICE_LITERAL("/ok")));
 }
@@ -128,6 +128,21 @@ static void patterns_that_can_never_match_are_named(void **state)
 {
     (void)state;
     assert_true(vectors_each("route/faults.tsv", check_fault, NULL) > 15);
+}
+
+static void the_first_three_bad_patterns_are_named_and_all_counted(void **state)
+{
+    (void)state;
+    const struct config config = {.http_routes = "/ok,a, /b?c ,/ok,//d,/e{,f"};
+    struct route_patterns patterns;
+    struct faults faults = route_patterns_init(&patterns, &config);
+    static const char *const expected[] = {"a", "/b?c", "//d"};
+    assert_int_equal(faults.count, 5);
+    for (size_t i = 0; i < FAULTS_NAMED; i++) {
+        assert_true(slice_equal(faults.named[i].entry, slice_of(expected[i])));
+        assert_non_null(faults.named[i].reason);
+    }
+    assert_string_not_equal(faults.named[0].reason, faults.named[1].reason);
 }
 
 static void patterns_beyond_the_limit_are_counted(void **state)
@@ -455,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_plain_path_is_judged_as_any_other),
         cmocka_unit_test(configured_patterns_come_first),
         cmocka_unit_test(patterns_that_can_never_match_are_named),
+        cmocka_unit_test(the_first_three_bad_patterns_are_named_and_all_counted),
         cmocka_unit_test(patterns_beyond_the_limit_are_counted),
         cmocka_unit_test(a_route_is_short_or_absent),
         cmocka_unit_test(what_is_deep_ends_in_a_star),
