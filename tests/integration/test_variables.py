@@ -103,3 +103,22 @@ def test_a_server_says_its_ratio_once_for_all_its_workers(tracing, directory):
             urllib.request.urlopen(f"http://127.0.0.1:{nginx.port}/small.txt", timeout=30).close()
     said = "".join(path.read_text() for path in directory.rglob("*.log"))
     assert RATIO.findall(said) == [("1", "prod")], said
+
+
+@pytest.mark.parametrize("exporter, end", [("none", "none"), ("console", "console"),
+                                           ("file,console", "console file "),
+                                           ("otlp,none", "otlp http:")])
+def test_the_start_line_names_the_exporters(tracing, exporter, end):
+    said = run(tracing(OTEL_LOG_LEVEL="info", OTEL_TRACES_EXPORTER=exporter), CURL + " || true")
+    line, = [line for line in said.splitlines() if ": service " in line]
+    assert line.partition(", exporters ")[2].startswith(end), said
+
+
+@pytest.mark.parametrize("variables, sampler", [
+    ({}, "parentbased_environment, ratio 1"),
+    ({"ENVIRONMENT": "staging"}, "parentbased_environment, ratio 0.1"),
+    ({"OTEL_TRACES_SAMPLER": "always_off"}, "always_off, ratio 0"),
+    ({"OTEL_TRACES_SAMPLER_ARG": "0.5"}, "parentbased_traceidratio, ratio 0.5")])
+def test_the_start_line_names_the_sampler_as_the_options_do(tracing, variables, sampler):
+    said = run(tracing(OTEL_LOG_LEVEL="info", **variables), CURL + " || true")
+    assert f", sampler {sampler}, exporters " in said, said
