@@ -35,22 +35,26 @@ static bool attach(struct flow *flow, const struct protocol *protocol)
     return true;
 }
 
+/* The rows are asked in their order, and who is not sure yet is waited for: whose the bytes are
+ * must not depend on the pieces in which they come. */
 __attribute__((noinline)) enum sure detect(struct flow *flow, enum side side, struct slice first)
 {
-    enum sure sure = SURE_NO;
     /* Connected elsewhere, for a library that writes to it now. */
     if (flow_role(flow) == FLOW_CLIENT && side == SIDE_OUT && library_is_calling())
         return SURE_NO;
+    bool may_wait = first.length < FLOW_DETECT_BYTES;
+    if (!may_wait)
+        first.length = FLOW_DETECT_BYTES;
     for (size_t i = 0; i < row_count; i++) {
         if (!(rows[i]->roles & PROTOCOL_ROLE(flow_role(flow))))
             continue;
         enum sure found = rows[i]->detect(flow, side, first);
         if (found == SURE_YES)
             return attach(flow, rows[i]) ? SURE_YES : SURE_NO;
-        if (found == SURE_MAYBE)
-            sure = SURE_MAYBE;
+        if (found == SURE_MAYBE && may_wait)
+            return SURE_MAYBE;
     }
-    return first.length < FLOW_DETECT_BYTES ? sure : SURE_NO;
+    return SURE_NO;
 }
 
 bool detect_may_know(const struct flow *flow, enum side side, struct slice first)

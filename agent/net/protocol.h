@@ -74,7 +74,8 @@ struct protocol {
                            * FLOW_STATE_MOST */
 
     /* Can the first bytes of a side be this protocol's? Of a flow whose role is not known: of who
-     * asks. MAYBE is asked again with more, FLOW_DETECT_BYTES at most. */
+     * asks. MAYBE is asked again with more, FLOW_DETECT_BYTES at most, before the rows behind it
+     * are asked at all. */
     enum sure (*detect)(const struct flow *flow, enum side side, struct slice first);
 
     /* The next bytes, at least one. `used` of them were understood; where that is fewer than all

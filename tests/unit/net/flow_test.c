@@ -240,11 +240,36 @@ static void who_never_gets_sure_is_not_asked_for_ever(void **state)
     assert_false(atomic_load(&flow_at(FD)->unread));
     answer(FD, "x");
     assert_true(atomic_load(&flow_at(FD)->unread));
-    /* Another row may be. */
+    flow_set_protocols(rows, 1);
+}
+
+static enum sure sure_with_the_line(const struct flow *flow, enum side side, struct slice first)
+{
+    (void)flow;
+    (void)side;
+    return slice_find(first, '\n') == first.length ? SURE_MAYBE : SURE_NO;
+}
+
+static void who_comes_first_in_the_table_is_waited_for(void **state)
+{
+    (void)state;
+    static struct protocol slow; /* a connection may outlive this */
+    slow = toy;
+    slow.detect = sure_with_the_line;
+    const struct protocol *const table[] = {&slow, &toy, &slow};
+    flow_set_protocols(table, 3);
     connect_to(FD);
-    answer(FD, "ask one\n");
+    answer(FD, "ask on");
+    assert_null(flow_spoken(flow_at(FD)));
+    answer(FD, "e\n");
+    assert_ptr_equal(flow_spoken(flow_at(FD))->protocol, &toy);
     receive(FD, "ok\n");
     assert_text(found_name(next_span()), "one");
+    /* Who comes later is not. */
+    flow_set_protocols(table + 1, 2);
+    connect_to(FD);
+    answer(FD, "ask o");
+    assert_ptr_equal(flow_spoken(flow_at(FD))->protocol, &toy);
     flow_set_protocols(rows, 1);
 }
 
@@ -529,6 +554,7 @@ int main(void)
         TEST(a_client_that_speaks_anything_else_is_not_read),
         TEST(the_server_may_speak_first),
         TEST(who_never_gets_sure_is_not_asked_for_ever),
+        TEST(who_comes_first_in_the_table_is_waited_for),
         TEST(what_was_kept_until_somebody_was_sure_is_all_fed),
         TEST(a_socket_of_somebody_else_is_learnt_from_who_asks),
         TEST(what_is_lost_says_so_and_whose_the_bytes_are_stays_known),
