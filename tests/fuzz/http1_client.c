@@ -78,6 +78,14 @@ static bool crosses(struct slice steps)
     return found;
 }
 
+/* What a store was asked in one write is one span, so there the pieces matter. */
+static bool tells_of_store(const struct http1_told *told)
+{
+    char mark[16];
+    (void)snprintf(mark, sizeof mark, " #%d ", ATTRIBUTE_DB_SYSTEM_NAME);
+    return strstr(told->at, mark) != NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!memory.end) {
@@ -91,7 +99,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice steps = {(const char *)data, size};
     bool understood = play(steps, HTTP1_STEP_MOST, &whole);
     understood &= play(steps, 1, &cut);
-    if (understood && !has_long_line(steps) && !crosses(steps) && strcmp(whole.at, cut.at) != 0) {
+    bool of_store = tells_of_store(&whole) && tells_of_store(&cut);
+    if (understood && !of_store && !has_long_line(steps) && !crosses(steps) &&
+        strcmp(whole.at, cut.at) != 0) {
         (void)fprintf(stderr, "-- whole\n%s\n-- cut into bytes\n%s\n", whole.at, cut.at);
         abort();
     }
