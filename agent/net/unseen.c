@@ -85,6 +85,15 @@ __attribute__((cold, noinline)) static void note(const struct connection *connec
     queue_begin_exporting();
 }
 
+/* What a proxy in front may write before the client's first byte (HAProxy, "The PROXY protocol",
+ * 2.1 and 2.2). A head does not go on with a NUL behind two empty lines. */
+static bool is_proxied(struct slice bytes)
+{
+    static const char binary[] = {'\r', '\n', '\r', '\n', 0};
+    return slice_starts(bytes, SLICE_LITERAL("PROXY ")) ||
+           slice_starts(bytes, (struct slice){binary, sizeof binary});
+}
+
 static bool is_first(const struct connection *connection)
 {
     return connection_role(connection) == CONNECTION_SERVER &&
@@ -97,6 +106,9 @@ static bool began(struct connection *connection, struct slice bytes)
     if (detect_may_know(&connection->flow, SIDE_IN, bytes))
         return false;
     enum unseen kind = is_tls(bytes) ? UNSEEN_TLS : is_preface(bytes) ? UNSEEN_HTTP2 : UNSEEN_OTHER;
+    /* What is passed on goes out before it is answered. */
+    if (is_proxied(bytes))
+        with_sdk_serves_unseen();
     atomic_store_explicit(&connection->unseen, (uint8_t)kind, memory_order_relaxed);
     return true;
 }

@@ -7,6 +7,7 @@ import http.client
 import http.server
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -256,6 +257,26 @@ def test_a_proxy_that_is_asked_by_tls_keeps_its_spans(directory, tracing, collec
             assert connection.getresponse().read() is not None
         connection.close()
         assert len(collector.posts) == 3
+        assert ask(nginx.port, "GET", "/page.html")[0] == 200
+    assert paths(spans.read(run_of.file)) == ["/page.html"], nginx_log(nginx)
+
+
+@pytest.mark.parametrize("line", [
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\1\xc0\0\x02\2\0\1\0\2"], ids=["1", "2"])
+def test_a_proxy_behind_proxy_protocol_keeps_its_spans(directory, tracing, collector, line):
+    """Such a connection is not read either."""
+    run_of = tracing("nginx")
+    port = servers.free_port()
+    with servers.Nginx(directory, {"otlp": collector.port}, run_of, workers=1,
+                       more=f"listen 127.0.0.1:{port} proxy_protocol;") as nginx:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(line + f"POST /otlp/v1/traces HTTP/1.1\r\nHost: a\r\n"
+                           f"Content-Type: {poster.PROTOBUF}\r\nContent-Length: 0\r\n"
+                           "Connection: close\r\n\r\n".encode())
+            while client.recv(4096):
+                pass
+        assert len(collector.posts) == 1
         assert ask(nginx.port, "GET", "/page.html")[0] == 200
     assert paths(spans.read(run_of.file)) == ["/page.html"], nginx_log(nginx)
 
