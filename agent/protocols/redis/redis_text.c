@@ -179,9 +179,13 @@ static uint32_t number_of(const struct resp_argument *argument)
     return number;
 }
 
+/* More keys than arguments that are left, where values follow: some of these may be values. */
 static void take_number(struct redis_text *text, const struct resp_argument *argument)
 {
+    bool before_values = strcmp(text->next, "nK") == 0;
     text->keys = number_of(argument);
+    if (before_values && text->keys >= argument->count - argument->index)
+        text->keys = 0;
     if (text->keys || is_word(argument, SLICE_LITERAL("0")))
         write_argument(text, argument->bytes);
     else
