@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/net/detect.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "agent/net/library.h"
 
 /* The table. Written before the first connection, only read from then on. */
@@ -35,6 +38,17 @@ static bool attach(struct flow *flow, const struct protocol *protocol)
     return true;
 }
 
+__attribute__((cold, noinline)) bool detect_is_datagrams(const struct flow *flow)
+{
+    int saved = errno;
+    int type;
+    socklen_t length = sizeof type;
+    int fd = atomic_load_explicit(&flow->channel.fd, memory_order_relaxed);
+    bool found = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type != SOCK_STREAM;
+    errno = saved;
+    return found;
+}
+
 /* The rows are asked in their order, and who is not sure yet is waited for: whose the bytes are
  * must not depend on the pieces in which they come. */
 __attribute__((noinline)) enum sure detect(struct flow *flow, enum side side, struct slice first)
@@ -49,6 +63,8 @@ __attribute__((noinline)) enum sure detect(struct flow *flow, enum side side, st
         if (!(rows[i]->roles & PROTOCOL_ROLE(flow_role(flow))))
             continue;
         enum sure found = rows[i]->detect(flow, side, first);
+        if (found == SURE_YES && flow_role(flow) != FLOW_SERVER && detect_is_datagrams(flow))
+            return SURE_NO;
         if (found == SURE_YES)
             return attach(flow, rows[i]) ? SURE_YES : SURE_NO;
         if (found == SURE_MAYBE && may_wait)

@@ -15,6 +15,10 @@ enum sure detect(struct flow *flow, enum side side, struct slice first);
  * requests are read, or sent. */
 bool detect_may_know(const struct flow *flow, enum side side, struct slice first);
 
+/* Datagrams have ends of their own, and may be cut, lost and in disorder: they are of no protocol
+ * here, whatever they look like. Asks the kernel; what cannot be asked is a stream. */
+bool detect_is_datagrams(const struct flow *flow);
+
 /* Is there a protocol that is read where this end asks? */
 bool detect_reads_clients(void);
 

@@ -14,7 +14,7 @@ __attribute__((cold)) static void learn_role(struct connection *connection, stru
 {
     struct flow *flow = &connection->flow;
     enum flow_role role = side == SIDE_IN ? FLOW_SERVER : FLOW_CLIENT;
-    bool known = bytes.at && detect_may_know(flow, side, bytes);
+    bool known = bytes.at && detect_may_know(flow, side, bytes) && !detect_is_datagrams(flow);
     bool over_network = flow->peer.family != AF_UNIX && flow->peer.family != 0;
     if (known || over_network)
         atomic_store_explicit(&flow->role, (uint8_t)role, memory_order_relaxed);

@@ -253,6 +253,42 @@ def test_a_client_that_can_t_connect_has_no_span(library, directory):
     assert spans.read(tracing.file) == []
 
 
+DATAGRAMS = r"""
+import http.client, socket, sys
+REQUEST, ANSWER = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+def ask():
+    connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+    connection.request("GET", "/ok")
+    print(connection.getresponse().read())
+def talk(one, other):
+    for number in range(2):
+        one.send(REQUEST % number)
+        print(other.recv(8 if number else 100))
+    other.send(ANSWER)
+    print(one.recv(100))
+ask()
+for kind in socket.SOCK_DGRAM, socket.SOCK_SEQPACKET:
+    talk(*socket.socketpair(socket.AF_UNIX, kind))
+one, other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+one.bind(("127.0.0.1", 0))
+other.bind(("127.0.0.1", 0))
+one.connect(other.getsockname())
+other.connect(one.getsockname())
+talk(one, other)
+ask()
+"""
+
+
+def test_datagrams_are_no_requests(web, library, directory):
+    tracing = servers.Tracing(library, directory, "datagrams")
+    plain, traced = (run(["/usr/bin/python3", "-c", DATAGRAMS, web.port], how)
+                     for how in (None, tracing))
+    assert (traced.stdout, traced.stderr) == (plain.stdout, plain.stderr)
+    assert traced.stdout.count("\n") == 11, traced.stderr
+    assert [(span.kind, path_of(span)) for span in spans.read(tracing.file)] == [
+        ("CLIENT", "/ok")] * 2
+
+
 # --- servers that ask others ---
 
 HAPROXY_CONF = """
