@@ -12,6 +12,7 @@ struct http1_client_side {
     struct http1_body body;
     uint32_t scanned; /* of a head that is kept, by http1_find_head() */
     bool in_body;     /* else a head begins here, or is kept */
+    bool expects;     /* a 100 before the body: a request's */
 };
 
 #define WAITING_MOST PIPELINE_LENGTH
@@ -138,6 +139,7 @@ __attribute__((noinline)) static struct fed request_began(struct flow *flow,
     if (here->body.state == HTTP1_BODY_BAD)
         return lost();
     here->in_body = here->body.state == HTTP1_BODY_MORE;
+    here->expects = request->fields.value[HTTP1_FIELD_EXPECT].length != 0;
     return used(request->head_length);
 }
 
@@ -277,10 +279,21 @@ static enum next body_fed(struct flow *flow, enum side side, uint64_t now_ns)
     return NEXT_MORE;
 }
 
+/* Who awaits a 100 and is refused may send the body or keep it, and ask on: all is answered, and
+ * nothing of it went out. */
+static bool may_ask_on(const struct flow *flow, enum side side)
+{
+    const struct http1_client_side *here = side_of(flow, side);
+    return here->expects && !here->body.seen_bytes && !here->body.chunk_step &&
+           !is_any_waiting(client_of(flow));
+}
+
 static struct fed feed(struct flow *flow, enum side side, struct slice bytes, uint64_t now_ns)
 {
     struct http1_client_side *here = side_of(flow, side);
     if (here->in_body) {
+        if (may_ask_on(flow, side))
+            return lost();
         size_t consumed = http1_body_feed(&here->body, bytes);
         return (struct fed){consumed, body_fed(flow, side, now_ns)};
     }

@@ -250,6 +250,24 @@ static void a_dialogue_makes_a_span_for_each_request(void **state)
     assert_int_equal(counters_get(&counters.spans_incomplete), 0);
 }
 
+/* What follows can't be told: it is not looked at, and counted. */
+static void who_is_refused_before_the_body_may_keep_it(void **state)
+{
+    static const struct dialogue refused = {
+        "refused",
+        {{SENT, "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n"},
+         {RECEIVED, "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"},
+         {SENT, GET("/next")},
+         {RECEIVED, OK(0)}},
+        ""};
+    char found[1024];
+    (void)state;
+    play(&refused);
+    summarize(found);
+    assert_string_equal(found, "PUT-417-99-0!417");
+    assert_int_equal(counters_get(&counters.connections_opaque), 1);
+}
+
 static void the_size_of_the_pieces_makes_no_difference(void **state)
 {
     (void)state;
@@ -665,6 +683,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_dialogue_makes_a_span_for_each_request),
+        TEST(who_is_refused_before_the_body_may_keep_it),
         TEST(the_size_of_the_pieces_makes_no_difference),
         TEST(a_span_says_who_was_asked_for_what),
         TEST(a_target_may_have_any_form),
