@@ -87,7 +87,6 @@ static void reset_flow(struct flow *flow, enum connection_role role)
     flow->is_framed = false;
     atomic_store_explicit(&flow->busy, false, memory_order_relaxed);
     flow->switched = false;
-    flow->connected_ns = 0;
     flow->answered_bytes = 0;
     bool unread = role == CONNECTION_CLIENT && !detect_reads_clients();
     atomic_store_explicit(&flow->unread, unread, memory_order_relaxed);

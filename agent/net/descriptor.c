@@ -79,8 +79,9 @@ static struct peer peer_of(const struct sockaddr *address, socklen_t length)
     return peer;
 }
 
-void connection_open(int fd, enum connection_role role, const struct sockaddr *address,
-                     socklen_t length)
+/* All that is written is written before others can find it. */
+static void open_connection(int fd, enum connection_role role, const struct sockaddr *address,
+                            socklen_t length, uint64_t connected_ns)
 {
     connection_release(fd);
     uint32_t index;
@@ -90,6 +91,7 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     connection_reset(connection, index, role);
     atomic_store_explicit(&connection->flow.channel.fd, fd, memory_order_relaxed);
     connection->flow.peer = peer_of(address, length);
+    connection->flow.connected_ns = connected_ns;
     if (role == CONNECTION_CLIENT) {
         connection_set_owner(connection, work_owner());
         if (library_is_calling())
@@ -98,12 +100,15 @@ void connection_open(int fd, enum connection_role role, const struct sockaddr *a
     attach(fd, connection);
 }
 
+void connection_open(int fd, enum connection_role role, const struct sockaddr *address,
+                     socklen_t length)
+{
+    open_connection(fd, role, address, length, 0);
+}
+
 void connection_connected(int fd, const struct sockaddr *address, socklen_t length, bool is_over)
 {
-    connection_open(fd, CONNECTION_CLIENT, address, length);
-    struct connection *connection = connection_of(fd);
-    if (connection && is_over)
-        connection->flow.connected_ns = clock_monotonic_ns();
+    open_connection(fd, CONNECTION_CLIENT, address, length, is_over ? clock_monotonic_ns() : 0);
 }
 
 void connection_give_back(struct connection *connection)
