@@ -223,12 +223,15 @@ def tracing(library, directory, collector, **variables):
 
 
 def spans_of(collector):
-    """url.path → the attributes of each of its spans."""
+    """url.path → the attributes of each of its spans as a server; the client may be in the program,
+    too."""
     found = {}
     for post in collector.posts:
         for resource in post.request.resource_spans if post.stored else ():
             for scope in resource.scope_spans:
                 for span in scope.spans:
+                    if span.kind != span.SPAN_KIND_SERVER:
+                        continue
                     attributes = {each.key: each.value for each in span.attributes}
                     path = attributes["url.path"].string_value.lstrip("/")
                     found.setdefault(path, []).append(attributes)
