@@ -30,6 +30,7 @@
 #include "agent/protocols/http/server_span.h"
 #include "agent/protocols/table.h"
 #include "agent/queue/family.h"
+#include "agent/queue/lodging.h"
 #include "agent/queue/queue.h"
 #include "agent/queue/recovery.h"
 #include "agent/span/stack_trace.h"
@@ -176,6 +177,7 @@ static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
     unseen_say();
     with_sdk_say();
     region_is_alive(&queue.region, now_ns, unix_offset_ns);
+    lodging_look(&queue.region, recovery_end_lodgers);
     head_store_trim();
     exchange_trim();
     for (int i = 0; i < GROW_STEPS && ring_wants_more(queue.region.ring); i++)
@@ -195,6 +197,12 @@ static bool region_outlives(void)
 static bool region_has_heir(void)
 {
     return family_inherits(&queue.region);
+}
+
+/* Do forked children write to the ring, too? */
+static bool region_has_lodgers(void)
+{
+    return queue.region.header && lodging_was_opened(queue.region.header);
 }
 
 static void region_disown(void)
@@ -278,6 +286,7 @@ static void init_exporter(void)
         .left = region_is_left,
         .has_heir = region_has_heir,
         .called = family_calls,
+        .has_lodgers = region_has_lodgers,
     });
     if (log_level() == LOG_INFO)
         announce(&settings);
@@ -312,6 +321,7 @@ static const struct agent_exporter exporter = {
     .stop = exporter_stop,
     .child = exporter_child,
     .place = place_region,
+    .identify = resource_identify,
 };
 
 static void begin(int count, char **words)

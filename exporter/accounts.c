@@ -60,3 +60,12 @@ uint64_t accounts_unsettled(void)
         counters_get(&counters.spans_left);
     return ended > gone ? ended - gone : 0;
 }
+
+uint64_t accounts_take_over(uint64_t pending)
+{
+    uint64_t own = accounts_unsettled();
+    uint64_t childrens = pending > own ? pending - own : 0;
+    counters_add(&counters.spans_ended, childrens);
+    counters_add(&counters.spans_recovered, childrens);
+    return own + childrens;
+}

@@ -15,6 +15,7 @@
 #include "agent/base/counters.h"
 #include "agent/base/futex.h"
 #include "agent/base/log.h"
+#include "agent/base/once.h"
 #include "agent/base/os.h"
 #include "agent/base/own_stack.h"
 #include "agent/base/thread.h"
@@ -37,6 +38,7 @@
 #define LOOKUP_NS 200000000u     /* what a listen() waits for the collector's name at most */
 #define SWEEP_NS  3600000000000u /* between two sweeps for what nobody comes for */
 #define LOOK_NS   1000000000u    /* between two looks whether the program's threads have ended */
+#define LODGED_NS 50000000u      /* between two looks at a ring that others write to */
 
 enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_FAILED, PHASE_ENDED };
 enum end { END_NOT, END_FINISHED, END_LEFT_ALONE };
@@ -56,6 +58,9 @@ static struct {
 
     pthread_t thread;
     pid_t pid; /* of the process that all this is about */
+
+    bool inherited;      /* from a parent: `out` is to be set up again before it is used */
+    struct once renewed; /* it has been */
 
     /* The thread's own. */
     uint64_t abandoned; /* of the ring, counted so far */
@@ -115,6 +120,23 @@ void exporter_init(const struct exporter_environment *environment)
     set_up();
 }
 
+/* The parent's thread may have been anywhere when memory was copied: begin again with all it owned,
+ * but for addresses that were found before it began. Many a child never comes to that. */
+static bool set_up_again(void)
+{
+    struct addresses addresses = exporter.out.collector.http.addresses;
+    set_up();
+    if (atomic_load(&exporter.looked_up))
+        exporter.out.collector.http.addresses = addresses;
+    return true;
+}
+
+static void renew(void)
+{
+    if (exporter.inherited)
+        once_run(&exporter.renewed, set_up_again);
+}
+
 /* Before there is a thread of ours, because a library that is opened in one thread while another
  * forks leaves the child with the loader locked. */
 static void open_once(void)
@@ -156,6 +178,7 @@ static void look_up_beside(void)
 static void prepare(void *unused)
 {
     (void)unused;
+    renew();
     open_once();
     if (collector_asks(&exporter.out.collector))
         look_up_beside();
@@ -204,12 +227,10 @@ static void drain(void)
 /* Counts what nobody will send, or somebody else. */
 static void discard(void)
 {
-    void *record = exporter.out.record.base;
     if (outlet_others_will_send(&exporter.out, NULL))
-        counters_add(&counters.spans_left, ring_pending(ring()));
+        counters_add(&counters.spans_left, accounts_unsettled()); /* children have counted theirs */
     else
-        while (record && ring_read(ring(), record, RING_RECORD_BYTES_MAX))
-            counters_add(&counters.dropped_export, 1);
+        outlet_drop(&exporter.out, ring());
     count_abandoned();
 }
 
@@ -229,20 +250,30 @@ static void look_for_threads(void)
                               memory_order_relaxed);
 }
 
-/* Until there is some, or the time is over; looks around meanwhile. */
-static void wait_for_work(uint64_t wait_ns)
+/* A moment, unless there is something to do; looks around then. False: the ring is filling. */
+static bool wait_a_moment(uint64_t most_ns)
+{
+    bool lodgers = exporter.environment.has_lodgers && exporter.environment.has_lodgers();
+    most_ns = heir_listen_ns(&exporter.heir, most_ns < LOOK_NS ? most_ns : LOOK_NS);
+    if (lodgers && ring_pending(ring()) && most_ns > LODGED_NS)
+        most_ns = LODGED_NS;
+    futex_wait(&exporter.woken, most_ns);
+    say_alive();
+    look_for_threads();
+    return !lodgers || !ring_is_filling(ring());
+}
+
+/* Until there is some, or the time is over. False: the ring is filling. */
+static bool wait_for_work(uint64_t wait_ns)
 {
     uint64_t begun = clock_monotonic_ns();
     uint64_t gone;
     while (atomic_load_explicit(&exporter.woken, memory_order_acquire) == 0 &&
            (gone = clock_monotonic_ns() - begun) < wait_ns && !stop_deadline() &&
-           !heir_is_called(&exporter.heir)) {
-        uint64_t left = wait_ns - gone;
-        uint64_t most_ns = heir_listen_ns(&exporter.heir, LOOK_NS);
-        futex_wait(&exporter.woken, left < most_ns ? left : most_ns);
-        say_alive();
-        look_for_threads();
-    }
+           !heir_is_called(&exporter.heir))
+        if (!wait_a_moment(wait_ns - gone))
+            return false;
+    return true;
 }
 
 /* How long there is nothing to do, unless something happens. */
@@ -272,9 +303,10 @@ static void run_until_stopped(void)
         heir_begin(&exporter.out, exporter.environment.called, exporter.environment.has_heir);
     while (!stop_deadline()) {
         sweep_now_and_then(&swept_ns);
-        wait_for_work(idle_ns(drained_ns, heir_idle_ns(&exporter.heir)));
+        bool filling = !wait_for_work(idle_ns(drained_ns, heir_idle_ns(&exporter.heir)));
         bool woken = atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
-        bool due = woken || ring_is_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
+        bool due =
+            woken || filling || ring_is_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
         if (stop_deadline())
             break;
         heir_look(&exporter.heir, due);
@@ -349,6 +381,7 @@ static void start_once(void *unused)
     int phase = PHASE_IDLE;
     if (!atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING))
         return;
+    renew();
     open_once();
     phase = start_thread() ? PHASE_RUNNING : PHASE_FAILED;
     atomic_store_explicit(&exporter.phase, phase, memory_order_release);
@@ -388,7 +421,8 @@ static void count_left_behind(void)
     bool left = outlet_abandon(&exporter.out);
     if (!left && exporter.environment.disown)
         exporter.environment.disown();
-    counters_add(left ? &counters.spans_left : &counters.dropped_export, accounts_unsettled());
+    counters_add(left ? &counters.spans_left : &counters.dropped_export,
+                 left ? accounts_unsettled() : accounts_take_over(ring_pending(ring())));
 }
 
 /* Ends a running thread. */
@@ -447,14 +481,9 @@ void exporter_child(void)
         return;
     door_child();
     outlet_close(&exporter.out);
-    /* The parent's thread may have been anywhere when memory was copied: begin again with all it
-     * owned, but for addresses that were found before it began. */
-    struct addresses addresses = exporter.out.collector.http.addresses;
-    bool looked_up = atomic_load(&exporter.looked_up);
-    set_up();
-    if (looked_up)
-        exporter.out.collector.http.addresses = addresses;
-    atomic_store(&exporter.looking, looked_up);
+    exporter.inherited = true;
+    once_reset(&exporter.renewed);
+    atomic_store(&exporter.looking, atomic_load(&exporter.looked_up));
     exporter.abandoned = 0;
     atomic_store(&exporter.woken, 0);
     atomic_store(&exporter.stopping, 0);

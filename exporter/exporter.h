@@ -42,6 +42,7 @@ struct exporter_environment {
     void (*left)(void);
     bool (*has_heir)(void);      /* another process looks after what is left; or NULL */
     bool (*called)(void);        /* others have just left something to this process; or NULL */
+    bool (*has_lodgers)(void);   /* others write to the ring, who can't wake us; or NULL */
     const struct loader *loader; /* for an https:// endpoint */
 };
 

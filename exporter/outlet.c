@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/outlet.h"
 
+#include <unistd.h>
+
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
 #include "agent/span/span.h"
@@ -64,6 +66,42 @@ static bool wants(const struct outlet *outlet, enum config_exporters which)
     return outlet_has(outlet, which) && !(outlet->noted & which);
 }
 
+/* Was it left by a forked child in its parent's ring, this process's or that of one that has ended?
+ */
+static bool is_childs(const struct span_record *record, uint32_t length, struct span_process *child)
+{
+    return length >= sizeof *record && record->length <= length &&
+           span_find_process(record, child) && child->pid != (uint32_t)getpid();
+}
+
+static void count_taken_over(void)
+{
+    counters_add(&counters.spans_ended, 1);
+    counters_add(&counters.spans_recovered, 1);
+}
+
+static __attribute__((cold, noinline)) bool encode_of_child(struct outlet *outlet,
+                                                            const struct source *source,
+                                                            const struct span_record *record,
+                                                            uint32_t length)
+{
+    struct span_process child;
+    if (!is_childs(record, length, &child))
+        return otlp_add(&outlet->otlp, record, length, source->unix_offset_ns);
+    if (!source->dead)
+        count_taken_over();
+    return otlp_add_of_child(&outlet->otlp, record, length, source->unix_offset_ns, &child,
+                             source->resource);
+}
+
+static bool encode(struct outlet *outlet, const struct source *source,
+                   const struct span_record *record, uint32_t length)
+{
+    if (length >= sizeof *record && record->of_process)
+        return encode_of_child(outlet, source, record, length);
+    return otlp_add(&outlet->otlp, record, length, source->unix_offset_ns);
+}
+
 static void add(struct outlet *outlet, const struct source *source,
                 const struct span_record *record, uint32_t length)
 {
@@ -71,7 +109,7 @@ static void add(struct outlet *outlet, const struct source *source,
         record = spell(outlet, record);
         length = record->length;
     }
-    if (!otlp_add(&outlet->otlp, record, length, source->unix_offset_ns))
+    if (!encode(outlet, source, record, length))
         counters_add(&counters.dropped_export, 1);
     else if (wants(outlet, EXPORTER_CONSOLE))
         console_add(&outlet->console, record);
@@ -101,8 +139,8 @@ static uint32_t next_of_dead(struct outlet *outlet, struct recovery *dead,
         length = recovery_next_open(dead, record);
     else
         *more = true;
-    counters_add(&counters.spans_ended, length != 0);
-    counters_add(&counters.spans_recovered, length != 0);
+    if (length)
+        count_taken_over();
     return length;
 }
 
@@ -283,6 +321,18 @@ bool outlet_send(struct outlet *outlet, const struct source *source)
 {
     const struct source own = {source->ring, source->resource, source->unix_offset_ns, NULL};
     return source->dead ? send_inherited(outlet, source) : send_all(outlet, &own);
+}
+
+void outlet_drop(struct outlet *outlet, struct ring *ring)
+{
+    struct span_process child;
+    uint32_t length;
+    struct span_record *record = (struct span_record *)outlet->record.base;
+    while (record && (length = ring_read(ring, record, RECORD_BYTES_MOST)) != 0) {
+        if (is_childs(record, length, &child))
+            count_taken_over();
+        counters_add(&counters.dropped_export, 1);
+    }
 }
 
 void outlet_close(struct outlet *outlet)

@@ -80,6 +80,9 @@ bool outlet_others_will_send(const struct outlet *outlet, const struct recovery 
  * line that is being written. Is what is left not lost, as above? */
 bool outlet_abandon(struct outlet *outlet);
 
+/* What waits in the ring is dropped, and counted. */
+void outlet_drop(struct outlet *outlet, struct ring *ring);
+
 /* Closes what is open; the console's traces that are not complete stay. */
 void outlet_close(struct outlet *outlet);
 

@@ -83,7 +83,10 @@ void handle_drop(struct handle_table *table, const void *address)
 
 void handle_each(struct handle_table *table, void (*visit)(const void *object))
 {
-    for (size_t i = 0; i < HANDLE_PLACES; i++) {
+    /* Most programs have none: to look at the places would only make them resident. Relaxed:
+     * whoever makes one now is not told of, either way. */
+    bool any = atomic_load_explicit(&table->slab.fresh, memory_order_relaxed) != 0;
+    for (size_t i = 0; any && i < HANDLE_PLACES; i++) {
         const void *object = atomic_load_explicit(&table->entries[i].handle, memory_order_acquire);
         if (object)
             visit(object);

@@ -24,6 +24,7 @@
 #include "agent/protocols/http/http_settings.h"
 #include "agent/protocols/http/served.h"
 #include "agent/queue/family.h"
+#include "agent/queue/lodging.h"
 #include "agent/queue/queue.h"
 #include "agent/span/propagator.h"
 #include "agent/span/sampler.h"
@@ -108,6 +109,7 @@ void agent_open(const struct config *settings, const struct agent_exporter *hand
                            .place = exporter.place,
                            .start = start_exporter,
                            .wake = exporter.wake,
+                           .identify = exporter.identify,
                        });
     process_own_memory();
     stack_init();
@@ -136,6 +138,7 @@ __attribute__((cold)) static void settle_in_child(void *unused)
     once_forked(&preparation);
     if (exporter.child)
         exporter.child();
+    queue_lodge();
     life_acknowledge();
 }
 
@@ -213,6 +216,7 @@ static void leave_for_good(void *context)
     with_sdk_say();
     uint64_t begun_ns = clock_monotonic_ns();
     family_resign(CHILDREN_NS);
+    lodging_close(&queue.region);
     if (queue_has_region())
         family_leave(&queue.region);
     uint64_t waited_ns = clock_monotonic_ns() - begun_ns;
@@ -239,6 +243,7 @@ static void leave_for_a_while(void *unused)
 {
     (void)unused;
     say_what_is_lost();
+    lodging_close(&queue.region);
     region_replace(&queue.region, connection_outliving());
 }
 

@@ -15,6 +15,7 @@
 #include "agent/base/thread.h"
 #include "agent/life/life.h"
 #include "agent/queue/region.h"
+#include "agent/span/span.h"
 #include "config/config.h"
 
 /* The exporter, as agent/main.c hands it in: the agent does not know it. Each may be NULL in
@@ -27,7 +28,8 @@ struct agent_exporter {
     void (*wake)(void);              /* the queue is filling */
     void (*stop)(uint64_t bound_ns); /* flush and stop within the bound */
     void (*child)(void);             /* in a forked child */
-    void (*place)(struct region_place *place); /* where this process's region is to be */
+    void (*place)(struct region_place *place);      /* where this process's region is to be */
+    void (*identify)(struct span_process *process); /* after child() */
 };
 
 extern _Atomic bool agent_gate;

@@ -23,6 +23,8 @@
 #include "agent/net/ending.h"
 #include "agent/net/inheritance.h"
 #include "agent/queue/family.h"
+#include "agent/queue/lodging.h"
+#include "agent/queue/queue.h"
 #include "agent/queue/recovery.h"
 #include "agent/work/context.h"
 #include "agent/work/work.h"
@@ -450,6 +452,7 @@ struct death {
 static void note_death(void *context)
 {
     const struct death *death = context;
+    lodging_note_signal(&queue.region, (uint32_t)death->child, (uint32_t)death->signal);
     recovery_note_signal((uint32_t)death->child, (uint32_t)death->signal);
 }
 

@@ -52,7 +52,7 @@ void observe_accepted(const struct accepting *accepting, int listener, int made)
         know_listener(listener);
         connection_open(made, CONNECTION_SERVER, accepting->address,
                         accepting->length ? *accepting->length : 0);
-        if (family_has_left())
+        if (family_has_left() || family_forks_to_answer(connection_fork_epoch()))
             queue_inherit();
     }
     errno = saved;

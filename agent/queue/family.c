@@ -38,6 +38,19 @@ bool family_is_founder(void)
     return founder == getpid();
 }
 
+/* Threads that accept at the same time may miss one, and see the next. */
+bool family_forks_to_answer(uint32_t forks)
+{
+    static _Atomic uint32_t counted_in; /* the process */
+    static _Atomic uint32_t counted;
+    bool known = atomic_load_explicit(&counted_in, memory_order_relaxed) == process_owner;
+    if (known && atomic_load_explicit(&counted, memory_order_relaxed) == forks)
+        return false;
+    atomic_store_explicit(&counted_in, process_owner, memory_order_relaxed);
+    atomic_store_explicit(&counted, forks, memory_order_relaxed);
+    return known;
+}
+
 static int32_t find_heir(void)
 {
     int32_t heir = atomic_load(&family->heir); /* see family_leave() */

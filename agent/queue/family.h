@@ -68,6 +68,10 @@ static inline bool family_serves(void)
     return atomic_load_explicit(&family->serves, memory_order_relaxed);
 }
 
+/* A connection was accepted, after so many forks of this process: was one since the last? Then its
+ * children answer, or so it seems. */
+bool family_forks_to_answer(uint32_t forks);
+
 bool family_lacks_heir(void);
 
 /* This process, whose region that is, looks after what is left until it resigns. False: it has no

@@ -12,6 +12,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/os.h"
 #include "agent/base/process.h"
+#include "agent/queue/lodging.h"
 
 #define ZOMBIE_NS 10000000000
 
@@ -75,7 +76,8 @@ static bool is_in_use(const struct region_name *name, int fd)
 {
     struct region_header header;
     return pread(fd, &header, sizeof header, 0) == sizeof header && header.magic == REGION_MAGIC &&
-           header.version == REGION_VERSION && !is_abandoned(name, &header);
+           header.version == REGION_VERSION &&
+           (!is_abandoned(name, &header) || (name->here && !lodging_close_file(fd, &header)));
 }
 
 bool orphan_take(struct orphan *orphan, const struct region_name *name, const char *path)

@@ -8,6 +8,7 @@
 #include "agent/base/futex.h"
 #include "agent/base/once.h"
 #include "agent/queue/family.h"
+#include "agent/queue/lodging.h"
 
 struct queue queue;
 static struct once region_made;
@@ -52,10 +53,16 @@ void queue_begin_exporting(void)
 
 __attribute__((noinline)) void queue_inherit(void)
 {
-    if (!family_lacks_heir() || !queue_make_region())
+    bool lacks_heir = family_lacks_heir();
+    if (queue_has_region() && !lacks_heir && lodging_was_opened(queue.region.header))
         return;
-    family_become_heir(&queue.region);
+    if (!queue.has_exporters || !queue_make_region())
+        return;
+    if (lacks_heir)
+        family_become_heir(&queue.region);
     begin_exporting();
+    if (atomic_load_explicit(&exporting, memory_order_relaxed))
+        lodging_open(&queue.region);
 }
 
 #define MOMENT_NS 100000 /* more than it takes to publish what was made ready */
@@ -92,6 +99,10 @@ void queue_hand_over(const struct span_record *record)
     if (!queue.has_exporters)
         return;
     counters_add(&counters.spans_ended, 1);
+    if (!queue_has_region() && lodging_send(record)) {
+        counters_add(&counters.spans_left, 1);
+        return;
+    }
     if (!write_to_ring(record)) {
         counters_add(&counters.dropped_queue_full, 1);
         if (!queue.region.ring)
@@ -103,13 +114,30 @@ void queue_hand_over(const struct span_record *record)
         queue.exporter.wake();
 }
 
-void queue_forked(bool in_flight)
+void queue_forked(enum queue_kept kept)
 {
-    if (in_flight) {
+    bool offered = lodging_is_offered(&queue.region) && kept != QUEUE_KEPT_OLDER;
+    lodging_begin(NULL);
+    span_say_process(NULL);
+    if (kept != QUEUE_KEPT_OLDER)
+        region_forget(&queue.inherited);
+    if (kept == QUEUE_KEPT_PARENTS || offered) {
         queue.inherited = queue.region;
         queue.region = (struct region){0};
     }
     region_forget(&queue.region);
+    queue.inherits = kept != QUEUE_KEPT_NONE;
+    queue.lodges = offered;
     once_reset(&region_made);
     atomic_store_explicit(&exporting, false, memory_order_relaxed);
+}
+
+void queue_lodge(void)
+{
+    struct span_process process = {0};
+    if (!queue.lodges || !queue.exporter.identify)
+        return;
+    queue.exporter.identify(&process);
+    span_say_process(&process);
+    lodging_begin(&queue.inherited);
 }

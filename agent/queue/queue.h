@@ -21,14 +21,19 @@
 struct queue_exporter {
     void (*place)(struct region_place *place); /* where this process's region is to be */
     bool (*start)(void); /* with the first finished span; idempotent. False: ask once more */
-    void (*wake)(void);  /* the queue is filling */
+    /* What tells this process's spans from its parent's, where it is a forked child. */
+    void (*identify)(struct span_process *process);
+    void (*wake)(void); /* the queue is filling */
 };
 
 struct queue {
     struct region region;
-    struct region inherited; /* the parent's, while requests in flight may be taken over from it */
-    size_t records;          /* that may wait */
-    bool has_exporters;      /* false (`none`): spans go nowhere */
+    /* The parent's: to take requests in flight over from (`inherits`), or to lodge in. */
+    struct region inherited;
+    bool inherits;
+    bool lodges;
+    size_t records;     /* that may wait */
+    bool has_exporters; /* false (`none`): spans go nowhere */
     struct queue_exporter exporter;
 };
 
@@ -47,12 +52,21 @@ void queue_hand_over(const struct span_record *record);
 /* Starts the exporter where there is something to say and no span yet. */
 __attribute__((cold)) void queue_begin_exporting(void);
 
-/* A process of the family has left something (family.h): where nobody else has heard of it, this
- * one's exporter starts, if only to look after that. */
+/* A process of the family has left something (family.h), or this one forks children that answer:
+ * where nobody else has heard of it, this one's exporter starts, if only to look after that. Its
+ * children lodge here from now on (lodging.h). */
 __attribute__((cold)) void queue_inherit(void);
 
-/* In a forked child: the region is the parent's, and what waits there. `in_flight`: of requests
- * that are being answered the child may take over some. */
-void queue_forked(bool in_flight);
+/* In a forked child the region is the parent's, and what waits there. Some of the requests that are
+ * being answered there the child may take over: */
+enum queue_kept {
+    QUEUE_KEPT_NONE,
+    QUEUE_KEPT_PARENTS, /* from that one, */
+    QUEUE_KEPT_OLDER    /* or from the one that its parent has inherited */
+};
+void queue_forked(enum queue_kept kept);
+
+/* Later, when it is known what tells it from its parent: it lodges there, if it may. */
+void queue_lodge(void);
 
 #endif

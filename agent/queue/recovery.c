@@ -9,12 +9,17 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/counters.h"
 #include "agent/base/log.h"
 #include "agent/base/os.h"
+#include "agent/queue/lodging.h"
 #include "agent/queue/orphan.h"
 
 #define SIGNAL_MOST 64
 #define DAY_NS      86400000000000
+#define SWEPT_NS    3600000000000u                 /* for so long nobody sweeps again, */
+#define SWEPT_MANY  16                             /* where as many files were looked into */
+#define PLACES      (REGION_OPEN + REGION_LODGERS) /* of spans in flight: its own, then children's */
 
 static struct {
     char directory[REGION_PATH_BYTES];
@@ -24,8 +29,8 @@ static struct {
     struct orphan dead; /* the one that is being emptied */
     bool held;          /* the last look came across one that somebody else has */
     unsigned next_open;
-    unsigned given_open;     /* up to there they were given out */
-    bool ended[REGION_OPEN]; /* given out, from the ring or as it was in flight */
+    unsigned given_open; /* up to there they were given out */
+    bool ended[PLACES];  /* given out, from the ring or as it was in flight */
 } heir;
 
 void recovery_init(const char *directory, uint64_t key, void (*finish)(struct span *span))
@@ -99,11 +104,21 @@ static struct slice service_of(const struct region_header *header)
                                                         : SLICE_LITERAL("(unknown)");
 }
 
+/* NULL where it has no memory. */
+static struct region_open *place(const struct region *region, unsigned number)
+{
+    if (number >= REGION_OPEN)
+        return lodging_place(region, number - REGION_OPEN);
+    return number < region->open_ready ? &region->open[number] : NULL;
+}
+
 static unsigned spans_in(const struct region *region)
 {
     unsigned spans = ring_pending(region->ring);
-    for (size_t i = 0; i < region->open_ready; i++)
-        spans += atomic_load_explicit(&region->open[i].in_flight, memory_order_relaxed) != 0;
+    for (unsigned i = 0; i < PLACES; i++) {
+        const struct region_open *open = place(region, i);
+        spans += open && atomic_load_explicit(&open->in_flight, memory_order_relaxed) != 0;
+    }
     return spans;
 }
 
@@ -128,11 +143,14 @@ static bool is_over(const struct orphan *orphan)
            region_is_silent(orphan->region.header, DAY_NS);
 }
 
-static bool sweep(const struct region_name *name, const char *path, void *unused)
+static bool sweep(const struct region_name *name, const char *path, void *context)
 {
+    unsigned *looked_into = context;
     struct orphan orphan;
-    (void)unused;
-    if (!orphan_is_likely(name) || !orphan_take(&orphan, name, path))
+    if (!orphan_is_likely(name))
+        return false;
+    ++*looked_into;
+    if (!orphan_take(&orphan, name, path))
         return false;
     bool readable = orphan.region.header != NULL;
     /* Those of our own service we have sent, or will. */
@@ -143,9 +161,31 @@ static bool sweep(const struct region_name *name, const char *path, void *unused
     return false;
 }
 
+#define SWEPT_NAME "swept"
+
+static bool was_swept(void)
+{
+    struct stat status;
+    int fd = note_open(SWEPT_NAME, O_RDONLY, 0);
+    bool lately = fd >= 0 && fstat(fd, &status) == 0 &&
+                  clock_unix_ns() - (uint64_t)status.st_mtim.tv_sec * 1000000000 < SWEPT_NS;
+    if (fd >= 0)
+        os.close(fd);
+    if (fd >= 0 && !lately)
+        note_remove(SWEPT_NAME);
+    return lately;
+}
+
+/* Where there are many, short processes would do nothing else: one of them is enough. */
 void recovery_sweep(void)
 {
-    region_files_visit(heir.directory, sweep, NULL);
+    unsigned looked_into = 0;
+    if (was_swept())
+        return;
+    region_files_visit(heir.directory, sweep, &looked_into);
+    int fd = looked_into > SWEPT_MANY ? note_open(SWEPT_NAME, O_RDWR | O_CREAT, 1) : -1;
+    if (fd >= 0)
+        os.close(fd);
 }
 
 /* ---- how it ended ---- */
@@ -188,17 +228,15 @@ void recovery_note_signal(uint32_t pid, uint32_t signal)
 
 /* ---- spans in flight ---- */
 
-static const struct span_record *open_record(unsigned number)
-{
-    return (const struct span_record *)heir.dead.region.open[number].record;
-}
-
 void recovery_saw(struct recovery *recovery, const struct span_record *record)
 {
     (void)recovery;
-    for (unsigned i = 0; i < heir.dead.region.open_ready; i++)
-        if (memcmp(open_record(i)->span_id, record->span_id, sizeof record->span_id) == 0)
+    for (unsigned i = 0; i < PLACES; i++) {
+        const struct region_open *open = place(&heir.dead.region, i);
+        const struct span_record *in_flight = open ? (const void *)open->record : NULL;
+        if (open && memcmp(in_flight->span_id, record->span_id, sizeof record->span_id) == 0)
             heir.ended[i] = true;
+    }
 }
 
 /* The names that people know; a number for those that end a process rarely. */
@@ -214,28 +252,35 @@ static struct slice signal_name(uint32_t signal, char text[16])
     return (struct slice){text, (size_t)snprintf(text, 16, "signal %u", signal)};
 }
 
-/* Why the request was not answered; absent where it may have been, by another program. */
-static struct slice reason(const struct region_header *header, unsigned number, char text[16])
+static struct slice end_of(uint32_t signal, char text[16])
 {
-    uint32_t signal = atomic_load_explicit(&header->signal, memory_order_relaxed);
-    if (atomic_load_explicit(&header->replaced_ns, memory_order_relaxed)) {
-        uint64_t on = atomic_load_explicit(&header->handed_on, memory_order_relaxed);
-        return on >> number & 1 ? SLICE_NONE : SLICE_LITERAL("connection_aborted");
-    }
     if (signal == 0 || signal > SIGNAL_MOST) /* there are no such: the file was spoilt */
         return SLICE_LITERAL("process_ended");
     return signal_name(signal, text);
 }
 
-/* Ended when the process was last seen at work: later than that nobody knows. */
-static void end_span(struct span_record *record, unsigned number)
+/* Why the request was not answered; absent where it may have been, by another program. */
+static struct slice reason(const struct region_header *header, unsigned number, char text[16])
 {
-    const struct region_header *header = heir.dead.region.header;
+    if (number >= REGION_OPEN)
+        return end_of(atomic_load_explicit(&header->lodgers[number - REGION_OPEN].signal,
+                                           memory_order_relaxed),
+                      text);
+    uint32_t signal = atomic_load_explicit(&header->signal, memory_order_relaxed);
+    if (atomic_load_explicit(&header->replaced_ns, memory_order_relaxed)) {
+        uint64_t on = atomic_load_explicit(&header->handed_on, memory_order_relaxed);
+        return on >> number & 1 ? SLICE_NONE : SLICE_LITERAL("connection_aborted");
+    }
+    return end_of(signal, text);
+}
+
+/* Ended when the process was last seen at work: later than that nobody knows. */
+static void end_span(const struct region_header *header, struct span_record *record, uint32_t room,
+                     struct slice error_type)
+{
     struct span span;
-    char text[16];
     uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
-    struct slice error_type = reason(header, number, text);
-    span_resume(&span, record, RING_RECORD_BYTES_MAX);
+    span_resume(&span, record, room);
     heir.finish(&span);
     if (error_type.at) {
         span_string(&span, ATTRIBUTE_ERROR_TYPE, error_type);
@@ -245,20 +290,34 @@ static void end_span(struct span_record *record, unsigned number)
     span_end(&span, alive_ns > record->start_ns ? alive_ns : record->start_ns);
 }
 
+void recovery_end_lodgers(struct region *region, struct span_record *record, uint32_t signal)
+{
+    char text[16];
+    end_span(region->header, record, sizeof((struct region_open *)0)->record, end_of(signal, text));
+    if (ring_write(region->ring, record, record->length))
+        return;
+    counters_add(&counters.spans_ended, 1);
+    counters_add(&counters.dropped_queue_full, 1);
+}
+
 uint32_t recovery_next_open(struct recovery *recovery, struct span_record *record)
 {
+    char text[16];
     (void)recovery;
-    while (heir.next_open < heir.dead.region.open_ready) {
+    while (heir.next_open < PLACES) {
         unsigned i = heir.next_open++;
-        struct region_open *open = &heir.dead.region.open[i];
-        uint32_t length = open_record(i)->length;
+        struct region_open *open = place(&heir.dead.region, i);
+        if (!open)
+            continue;
+        uint32_t length = ((const struct span_record *)open->record)->length;
         uint64_t id = atomic_load_explicit(&open->in_flight, memory_order_acquire);
         if (!id || heir.ended[i] || length < sizeof *record || length > sizeof open->record ||
             length % 8 || (id != REGION_ENDING && !region_take_open(open, id)))
             continue;
         memcpy(record, open->record, length);
         record->length = length;
-        end_span(record, i);
+        const struct region_header *header = heir.dead.region.header;
+        end_span(header, record, RING_RECORD_BYTES_MAX, reason(header, i, text));
         heir.ended[i] = true;
         heir.given_open = heir.next_open;
         return record->length;
@@ -289,7 +348,7 @@ void recovery_settle(struct recovery *recovery)
     _Atomic uint64_t *noted = &heir.dead.region.header->open_noted;
     if ((uint32_t)atomic_load_explicit(noted, memory_order_relaxed) <= heir.given_open)
         atomic_store_explicit(noted, 0, memory_order_release);
-    for (unsigned i = 0; i < REGION_OPEN; i++)
+    for (unsigned i = 0; i < PLACES; i++)
         if (heir.ended[i])
-            atomic_store_explicit(&heir.dead.region.open[i].in_flight, 0, memory_order_release);
+            atomic_store_explicit(&place(&heir.dead.region, i)->in_flight, 0, memory_order_release);
 }

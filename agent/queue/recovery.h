@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
+#include "agent/queue/region.h"
 #include "agent/queue/ring.h"
 #include "agent/span/span.h"
 
@@ -39,6 +40,10 @@ uint32_t recovery_next_open(struct recovery *recovery, struct span_record *recor
 /* The record in the ring was seen: it is not in flight. */
 void recovery_saw(struct recovery *recovery, const struct span_record *record);
 
+/* A child that lodged in `region`, which is this process's (lodging.h), has ended: its request
+ * does, too, and goes into the ring. */
+void recovery_end_lodgers(struct region *region, struct span_record *record, uint32_t signal);
+
 /* As ring_note() and ring_noted(), but of spans in flight as well: about all that were given out.
  * `what` fits in 20 bits. */
 void recovery_note(struct recovery *recovery, uint32_t what);
@@ -54,7 +59,8 @@ void recovery_settle(struct recovery *recovery);
 void recovery_end(struct recovery *recovery, bool all);
 
 /* Removes what this user's killed processes of other services left where that is nothing, or spans
- * for which nobody has come in a day: how many that were is said as a warning. */
+ * for which nobody has come in a day: how many that were is said as a warning. Not where another
+ * process has found many of them within the last hour. */
 void recovery_sweep(void);
 
 /* A child of this process, of whatever service, was ended by that signal: written into what it

@@ -13,24 +13,19 @@
 #include "agent/base/log.h"
 #include "agent/base/os.h"
 #include "agent/base/process.h"
+#include "agent/queue/region_memory.h"
 
-#define RECORD_BYTES   1024u  /* of ring per record: spans of web requests take 600 to 900 */
-#define RING_BYTES_MIN 65536u /* or a small queue could not hold one large span */
-#define PAGE_BYTES     4096u
+#define RECORD_BYTES   1024u       /* of ring per record: spans of web requests take 600 to 900 */
+#define RING_BYTES_MIN 65536u      /* or a small queue could not hold one large span */
 #define REPLACING_NS   5000000000u /* longer than an exec takes that does not fail */
 
-/* What is allocated at first, and at a time. */
+/* What is allocated at first. */
 #define RING_FIRST_BYTES ((size_t)256 << 10)
-#define RING_STEP_BYTES  ((size_t)256 << 10)
 #define OPEN_FIRST       8u
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
-#endif
 
 _Static_assert(sizeof(struct region_header) <= REGION_RESOURCE, "the header fits its page");
 _Static_assert(sizeof(struct region_open) == REGION_OPEN_BYTES, "open spans lie close");
-_Static_assert(OPEN_FIRST * sizeof(struct region_open) % PAGE_BYTES == 0, "they fill pages");
+_Static_assert(OPEN_FIRST * sizeof(struct region_open) % REGION_PAGE == 0, "they fill pages");
 
 static size_t round_up(size_t n, size_t unit) /* a power of two */
 {
@@ -43,24 +38,26 @@ static size_t ring_size(uint32_t records)
     size_t memory = RING_BYTES_MIN;
     while (memory < (size_t)records * RECORD_BYTES)
         memory *= 2;
-    return round_up(ring_bytes(memory / 64 * 56), PAGE_BYTES);
+    return round_up(ring_bytes(memory / 64 * 56), REGION_PAGE);
 }
 
 static size_t size_with(size_t ring_memory)
 {
-    return REGION_RING + ring_memory + REGION_OPEN * sizeof(struct region_open);
+    return REGION_RING + ring_memory + REGION_OPEN * sizeof(struct region_open) +
+           REGION_LODGERS * REGION_LODGER_BYTES;
 }
 
 /* Where the hole begins that lies behind an encoded resource of so many bytes. */
 static size_t resource_end(size_t bytes)
 {
-    return REGION_RESOURCE + (bytes > REGION_RESOURCE_BYTES ? 0 : round_up(bytes, PAGE_BYTES));
+    return REGION_RESOURCE + (bytes > REGION_RESOURCE_BYTES ? 0 : round_up(bytes, REGION_PAGE));
 }
 
 /* How much of it has memory. */
 struct parts {
     size_t ring_bytes;
     uint32_t open;
+    bool all; /* of the rest, too */
 };
 
 static void point_into(struct region *region, void *base, size_t ring_memory)
@@ -89,6 +86,7 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
         .alive_ns = clock_monotonic_ns(),
         .ring_ready = parts->ring_bytes,
         .open_ready = parts->open,
+        .lodgings_ready = parts->all ? REGION_LODGERS : 0,
     };
     /* Release: pairs with the acquire of a thread that looks here while we are at it. */
     atomic_store_explicit(&region->open_ready, parts->open, memory_order_release);
@@ -152,17 +150,6 @@ static int make_file(struct region *region, const struct region_place *place, co
     return -1;
 }
 
-/* Bytes from..to, multiples of a page, are allocated: the kernel is asked to write to them, and
- * says so if it can't. False with errno. */
-static bool populate(char *base, size_t from, size_t to)
-{
-    if (from == to || madvise(base + from, to - from, MADV_POPULATE_WRITE) == 0)
-        return true;
-    if (errno == EFAULT)
-        errno = ENOSPC;
-    return false;
-}
-
 static size_t least(size_t one, size_t other)
 {
     return one < other ? one : other;
@@ -175,15 +162,15 @@ static bool allocate(const struct region *region, char *base, int fd, size_t res
 {
     size_t ring_memory = region->bytes - size_with(0);
     size_t open_at = REGION_RING + ring_memory;
-    *parts = (struct parts){least(RING_FIRST_BYTES, ring_memory), OPEN_FIRST};
+    *parts = (struct parts){least(RING_FIRST_BYTES, ring_memory), OPEN_FIRST, false};
     if (!fill_with_zeros(fd, 0, resource_end(resource_bytes)) ||
         !fill_with_zeros(fd, REGION_RING, REGION_RING + parts->ring_bytes) ||
         !fill_with_zeros(fd, open_at, open_at + OPEN_FIRST * sizeof(struct region_open)))
         return false;
     /* Asked of what is there already, or the kernel would read ahead. */
-    if (populate(base, 0, PAGE_BYTES))
+    if (region_populate(base, 0, REGION_PAGE))
         return true;
-    *parts = (struct parts){ring_memory, REGION_OPEN};
+    *parts = (struct parts){ring_memory, REGION_OPEN, true};
     return errno == EINVAL && fill_with_zeros(fd, 0, region->bytes);
 }
 
@@ -244,10 +231,10 @@ bool region_init(struct region *region, size_t ring_records, const struct region
     size_t ring_memory = ring_size((uint32_t)ring_records);
     clear(region);
     region->bytes = size_with(ring_memory);
-    struct parts parts = {ring_memory, REGION_OPEN};
+    struct parts parts = {ring_memory, REGION_OPEN, true};
     void *base = map_file(region, place, &parts);
     if (base == MAP_FAILED) {
-        parts = (struct parts){ring_memory, REGION_OPEN};
+        parts = (struct parts){ring_memory, REGION_OPEN, true};
         base = map_memory(region);
     }
     errno = saved;
@@ -261,94 +248,6 @@ bool region_init(struct region *region, size_t ring_records, const struct region
     return true;
 }
 
-/* ---- growing ---- */
-
-/* Memory of this process's alone from there on, where nobody has touched anything. */
-static bool do_without_file(char *base, size_t from, size_t to)
-{
-    return mmap(base + from, to - from, PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
-}
-
-/* Who publishes what was made ready does it alone, and is quick. To make it ready takes long where
- * the processor is wanted by others, too; so any number of threads may be at that, and the first
- * one publishes. */
-static bool begin_publishing(struct region *region)
-{
-    return !atomic_exchange_explicit(&region->growing, true, memory_order_acquire);
-}
-
-static void end_publishing(struct region *region)
-{
-    atomic_store_explicit(&region->growing, false, memory_order_release);
-}
-
-static void publish_ring(struct region *region, size_t ready)
-{
-    atomic_store_explicit(&region->header->ring_ready, ready, memory_order_relaxed);
-    ring_grown(region->ring, ready);
-}
-
-static bool grow_ring(struct region *region)
-{
-    char *base = (char *)region->header;
-    size_t all = region->header->ring_bytes;
-    size_t ready = ring_ready(region->ring);
-    if (!ring_wants_more(region->ring) || ready >= all)
-        return true; /* somebody has been here */
-    size_t next = least(ready + RING_STEP_BYTES, all);
-    bool populated = populate(base, REGION_RING + ready, REGION_RING + next);
-    if (!begin_publishing(region))
-        return false;
-    if (ring_ready(region->ring) == ready) {
-        if (populated)
-            publish_ring(region, next);
-        else if (do_without_file(base, REGION_RING + ready, REGION_RING + all))
-            ring_grown(region->ring, all);
-    }
-    end_publishing(region);
-    return true;
-}
-
-static void grow_open(struct region *region)
-{
-    uint32_t ready = atomic_load_explicit(&region->open_ready, memory_order_acquire);
-    size_t open_at = REGION_RING + region->header->ring_bytes;
-    size_t from = open_at + ready * sizeof(struct region_open);
-    char *base = (char *)region->header;
-    if (ready == REGION_OPEN)
-        return; /* somebody has been here */
-    bool populated = populate(base, from, region->bytes);
-    if (!begin_publishing(region))
-        return;
-    if (atomic_load_explicit(&region->open_ready, memory_order_relaxed) == ready &&
-        (populated || do_without_file(base, from, region->bytes))) {
-        if (populated)
-            atomic_store_explicit(&region->header->open_ready, REGION_OPEN, memory_order_relaxed);
-        atomic_store_explicit(&region->open_ready, REGION_OPEN, memory_order_release);
-    }
-    end_publishing(region);
-}
-
-__attribute__((cold)) bool region_grow(struct region *region)
-{
-    if (!region->header)
-        return false;
-    int saved = errno;
-    bool done = grow_ring(region);
-    errno = saved;
-    return done;
-}
-
-__attribute__((cold)) void region_grow_open(struct region *region)
-{
-    if (!region->header)
-        return;
-    int saved = errno;
-    grow_open(region);
-    errno = saved;
-}
-
 /* ---- for those who come after ---- */
 
 static bool is_whole(const struct region_header *header, size_t bytes)
@@ -356,9 +255,10 @@ static bool is_whole(const struct region_header *header, size_t bytes)
     return header->magic == REGION_MAGIC && header->version == REGION_VERSION &&
            header->bytes == bytes && header->resource_bytes <= REGION_RESOURCE_BYTES &&
            header->ring_bytes <= bytes && header->ring_ready <= header->ring_bytes &&
-           header->ring_ready % PAGE_BYTES == 0 &&
+           header->ring_ready % REGION_PAGE == 0 &&
            (header->open_ready == OPEN_FIRST || header->open_ready == REGION_OPEN) &&
-           header->ring_bytes % PAGE_BYTES == 0 && size_with(header->ring_bytes) == bytes;
+           header->lodgings_ready <= REGION_LODGERS && header->ring_bytes % REGION_PAGE == 0 &&
+           size_with(header->ring_bytes) == bytes;
 }
 
 /* To read a hole takes room in some file systems; where there is none, that is a SIGBUS. */
@@ -368,10 +268,13 @@ static bool cover_holes(struct region *region)
     size_t ring_end = REGION_RING + region->header->ring_bytes;
     size_t ready_end = REGION_RING + region->header->ring_ready;
     size_t open_end = ring_end + region->open_ready * sizeof(struct region_open);
+    size_t lodged_at = ring_end + REGION_OPEN * sizeof(struct region_open);
+    size_t lodged_end = lodged_at + region->header->lodgings_ready * REGION_LODGER_BYTES;
     size_t said_end = resource_end(region->header->resource_bytes);
-    return (said_end == REGION_RING || do_without_file(base, said_end, REGION_RING)) &&
-           (ready_end == ring_end || do_without_file(base, ready_end, ring_end)) &&
-           (open_end == region->bytes || do_without_file(base, open_end, region->bytes));
+    return (said_end == REGION_RING || region_do_without_file(base, said_end, REGION_RING)) &&
+           (ready_end == ring_end || region_do_without_file(base, ready_end, ring_end)) &&
+           (open_end == lodged_at || region_do_without_file(base, open_end, lodged_at)) &&
+           (lodged_end == region->bytes || region_do_without_file(base, lodged_end, region->bytes));
 }
 
 bool region_map(struct region *region, int fd, size_t bytes)
@@ -412,6 +315,9 @@ bool region_has_something(const struct region *region)
     uint32_t ready = atomic_load_explicit(&region->open_ready, memory_order_relaxed);
     for (size_t i = 0; i < ready; i++)
         something |= atomic_load_explicit(&region->open[i].in_flight, memory_order_relaxed) != 0;
+    for (size_t i = 0; i < REGION_LODGERS; i++)
+        something |=
+            atomic_load_explicit(&region->header->lodgers[i].pid, memory_order_relaxed) != 0;
     return something;
 }
 

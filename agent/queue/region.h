@@ -25,7 +25,7 @@
 
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
 #define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */
-#define REGION_VERSION        6u
+#define REGION_VERSION        7u
 #define REGION_STALE_NS       60000000000 /* without a sign of life, where nothing else tells */
 #define REGION_RESOURCE_BYTES 86016       /* a hole beyond what is used of it */
 #define REGION_OPEN           64          /* requests in flight that outlive the process */
@@ -42,6 +42,16 @@ struct region_open {
 };
 #define REGION_ENDING UINT64_MAX
 
+/* A forked child that has a place in its parent's region (lodging.h). */
+struct region_lodger {
+    _Atomic uint32_t pid;      /* 0: nobody has the place; all zero then */
+    _Atomic uint32_t signal;   /* that ended it, where its parent has been told */
+    _Atomic uint64_t since_ns; /* CLOCK_BOOTTIME; 0: it has come just now */
+    _Atomic uint64_t ended_ns; /* likewise: it was seen that it has ended; 0: not yet */
+};
+#define REGION_LODGERS      64
+#define REGION_LODGER_BYTES 8192 /* of its place, which holds a struct region_open */
+
 /* At the region's base; offsets in bytes from there. */
 struct region_header {
     uint64_t magic;
@@ -50,7 +60,7 @@ struct region_header {
     uint64_t pid_namespace;  /* 0: unknown */
     uint64_t started_ticks;  /* when the process started, field 22 of /proc/PID/stat; 0: unknown */
     uint64_t bytes;          /* the whole region */
-    uint64_t ring_bytes;     /* from REGION_RING on; then the open spans */
+    uint64_t ring_bytes;     /* from REGION_RING on; then the open spans, then lodgers' places */
     uint64_t resource_bytes; /* from REGION_RESOURCE on: an encoded Resource message */
     _Atomic int64_t unix_offset_ns; /* what to add to its records' times */
     _Atomic uint64_t alive_ns;      /* CLOCK_MONOTONIC: the process was seen at work */
@@ -66,6 +76,10 @@ struct region_header {
     /* What an heir noted about open spans (recovery_note), shifted left by 32, and up to which. 0:
      * nothing, as in the files of versions that do not know it. */
     _Atomic uint64_t open_noted;
+    _Atomic uint32_t lodging; /* enum lodging */
+    /* So many places of lodgers have memory, the first ones; the rest is a hole. */
+    _Atomic uint32_t lodgings_ready;
+    struct region_lodger lodgers[REGION_LODGERS];
 };
 
 #define REGION_RESOURCE 4096u

@@ -32,6 +32,47 @@ static uint32_t padded(uint32_t length)
     return (length + 7u) & ~7u;
 }
 
+/* Fills the head of the entry that begins where the record ends, and lengthens the record. The
+ * entry is known to fit. */
+static inline struct span_entry *put_head(struct span_record *record, enum span_entry_kind kind,
+                                          unsigned number, uint32_t length)
+{
+    struct span_entry *entry = (struct span_entry *)((unsigned char *)record + record->length);
+    entry->number = (uint16_t)number;
+    entry->kind = (uint8_t)kind;
+    entry->reserved = 0;
+    entry->length = length;
+    record->length += (uint32_t)sizeof *entry + padded(length);
+    return entry;
+}
+
+/* Written by the one thread of a forked child, before it begins a span. */
+static bool is_process_said;
+static struct span_process process_said;
+
+void span_say_process(const struct span_process *process)
+{
+    is_process_said = process != NULL;
+    if (process)
+        process_said = *process;
+}
+
+__attribute__((cold, noinline)) static void put_process(struct span *span)
+{
+    struct span_entry *entry = put_head(span->record, SPAN_ENTRY_PROCESS, 0, sizeof process_said);
+    memcpy(entry->bytes, &process_said, sizeof process_said);
+    span->record->of_process = 1;
+}
+
+bool span_find_process(const struct span_record *record, struct span_process *process)
+{
+    const struct span_entry *entry = record->of_process ? span_next_entry(record, NULL) : NULL;
+    if (!entry || entry->kind != SPAN_ENTRY_PROCESS || entry->length < sizeof *process)
+        return false;
+    memcpy(process, entry->bytes, sizeof *process);
+    return true;
+}
+
 void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_scope scope,
                 enum span_kind kind, const struct span_context *self,
                 const struct span_context *parent, uint64_t start_ns)
@@ -53,6 +94,8 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
         record->parent_remote = parent->remote;
     }
     record->start_ns = start_ns;
+    if (is_process_said)
+        put_process(span);
 }
 
 void span_resume(struct span *span, struct span_record *record, uint32_t capacity)
@@ -118,20 +161,6 @@ static void drop(struct span *span, enum span_entry_kind kind)
     span->record->dropped_attributes++;
     if (kind == SPAN_ENTRY_EVENT)
         *span = (struct span){span->record, 0, 0};
-}
-
-/* Fills the head of the entry that begins where the record ends, and lengthens the record. The
- * entry is known to fit. */
-static inline struct span_entry *put_head(struct span_record *record, enum span_entry_kind kind,
-                                          unsigned number, uint32_t length)
-{
-    struct span_entry *entry = (struct span_entry *)((unsigned char *)record + record->length);
-    entry->number = (uint16_t)number;
-    entry->kind = (uint8_t)kind;
-    entry->reserved = 0;
-    entry->length = length;
-    record->length += (uint32_t)sizeof *entry + padded(length);
-    return entry;
 }
 
 /* Is there room for so much? Else it is dropped. Not inlined, here and below, because it is asked

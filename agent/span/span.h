@@ -59,7 +59,8 @@ struct span_record {
     uint8_t parent_remote; /* 1: the parent's context came from another process */
     uint8_t has_frames;    /* 1: it has an entry SPAN_ENTRY_FRAMES */
     uint8_t masked;        /* 1: says that something was hidden */
-    uint8_t reserved[3];
+    uint8_t of_process;    /* 1: its first entry is SPAN_ENTRY_PROCESS */
+    uint8_t reserved[2];
     uint8_t trace_id[16];
     uint8_t span_id[8];
     uint8_t parent_id[8]; /* all zero: a root */
@@ -80,7 +81,8 @@ enum span_entry_kind {
     SPAN_ENTRY_RESPONSE_HEADER, /* likewise http.response.header.KEY */
     SPAN_ENTRY_EVENT,           /* number = enum event, int64 time */
     SPAN_ENTRY_LINK,            /* 24 bytes: trace id, span id */
-    SPAN_ENTRY_FRAMES           /* a stack trace without names: frames.h */
+    SPAN_ENTRY_FRAMES,          /* a stack trace without names: frames.h */
+    SPAN_ENTRY_PROCESS          /* struct span_process */
 };
 
 struct span_entry {
@@ -90,6 +92,25 @@ struct span_entry {
     uint32_t length;       /* of the payload in bytes, without padding */
     unsigned char bytes[]; /* padded to 8 */
 };
+
+/* What tells a forked child from its parent, among what is known of the process. */
+struct span_process {
+    uint32_t pid;
+    uint32_t parent_pid;
+    uint8_t instance[16]; /* service.instance.id, a UUID */
+    uint32_t kept;        /* SPAN_PROCESS_*: the user has said them, so they are as the parent's */
+    uint32_t reserved;
+};
+#define SPAN_PROCESS_PID        1u
+#define SPAN_PROCESS_PARENT_PID 2u
+#define SPAN_PROCESS_INSTANCE   4u
+
+/* Of which process's spans that are begun from now on say that they are; NULL: they say nothing.
+ * Before a forked child has threads. */
+void span_say_process(const struct span_process *process);
+
+/* What the span says of it. False: nothing. */
+bool span_find_process(const struct span_record *record, struct span_process *process);
 
 /* A record being written. */
 struct span {

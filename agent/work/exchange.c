@@ -7,6 +7,7 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
+#include "agent/queue/lodging.h"
 #include "agent/queue/queue.h"
 #include "agent/span/propagator.h"
 #include "agent/text/redact.h"
@@ -122,6 +123,7 @@ __attribute__((noinline)) void exchange_set_request_bytes(uint32_t slot, uint32_
 static void open_slot(struct exchange *exchange)
 {
     exchange->inherited = 0;
+    exchange->lodged = 0;
     exchange->status = 0;
     uint32_t generation = atomic_load_explicit(&exchange->generation, memory_order_relaxed) + 1;
     atomic_store_explicit(&exchange->request_body_bytes, body_word(generation, 0),
@@ -144,6 +146,14 @@ exchange_make_place(const struct exchange *exchange)
     return exchange_place(exchange);
 }
 
+/* Where this process has no region yet, in its parent's. */
+__attribute__((cold, noinline)) static struct region_open *find_place(struct exchange *exchange)
+{
+    if (!queue_has_region())
+        exchange->lodged = (uint8_t)lodging_take();
+    return exchange->lodged ? lodging_taken(exchange->lodged) : exchange_make_place(exchange);
+}
+
 uint64_t exchange_id(const struct exchange *exchange)
 {
     uint64_t id;
@@ -153,7 +163,8 @@ uint64_t exchange_id(const struct exchange *exchange)
 
 struct region_open *exchange_own_place(const struct exchange *exchange)
 {
-    struct region_open *place = exchange_place(exchange);
+    struct region_open *place =
+        exchange->lodged ? lodging_taken(exchange->lodged) : exchange_place(exchange);
     return place && (const void *)exchange->span.record == place->record ? place : NULL;
 }
 
@@ -167,6 +178,8 @@ void exchange_set_in_flight(const struct exchange *exchange, uint64_t id)
 static void close_slot(struct exchange *exchange)
 {
     reading_end(&exchange->reading, false);
+    if (exchange->lodged)
+        lodging_give_back(exchange->lodged);
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
     slab_give(&exchanges, exchange->slot);
 }
@@ -214,7 +227,7 @@ __attribute__((noinline)) bool exchange_begin_record(struct exchange *exchange,
         return false;
     struct region_open *place = exchange_place(exchange);
     if (!place)
-        place = exchange_make_place(exchange);
+        place = find_place(exchange);
     span_begin(&exchange->span, place ? place->record : text->record, EXCHANGE_OPEN_BYTES,
                exchange->kind->scope, exchange->kind->span_kind, &exchange->self, parent, start_ns);
     return true;

@@ -65,6 +65,8 @@ struct exchange {
     uint32_t slot;
     bool recording;
     uint8_t inherited; /* 0: no; else exchange_inheritance.h */
+    uint8_t lodged;    /* its place in the parent's region (lodging.h); 0: none */
+    uint8_t lodged_at; /* likewise of the process it was inherited from */
     uint16_t status;   /* the answer's, in the protocol's numbers; 0 until then */
     struct carried carried;
     /* Content-Length, or what was counted of a chunked body so far, by the requests' side while

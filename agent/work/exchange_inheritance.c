@@ -4,27 +4,28 @@
 #include <string.h>
 
 #include "agent/base/racing.h"
+#include "agent/queue/lodging.h"
 #include "agent/queue/queue.h"
 #include "agent/work/exchange.h"
 
+/* What a visit is told, besides the exchange. */
+struct opening {
+    enum exchange_inherited as;     /* of one whose record lies in this process's region, */
+    enum exchange_inherited lodged; /* or in its parent's */
+};
+
 /* Calls that for each request in flight; returns how many times it said yes. */
-static uint32_t for_each_open(bool (*visit)(struct exchange *exchange, enum exchange_inherited as),
-                              enum exchange_inherited as)
+static uint32_t for_each_open(bool (*visit)(struct exchange *exchange, struct opening opening),
+                              struct opening opening)
 {
     uint32_t count = 0;
     uint32_t used = exchange_slots_used();
     for (uint32_t slot = 0; slot < used; slot++) {
         struct exchange *exchange = exchange_at(slot);
         if (atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2)
-            count += visit(exchange, as);
+            count += visit(exchange, opening);
     }
     return count;
-}
-
-/* Does its record lie in this process's region? */
-static bool is_in_region(const struct exchange *exchange)
-{
-    return exchange->recording && exchange_own_place(exchange);
 }
 
 /* What another thread is writing just now may be torn; its length is looked at before it is used.
@@ -34,39 +35,58 @@ static void copy_record(struct exchange *exchange, const struct region_open *fro
     racing_copy(exchange->text->record, from->record, EXCHANGE_OPEN_BYTES);
 }
 
-static bool keep_copy(struct exchange *exchange, enum exchange_inherited unused)
+static bool keep_copy(struct exchange *exchange, struct opening unused)
 {
     (void)unused;
-    if (is_in_region(exchange))
-        copy_record(exchange, exchange_place(exchange));
+    struct region_open *place = exchange->recording ? exchange_own_place(exchange) : NULL;
+    if (place)
+        copy_record(exchange, place);
     return true;
 }
 
 void exchange_forking(void)
 {
-    for_each_open(keep_copy, EXCHANGE_OWN);
+    for_each_open(keep_copy, (struct opening){0});
 }
 
-static bool inherit(struct exchange *exchange, enum exchange_inherited as)
+static bool inherit(struct exchange *exchange, struct opening opening)
 {
+    enum exchange_inherited as = exchange->lodged ? opening.lodged : opening.as;
+    struct region_open *place = exchange->recording ? exchange_own_place(exchange) : NULL;
     if (!exchange->recording)
         exchange->inherited = (uint8_t)as;
-    if (!is_in_region(exchange))
-        return false;
-    if (as == EXCHANGE_OWN)
-        copy_record(exchange, exchange_place(exchange));
-    exchange->span.record = (struct span_record *)exchange->text->record;
-    exchange->inherited = (uint8_t)as;
-    return true;
+    if (place) {
+        if (as == EXCHANGE_OWN)
+            copy_record(exchange, place);
+        exchange->span.record = (struct span_record *)exchange->text->record;
+        exchange->inherited = (uint8_t)as;
+        exchange->lodged_at = exchange->lodged;
+    }
+    exchange->lodged = 0;
+    return place;
 }
 
-bool exchange_forked(bool known)
+static bool is_lodged(struct exchange *exchange, struct opening unused)
 {
-    if (queue.inherited.header) { /* a grandchild, with two of them: the older one is asked */
-        for_each_open(inherit, EXCHANGE_OWN);
-        return false;
+    (void)unused;
+    return exchange->lodged;
+}
+
+/* A grandchild may have two of them: then the older one is asked. */
+static bool is_older_asked(void)
+{
+    return queue.inherited.header &&
+           (queue.inherits || for_each_open(is_lodged, (struct opening){0}) != 0);
+}
+
+enum queue_kept exchange_forked(bool known)
+{
+    enum exchange_inherited as = known ? EXCHANGE_FORKED : EXCHANGE_CLONED;
+    if (is_older_asked()) {
+        for_each_open(inherit, (struct opening){EXCHANGE_OWN, as});
+        return QUEUE_KEPT_OLDER;
     }
-    return for_each_open(inherit, known ? EXCHANGE_FORKED : EXCHANGE_CLONED) != 0;
+    return for_each_open(inherit, (struct opening){as, as}) ? QUEUE_KEPT_PARENTS : QUEUE_KEPT_NONE;
 }
 
 /* Does the parent, or who came after it, leave the exchange to us? */
@@ -107,16 +127,20 @@ void exchange_take_over(struct exchange *exchange)
     exchange->inherited = EXCHANGE_OWN;
     if (!exchange->recording)
         return;
-    struct region_open *open = &queue.inherited.open[exchange->slot];
+    struct region_open *open = exchange->lodged_at
+                                   ? lodging_place(&queue.inherited, exchange->lodged_at - 1u)
+                                   : &queue.inherited.open[exchange->slot];
     if (!known) /* before it is taken: afterwards the parent uses the place again */
         copy_record(exchange, open);
     exchange->recording =
         take_from_parent(open, exchange_id(exchange), known) && is_sound(exchange);
-    if (exchange->recording)
-        move_into_region(exchange);
+    if (!exchange->recording)
+        return;
+    exchange->span.record->of_process = 0; /* it is this one's now */
+    move_into_region(exchange);
 }
 
-static bool leave_open(struct exchange *exchange, enum exchange_inherited unused)
+static bool leave_open(struct exchange *exchange, struct opening unused)
 {
     (void)unused;
     bool own = exchange->inherited == EXCHANGE_OWN;
@@ -127,5 +151,5 @@ static bool leave_open(struct exchange *exchange, enum exchange_inherited unused
 
 void exchange_process_ends(void)
 {
-    for_each_open(leave_open, EXCHANGE_OWN);
+    for_each_open(leave_open, (struct opening){0});
 }

@@ -43,6 +43,8 @@
 
 #include <stdbool.h>
 
+#include "agent/queue/queue.h"
+
 struct exchange;
 
 enum exchange_inherited { EXCHANGE_OWN, EXCHANGE_FORKED, EXCHANGE_CLONED };
@@ -52,9 +54,9 @@ enum exchange_inherited { EXCHANGE_OWN, EXCHANGE_FORKED, EXCHANGE_CLONED };
 void exchange_forking(void);
 
 /* In a forked child, while the parent's region is still mapped: requests in flight are marked as
- * inherited. `known`: exchange_forking() has run. Whether there are any that the region can tell
- * about: then it has to stay mapped, as queue.inherited. */
-bool exchange_forked(bool known);
+ * inherited. `known`: exchange_forking() has run. Which region can tell about any, and so has to
+ * stay mapped, as queue.inherited. */
+enum queue_kept exchange_forked(bool known);
 
 /* This process moves a byte of the exchange: if it was inherited, and nobody else has reported it,
  * it is this process's from now on. */

@@ -3,8 +3,9 @@
 
 #include "exporter/base/utf8.h"
 #include "exporter/otlp/name.h"
-#include "exporter/otlp/place.h"
 #include "exporter/otlp/resource.h"
+#include "exporter/otlp/resource_child.h"
+#include "exporter/otlp/span_wire.h"
 #include "exporter/otlp/wire.h"
 
 /* A batch is closed once a scope has a megabyte: collectors commonly refuse bodies of 4 MiB. */
@@ -15,40 +16,11 @@
 #define ENCODED_BYTES_MOST(n) ((size_t)(n)*20 + 4096)
 #define PART_BYTES            (PART_BYTES_WANTED + ENCODED_BYTES_MOST(OTLP_RECORD_BYTES_MOST))
 #define HEAD_BYTES            (RESOURCE_BYTES_MOST + 256)
-
-/* Fields of Span; those of smaller messages stand where they are used. */
-enum {
-    SPAN_TRACE_ID = WIRE_TAG(1, WIRE_LENGTH),
-    SPAN_SPAN_ID = WIRE_TAG(2, WIRE_LENGTH),
-    SPAN_TRACE_STATE = WIRE_TAG(3, WIRE_LENGTH),
-    SPAN_PARENT_SPAN_ID = WIRE_TAG(4, WIRE_LENGTH),
-    SPAN_NAME = WIRE_TAG(5, WIRE_LENGTH),
-    SPAN_KIND = WIRE_TAG(6, WIRE_VARINT),
-    SPAN_START = WIRE_TAG(7, WIRE_FIXED64),
-    SPAN_END = WIRE_TAG(8, WIRE_FIXED64),
-    SPAN_ATTRIBUTES = WIRE_TAG(9, WIRE_LENGTH),
-    SPAN_DROPPED_ATTRIBUTES = WIRE_TAG(10, WIRE_VARINT),
-    SPAN_EVENTS = WIRE_TAG(11, WIRE_LENGTH),
-    SPAN_DROPPED_EVENTS = WIRE_TAG(12, WIRE_VARINT),
-    SPAN_LINKS = WIRE_TAG(13, WIRE_LENGTH),
-    SPAN_DROPPED_LINKS = WIRE_TAG(14, WIRE_VARINT),
-    SPAN_STATUS = WIRE_TAG(15, WIRE_LENGTH),
-    SPAN_FLAGS = WIRE_TAG(16, WIRE_FIXED32),
-    EVENT_TIME = WIRE_TAG(1, WIRE_FIXED64),
-    EVENT_NAME = WIRE_TAG(2, WIRE_LENGTH),
-    EVENT_ATTRIBUTES = WIRE_TAG(3, WIRE_LENGTH),
-    EVENT_DROPPED_ATTRIBUTES = WIRE_TAG(4, WIRE_VARINT),
-    VALUE_STRING = WIRE_TAG(1, WIRE_LENGTH),
-    VALUE_BOOLEAN = WIRE_TAG(2, WIRE_VARINT),
-    VALUE_INTEGER = WIRE_TAG(3, WIRE_VARINT),
-    VALUE_ARRAY = WIRE_TAG(5, WIRE_LENGTH),
-    KEY_VALUE_KEY = WIRE_TAG(1, WIRE_LENGTH),
-    KEY_VALUE_VALUE = WIRE_TAG(2, WIRE_LENGTH)
-};
+#define OTHERS_BYTES          (PART_BYTES + RESOURCE_BYTES_MOST + RESOURCE_CHILD_BYTES + 512)
 
 bool otlp_init(struct otlp *otlp, const struct config *config)
 {
-    size_t parts = (size_t)SPAN_SCOPE_COUNT * PART_BYTES;
+    size_t parts = (size_t)SPAN_SCOPE_COUNT * PART_BYTES + OTHERS_BYTES;
     *otlp = (struct otlp){.config = config, .arena = otlp->arena};
     if (!arena_map(&otlp->arena, parts + HEAD_BYTES + UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST) + 64))
         return false;
@@ -56,6 +28,7 @@ bool otlp_init(struct otlp *otlp, const struct config *config)
     otlp->scratch = arena_take(&otlp->arena, UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST));
     for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
         otlp->parts[scope].spans = arena_take(&otlp->arena, PART_BYTES);
+    otlp->others.at = arena_take(&otlp->arena, OTHERS_BYTES);
     name_init();
     return true;
 }
@@ -65,347 +38,34 @@ bool otlp_room(const struct otlp *otlp)
     for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
         if (otlp->parts[scope].used > PART_BYTES_WANTED)
             return false;
-    return true;
+    return otlp->others.used <= PART_BYTES_WANTED;
 }
 
-/* A record on its way: where it is written to, and what is only known at its end. */
-struct writing {
-    const struct otlp *otlp;
-    const struct span_record *record;
-    int64_t unix_offset_ns;
-    unsigned char *at;
-    bool older; /* names of the older generation, too */
-
-    struct place span;
-    struct place in_event;
-    struct place *place;  /* one of the two */
-    unsigned char *event; /* body of the event being written, or NULL */
-    bool skip_event;      /* the event is beyond the limit, and so are its attributes */
-    int64_t events;
-    uint32_t dropped_events;
-    uint32_t links;
-    struct slice name;
-    struct slice trace_state;
-    struct slice status_message;
-};
-
-static struct slice clean(const struct writing *w, struct slice text, int64_t limit)
+static bool is_sound(const struct span_record *record, size_t length)
 {
-    return utf8_clean(text, (size_t)limit, w->otlp->scratch);
-}
-
-static unsigned char *put_text(const struct writing *w, unsigned char *at, unsigned tag,
-                               struct slice text)
-{
-    struct slice valid = clean(w, text, INT32_MAX);
-    return wire_bytes(at, tag, valid.at, valid.length);
-}
-
-static uint64_t unix_ns(const struct writing *w, uint64_t monotonic_ns)
-{
-    return monotonic_ns + (uint64_t)w->unix_offset_ns;
-}
-
-/* Begins a KeyValue with that name whose AnyValue will take `value_bytes`. */
-static inline unsigned char *put_key(unsigned char *at, unsigned tag, const struct name *name,
-                                     size_t value_bytes)
-{
-    size_t length = name->length + wire_varint_bytes(value_bytes) + value_bytes;
-    *at++ = (unsigned char)tag;
-    at = wire_varint(at, length);
-    /* A copy of constant size is a few instructions; what is too much is overwritten. */
-    memcpy(at, name, sizeof *name);
-    return wire_varint(at + name->length, value_bytes);
-}
-
-/* Text so short that, whatever its name, each of the four lengths around it takes one byte. */
-#define SHORT_TEXT_MOST (127 - NAME_BYTES - 3)
-
-static inline unsigned char *put_short(unsigned char *at, unsigned tag, const struct name *name,
-                                       struct slice text)
-{
-    at[0] = (unsigned char)tag;
-    at[1] = (unsigned char)(name->length + 3 + text.length);
-    memcpy(at + 2, name, sizeof *name);
-    at += 2 + name->length;
-    at[0] = (unsigned char)(2 + text.length);
-    at[1] = VALUE_STRING;
-    at[2] = (unsigned char)text.length;
-    memcpy(at + 3, text.at, text.length);
-    return at + 3 + text.length;
-}
-
-static inline void put_string(struct writing *w, const struct span_entry *entry)
-{
-    const struct name_row *row = name_row(entry->number);
-    unsigned count = place_take(w->place, entry, row->counts[w->older]);
-    struct slice text =
-        clean(w, span_entry_text(entry), w->otlp->config->attribute_value_length_limit);
-    bool is_short = text.length <= SHORT_TEXT_MOST;
-    size_t value_bytes = is_short ? 0 : 1 + wire_varint_bytes(text.length) + text.length;
-    for (unsigned i = 0; i < count; i++) {
-        if (is_short) {
-            w->at = put_short(w->at, w->place->tag, &row->names[i], text);
-            continue;
-        }
-        w->at = put_key(w->at, w->place->tag, &row->names[i], value_bytes);
-        w->at = wire_bytes(w->at, VALUE_STRING, text.at, text.length);
-    }
-}
-
-static inline void put_number(struct writing *w, const struct span_entry *entry, unsigned value_tag)
-{
-    const struct name_row *row = name_row(entry->number);
-    unsigned count = place_take(w->place, entry, row->counts[w->older]);
-    uint64_t value = (uint64_t)span_entry_integer(entry);
-    size_t value_bytes = 1 + wire_varint_bytes(value);
-    for (unsigned i = 0; i < count; i++) {
-        w->at = put_key(w->at, w->place->tag, &row->names[i], value_bytes);
-        w->at = wire_number(w->at, value_tag, value);
-    }
-}
-
-static struct slice header_key(const struct span_entry *entry)
-{
-    struct slice text = span_entry_text(entry);
-    text.length = slice_find(text, '\0');
-    return text;
-}
-
-static struct slice header_value(const struct span_entry *entry)
-{
-    struct slice text = span_entry_text(entry);
-    size_t key = slice_find(text, '\0');
-    return slice_after(text, key < text.length ? key + 1 : key);
-}
-
-static bool same_header(const struct span_entry *a, const struct span_entry *b)
-{
-    return a->kind == b->kind && slice_equal(header_key(a), header_key(b));
-}
-
-/* An array of the values of all lines with this header's name: keys have to be unique. */
-static void put_header(struct writing *w, const struct span_entry *entry)
-{
-    const struct span_entry *other = NULL;
-    while ((other = span_next_entry(w->record, other)) != entry)
-        if (same_header(other, entry))
-            return; /* went out with the first one */
-    if (!place_take(w->place, entry, 1))
-        return;
-
-    struct slice prefix = entry->kind == SPAN_ENTRY_REQUEST_HEADER
-                              ? SLICE_LITERAL("http.request.header.")
-                              : SLICE_LITERAL("http.response.header.");
-    struct slice key = clean(w, header_key(entry), INT32_MAX);
-    unsigned char *pair = wire_begin(w->at, w->place->tag);
-    *pair = KEY_VALUE_KEY;
-    unsigned char *at = wire_varint(pair + 1, prefix.length + key.length);
-    memcpy(at, prefix.at, prefix.length);
-    at += prefix.length;
-    if (key.length)
-        memcpy(at, key.at, key.length);
-    at += key.length;
-
-    unsigned char *value = wire_begin(at, KEY_VALUE_VALUE);
-    unsigned char *array = wire_begin(value, VALUE_ARRAY);
-    at = array;
-    for (other = entry; other; other = span_next_entry(w->record, other)) {
-        if (!same_header(other, entry))
-            continue;
-        struct slice text =
-            clean(w, header_value(other), w->otlp->config->attribute_value_length_limit);
-        unsigned char *element = wire_begin(at, WIRE_TAG(1, WIRE_LENGTH));
-        at = wire_end(element, wire_bytes(element, VALUE_STRING, text.at, text.length));
-    }
-    w->at = wire_end(pair, wire_end(value, wire_end(array, at)));
-}
-
-static void end_event(struct writing *w)
-{
-    if (!w->event)
-        return;
-    if (w->in_event.dropped)
-        w->at = wire_number(w->at, EVENT_DROPPED_ATTRIBUTES, w->in_event.dropped);
-    w->at = wire_end(w->event, w->at);
-    w->event = NULL;
-    w->place = &w->span;
-}
-
-static void begin_event(struct writing *w, const struct span_entry *entry)
-{
-    end_event(w);
-    w->skip_event = w->events >= w->otlp->config->event_count_limit || entry->number >= EVENT_COUNT;
-    if (w->skip_event) {
-        w->dropped_events++;
-        return;
-    }
-    w->events++;
-    w->in_event = (struct place){.tag = EVENT_ATTRIBUTES,
-                                 .easy = w->otlp->config->event_attribute_count_limit};
-    w->place = &w->in_event;
-    w->event = wire_begin(w->at, SPAN_EVENTS);
-    w->at = wire_fixed64(w->event, EVENT_TIME, unix_ns(w, (uint64_t)span_entry_integer(entry)));
-    const char *name = event_names[entry->number];
-    w->at = wire_bytes(w->at, EVENT_NAME, name, strlen(name));
-}
-
-static void put_links(struct writing *w)
-{
-    int64_t count = 0;
-    uint32_t dropped = 0;
-    for (const struct span_entry *entry = span_next_entry(w->record, NULL); entry;
-         entry = span_next_entry(w->record, entry)) {
-        if (entry->kind != SPAN_ENTRY_LINK || entry->length < 24)
-            continue;
-        if (count >= w->otlp->config->link_count_limit) {
-            dropped++;
-            continue;
-        }
-        count++;
-        unsigned char *link = wire_begin(w->at, SPAN_LINKS);
-        w->at = wire_bytes(link, WIRE_TAG(1, WIRE_LENGTH), entry->bytes, 16);
-        w->at = wire_bytes(w->at, WIRE_TAG(2, WIRE_LENGTH), entry->bytes + 16, 8);
-        w->at = wire_end(link, w->at);
-    }
-    if (dropped)
-        w->at = wire_number(w->at, SPAN_DROPPED_LINKS, dropped);
-}
-
-/* The first of each of the three texts that are no attributes counts, as span_find_name() has it.
- */
-static void keep_first(struct slice *kept, const struct span_entry *entry)
-{
-    if (!kept->at)
-        *kept = span_entry_text(entry);
-}
-
-static inline void put_entry(struct writing *w, const struct span_entry *entry)
-{
-    switch (entry->kind) {
-    case SPAN_ENTRY_NAME:
-        keep_first(&w->name, entry);
-        return;
-    case SPAN_ENTRY_TRACESTATE:
-        keep_first(&w->trace_state, entry);
-        return;
-    case SPAN_ENTRY_STATUS_MESSAGE:
-        keep_first(&w->status_message, entry);
-        return;
-    case SPAN_ENTRY_LINK:
-        w->links++;
-        return;
-    case SPAN_ENTRY_EVENT:
-        begin_event(w, entry);
-        return;
-    default:
-        break;
-    }
-    if (w->skip_event)
-        return;
-    switch (entry->kind) {
-    case SPAN_ENTRY_STRING:
-        put_string(w, entry);
-        return;
-    case SPAN_ENTRY_INTEGER:
-        put_number(w, entry, VALUE_INTEGER);
-        return;
-    case SPAN_ENTRY_BOOLEAN:
-        put_number(w, entry, VALUE_BOOLEAN);
-        return;
-    case SPAN_ENTRY_REQUEST_HEADER:
-    case SPAN_ENTRY_RESPONSE_HEADER:
-        put_header(w, entry);
-        return;
-    default:
-        return;
-    }
-}
-
-static void put_head(struct writing *w)
-{
-    static const unsigned char root[8];
-    const struct span_record *record = w->record;
-    w->at = wire_bytes(w->at, SPAN_TRACE_ID, record->trace_id, sizeof record->trace_id);
-    w->at = wire_bytes(w->at, SPAN_SPAN_ID, record->span_id, sizeof record->span_id);
-    if (memcmp(record->parent_id, root, sizeof root) != 0)
-        w->at = wire_bytes(w->at, SPAN_PARENT_SPAN_ID, record->parent_id, sizeof record->parent_id);
-    w->at = wire_number(w->at, SPAN_KIND, record->kind);
-    w->at = wire_fixed64(w->at, SPAN_START, unix_ns(w, record->start_ns));
-    w->at = wire_fixed64(w->at, SPAN_END, unix_ns(w, record->end_ns));
-}
-
-static void put_status(struct writing *w)
-{
-    if (w->record->status == SPAN_STATUS_UNSET)
-        return;
-    unsigned char *status = wire_begin(w->at, SPAN_STATUS);
-    unsigned char *at = status;
-    if (w->status_message.length)
-        at = put_text(w, at, WIRE_TAG(2, WIRE_LENGTH), w->status_message);
-    at = wire_number(at, WIRE_TAG(3, WIRE_VARINT), w->record->status);
-    w->at = wire_end(status, at);
-}
-
-static void put_tail(struct writing *w)
-{
-    uint32_t dropped = w->span.dropped + w->record->dropped_attributes;
-    w->at = put_text(w, w->at, SPAN_NAME, w->name);
-    if (w->trace_state.length)
-        w->at = put_text(w, w->at, SPAN_TRACE_STATE, w->trace_state);
-    if (dropped)
-        w->at = wire_number(w->at, SPAN_DROPPED_ATTRIBUTES, dropped);
-    if (w->dropped_events)
-        w->at = wire_number(w->at, SPAN_DROPPED_EVENTS, w->dropped_events);
-    if (w->links)
-        put_links(w);
-    put_status(w);
-    uint32_t flags = w->record->flags | OTLP_FLAG_HAS_REMOTE;
-    if (w->record->parent_remote)
-        flags |= OTLP_FLAG_IS_REMOTE;
-    w->at = wire_fixed32(w->at, SPAN_FLAGS, flags);
-}
-
-static bool is_database(uint8_t scope)
-{
-    return span_scope_follows[scope] == SPAN_NAMES_DATABASE;
+    return length >= sizeof *record && record->length >= sizeof *record &&
+           record->length <= length && length <= OTLP_RECORD_BYTES_MOST &&
+           record->scope < SPAN_SCOPE_COUNT;
 }
 
 bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length,
               int64_t unix_offset_ns)
 {
-    if (length < sizeof *record || record->length < sizeof *record || record->length > length ||
-        length > OTLP_RECORD_BYTES_MOST || record->scope >= SPAN_SCOPE_COUNT)
+    if (!is_sound(record, length))
         return false;
-
-    unsigned older = is_database(record->scope) ? SEMCONV_DATABASE_OLDER : SEMCONV_HTTP_OLDER;
     struct otlp_part *part = &otlp->parts[record->scope];
-    unsigned char *body = wire_begin(part->spans + part->used, WIRE_TAG(2, WIRE_LENGTH));
-    struct writing w = {
-        .otlp = otlp,
-        .record = record,
-        .unix_offset_ns = unix_offset_ns,
-        .at = body,
-        .older = (otlp->config->semconv & older) != 0,
-    };
-    w.place = &w.span;
-    place_begin_span(&w.span, SPAN_ATTRIBUTES, otlp->config->attribute_count_limit, record,
-                     w.older);
-    put_head(&w);
-    for (const struct span_entry *entry = span_next_entry(record, NULL); entry;
-         entry = span_next_entry(record, entry))
-        put_entry(&w, entry);
-    end_event(&w);
-    put_tail(&w);
-    part->used = (size_t)(wire_end(body, w.at) - part->spans);
+    part->used = (size_t)(span_wire_put(otlp->config, otlp->scratch, part->spans + part->used,
+                                        record, unix_offset_ns) -
+                          part->spans);
     otlp->spans++;
     return true;
 }
 
-/* The head of a ScopeSpans whose spans follow as a piece of their own. */
-static size_t put_scope(struct otlp_part *part, enum span_scope scope)
+#define SCOPE_BYTES 128
+
+/* What a ScopeSpans says besides its spans, and how long that is. */
+static size_t describe_scope(unsigned char body[SCOPE_BYTES], unsigned scope)
 {
-    unsigned char body[128];
     char name[32] = "otelagent.";
     strncat(name, span_scope_names[scope], sizeof name - sizeof "otelagent.");
     size_t name_bytes = strlen(name);
@@ -415,11 +75,71 @@ static size_t put_scope(struct otlp_part *part, enum span_scope scope)
     at = wire_bytes(at, WIRE_TAG(1, WIRE_LENGTH), name, name_bytes);
     at = wire_bytes(at, WIRE_TAG(2, WIRE_LENGTH), OTELAGENT_VERSION, version_bytes);
     at = wire_bytes(at, WIRE_TAG(3, WIRE_LENGTH), OTLP_SCHEMA_URL, strlen(OTLP_SCHEMA_URL));
+    return (size_t)(at - body);
+}
 
-    size_t length = (size_t)(at - body);
-    at = wire_number(part->head, WIRE_TAG(2, WIRE_LENGTH), length + part->used);
+/* The head of a ScopeSpans whose spans follow as a piece of their own. */
+static size_t put_scope(struct otlp_part *part, enum span_scope scope)
+{
+    unsigned char body[SCOPE_BYTES];
+    size_t length = describe_scope(body, scope);
+    unsigned char *at = wire_number(part->head, WIRE_TAG(2, WIRE_LENGTH), length + part->used);
     memcpy(at, body, length);
     return (size_t)(at - part->head) + length;
+}
+
+/* ---- of forked children ---- */
+
+static unsigned char *others_end(const struct otlp_others *others)
+{
+    return others->at + others->used;
+}
+
+/* The body moves where its length takes more bytes than were left for it. */
+static void end_others(struct otlp_others *others)
+{
+    if (!others->begun)
+        return;
+    others->used = (size_t)(wire_end(others->at + others->begun, others_end(others)) - others->at);
+    others->begun = 0;
+}
+
+static void begin_others(struct otlp_others *others, const struct span_process *child,
+                         struct slice resource)
+{
+    unsigned char *body = wire_begin(others_end(others), WIRE_TAG(1, WIRE_LENGTH));
+    others->begun = (size_t)(body - others->at);
+    others->process = *child;
+    unsigned char *inner = wire_begin(body, WIRE_TAG(1, WIRE_LENGTH));
+    if (resource.length > RESOURCE_BYTES_MOST)
+        resource.length = 0;
+    unsigned char *at = wire_end(inner, inner + resource_of_child(inner, resource, child));
+    at = wire_bytes(at, WIRE_TAG(3, WIRE_LENGTH), OTLP_SCHEMA_URL, strlen(OTLP_SCHEMA_URL));
+    others->used = (size_t)(at - others->at);
+}
+
+/* A ScopeSpans for each span: their order is that of the ring, where those of several processes
+ * follow each other. */
+bool otlp_add_of_child(struct otlp *otlp, const struct span_record *record, size_t length,
+                       int64_t unix_offset_ns, const struct span_process *child,
+                       struct slice resource)
+{
+    unsigned char scope[SCOPE_BYTES];
+    struct otlp_others *others = &otlp->others;
+    if (!is_sound(record, length))
+        return false;
+    if (others->begun && memcmp(&others->process, child, sizeof *child) != 0)
+        end_others(others);
+    if (!others->begun)
+        begin_others(others, child, resource);
+    size_t scope_bytes = describe_scope(scope, record->scope);
+    unsigned char *body = wire_begin(others_end(others), WIRE_TAG(2, WIRE_LENGTH));
+    memcpy(body, scope, scope_bytes);
+    unsigned char *at =
+        span_wire_put(otlp->config, otlp->scratch, body + scope_bytes, record, unix_offset_ns);
+    others->used = (size_t)(wire_end(body, at) - others->at);
+    otlp->spans++;
+    return true;
 }
 
 static void add_piece(struct otlp_body *body, void *at, size_t bytes)
@@ -428,9 +148,9 @@ static void add_piece(struct otlp_body *body, void *at, size_t bytes)
     body->bytes += bytes;
 }
 
-void otlp_finish(struct otlp *otlp, struct slice resource, struct otlp_body *body)
+static void add_own(struct otlp *otlp, struct slice resource, struct otlp_body *body)
 {
-    *body = (struct otlp_body){.count = 1};
+    body->count = 1;
     for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++) {
         struct otlp_part *part = &otlp->parts[scope];
         if (!part->used)
@@ -450,9 +170,23 @@ void otlp_finish(struct otlp *otlp, struct slice resource, struct otlp_body *bod
     body->bytes += body->pieces[0].iov_len;
 }
 
+void otlp_finish(struct otlp *otlp, struct slice resource, struct otlp_body *body)
+{
+    bool any = !otlp->others.used; /* an empty batch has a resource, too */
+    *body = (struct otlp_body){0};
+    for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
+        any |= otlp->parts[scope].used != 0;
+    if (any)
+        add_own(otlp, resource, body);
+    end_others(&otlp->others);
+    if (otlp->others.used)
+        add_piece(body, otlp->others.at, otlp->others.used);
+}
+
 void otlp_clear(struct otlp *otlp)
 {
     for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
         otlp->parts[scope].used = 0;
+    otlp->others.used = otlp->others.begun = 0;
     otlp->spans = 0;
 }

@@ -33,10 +33,7 @@
 /* The largest record that is encoded; larger ones do not occur (span.h) and are refused. */
 #define OTLP_RECORD_BYTES_MOST 32768
 
-#define OTLP_FLAG_HAS_REMOTE 0x100u /* Span.flags: the next bit is meaningful */
-#define OTLP_FLAG_IS_REMOTE  0x200u /* Span.flags: the parent lives in another process */
-
-#define OTLP_PIECES (1 + 2 * SPAN_SCOPE_COUNT)
+#define OTLP_PIECES (2 + 2 * SPAN_SCOPE_COUNT)
 
 /* A finished batch: an encoded request in pieces that belong to the encoder. */
 struct otlp_body {
@@ -52,10 +49,19 @@ struct otlp_part {
     unsigned char head[160];
 };
 
+/* Whole ResourceSpans of other processes, one after the other. */
+struct otlp_others {
+    unsigned char *at;
+    size_t used;                 /* bytes */
+    size_t begun;                /* the last one's body, which may go on; 0: none */
+    struct span_process process; /* whose that is */
+};
+
 struct otlp {
     const struct config *config;
     struct arena arena;
     struct otlp_part parts[SPAN_SCOPE_COUNT];
+    struct otlp_others others;
     unsigned char *head; /* request, resource */
     char *scratch;       /* repaired text */
     unsigned spans;      /* in the batch */
@@ -72,6 +78,12 @@ bool otlp_room(const struct otlp *otlp);
  * where the record is damaged. Only after otlp_room(). */
 bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length,
               int64_t unix_offset_ns);
+
+/* Likewise a record of a forked child of the process whose resource that is, which is at most
+ * RESOURCE_BYTES_MOST long. */
+bool otlp_add_of_child(struct otlp *otlp, const struct span_record *record, size_t length,
+                       int64_t unix_offset_ns, const struct span_process *child,
+                       struct slice resource);
 
 /* The batch so far, `resource` being an encoded Resource message of at most RESOURCE_BYTES_MOST.
  * Valid until the next otlp_add() or otlp_clear(). */

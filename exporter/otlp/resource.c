@@ -18,6 +18,7 @@
 #include "exporter/base/utf8.h"
 #include "exporter/otlp/command.h"
 #include "exporter/otlp/container.h"
+#include "exporter/otlp/resource_child.h"
 #include "exporter/otlp/wire.h"
 
 /* Of the user's, beside our own: more is left out, and said. */
@@ -51,7 +52,13 @@ static struct {
     char first_lost[64];     /* its key, or the beginning of it */
     char fallback[300];      /* unknown_service:EXECUTABLE */
     const char *name_source; /* of the service; NULL: the user has said it, or nobody knows */
-    size_t encoded_bytes;    /* 0: not encoded yet */
+    /* This process's, which stand among the items once that is not stale. */
+    bool stale;
+    uint32_t pid;
+    uint32_t parent_pid;
+    uint32_t kept; /* SPAN_PROCESS_*: the user has said them */
+    uint8_t instance[16];
+    size_t encoded_bytes; /* 0: not encoded yet */
     char text[TEXT_BYTES];
     /* Until then it lends its room to files that are read, and to decoded text. */
     unsigned char encoded[RESOURCE_BYTES_MOST];
@@ -324,16 +331,12 @@ static void set_process(void)
 }
 
 /* A version 4 UUID. Source: RFC 9562, 5.4. */
-static void format_instance(char into[37])
+static void make_instance(uint8_t u[16])
 {
     uint64_t random[2] = {random_next(), random_next()};
-    unsigned char u[sizeof random];
-    memcpy(u, random, sizeof u);
-    u[6] = (unsigned char)((u[6] & 0x0f) | 0x40);
-    u[8] = (unsigned char)((u[8] & 0x3f) | 0x80);
-    snprintf(into, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0],
-             u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13],
-             u[14], u[15]);
+    memcpy(u, random, sizeof random);
+    u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
+    u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
 }
 
 /* A value of the user's is kept whole or not at all. */
@@ -414,18 +417,47 @@ const char *resource_set_name(void)
     return resource.name_source ? resource.fallback : resource_find("service.name");
 }
 
-void resource_refresh(void)
+static void identify(void)
 {
-    char uuid[37];
+    make_instance(resource.instance);
+    resource.pid = (uint32_t)getpid();
+    resource.parent_pid = (uint32_t)getppid();
+}
+
+static void set_identity(void)
+{
+    char uuid[RESOURCE_UUID_BYTES];
     struct item *instance = find("service.instance.id");
-    format_instance(uuid);
+    resource_format_instance(uuid, resource.instance);
     if (!instance)
         set("service.instance.id", slice_of(uuid));
     else if (!instance->users && instance->value[0])
         memcpy(instance->value, uuid, sizeof uuid); /* in place: forks must not use up the room */
-    set_integer("process.pid", getpid());
-    set_integer("process.parent_pid", getppid());
-    resource.encoded_bytes = 0;
+    set_integer("process.pid", resource.pid);
+    set_integer("process.parent_pid", resource.parent_pid);
+}
+
+/* Put into its place when somebody asks for it: many a child never sends anything itself. */
+void resource_refresh(void)
+{
+    identify();
+    resource.stale = true;
+}
+
+static uint32_t kept(const char *key, uint32_t flag)
+{
+    const struct item *item = find(key);
+    return !item || item->users ? flag : 0;
+}
+
+void resource_identify(struct span_process *process)
+{
+    *process = (struct span_process){
+        .pid = resource.pid,
+        .parent_pid = resource.parent_pid,
+        .kept = resource.kept,
+    };
+    memcpy(process->instance, resource.instance, sizeof process->instance);
 }
 
 void resource_detect(const struct config *config)
@@ -442,12 +474,17 @@ void resource_detect(const struct config *config)
     set("telemetry.distro.version", SLICE_LITERAL(OTELAGENT_VERSION));
     set_environment(config);
     set_process();
-    resource_refresh();
+    identify();
+    set_identity();
     set_host();
     set_container(config, &container);
     set_kubernetes(&container);
     set_users(config);
+    resource.kept = kept("process.pid", SPAN_PROCESS_PID) |
+                    kept("process.parent_pid", SPAN_PROCESS_PARENT_PID) |
+                    kept("service.instance.id", SPAN_PROCESS_INSTANCE);
     resource.encoded_bytes = 0;
+    resource.stale = false;
     errno = saved;
 }
 
@@ -470,6 +507,11 @@ static unsigned char *put_item(unsigned char *at, const struct item *item)
 struct slice resource_encoded(void)
 {
     unsigned char *at = resource.encoded;
+    if (resource.stale) {
+        set_identity();
+        resource.encoded_bytes = 0;
+        resource.stale = false;
+    }
     for (int i = 0; i < resource.count && !resource.encoded_bytes; i++)
         at = put_item(at, &resource.items[i]);
     if (!resource.encoded_bytes)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
+#include "agent/span/span.h"
 #include "config/config.h"
 
 /* Of an encoded resource: what encoders and regions have room for. Whole pages. */
@@ -36,6 +37,9 @@ const char *resource_set_name(void);
 
 /* In a forked child: new process ids, a new service.instance.id. */
 void resource_refresh(void);
+
+/* What resource_refresh() has found: what tells a forked child from its parent. */
+void resource_identify(struct span_process *process);
 
 /* The value of a text attribute, or NULL. */
 const char *resource_find(const char *key);

@@ -223,7 +223,7 @@ def test_children_that_end_by_themselves_leave_theirs_as_soon(service, directory
     assert time.monotonic() - began < 5 * SOON
     told = accounts.read(parent.log.read_text(), 5)
     assert told.ended == told.left >= 5  # some had begun with what the others left
-    assert len(service.left) == 5
+    assert 1 <= len(service.left) <= 5  # theirs, or their parent's, in which they have left it
     collector.start()
     heir = service.start(collector, [servers.program("python3"), directory / "children.py", 1])
     ask(heir)

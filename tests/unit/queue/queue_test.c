@@ -32,7 +32,7 @@ static void wake(void)
 static int begin(void **state)
 {
     (void)state;
-    queue_forked(false); /* no region, nobody started */
+    queue_forked(QUEUE_KEPT_NONE); /* no region, nobody started */
     region_forget(&queue.inherited);
     starts = wakes = 0;
     will_start = true;
@@ -106,7 +106,7 @@ static void a_child_keeps_its_parents_region_while_requests_are_in_flight(void *
     (void)state;
     hand_over(1);
     struct region_header *header = queue.region.header;
-    queue_forked(true);
+    queue_forked(QUEUE_KEPT_PARENTS);
     assert_ptr_equal(queue.inherited.header, header);
     assert_null(queue.region.header);
     assert_false(queue_has_region());
@@ -120,7 +120,7 @@ static void a_region_that_is_not_needed_goes_with_the_fork(void **state)
 {
     (void)state;
     hand_over(1);
-    queue_forked(false);
+    queue_forked(QUEUE_KEPT_NONE);
     assert_null(queue.region.header);
     assert_null(queue.inherited.header);
 }

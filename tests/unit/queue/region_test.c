@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/base/process.h"
+#include "agent/queue/lodging.h"
 
 static const struct region_place in_memory;
 
@@ -67,13 +68,16 @@ static void only_used_pages_are_resident(void **state)
     region_forget(&region);
 }
 
-static void the_last_byte_of_the_last_open_span_is_ours(void **state)
+static void the_last_byte_of_all_places_is_ours(void **state)
 {
     (void)state;
     struct region region;
     assert_true(region_init(&region, 1, &in_memory));
     memset(region.open, 1, REGION_OPEN * sizeof *region.open);
-    assert_ptr_equal(region.open + REGION_OPEN, (char *)region.header + region.bytes);
+    assert_ptr_equal(region.open + REGION_OPEN, lodging_place(&region, 0));
+    memset(lodging_place(&region, REGION_LODGERS - 1), 1, REGION_LODGER_BYTES);
+    assert_ptr_equal((char *)lodging_place(&region, REGION_LODGERS - 1) + REGION_LODGER_BYTES,
+                     (char *)region.header + region.bytes);
     region_forget(&region);
 }
 
@@ -377,7 +381,7 @@ int main(void)
         cmocka_unit_test(the_queue_size_means_records),
         cmocka_unit_test(the_smallest_region_takes_the_largest_record),
         cmocka_unit_test(only_used_pages_are_resident),
-        cmocka_unit_test(the_last_byte_of_the_last_open_span_is_ours),
+        cmocka_unit_test(the_last_byte_of_all_places_is_ours),
         cmocka_unit_test(a_file_takes_little_until_it_is_used),
         cmocka_unit_test(an_heir_sees_what_was_ready),
         cmocka_unit_test(a_file_says_whose_it_is),

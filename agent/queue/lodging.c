@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/queue/lodging.h"
+
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/base/counters.h"
+#include "agent/base/os.h"
+#include "agent/base/process.h"
+#include "agent/queue/region_memory.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define TICK_NS   UINT64_C(10000000) /* of proc(5), on every Linux */
+#define ZOMBIE_NS (10 * SECOND_NS)   /* its parent is about to tell how it ended, or never */
+#define DOUBTFUL_NS                                                                                \
+    (2 * SECOND_NS) /* before it is asked whether a number means another process                   \
+                     */
+
+/* A child's. Written before it observes anything. */
+static struct {
+    const struct region *host; /* its parent's region; NULL: it lodges nowhere */
+    long user;
+    _Atomic uint32_t spans; /* relaxed: it need not be exact */
+} own;
+
+/* Since the machine started, like the times of processes in proc(5). */
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+static size_t place_at(const struct region *region, uint32_t number)
+{
+    return region->bytes - (size_t)(REGION_LODGERS - number) * REGION_LODGER_BYTES;
+}
+
+static uint32_t places_ready(const struct region *region)
+{
+    /* Acquire: pairs with the release when they were made ready. */
+    return atomic_load_explicit(&region->header->lodgings_ready, memory_order_acquire);
+}
+
+struct region_open *lodging_place(const struct region *region, uint32_t number)
+{
+    return number < places_ready(region) && number < REGION_LODGERS
+               ? (struct region_open *)((char *)region->header + place_at(region, number))
+               : NULL;
+}
+
+/* ---- the parent's ---- */
+
+void lodging_open(struct region *region)
+{
+    uint32_t never = LODGING_NEVER;
+    atomic_compare_exchange_strong(&region->header->lodging, &never, LODGING_OPEN);
+}
+
+void lodging_close(struct region *region)
+{
+    uint32_t open = LODGING_OPEN;
+    if (region->header)
+        atomic_compare_exchange_strong(&region->header->lodging, &open, LODGING_CLOSED);
+}
+
+/* The number belongs to a process that started after this one had come here. */
+static bool is_another(const struct region_lodger *lodger, uint32_t pid)
+{
+    uint64_t since_ns = atomic_load_explicit(&lodger->since_ns, memory_order_relaxed);
+    return since_ns && now_ns() - since_ns > DOUBTFUL_NS &&
+           process_started_ticks(pid) * TICK_NS > since_ns + TICK_NS;
+}
+
+static bool is_gone(const struct region_lodger *lodger, uint32_t pid, enum process_state *state)
+{
+    *state = process_state(pid, 0);
+    return *state == PROCESS_GONE || (*state == PROCESS_RUNS && is_another(lodger, pid));
+}
+
+bool lodging_close_file(int fd, struct region_header *header)
+{
+    enum process_state state;
+    const uint32_t closed = LODGING_CLOSED;
+    if (!lodging_was_opened(header))
+        return true;
+    if (lseek(fd, offsetof(struct region_header, lodging), SEEK_SET) < 0 ||
+        os.write(fd, &closed, sizeof closed) != sizeof closed)
+        return false;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (pread(fd, header, sizeof *header, 0) != sizeof *header)
+        return false;
+    for (size_t i = 0; i < REGION_LODGERS; i++) {
+        const struct region_lodger *lodger = &header->lodgers[i];
+        uint32_t pid = atomic_load_explicit(&lodger->pid, memory_order_relaxed);
+        if (pid && !is_gone(lodger, pid, &state) && state == PROCESS_RUNS)
+            return false;
+    }
+    return true;
+}
+
+void lodging_note_signal(struct region *region, uint32_t pid, uint32_t signal)
+{
+    if (!region->header || !lodging_was_opened(region->header))
+        return;
+    for (size_t i = 0; i < REGION_LODGERS; i++) {
+        struct region_lodger *lodger = &region->header->lodgers[i];
+        if (atomic_load_explicit(&lodger->pid, memory_order_relaxed) == pid)
+            atomic_store_explicit(&lodger->signal, signal, memory_order_relaxed);
+    }
+}
+
+static void give_back(struct region_lodger *lodger)
+{
+    atomic_store_explicit(&lodger->signal, 0, memory_order_relaxed);
+    atomic_store_explicit(&lodger->since_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&lodger->ended_ns, 0, memory_order_relaxed);
+    /* Release: who takes the place next finds it empty. */
+    atomic_store_explicit(&lodger->pid, 0, memory_order_release);
+}
+
+/* Has it ended, and is known how, or will not be? */
+static bool is_over(struct region_lodger *lodger, uint32_t pid)
+{
+    enum process_state state;
+    if (is_gone(lodger, pid, &state))
+        return true;
+    if (state != PROCESS_ZOMBIE)
+        return false;
+    uint64_t ended_ns = atomic_load_explicit(&lodger->ended_ns, memory_order_relaxed);
+    if (!ended_ns)
+        atomic_store_explicit(&lodger->ended_ns, now_ns(), memory_order_relaxed);
+    return ended_ns && now_ns() - ended_ns > ZOMBIE_NS;
+}
+
+/* Of one that was being passed on nobody can tell whether it is in the ring. */
+static void end_open(struct region *region, struct region_open *open, uint32_t signal,
+                     lodging_ended *ended)
+{
+    struct span_record *record = (struct span_record *)open->record;
+    uint64_t id = atomic_load_explicit(&open->in_flight, memory_order_acquire);
+    if (id == REGION_ENDING) {
+        counters_add(&counters.spans_ended, 1);
+        counters_add(&counters.dropped_abandoned, 1);
+    } else if (id && region_take_open(open, id) && record->length >= sizeof *record &&
+               record->length <= sizeof open->record && record->length % 8 == 0)
+        ended(region, record, signal);
+    atomic_store_explicit(&open->in_flight, 0, memory_order_release);
+}
+
+void lodging_look(struct region *region, lodging_ended *ended)
+{
+    if (!region->header || !lodging_was_opened(region->header))
+        return;
+    for (uint32_t i = 0; i < REGION_LODGERS; i++) {
+        struct region_lodger *lodger = &region->header->lodgers[i];
+        uint32_t pid = atomic_load_explicit(&lodger->pid, memory_order_acquire);
+        if (!pid || !is_over(lodger, pid))
+            continue;
+        struct region_open *open = lodging_place(region, i);
+        if (open)
+            end_open(region, open, atomic_load_explicit(&lodger->signal, memory_order_relaxed),
+                     ended);
+        give_back(lodger);
+    }
+}
+
+/* ---- the child's ---- */
+
+bool lodging_is_offered(const struct region *region)
+{
+    return region->header &&
+           atomic_load_explicit(&region->header->lodging, memory_order_relaxed) == LODGING_OPEN &&
+           os.syscall(SYS_getppid) == (long)region->header->pid;
+}
+
+void lodging_begin(const struct region *host)
+{
+    own.host = host;
+    own.user = os.syscall(SYS_geteuid);
+    atomic_store_explicit(&own.spans, 0, memory_order_relaxed);
+}
+
+/* Will somebody read what is written there? */
+static bool is_read(const struct region *host)
+{
+    return lodging_is_offered(host) && os.syscall(SYS_geteuid) == own.user;
+}
+
+static uint32_t claim(const struct region *host)
+{
+    uint32_t self = host ? (uint32_t)os.syscall(SYS_getpid) : 0;
+    for (uint32_t i = 0; self && i < REGION_LODGERS; i++) {
+        struct region_lodger *free = &host->header->lodgers[i];
+        uint32_t nobody = 0;
+        if (atomic_load_explicit(&free->pid, memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong(&free->pid, &nobody, self)) {
+            atomic_store_explicit(&free->since_ns, now_ns(), memory_order_relaxed);
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static uint32_t enter(void)
+{
+    const struct region *host = own.host;
+    if (!host || atomic_load_explicit(&own.spans, memory_order_relaxed) >= LODGING_SPANS ||
+        !is_read(host) || ring_is_filling(host->ring))
+        return 0;
+    uint32_t place = claim(host);
+    if (!place || atomic_load(&host->header->lodging) == LODGING_OPEN)
+        return place;
+    lodging_give_back(place);
+    return 0;
+}
+
+/* Any number of processes at a time: values only rise. */
+static bool make_ready(const struct region *host, uint32_t number)
+{
+    uint32_t ready = places_ready(host);
+    if (number < ready)
+        return true;
+    if (!region_populate((char *)host->header, place_at(host, ready), place_at(host, number + 1)))
+        return false;
+    while (ready <= number &&
+           !atomic_compare_exchange_weak_explicit(&host->header->lodgings_ready, &ready, number + 1,
+                                                  memory_order_release, memory_order_acquire))
+        ;
+    return true;
+}
+
+uint32_t lodging_take(void)
+{
+    uint32_t place = enter();
+    if (!place || make_ready(own.host, place - 1))
+        return place;
+    lodging_give_back(place);
+    return 0;
+}
+
+struct region_open *lodging_taken(uint32_t place)
+{
+    return lodging_place(own.host, place - 1);
+}
+
+void lodging_give_back(uint32_t place)
+{
+    give_back(&own.host->header->lodgers[place - 1]);
+}
+
+/* Its request has a place: then this process is in already. */
+static bool lies_there(const struct region *host, const struct span_record *record)
+{
+    const char *at = (const char *)record;
+    const char *base = (const char *)host->header;
+    return at > base + place_at(host, 0) && at < base + host->bytes;
+}
+
+bool lodging_send(const struct span_record *record)
+{
+    const struct region *host = own.host;
+    if (!host || !record->of_process)
+        return false;
+    bool in = lies_there(host, record);
+    uint32_t place = in ? 0 : enter();
+    bool sent = (in ? is_read(host) : place != 0) && ring_write(host->ring, record, record->length);
+    if (place)
+        lodging_give_back(place);
+    if (sent)
+        atomic_fetch_add_explicit(&own.spans, 1, memory_order_relaxed);
+    return sent;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* span_wire.h - a record as a Span of the OpenTelemetry protocol. */
+#ifndef EXPORTER_SPAN_WIRE_H
+#define EXPORTER_SPAN_WIRE_H
+
+#include <stdint.h>
+
+#include "agent/span/span.h"
+#include "config/config.h"
+
+#define OTLP_FLAG_HAS_REMOTE 0x100u /* Span.flags: the next bit is meaningful */
+#define OTLP_FLAG_IS_REMOTE  0x200u /* Span.flags: the parent lives in another process */
+
+/* Writes a sound record as the next Span of a ScopeSpans, into room that the caller knows to be
+ * enough (otlp.c); returns the position after it. `scratch` has room for the repaired text of any.
+ */
+unsigned char *span_wire_put(const struct config *config, char *scratch, unsigned char *at,
+                             const struct span_record *record, int64_t unix_offset_ns);
+
+#endif
