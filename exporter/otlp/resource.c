@@ -133,12 +133,6 @@ static void set_integer(const char *key, int64_t value)
         item->integer = value;
 }
 
-const char *resource_find(const char *key)
-{
-    const struct item *item = find(key);
-    return item ? item->value : NULL;
-}
-
 static struct slice read_file(const char *path, char *buffer, size_t capacity)
 {
     size_t length = 0;
@@ -437,6 +431,22 @@ static void set_identity(void)
     set_integer("process.parent_pid", resource.parent_pid);
 }
 
+static void freshen(void)
+{
+    if (resource.stale) {
+        set_identity();
+        resource.encoded_bytes = 0;
+        resource.stale = false;
+    }
+}
+
+const char *resource_find(const char *key)
+{
+    freshen();
+    const struct item *item = find(key);
+    return item ? item->value : NULL;
+}
+
 /* Put into its place when somebody asks for it: many a child never sends anything itself. */
 void resource_refresh(void)
 {
@@ -507,11 +517,7 @@ static unsigned char *put_item(unsigned char *at, const struct item *item)
 struct slice resource_encoded(void)
 {
     unsigned char *at = resource.encoded;
-    if (resource.stale) {
-        set_identity();
-        resource.encoded_bytes = 0;
-        resource.stale = false;
-    }
+    freshen();
     for (int i = 0; i < resource.count && !resource.encoded_bytes; i++)
         at = put_item(at, &resource.items[i]);
     if (!resource.encoded_bytes)
