@@ -294,7 +294,7 @@ void recovery_end_lodgers(struct region *region, struct span_record *record, uin
 {
     char text[16];
     end_span(region->header, record, sizeof((struct region_open *)0)->record, end_of(signal, text));
-    if (ring_write(region->ring, record, record->length))
+    if (ring_write_seldom(region->ring, record, record->length))
         return;
     counters_add(&counters.spans_ended, 1);
     counters_add(&counters.dropped_queue_full, 1);

@@ -140,7 +140,8 @@ static enum claim pass(struct ring *ring, uint64_t tail, uint64_t word)
     return full_unless_outdated(ring, tail);
 }
 
-static enum claim claim(struct ring *ring, uint64_t tail, uint64_t *busy)
+static inline __attribute__((always_inline)) enum claim claim(struct ring *ring, uint64_t tail,
+                                                              uint64_t *busy)
 {
     uint64_t position = position_of(tail);
     uint32_t run = run_of(*busy);
@@ -217,7 +218,8 @@ static void commit(struct granule *first, uint64_t busy)
                                                 memory_order_release, memory_order_relaxed);
 }
 
-bool ring_write(struct ring *ring, const void *record, uint32_t length)
+static inline __attribute__((always_inline)) bool write_record(struct ring *ring,
+                                                               const void *record, uint32_t length)
 {
     if (length == 0 || length % 8 || length > RING_RECORD_BYTES_MAX)
         return false;
@@ -244,6 +246,17 @@ bool ring_write(struct ring *ring, const void *record, uint32_t length)
         }
     }
     return false;
+}
+
+bool ring_write(struct ring *ring, const void *record, uint32_t length)
+{
+    return write_record(ring, record, length);
+}
+
+__attribute__((cold, noinline)) bool ring_write_seldom(struct ring *ring, const void *record,
+                                                       uint32_t length)
+{
+    return write_record(ring, record, length);
 }
 
 /* ---- reading ---- */

@@ -51,6 +51,10 @@ void ring_set_limit(struct ring *ring, uint32_t records);
  * and has counted the record as abandoned; either way it is accounted for. */
 bool ring_write(struct ring *ring, const void *record, uint32_t length);
 
+/* The same, for whoever does not write each span: so the other one has one caller, and is inlined
+ * there. */
+bool ring_write_seldom(struct ring *ring, const void *record, uint32_t length);
+
 /* One reader. Copies the oldest record it has not seen yet to `into` (8-byte aligned, `capacity`
  * bytes, at least RING_RECORD_BYTES_MAX: a record that does not fit is dropped and counted as
  * abandoned). The record stays where it is until ring_release(), so that it outlives a reader who

@@ -161,10 +161,15 @@ uint64_t exchange_id(const struct exchange *exchange)
     return id;
 }
 
+__attribute__((cold, noinline)) static struct region_open *
+lodging_of(const struct exchange *exchange)
+{
+    return lodging_taken(exchange->lodged);
+}
+
 struct region_open *exchange_own_place(const struct exchange *exchange)
 {
-    struct region_open *place =
-        exchange->lodged ? lodging_taken(exchange->lodged) : exchange_place(exchange);
+    struct region_open *place = exchange->lodged ? lodging_of(exchange) : exchange_place(exchange);
     return place && (const void *)exchange->span.record == place->record ? place : NULL;
 }
 
@@ -175,11 +180,16 @@ void exchange_set_in_flight(const struct exchange *exchange, uint64_t id)
         atomic_store_explicit(&place->in_flight, id, memory_order_release);
 }
 
+__attribute__((cold, noinline)) static void move_out(const struct exchange *exchange)
+{
+    lodging_give_back(exchange->lodged);
+}
+
 static void close_slot(struct exchange *exchange)
 {
     reading_end(&exchange->reading, false);
     if (exchange->lodged)
-        lodging_give_back(exchange->lodged);
+        move_out(exchange);
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
     slab_give(&exchanges, exchange->slot);
 }
