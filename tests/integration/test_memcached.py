@@ -180,6 +180,15 @@ quit\r\n
 """.replace("\n> ", " ")
 
 
+def test_a_first_command_in_pieces_begins_with_its_first_byte(both, memcached):
+    """Also where it is not known before its second write what it is."""
+    program = [servers.program("python3"), CALLS.parent / "slow_first.py", memcached.port]
+    _, [span] = both([*program, "se", r"t a 0 0 1\r\n1\r\n"])
+    assert span.name == "set"
+    assert span.end_ns - span.start_ns >= 500_000_000
+    assert span.attributes["db.duration_ms"] >= 500
+
+
 def test_meta_and_quiet_commands(both, memcached):
     printed, found = both(["/usr/bin/python3", CALLS / "talk.py", memcached.port], text=META)
     assert "hunter" in printed

@@ -130,6 +130,15 @@ def test_a_client_says_what_it_asked(client, both, redis):
         check_attributes(span, redis.port)
 
 
+def test_a_connections_first_command_begins_with_its_first_byte(both, redis):
+    """Also where it is not known before its second write what it is."""
+    program = [servers.program("python3"), CALLS.parent / "slow_first.py", redis.port]
+    _, [span] = both([*program, r"*3\r\n$3\r", r"\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"])
+    assert span.name == "SET"
+    assert span.end_ns - span.start_ns >= 500_000_000
+    assert span.attributes["db.duration_ms"] >= 500
+
+
 def test_redis_cli_says_what_it_asked(both, redis):
     commands = ["SELECT 1", "set user:42 hunter", "GET user:42", "LPUSH user:42 hunter", "MULTI",
                 "SET a hunter", "INCR n", "EXEC", f"GET PHPREDIS_SESSION:{SESSION}",

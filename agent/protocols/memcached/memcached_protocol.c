@@ -73,9 +73,10 @@ static struct fed feed(struct flow *flow, enum side side, struct slice bytes, ui
 {
     struct memcached_dialogue *dialogue = flow_state(flow);
     struct memcached_listener listener = listener_of(flow);
-    bool goes_on = flow_asks(flow, side)
-                       ? memcached_dialogue_send(dialogue, &listener, bytes, now_ns)
-                       : memcached_dialogue_receive(dialogue, &listener, bytes, now_ns);
+    bool goes_on =
+        flow_asks(flow, side)
+            ? memcached_dialogue_send(dialogue, &listener, bytes, flow_began_ns(flow, side, now_ns))
+            : memcached_dialogue_receive(dialogue, &listener, bytes, now_ns);
     return (struct fed){bytes.length, goes_on ? NEXT_MORE : NEXT_LOST};
 }
 
