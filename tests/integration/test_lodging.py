@@ -230,7 +230,8 @@ def test_what_others_left_is_looked_at_by_one(library, directory, collector):
     tracing = life.tracing(library, directory, collector, OTEL_BSP_SCHEDULE_DELAY="50")
     killed = SHORT + "\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
     environment = {**os.environ, **tracing.environment()}
-    subprocess.run([servers.program("python3"), "-c", killed], env=environment, check=False)
+    subprocess.run([servers.program("python3"), "-c", killed], check=False,
+                   env={**environment, "OTEL_BSP_SCHEDULE_DELAY": "60000"})
     [left] = tracing.left
     name = re.fullmatch(r"(otelagent-)([0-9a-f]{16})(-.*-)([0-9a-f]{8})", left.name)
     for number in range(60):
