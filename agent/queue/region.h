@@ -50,7 +50,7 @@ struct region_lodger {
     _Atomic uint64_t ended_ns; /* likewise: it was seen that it has ended; 0: not yet */
 };
 #define REGION_LODGERS      64
-#define REGION_LODGER_BYTES 8192 /* of its place, which holds a struct region_open */
+#define REGION_LODGER_BYTES ((size_t)8192) /* of its place, which holds a struct region_open */
 
 /* At the region's base; offsets in bytes from there. */
 struct region_header {

@@ -21,11 +21,11 @@
 bool otlp_init(struct otlp *otlp, const struct config *config)
 {
     size_t parts = (size_t)SPAN_SCOPE_COUNT * PART_BYTES + OTHERS_BYTES;
-    *otlp = (struct otlp){.config = config, .arena = otlp->arena};
+    *otlp = (struct otlp){.wire.config = config, .arena = otlp->arena};
     if (!arena_map(&otlp->arena, parts + HEAD_BYTES + UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST) + 64))
         return false;
     otlp->head = arena_take(&otlp->arena, HEAD_BYTES);
-    otlp->scratch = arena_take(&otlp->arena, UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST));
+    otlp->wire.scratch = arena_take(&otlp->arena, UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST));
     for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
         otlp->parts[scope].spans = arena_take(&otlp->arena, PART_BYTES);
     otlp->others.at = arena_take(&otlp->arena, OTHERS_BYTES);
@@ -54,9 +54,9 @@ bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length
     if (!is_sound(record, length))
         return false;
     struct otlp_part *part = &otlp->parts[record->scope];
-    part->used = (size_t)(span_wire_put(otlp->config, otlp->scratch, part->spans + part->used,
-                                        record, unix_offset_ns) -
-                          part->spans);
+    part->used =
+        (size_t)(span_wire_put(&otlp->wire, part->spans + part->used, record, unix_offset_ns) -
+                 part->spans);
     otlp->spans++;
     return true;
 }
@@ -135,8 +135,7 @@ bool otlp_add_of_child(struct otlp *otlp, const struct span_record *record, size
     size_t scope_bytes = describe_scope(scope, record->scope);
     unsigned char *body = wire_begin(others_end(others), WIRE_TAG(2, WIRE_LENGTH));
     memcpy(body, scope, scope_bytes);
-    unsigned char *at =
-        span_wire_put(otlp->config, otlp->scratch, body + scope_bytes, record, unix_offset_ns);
+    unsigned char *at = span_wire_put(&otlp->wire, body + scope_bytes, record, unix_offset_ns);
     others->used = (size_t)(wire_end(body, at) - others->at);
     otlp->spans++;
     return true;

@@ -25,6 +25,7 @@
 #include "agent/span/span.h"
 #include "config/config.h"
 #include "exporter/base/arena.h"
+#include "exporter/otlp/span_wire.h"
 
 /* The release that the stable names of attributes.def come from. It is a promise about names that
  * backends may use to translate them; a later release's URL would promise names we do not send. */
@@ -58,12 +59,11 @@ struct otlp_others {
 };
 
 struct otlp {
-    const struct config *config;
+    struct span_wire wire;
     struct arena arena;
     struct otlp_part parts[SPAN_SCOPE_COUNT];
     struct otlp_others others;
     unsigned char *head; /* request, resource */
-    char *scratch;       /* repaired text */
     unsigned spans;      /* in the batch */
 };
 

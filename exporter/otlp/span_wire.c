@@ -338,21 +338,22 @@ static bool is_database(uint8_t scope)
     return span_scope_follows[scope] == SPAN_NAMES_DATABASE;
 }
 
-unsigned char *span_wire_put(const struct config *config, char *scratch, unsigned char *at,
+unsigned char *span_wire_put(const struct span_wire *wire, unsigned char *at,
                              const struct span_record *record, int64_t unix_offset_ns)
 {
     unsigned older = is_database(record->scope) ? SEMCONV_DATABASE_OLDER : SEMCONV_HTTP_OLDER;
     unsigned char *body = wire_begin(at, WIRE_TAG(2, WIRE_LENGTH));
     struct writing w = {
-        .config = config,
-        .scratch = scratch,
+        .config = wire->config,
+        .scratch = wire->scratch,
         .record = record,
         .unix_offset_ns = unix_offset_ns,
         .at = body,
-        .older = (config->semconv & older) != 0,
+        .older = (wire->config->semconv & older) != 0,
     };
     w.place = &w.span;
-    place_begin_span(&w.span, SPAN_ATTRIBUTES, config->attribute_count_limit, record, w.older);
+    place_begin_span(&w.span, SPAN_ATTRIBUTES, wire->config->attribute_count_limit, record,
+                     w.older);
     put_head(&w);
     for (const struct span_entry *entry = span_next_entry(record, NULL); entry;
          entry = span_next_entry(record, entry))
