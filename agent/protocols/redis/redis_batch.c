@@ -87,6 +87,18 @@ static void tell_asked(const struct redis_batch *batch, const struct redis_liste
                                        });
 }
 
+/* Its answers are all those that are awaited behind the one before it. */
+static void await_group(struct redis_batch *batch)
+{
+    unsigned count = batch->waiting_count;
+    bool shares = !batch->has_span && count && !(batch->has_spans >> (count - 1) & 1);
+    if (!shares)
+        batch->waiting_count = (uint8_t)++count;
+    batch->waiting[count - 1] = batch->awaited;
+    if (batch->has_span)
+        batch->has_spans |= UINT64_C(1) << (count - 1);
+}
+
 static void close_group(struct redis_batch *batch, const struct redis_listener *listener,
                         uint64_t now_ns)
 {
@@ -96,13 +108,7 @@ static void close_group(struct redis_batch *batch, const struct redis_listener *
         tell_asked(batch, listener);
     batch->is_open = false;
     batch->is_transaction = false;
-    unsigned count = batch->waiting_count;
-    bool shares = !batch->has_span && count && !(batch->has_spans >> (count - 1) & 1);
-    if (!shares)
-        batch->waiting_count = (uint8_t)++count;
-    batch->waiting[count - 1] = batch->awaited;
-    if (batch->has_span)
-        batch->has_spans |= UINT64_C(1) << (count - 1);
+    await_group(batch);
     end_answered(batch, listener, now_ns);
 }
 
@@ -254,6 +260,11 @@ bool redis_batch_end_command(struct redis_batch *batch, const struct redis_liste
     if (is_special(batch) && !remember(batch, answers))
         return false;
     batch->awaited += answers;
+    if (!batch->is_open) { /* its group ended with an answer that came while it was written */
+        batch->has_span = false;
+        await_group(batch);
+        end_answered(batch, listener, now_ns);
+    }
     bool ends =
         batch->kind == REDIS_EXEC || batch->kind == REDIS_DISCARD || batch->kind == REDIS_RESET;
     if (batch->is_transaction && ends)

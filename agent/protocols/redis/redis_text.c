@@ -314,6 +314,8 @@ void redis_text_begin(struct redis_text *text)
     text->length = 0;
     text->before = 0;
     text->begin = 0;
+    text->command = NULL; /* a bracket has none, and may be cut off from its group */
+    text->next = "";
 }
 
 /* Of a command that is not known. */

@@ -417,6 +417,25 @@ static void an_index_that_nobody_saw_is_not_told(void **state)
     assert_int_equal(spans.spans[1].answered.database, 3);
 }
 
+/* A MULTI within a transaction has a word too many, which comes when the answer to the first one
+ * has ended the transaction. */
+static void a_bracket_may_be_cut_off_from_its_group(void **state)
+{
+    static struct talk talk;
+    (void)state;
+    begin_talk(&talk);
+    take_step(&talk, SLICE_LITERAL(">MULTI"));
+    assert_true(redis_dialogue_send(&talk.dialogue, &talk.listener,
+                                    SLICE_LITERAL("*2\r\n$5\r\nMULTI\r\n"), 1));
+    take_step(&talk, SLICE_LITERAL("<-ERR no\r\n"));
+    say(&talk, SLICE_LITERAL("$6\r\nhunter\r\n"));
+    take_step(&talk, SLICE_LITERAL("<-ERR wrong number of arguments\r\n"));
+    take_step(&talk, SLICE_LITERAL(">GET a"));
+    take_step(&talk, SLICE_LITERAL("<+a\r\n"));
+    redis_spans_tell(&spans, &told);
+    assert_string_equal(told.at, "MULTI \"\" 1-2 error ERR / GET \"GET a\" 4-5");
+}
+
 static void numbers_of_answers_may_wrap(void **state)
 {
     static struct talk talk;
@@ -453,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_span_that_is_refused_leaves_the_others_right),
         cmocka_unit_test(a_long_pipeline_keeps_count),
         cmocka_unit_test(an_index_that_nobody_saw_is_not_told),
+        cmocka_unit_test(a_bracket_may_be_cut_off_from_its_group),
         cmocka_unit_test(numbers_of_answers_may_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
