@@ -48,7 +48,7 @@ bool family_forks_to_answer(uint32_t forks)
         return false;
     atomic_store_explicit(&counted_in, process_owner, memory_order_relaxed);
     atomic_store_explicit(&counted, forks, memory_order_relaxed);
-    return known;
+    return known && atomic_load_explicit(&family->records, memory_order_relaxed);
 }
 
 static int32_t find_heir(void)

@@ -30,6 +30,7 @@ struct family {
     _Atomic int32_t leaving[FAMILY_LEAVING];
     _Atomic int32_t heir; /* its process id, FAMILY_CHOOSING or 0; release with what follows */
     _Atomic bool serves;  /* HTTP; relaxed, as it stands alone, and for good */
+    _Atomic bool records; /* one has had a span; likewise */
     _Atomic uint32_t unseen[FAMILY_UNSEEN]; /* unseen.h: what was noted, and what was said */
     uint64_t inode;                         /* of the heir's file */
     char path[REGION_PATH_BYTES];
@@ -69,8 +70,14 @@ static inline bool family_serves(void)
 }
 
 /* A connection was accepted, after so many forks of this process: was one since the last? Then its
- * children answer, or so it seems. */
+ * children answer, or so it seems; and spans come of it. */
 bool family_forks_to_answer(uint32_t forks);
+
+/* One of the family has a span. */
+static inline void family_say_records(void)
+{
+    atomic_store_explicit(&family->records, true, memory_order_relaxed);
+}
 
 bool family_lacks_heir(void);
 

@@ -108,8 +108,10 @@ void queue_hand_over(const struct span_record *record)
         if (!queue.region.ring)
             return;
     }
-    if (!atomic_load_explicit(&exporting, memory_order_relaxed))
+    if (!atomic_load_explicit(&exporting, memory_order_relaxed)) {
+        family_say_records();
         begin_exporting();
+    }
     if (ring_is_filling(queue.region.ring) && queue.exporter.wake)
         queue.exporter.wake();
 }

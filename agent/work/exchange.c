@@ -7,6 +7,7 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/slab.h"
+#include "agent/queue/family.h"
 #include "agent/queue/lodging.h"
 #include "agent/queue/queue.h"
 #include "agent/span/propagator.h"
@@ -141,6 +142,7 @@ struct region_open *exchange_place(const struct exchange *exchange)
 __attribute__((cold, noinline)) struct region_open *
 exchange_make_place(const struct exchange *exchange)
 {
+    family_say_records();
     if (queue_make_region() && exchange->slot < REGION_OPEN && !exchange_place(exchange))
         region_grow_open(&queue.region);
     return exchange_place(exchange);

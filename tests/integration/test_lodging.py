@@ -246,3 +246,20 @@ def test_what_others_left_is_looked_at_by_one(library, directory, collector):
         looks.append(log.read_text().count("LOCK_EX"))
     assert looks[0] >= 60
     assert max(looks[1:]) < 10, looks
+
+
+# --- Who forks, but has no spans ---
+
+
+@pytest.mark.parametrize("talks", ["telnet", "unsampled"])
+def test_a_parent_whose_children_have_no_spans_stays_as_it_is(traced, directory, talks):
+    if talks == "unsampled":
+        traced.variables["OTEL_TRACES_SAMPLER"] = "always_off"
+    with Forking(slow(), directory, traced) as server:
+        for number in range(5):
+            with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
+                connection.sendall(b"hello\r\n" if talks == "telnet" else life.request(str(number)))
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        threads = os.listdir(f"/proc/{server.process.pid}/task")
+    assert len(threads) == 1
+    assert not traced.left

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/process.h"
 #include "agent/queue/family.h"
 
 static char directory[64];
@@ -244,6 +245,23 @@ static void who_resigns_waits_for_those_who_leave(void **state)
     assert_true(family_calls());
 }
 
+static void who_forks_between_two_accepts_has_children_that_answer(void **state)
+{
+    (void)state;
+    atomic_store(&family->records, false);
+    assert_false(family_forks_to_answer(3)); /* the first one tells nothing */
+    assert_false(family_forks_to_answer(4)); /* nobody has a span */
+    family_say_records();
+    assert_false(family_forks_to_answer(4));
+    assert_true(family_forks_to_answer(5));
+    assert_false(family_forks_to_answer(5));
+    process_own_memory(); /* as a forked child does: */
+    process_owner++;      /* it is another one */
+    assert_false(family_forks_to_answer(6));
+    assert_true(family_forks_to_answer(7));
+    process_own_memory();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +272,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_is_called_for_nothing, begin, end),
         cmocka_unit_test_setup_teardown(who_finds_no_room_is_not_relieved, begin, end),
         cmocka_unit_test_setup_teardown(who_resigns_waits_for_those_who_leave, begin, end),
+        cmocka_unit_test_setup_teardown(who_forks_between_two_accepts_has_children_that_answer,
+                                        begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
