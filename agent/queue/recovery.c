@@ -348,7 +348,9 @@ void recovery_settle(struct recovery *recovery)
     _Atomic uint64_t *noted = &heir.dead.region.header->open_noted;
     if ((uint32_t)atomic_load_explicit(noted, memory_order_relaxed) <= heir.given_open)
         atomic_store_explicit(noted, 0, memory_order_release);
-    for (unsigned i = 0; i < PLACES; i++)
-        if (heir.ended[i])
-            atomic_store_explicit(&place(&heir.dead.region, i)->in_flight, 0, memory_order_release);
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct region_open *open = heir.ended[i] ? place(&heir.dead.region, i) : NULL;
+        if (open)
+            atomic_store_explicit(&open->in_flight, 0, memory_order_release);
+    }
 }

@@ -16,8 +16,10 @@
 
 #include "agent/base/process.h"
 #include "agent/protocols/http/server_span.h"
+#include "agent/queue/lodging.h"
 #include "agent/queue/recovery.h"
 #include "agent/queue/region.h"
+#include "agent/queue/region_memory.h"
 #include "agent/span/span.h"
 #include "config/config.h"
 #include "exporter/otlp/otlp.h"
@@ -25,6 +27,7 @@
 #define KEY          7
 #define RECORDS      48
 #define OPEN         5
+#define LODGED       3 /* and so many of children */
 #define CHANGE_BYTES 8
 #define RING_HEAD    256
 #define GRANULE      64
@@ -92,23 +95,46 @@ static void make_record(struct span *span, void *memory, uint32_t room, unsigned
     span_link(span, &self);
 }
 
+static void set_open(struct region_open *open, unsigned number)
+{
+    struct span span;
+    uint64_t id;
+    make_record(&span, open->record, sizeof open->record, number);
+    memcpy(&id, span.record->span_id, sizeof id);
+    atomic_store(&open->in_flight, id);
+}
+
+/* The children's places: one of them was killed. */
+static void fill_lodgings(struct region *region)
+{
+    size_t all = REGION_LODGERS * REGION_LODGER_BYTES;
+    demand(region_populate((char *)region->header, region->bytes - all, region->bytes));
+    lodging_open(region);
+    atomic_store(&region->header->lodgings_ready, LODGED);
+    atomic_store(&region->header->lodgers[1].pid, INT32_MAX); /* nobody has that number */
+    for (unsigned i = 0; i < LODGED; i++)
+        set_open(lodging_place(region, i), 200 + i);
+}
+
 static void fill(struct region *region)
 {
+    static const struct span_process child = {.pid = 1, .parent_pid = 2, .instance = {3}};
     static _Alignas(8) unsigned char memory[RING_RECORD_BYTES_MAX];
     struct span span;
     for (unsigned i = 0; i < RECORDS; i++) {
+        span_say_process(i % 3 ? NULL : &child);
         make_record(&span, memory, sizeof memory, i);
         span_end(&span, 2000);
         demand(ring_write(region->ring, span.record, span.record->length));
         if (i < RECORDS / 3)
             demand(ring_read(region->ring, memory, RING_RECORD_BYTES_MAX) != 0);
     }
-    for (unsigned i = 0; i < OPEN; i++) {
-        make_record(&span, region->open[i].record, sizeof region->open[i].record, 100 + i);
-        uint64_t id;
-        memcpy(&id, span.record->span_id, sizeof id);
-        atomic_store(&region->open[i].in_flight, id);
-    }
+    span_say_process(NULL);
+    for (unsigned i = 0; i < OPEN; i++)
+        set_open(&region->open[i], 100 + i);
+    span_say_process(&child);
+    fill_lodgings(region);
+    span_say_process(NULL);
 }
 
 static void make_region(void)
@@ -150,6 +176,13 @@ static void prepare(void)
 
 /* ---- spoiling ---- */
 
+static size_t open_at(size_t open, size_t number)
+{
+    return number < OPEN ? open + number * sizeof(struct region_open)
+                         : open + REGION_OPEN * sizeof(struct region_open) +
+                               (number - OPEN) * REGION_LODGER_BYTES;
+}
+
 static size_t place_of(const uint8_t *change)
 {
     size_t number = (size_t)change[0] | (size_t)change[1] << 8;
@@ -168,7 +201,7 @@ static size_t place_of(const uint8_t *change)
     case 4:
         return ring + number * 4 % 32768;
     default:
-        return open + number % OPEN * sizeof(struct region_open) + number / OPEN * 4 % 512;
+        return open_at(open, number % (OPEN + LODGED)) + number / (OPEN + LODGED) * 4 % 512;
     }
 }
 
@@ -220,10 +253,15 @@ static void write_file(const uint8_t *data, size_t size)
 
 /* ---- reading, as the exporter does ---- */
 
-static void encode(const struct span_record *record, uint32_t length, int64_t offset_ns)
+static void encode(const struct span_record *record, uint32_t length, int64_t offset_ns,
+                   struct slice resource)
 {
     struct otlp_body body;
-    otlp_add(&otlp, record, length, offset_ns);
+    struct span_process child;
+    if (length >= sizeof *record && record->length <= length && span_find_process(record, &child))
+        otlp_add_of_child(&otlp, record, length, offset_ns, &child, resource);
+    else
+        otlp_add(&otlp, record, length, offset_ns);
     if (otlp.spans < 100 && otlp_room(&otlp))
         return;
     otlp_finish(&otlp, SLICE_LITERAL(""), &body);
@@ -243,7 +281,7 @@ static void inherit(void)
     while ((length = ring_peek(dead.ring, record, sizeof memory)) != 0) {
         demand(++reads < READS_MOST && length <= sizeof memory);
         recovery_saw(&dead, record);
-        encode(record, length, dead.unix_offset_ns);
+        encode(record, length, dead.unix_offset_ns, dead.resource);
         demand(ring_noted(dead.ring) < 1u << 20);
         if (reads % 5 == 0)
             recovery_note(&dead, reads);
@@ -253,7 +291,7 @@ static void inherit(void)
     (void)recovery_noted(&dead);
     while ((length = recovery_next_open(&dead, record)) != 0) {
         demand(++reads < READS_MOST && length <= sizeof memory);
-        encode(record, length, dead.unix_offset_ns);
+        encode(record, length, dead.unix_offset_ns, dead.resource);
     }
     ring_release(dead.ring);
     recovery_settle(&dead);
