@@ -140,7 +140,8 @@ def compare(directory, library, place, start, requests=None, processes=1, connec
     if processes:
         total = accounts.read(said, processes)
         accounts.balance(total, len(found))
-        assert total.exported == len(found)
+        # What children left to a parent that was killed later counts in no account of its own.
+        assert len(found) - total.left <= total.exported <= len(found)
         assert "not traced" not in said
     return found
 
