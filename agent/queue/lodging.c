@@ -66,6 +66,16 @@ void lodging_close(struct region *region)
         atomic_compare_exchange_strong(&region->header->lodging, &open, LODGING_CLOSED);
 }
 
+/* One that was killed while it wrote does, until lodging_look() has seen that it is gone. */
+bool lodging_end(struct region *region)
+{
+    atomic_store(&region->header->lodging, LODGING_CLOSED);
+    bool any = false;
+    for (size_t i = 0; i < REGION_LODGERS; i++)
+        any |= atomic_load(&region->header->lodgers[i].writing) != 0;
+    return !any;
+}
+
 /* The number belongs to a process that started after this one had come here. */
 static bool is_another(const struct region_lodger *lodger, uint32_t pid)
 {
@@ -117,6 +127,7 @@ static void give_back(struct region_lodger *lodger)
     atomic_store_explicit(&lodger->signal, 0, memory_order_relaxed);
     atomic_store_explicit(&lodger->since_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&lodger->ended_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&lodger->writing, 0, memory_order_release);
     /* Release: who takes the place next finds it empty. */
     atomic_store_explicit(&lodger->pid, 0, memory_order_release);
 }
@@ -251,12 +262,25 @@ void lodging_give_back(uint32_t place)
     give_back(&own.host->header->lodgers[place - 1]);
 }
 
-/* Its request has a place: then this process is in already. */
-static bool lies_there(const struct region *host, const struct span_record *record)
+/* Its request has a place: then this process is in already. 0: it has none. */
+static uint32_t place_of(const struct region *host, const struct span_record *record)
 {
-    const char *at = (const char *)record;
-    const char *base = (const char *)host->header;
-    return at > base + place_at(host, 0) && at < base + host->bytes;
+    size_t at = (uintptr_t)record - (uintptr_t)host->header;
+    return at > place_at(host, 0) && at < host->bytes
+               ? (uint32_t)((at - place_at(host, 0)) / REGION_LODGER_BYTES) + 1
+               : 0;
+}
+
+/* It says first that it writes, and looks whether it may afterwards: see above. */
+static bool write_from(const struct region *host, uint32_t place, const struct span_record *record)
+{
+    struct region_lodger *lodger = &host->header->lodgers[place - 1];
+    atomic_store(&lodger->writing, 1);
+    bool sent = atomic_load(&host->header->lodging) == LODGING_OPEN && is_read(host) &&
+                ring_write_seldom(host->ring, record, record->length);
+    /* Release: who sees it sees what was written. */
+    atomic_store_explicit(&lodger->writing, 0, memory_order_release);
+    return sent;
 }
 
 bool lodging_send(const struct span_record *record)
@@ -264,11 +288,10 @@ bool lodging_send(const struct span_record *record)
     const struct region *host = own.host;
     if (!host || !record->of_process)
         return false;
-    bool in = lies_there(host, record);
-    uint32_t place = in ? 0 : enter();
-    bool sent =
-        (in ? is_read(host) : place != 0) && ring_write_seldom(host->ring, record, record->length);
-    if (place)
+    uint32_t own_place = place_of(host, record);
+    uint32_t place = own_place ? own_place : enter();
+    bool sent = place && write_from(host, place, record);
+    if (place && !own_place)
         lodging_give_back(place);
     if (sent)
         atomic_fetch_add_explicit(&own.spans, 1, memory_order_relaxed);

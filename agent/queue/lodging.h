@@ -40,6 +40,9 @@ static inline bool lodging_was_opened(const struct region_header *header)
 void lodging_open(struct region *region);
 void lodging_close(struct region *region);
 
+/* Closes it, also where it was never opened. True: no child writes to the ring, or will. */
+bool lodging_end(struct region *region);
+
 /* Closes the region that lies in that file, whose process has ended: who lodged there still? True:
  * nobody who lives. `header` is of that file, and is read again. */
 bool lodging_close_file(int fd, struct region_header *header);

@@ -48,6 +48,8 @@ struct region_lodger {
     _Atomic uint32_t signal;   /* that ended it, where its parent has been told */
     _Atomic uint64_t since_ns; /* CLOCK_BOOTTIME; 0: it has come just now */
     _Atomic uint64_t ended_ns; /* likewise: it was seen that it has ended; 0: not yet */
+    _Atomic uint32_t writing;  /* 1: it may be writing to the ring */
+    uint32_t reserved;
 };
 #define REGION_LODGERS      64
 #define REGION_LODGER_BYTES ((size_t)8192) /* of its place, which holds a struct region_open */

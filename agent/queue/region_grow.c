@@ -47,6 +47,16 @@ static void publish_ring(struct region *region, size_t ready)
     ring_grown(region->ring, ready);
 }
 
+/* Where the file can't have more. Children must not see it grow: what they have mapped there has no
+ * memory. So not while one may be writing; then it is tried again. */
+static void grow_without_file(struct region *region, size_t ready)
+{
+    size_t all = region->header->ring_bytes;
+    char *base = (char *)region->header;
+    if (lodging_end(region) && region_do_without_file(base, REGION_RING + ready, REGION_RING + all))
+        ring_grown(region->ring, all);
+}
+
 static bool grow_ring(struct region *region)
 {
     char *base = (char *)region->header;
@@ -61,9 +71,8 @@ static bool grow_ring(struct region *region)
     if (ring_ready(region->ring) == ready) {
         if (populated)
             publish_ring(region, next);
-        else if (!lodging_was_opened(region->header) &&
-                 region_do_without_file(base, REGION_RING + ready, REGION_RING + all))
-            ring_grown(region->ring, all);
+        else
+            grow_without_file(region, ready);
     }
     end_publishing(region);
     return true;
@@ -74,14 +83,15 @@ static void grow_open(struct region *region)
     uint32_t ready = atomic_load_explicit(&region->open_ready, memory_order_acquire);
     size_t open_at = REGION_RING + region->header->ring_bytes;
     size_t from = open_at + ready * sizeof(struct region_open);
+    size_t to = open_at + REGION_OPEN * sizeof(struct region_open); /* children have what follows */
     char *base = (char *)region->header;
     if (ready == REGION_OPEN)
         return; /* somebody has been here */
-    bool populated = region_populate(base, from, region->bytes);
+    bool populated = region_populate(base, from, to);
     if (!begin_publishing(region))
         return;
     if (atomic_load_explicit(&region->open_ready, memory_order_relaxed) == ready &&
-        (populated || region_do_without_file(base, from, region->bytes))) {
+        (populated || region_do_without_file(base, from, to))) {
         if (populated)
             atomic_store_explicit(&region->header->open_ready, REGION_OPEN, memory_order_relaxed);
         atomic_store_explicit(&region->open_ready, REGION_OPEN, memory_order_release);

@@ -2,9 +2,12 @@
 """Children that answer one request leave its span to their parent, and do nothing else for it."""
 
 import collections
+import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,7 +18,7 @@ import pytest
 import accounts
 import life
 import servers
-from test_forks import Forking, ask_all, ask_and_close, c_program, lost, mixin, wait_for
+from test_forks import CLIENTS, Forking, ask_all, ask_and_close, c_program, lost, mixin, wait_for
 
 WARM = 3  # requests until the parent has seen that its children answer
 ASKED = 40
@@ -263,3 +266,107 @@ def test_a_parent_whose_children_have_no_spans_stays_as_it_is(traced, directory,
         threads = os.listdir(f"/proc/{server.process.pid}/task")
     assert len(threads) == 1
     assert not traced.left
+
+
+# --- A file system that fills up later ---
+
+MIXED = """
+import os, socket, sys, time
+
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=128)
+held = []
+while True:
+    connection, _ = listener.accept()
+    with open(sys.argv[2]) as file:
+        kind = file.read()
+    if kind in ("held", "here"):
+        connection.recv(4096)
+        if kind == "held":
+            held.append(connection)
+            continue
+    elif os.fork() == 0:
+        time.sleep(3 if kind == "late" else 0)
+        connection.recv(4096)
+        time.sleep({"slow": 0.5, "slower": 5}.get(kind, 0))
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+        os._exit(0)
+    if kind == "here":
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+    connection.close()
+    try:
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            print("status", ended[1], flush=True)
+    except ChildProcessError:
+        pass
+"""
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="a file system has to be mounted")
+
+
+def become(directory, kind):
+    """How the server treats connections from now on."""
+    (directory / "kind").write_text(kind)
+
+
+@contextlib.contextmanager
+def on_a_small_disk(traced, directory):
+    """A server whose state directory has 8 MB, and that directory as seen from here."""
+    command = [servers.program("python3"), "-c", MIXED, "PORT", directory / "kind"]
+    mount = f"mount -t tmpfs -o size=8m,mode=1777 none {shlex.quote(str(traced.state))}"
+    traced.variables |= {"OTEL_BSP_MAX_QUEUE_SIZE": "2048", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    become(directory, "forked")
+    with Forking([*life.world(mount), *command], directory, traced) as server:
+        for number in range(5):
+            ask_and_close(server.port, f"before{number}")
+        yield server, pathlib.Path(f"/proc/{server.process.pid}/root{traced.state}")
+
+
+def fill(directory):
+    with open(directory / "fill", "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+@ROOT
+def test_a_disk_that_fills_up_does_not_stop_a_parent_that_answers_too(traced, directory, collector):
+    """Its queue can't grow in the file, but in memory, once no child writes there."""
+    with on_a_small_disk(traced, directory) as (server, state):
+        fill(state)
+        become(directory, "here")
+        for number in range(1000):  # 256 KB of queue are some 400
+            ask_and_close(server.port, number)
+        become(directory, "forked")
+        ask_and_close(server.port, "after")
+        wait_for(collector, server, 1006)
+    assert set(collector.stored().values()) == {1}
+
+
+@ROOT
+def test_a_full_disk_kills_no_child_that_was_forked_before(traced, directory, collector):
+    """The parent needs more memory for requests than the file has; where children have places they
+    all see the same."""
+    with on_a_small_disk(traced, directory) as (server, state):
+        fill(state)
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+            def ask(kind, count):
+                become(directory, kind)
+                begun = [clients.submit(ask_and_close, server.port, f"{kind}{number}")
+                         for number in range(count)]
+                time.sleep(0.4)
+                return begun
+
+            asked = ask("late", 2)
+            become(directory, "held")
+            held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(12)]
+            for connection in held:
+                connection.sendall(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+            time.sleep(0.4)
+            asked += ask("slower", 1) + ask("slow", 6)
+            for each in asked:
+                each.result()
+        become(directory, "forked")
+        ask_and_close(server.port, "after")
+        wait_for(collector, server, 15)
+        for connection in held:
+            connection.close()
+    assert set(re.findall("status .*", server.said())) == {"status 0"}

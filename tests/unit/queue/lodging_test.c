@@ -352,6 +352,29 @@ static void a_file_that_nobody_lodged_in_stays_as_it_is(void **state)
 }
 
 /* A number that is used again is another process's. */
+static void it_is_over_once_nobody_writes(void **state)
+{
+    (void)state;
+    pid_t child = lodge_until_killed();
+    wait_until_in_house(1);
+    host.header->lodgers[0].writing = 1;
+    assert_false(lodging_end(&host));
+    assert_false(lodging_is_offered(&host));
+    host.header->lodgers[0].writing = 0; /* it is answering still */
+    assert_true(lodging_end(&host));
+    kill(child, SIGKILL);
+    assert_int_equal(status_of(child), -SIGKILL);
+}
+
+static void it_is_not_opened_once_it_is_over(void **state)
+{
+    (void)state;
+    atomic_store(&host.header->lodging, LODGING_NEVER);
+    assert_true(lodging_end(&host));
+    lodging_open(&host);
+    assert_false(lodging_is_offered(&host));
+}
+
 static void a_process_that_came_later_is_another(void **state)
 {
     (void)state;
@@ -419,6 +442,8 @@ int main(void)
         HOUSE(a_child_that_is_killed_is_told_of),
         HOUSE(one_that_was_being_passed_on_is_counted),
         HOUSE(nobody_comes_in_once_it_is_closed),
+        HOUSE(it_is_over_once_nobody_writes),
+        HOUSE(it_is_not_opened_once_it_is_over),
         HOUSE(there_are_so_many_places),
         HOUSE(a_child_that_goes_on_has_to_move_out),
         HOUSE(a_grandchild_does_not_lodge),
