@@ -242,20 +242,31 @@ static void say_what_is_lost(void)
 static void leave_for_a_while(void *unused)
 {
     (void)unused;
+    uint64_t handed_on = connection_outliving();
+    exchange_replacing(handed_on);
+    if (!queue_has_region())
+        return;
     say_what_is_lost();
     lodging_close(&queue.region);
-    region_replace(&queue.region, connection_outliving());
+    region_replace(&queue.region, handed_on);
 }
 
 void agent_leave(bool for_good)
 {
     if (!agent_gate_open() || thread_is_own() || !process_owns_memory() || life_settling())
         return;
-    if (!for_good && queue_has_region())
+    if (!for_good && (queue_has_region() || exchange_lodges()))
         own_stack_run(leave_for_a_while, NULL);
     struct stack stack = {(uintptr_t)__builtin_frame_address(0), 0};
     if (for_good)
         stack.end = stack_end();
     if (for_good && !own_stack_run_long(leave_for_good, &stack))
         leave_for_good(&stack); /* no memory: better here than not at all */
+}
+
+void agent_stay(void)
+{
+    if (agent_gate_open() && exchange_lodges() && !thread_is_own() && !life_settling() &&
+        process_owns_memory())
+        exchange_staying();
 }

@@ -77,6 +77,9 @@ void agent_restrict(bool strictly);
 #define AGENT_LEAVING_NS 1000000000u
 void agent_leave(bool for_good);
 
+/* It has not become another program. */
+void agent_stay(void);
+
 /* In a child of fork(), first of all: its parent knows of it, unlike that of a bare clone. */
 void agent_note_fork(void);
 

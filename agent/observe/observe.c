@@ -440,8 +440,11 @@ void observe_leaving(void)
 
 void observe_staying(void)
 {
+    int saved = errno;
     if (agent_gate_open())
         standard_error_staying();
+    agent_stay();
+    errno = saved;
 }
 
 struct death {

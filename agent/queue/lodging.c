@@ -14,6 +14,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define TICK_NS   UINT64_C(10000000) /* of proc(5), on every Linux */
 #define ZOMBIE_NS (10 * SECOND_NS)   /* its parent is about to tell how it ended, or never */
+#define TOLD_NS   UINT64_C(50000000) /* and has asked, but not told yet */
 #define DOUBTFUL_NS                                                                                \
     (2 * SECOND_NS) /* before it is asked whether a number means another process                   \
                      */
@@ -117,8 +118,9 @@ void lodging_note_signal(struct region *region, uint32_t pid, uint32_t signal)
         return;
     for (size_t i = 0; i < REGION_LODGERS; i++) {
         struct region_lodger *lodger = &region->header->lodgers[i];
+        uint32_t unknown = 0;
         if (atomic_load_explicit(&lodger->pid, memory_order_relaxed) == pid)
-            atomic_store_explicit(&lodger->signal, signal, memory_order_relaxed);
+            atomic_compare_exchange_strong(&lodger->signal, &unknown, signal);
     }
 }
 
@@ -132,18 +134,19 @@ static void give_back(struct region_lodger *lodger)
     atomic_store_explicit(&lodger->pid, 0, memory_order_release);
 }
 
-/* Has it ended, and is known how, or will not be? */
-static bool is_over(struct region_lodger *lodger, uint32_t pid)
+/* Has it ended, and is known how, or will not be? `last`: nobody will look again. */
+static bool is_over(struct region_lodger *lodger, uint32_t pid, bool last)
 {
     enum process_state state;
-    if (is_gone(lodger, pid, &state))
+    bool gone = is_gone(lodger, pid, &state);
+    if (gone && (last || atomic_load_explicit(&lodger->signal, memory_order_relaxed)))
         return true;
-    if (state != PROCESS_ZOMBIE)
+    if (!gone && state != PROCESS_ZOMBIE)
         return false;
     uint64_t ended_ns = atomic_load_explicit(&lodger->ended_ns, memory_order_relaxed);
     if (!ended_ns)
         atomic_store_explicit(&lodger->ended_ns, now_ns(), memory_order_relaxed);
-    return ended_ns && now_ns() - ended_ns > ZOMBIE_NS;
+    return ended_ns && now_ns() - ended_ns > (gone ? TOLD_NS : ZOMBIE_NS);
 }
 
 /* Of one that was being passed on nobody can tell whether it is in the ring. */
@@ -165,10 +168,12 @@ void lodging_look(struct region *region, lodging_ended *ended)
 {
     if (!region->header || !lodging_was_opened(region->header))
         return;
+    bool last =
+        atomic_load_explicit(&region->header->lodging, memory_order_relaxed) != LODGING_OPEN;
     for (uint32_t i = 0; i < REGION_LODGERS; i++) {
         struct region_lodger *lodger = &region->header->lodgers[i];
         uint32_t pid = atomic_load_explicit(&lodger->pid, memory_order_acquire);
-        if (!pid || !is_over(lodger, pid))
+        if (!pid || !is_over(lodger, pid, last))
             continue;
         struct region_open *open = lodging_place(region, i);
         if (open)
@@ -260,6 +265,11 @@ struct region_open *lodging_taken(uint32_t place)
 void lodging_give_back(uint32_t place)
 {
     give_back(&own.host->header->lodgers[place - 1]);
+}
+
+void lodging_note_exec(uint32_t place, uint32_t how)
+{
+    atomic_store(&own.host->header->lodgers[place - 1].signal, how);
 }
 
 /* Its request has a place: then this process is in already. 0: it has none. */

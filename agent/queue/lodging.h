@@ -47,11 +47,16 @@ bool lodging_end(struct region *region);
  * nobody who lives. `header` is of that file, and is read again. */
 bool lodging_close_file(int fd, struct region_header *header);
 
+/* Instead of a signal: it became another program (exec), which has the connection, or has not. */
+#define LODGING_HANDED_ON 0x100u
+#define LODGING_REPLACED  0x101u
+
 /* That child was ended by that signal. Any thread. */
 void lodging_note_signal(struct region *region, uint32_t pid, uint32_t signal);
 
 /* The request that a child was answering when it ended, which nobody else will report. `record` may
- * be written to and has room for REGION_OPEN_BYTES - 16; `signal` is 0 where nobody knows. */
+ * be written to and has room for REGION_OPEN_BYTES - 16; `signal` is 0 where nobody knows, or
+ * one of these. */
 typedef void lodging_ended(struct region *region, struct span_record *record, uint32_t signal);
 
 /* Whoever has ended gives its place back. On the thread that exports, now and then. */
@@ -72,6 +77,9 @@ void lodging_begin(const struct region *host);
 uint32_t lodging_take(void);
 struct region_open *lodging_taken(uint32_t place);
 void lodging_give_back(uint32_t place);
+
+/* Who has that place is about to become another program; 0: that has failed. */
+void lodging_note_exec(uint32_t place, uint32_t how);
 
 /* The record is in the parent's ring. False: this process has to see to it. */
 bool lodging_send(const struct span_record *record);

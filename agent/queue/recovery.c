@@ -252,14 +252,19 @@ static struct slice signal_name(uint32_t signal, char text[16])
     return (struct slice){text, (size_t)snprintf(text, 16, "signal %u", signal)};
 }
 
+/* Absent where it may have been answered, by another program. */
 static struct slice end_of(uint32_t signal, char text[16])
 {
+    if (signal == LODGING_HANDED_ON)
+        return SLICE_NONE;
+    if (signal == LODGING_REPLACED)
+        return SLICE_LITERAL("connection_aborted");
     if (signal == 0 || signal > SIGNAL_MOST) /* there are no such: the file was spoilt */
         return SLICE_LITERAL("process_ended");
     return signal_name(signal, text);
 }
 
-/* Why the request was not answered; absent where it may have been, by another program. */
+/* Why the request was not answered; absent likewise. */
 static struct slice reason(const struct region_header *header, unsigned number, char text[16])
 {
     if (number >= REGION_OPEN)

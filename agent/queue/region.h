@@ -45,7 +45,7 @@ struct region_open {
 /* A forked child that has a place in its parent's region (lodging.h). */
 struct region_lodger {
     _Atomic uint32_t pid;      /* 0: nobody has the place; all zero then */
-    _Atomic uint32_t signal;   /* that ended it, where its parent has been told */
+    _Atomic uint32_t signal;   /* that ended it, where its parent has been told; or LODGING_* */
     _Atomic uint64_t since_ns; /* CLOCK_BOOTTIME; 0: it has come just now */
     _Atomic uint64_t ended_ns; /* likewise: it was seen that it has ended; 0: not yet */
     _Atomic uint32_t writing;  /* 1: it may be writing to the ring */

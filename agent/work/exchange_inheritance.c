@@ -12,6 +12,7 @@
 struct opening {
     enum exchange_inherited as;     /* of one whose record lies in this process's region, */
     enum exchange_inherited lodged; /* or in its parent's */
+    uint64_t handed_on;             /* to another program, a bit for each slot */
 };
 
 /* Calls that for each request in flight; returns how many times it said yes. */
@@ -83,10 +84,11 @@ enum queue_kept exchange_forked(bool known)
 {
     enum exchange_inherited as = known ? EXCHANGE_FORKED : EXCHANGE_CLONED;
     if (is_older_asked()) {
-        for_each_open(inherit, (struct opening){EXCHANGE_OWN, as});
+        for_each_open(inherit, (struct opening){.as = EXCHANGE_OWN, .lodged = as});
         return QUEUE_KEPT_OLDER;
     }
-    return for_each_open(inherit, (struct opening){as, as}) ? QUEUE_KEPT_PARENTS : QUEUE_KEPT_NONE;
+    return for_each_open(inherit, (struct opening){.as = as, .lodged = as}) ? QUEUE_KEPT_PARENTS
+                                                                            : QUEUE_KEPT_NONE;
 }
 
 /* Does the parent, or who came after it, leave the exchange to us? */
@@ -138,6 +140,37 @@ void exchange_take_over(struct exchange *exchange)
         return;
     exchange->span.record->of_process = 0; /* it is this one's now */
     move_into_region(exchange);
+}
+
+bool exchange_lodges(void)
+{
+    return for_each_open(is_lodged, (struct opening){0}) != 0;
+}
+
+static bool note_exec(struct exchange *exchange, struct opening opening)
+{
+    bool on = exchange->slot < 64 && opening.handed_on >> exchange->slot & 1;
+    if (exchange->lodged)
+        lodging_note_exec(exchange->lodged, on ? LODGING_HANDED_ON : LODGING_REPLACED);
+    return true;
+}
+
+void exchange_replacing(uint64_t handed_on)
+{
+    for_each_open(note_exec, (struct opening){.handed_on = handed_on});
+}
+
+static bool note_stay(struct exchange *exchange, struct opening unused)
+{
+    (void)unused;
+    if (exchange->lodged)
+        lodging_note_exec(exchange->lodged, 0);
+    return true;
+}
+
+void exchange_staying(void)
+{
+    for_each_open(note_stay, (struct opening){0});
 }
 
 static bool leave_open(struct exchange *exchange, struct opening unused)

@@ -62,6 +62,13 @@ enum queue_kept exchange_forked(bool known);
  * it is this process's from now on. */
 void exchange_take_over(struct exchange *exchange);
 
+/* Do requests in flight lie in the parent's region? Where they do, and the process is about to
+ * become another program: those of them whose connection goes on there, a bit for each slot; or
+ * that has failed. */
+bool exchange_lodges(void);
+void exchange_replacing(uint64_t handed_on);
+void exchange_staying(void);
+
 /* The process ends: so does what is open here, but for what was inherited and not taken over. */
 void exchange_process_ends(void);
 

@@ -213,6 +213,42 @@ def test_a_child_that_goes_on_has_its_own(traced, directory, collector):
     assert total.queue_full == total.failed == total.abandoned == 0
 
 
+ANOTHER = SLOW.replace("    if os.fork() == 0:\n        got = connection.recv(4096)\n", '''
+    if os.fork() == 0:
+        got = connection.recv(4096)
+        if b"handed" in got:
+            os.dup2(connection.fileno(), 1)
+        if b"handed" in got or b"replaced" in got:
+            os.execv("/bin/sh", ["sh", "-c", "echo 'HTTP/1.1 200 OK\\r\\n\\r'"])
+        try:
+            os.execv("/none", ["none"] if b"failed" in got else [])
+        except (OSError, ValueError):
+            pass
+        if b"failed" in got:
+            os._exit(0)
+''')
+
+
+def test_a_child_that_becomes_another_program_has_not_ended(traced, directory, collector):
+    """Which may have answered, if it has the connection."""
+    command = [servers.program("python3"), "-c", ANOTHER, "PORT"]
+    with Forking(command, directory, traced) as server:
+        ask_one_by_one(server, range(WARM))
+        ask_and_close(server.port, "handed")
+        assert life.ask(server.port, "replaced") == b""
+        assert life.ask(server.port, "failed") == b""
+        ask_and_close(server.port, "reaps")
+        time.sleep(2)
+        ask_and_close(server.port, "stays")
+        wait_for(collector, server, WARM + 5)
+    ends = {path: attributes for path, [(_, attributes)] in resources(collector).items()}
+    assert ends["handed"]["otelagent.incomplete"].bool_value
+    assert "error.type" not in ends["handed"]
+    assert ends["replaced"]["error.type"].string_value == "connection_aborted"
+    assert ends["failed"]["error.type"].string_value == "process_ended"
+    assert "error.type" not in ends["stays"]
+
+
 # --- A directory full of what others left ---
 
 SHORT = """

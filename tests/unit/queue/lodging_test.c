@@ -114,6 +114,14 @@ static void no_end(struct region *region, struct span_record *record, uint32_t s
     fail_msg("a request was taken for one that ended with its process (%u)", signal);
 }
 
+/* Nobody tells how a child ended, for as long as that is waited for. */
+static void look_until_it_is_over(lodging_ended *ended)
+{
+    lodging_look(&host, no_end);
+    usleep(60000);
+    lodging_look(&host, ended);
+}
+
 static unsigned ends;
 static uint32_t last_signal;
 static void note_end(struct region *region, struct span_record *record, uint32_t signal)
@@ -235,7 +243,7 @@ static void one_that_was_being_passed_on_is_counted(void **state)
         _exit(0);
     }
     assert_int_equal(status_of(child), 0);
-    lodging_look(&host, no_end);
+    look_until_it_is_over(no_end);
     assert_int_equal(counters_get(&counters.dropped_abandoned), 1);
     assert_int_equal(counters_get(&counters.spans_ended), 1);
     assert_int_equal(in_house(), 0);
@@ -271,7 +279,7 @@ static void there_are_so_many_places(void **state)
     }
     assert_int_equal(status_of(child), 0);
     assert_int_equal(in_house(), REGION_LODGERS);
-    lodging_look(&host, no_end); /* nothing was in flight in them */
+    look_until_it_is_over(no_end); /* nothing was in flight in them */
     assert_int_equal(in_house(), 0);
 }
 
@@ -352,6 +360,52 @@ static void a_file_that_nobody_lodged_in_stays_as_it_is(void **state)
 }
 
 /* A number that is used again is another process's. */
+/* It has been asked how it ended, but not told: a moment later it is. */
+static void how_a_child_ended_is_awaited(void **state)
+{
+    (void)state;
+    pid_t child = lodge_until_killed();
+    wait_until_in_house(1);
+    usleep(10000);
+    kill(child, SIGKILL);
+    assert_int_equal(status_of(child), -SIGKILL);
+    lodging_look(&host, no_end);
+    lodging_note_signal(&host, (uint32_t)child, SIGKILL);
+    lodging_look(&host, note_end);
+    assert_int_equal(last_signal, SIGKILL);
+    assert_int_equal(in_house(), 0);
+}
+
+static void where_nobody_tells_it_is_over_then(void **state)
+{
+    (void)state;
+    pid_t child = lodge_until_killed();
+    wait_until_in_house(1);
+    usleep(10000);
+    kill(child, SIGKILL);
+    assert_int_equal(status_of(child), -SIGKILL);
+    look_until_it_is_over(note_end);
+    assert_int_equal(last_signal, 0);
+    assert_int_equal(in_house(), 0);
+}
+
+static void what_another_program_has_is_no_error_of_its_end(void **state)
+{
+    (void)state;
+    pid_t child = fork_lodger();
+    if (child == 0) {
+        struct span span;
+        uint32_t place;
+        take_request(&span, &place);
+        lodging_note_exec(place, LODGING_HANDED_ON);
+        _exit(0);
+    }
+    assert_int_equal(status_of(child), 0);
+    lodging_note_signal(&host, (uint32_t)child, SIGKILL);
+    lodging_look(&host, note_end);
+    assert_int_equal(last_signal, LODGING_HANDED_ON);
+}
+
 static void it_is_over_once_nobody_writes(void **state)
 {
     (void)state;
@@ -386,7 +440,7 @@ static void a_process_that_came_later_is_another(void **state)
     struct region_lodger *lodger = &host.header->lodgers[0];
     lodger->pid = (uint32_t)child;
     lodger->since_ns = 1; /* when the machine started */
-    lodging_look(&host, no_end);
+    look_until_it_is_over(no_end);
     assert_int_equal(lodger->pid, 0);
     end_wait();
     assert_int_equal(status_of(child), 0);
@@ -442,6 +496,9 @@ int main(void)
         HOUSE(a_child_that_is_killed_is_told_of),
         HOUSE(one_that_was_being_passed_on_is_counted),
         HOUSE(nobody_comes_in_once_it_is_closed),
+        HOUSE(how_a_child_ended_is_awaited),
+        HOUSE(where_nobody_tells_it_is_over_then),
+        HOUSE(what_another_program_has_is_no_error_of_its_end),
         HOUSE(it_is_over_once_nobody_writes),
         HOUSE(it_is_not_opened_once_it_is_over),
         HOUSE(there_are_so_many_places),
