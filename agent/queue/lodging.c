@@ -45,11 +45,17 @@ static uint32_t places_ready(const struct region *region)
     return atomic_load_explicit(&region->header->lodgings_ready, memory_order_acquire);
 }
 
-struct region_open *lodging_place(const struct region *region, uint32_t number)
+static struct region_lodging *lodging_at(const struct region *region, uint32_t number)
 {
     return number < places_ready(region) && number < REGION_LODGERS
-               ? (struct region_open *)((char *)region->header + place_at(region, number))
+               ? (struct region_lodging *)((char *)region->header + place_at(region, number))
                : NULL;
+}
+
+struct region_open *lodging_place(const struct region *region, uint32_t number)
+{
+    struct region_lodging *lodging = lodging_at(region, number);
+    return lodging ? &lodging->open : NULL;
 }
 
 /* ---- the parent's ---- */
@@ -183,6 +189,28 @@ void lodging_look(struct region *region, lodging_ended *ended)
     }
 }
 
+static uint32_t uses_since(const struct region_lodging *lodging, uint32_t use)
+{
+    return (uint32_t)atomic_load_explicit(&lodging->uses, memory_order_acquire) - use;
+}
+
+/* How a use ended is read before whether it was the last: the next one says so before it ends.
+ * Likewise whether there were too many is read last. */
+enum lodging_fate lodging_fate(const struct region *region, uint32_t number, uint32_t use,
+                               uint64_t id, uint64_t found)
+{
+    const struct region_lodging *lodging = lodging_at(region, number);
+    if (!lodging)
+        return LODGING_REPORTED;
+    uint64_t ended = atomic_load_explicit(&lodging->open.ended, memory_order_acquire);
+    if (uses_since(lodging, use) == 0)
+        return ended == id || found == REGION_ENDING ? LODGING_REPORTED : LODGING_LEFT;
+    ended = atomic_load_explicit(&lodging->past[use % REGION_LODGER_PAST], memory_order_acquire);
+    if (uses_since(lodging, use) >= REGION_LODGER_PAST)
+        return LODGING_UNKNOWN;
+    return ended == id ? LODGING_REPORTED : LODGING_LEFT;
+}
+
 /* ---- the child's ---- */
 
 bool lodging_is_offered(const struct region *region)
@@ -248,13 +276,31 @@ static bool make_ready(const struct region *host, uint32_t number)
     return true;
 }
 
+/* Nobody else writes there now. */
+static void begin_use(struct region_lodging *lodging)
+{
+    uint64_t uses = atomic_load_explicit(&lodging->uses, memory_order_relaxed);
+    uint64_t ended = atomic_load_explicit(&lodging->open.ended, memory_order_relaxed);
+    atomic_store_explicit(&lodging->past[uses % REGION_LODGER_PAST], ended, memory_order_release);
+    atomic_store_explicit(&lodging->uses, uses + 1, memory_order_release);
+}
+
 uint32_t lodging_take(void)
 {
     uint32_t place = enter();
-    if (!place || make_ready(own.host, place - 1))
+    if (place && make_ready(own.host, place - 1)) {
+        begin_use(lodging_at(own.host, place - 1));
         return place;
-    lodging_give_back(place);
+    }
+    if (place)
+        lodging_give_back(place);
     return 0;
+}
+
+uint32_t lodging_use(uint32_t place)
+{
+    const struct region_lodging *lodging = lodging_at(own.host, place - 1);
+    return lodging ? (uint32_t)atomic_load_explicit(&lodging->uses, memory_order_relaxed) : 0;
 }
 
 struct region_open *lodging_taken(uint32_t place)

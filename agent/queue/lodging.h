@@ -65,6 +65,13 @@ void lodging_look(struct region *region, lodging_ended *ended);
 /* The place of that number, 0..REGION_LODGERS-1, if it has memory; else NULL. */
 struct region_open *lodging_place(const struct region *region, uint32_t number);
 
+/* What became of the span with that id that was in flight in the place of that number, in that use
+ * of it, and is not any more: it has been reported, or left to who else knows of it; or it was too
+ * long ago. `found` is what is in flight there now. */
+enum lodging_fate { LODGING_REPORTED, LODGING_LEFT, LODGING_UNKNOWN };
+enum lodging_fate lodging_fate(const struct region *region, uint32_t number, uint32_t use,
+                               uint64_t id, uint64_t found);
+
 /* ---- the child's ---- */
 
 /* In a forked child, whose parent's region that is: may it lodge there? */
@@ -77,6 +84,9 @@ void lodging_begin(const struct region *host);
 uint32_t lodging_take(void);
 struct region_open *lodging_taken(uint32_t place);
 void lodging_give_back(uint32_t place);
+
+/* The number of the use that this process makes of its place. */
+uint32_t lodging_use(uint32_t place);
 
 /* Who has that place is about to become another program; 0: that has failed. */
 void lodging_note_exec(uint32_t place, uint32_t how);

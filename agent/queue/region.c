@@ -25,6 +25,8 @@
 
 _Static_assert(sizeof(struct region_header) <= REGION_RESOURCE, "the header fits its page");
 _Static_assert(sizeof(struct region_open) == REGION_OPEN_BYTES, "open spans lie close");
+_Static_assert(sizeof(struct region_lodging) == REGION_LODGER_BYTES,
+               "and lodgers' fill their places");
 _Static_assert(OPEN_FIRST * sizeof(struct region_open) % REGION_PAGE == 0, "they fill pages");
 
 static size_t round_up(size_t n, size_t unit) /* a power of two */

@@ -52,7 +52,16 @@ struct region_lodger {
     uint32_t reserved;
 };
 #define REGION_LODGERS      64
-#define REGION_LODGER_BYTES ((size_t)8192) /* of its place, which holds a struct region_open */
+#define REGION_LODGER_BYTES ((size_t)8192) /* of its place */
+#define REGION_LODGER_PAST  127u
+
+/* Its place. Other processes use it after it, so what it says of them is kept for a while: use
+ * number n ended with past[n % REGION_LODGER_PAST] in open.ended. */
+struct region_lodging {
+    struct region_open open;
+    _Atomic uint64_t uses; /* so many have begun; release with the past */
+    _Atomic uint64_t past[REGION_LODGER_PAST];
+};
 
 /* At the region's base; offsets in bytes from there. */
 struct region_header {

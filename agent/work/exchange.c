@@ -153,6 +153,8 @@ __attribute__((cold, noinline)) static struct region_open *find_place(struct exc
 {
     if (!queue_has_region())
         exchange->lodged = (uint8_t)lodging_take();
+    if (exchange->lodged)
+        exchange->lodged_use = lodging_use(exchange->lodged);
     return exchange->lodged ? lodging_taken(exchange->lodged) : exchange_make_place(exchange);
 }
 

@@ -64,10 +64,11 @@ struct exchange {
     _Atomic uint32_t generation;
     uint32_t slot;
     bool recording;
-    uint8_t inherited; /* 0: no; else exchange_inheritance.h */
-    uint8_t lodged;    /* its place in the parent's region (lodging.h); 0: none */
-    uint8_t lodged_at; /* likewise of the process it was inherited from */
-    uint16_t status;   /* the answer's, in the protocol's numbers; 0 until then */
+    uint8_t inherited;   /* 0: no; else exchange_inheritance.h */
+    uint8_t lodged;      /* its place in the parent's region (lodging.h); 0: none */
+    uint8_t lodged_at;   /* likewise of the process it was inherited from */
+    uint32_t lodged_use; /* of either; see lodging_use() */
+    uint16_t status;     /* the answer's, in the protocol's numbers; 0 until then */
     struct carried carried;
     /* Content-Length, or what was counted of a chunked body so far, by the requests' side while
      * the response may be running already, or even be over: so the generation it belongs to stands

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/base/counters.h"
 #include "agent/base/racing.h"
 #include "agent/queue/lodging.h"
 #include "agent/queue/queue.h"
@@ -91,13 +92,29 @@ enum queue_kept exchange_forked(bool known)
                                                                             : QUEUE_KEPT_NONE;
 }
 
-/* Does the parent, or who came after it, leave the exchange to us? */
-static bool take_from_parent(struct region_open *open, uint64_t id, bool known)
+/* Where it lay in a place that others have after it. */
+__attribute__((cold, noinline)) static bool was_left_there(const struct exchange *exchange,
+                                                           uint64_t found)
 {
+    enum lodging_fate fate = lodging_fate(&queue.inherited, exchange->lodged_at - 1u,
+                                          exchange->lodged_use, exchange_id(exchange), found);
+    if (fate == LODGING_UNKNOWN) {
+        counters_add(&counters.spans_ended, 1);
+        counters_add(&counters.dropped_abandoned, 1);
+    }
+    return fate == LODGING_LEFT;
+}
+
+/* Does the parent, or who came after it, leave the exchange to us? */
+static bool take_from_parent(const struct exchange *exchange, struct region_open *open, bool known)
+{
+    uint64_t id = exchange_id(exchange);
     uint64_t found = id;
     if (atomic_compare_exchange_strong_explicit(&open->in_flight, &found, 0, memory_order_acq_rel,
                                                 memory_order_acquire))
         return true;
+    if (known && exchange->lodged_at)
+        return was_left_there(exchange, found);
     return known && found != REGION_ENDING &&
            atomic_load_explicit(&open->ended, memory_order_relaxed) != id;
 }
@@ -134,8 +151,7 @@ void exchange_take_over(struct exchange *exchange)
                                    : &queue.inherited.open[exchange->slot];
     if (!known) /* before it is taken: afterwards the parent uses the place again */
         copy_record(exchange, open);
-    exchange->recording =
-        take_from_parent(open, exchange_id(exchange), known) && is_sound(exchange);
+    exchange->recording = take_from_parent(exchange, open, known) && is_sound(exchange);
     if (!exchange->recording)
         return;
     exchange->span.record->of_process = 0; /* it is this one's now */

@@ -249,6 +249,34 @@ def test_a_child_that_becomes_another_program_has_not_ended(traced, directory, c
     assert "error.type" not in ends["stays"]
 
 
+TWICE = SLOW.replace("    if os.fork() == 0:\n        got = connection.recv(4096)\n", '''
+    if os.fork() == 0:
+        got = connection.recv(4096)
+        if b"twice" in got:
+            if os.fork():
+                os._exit(0)
+            time.sleep(4)
+''').replace("import os", "import os, time")
+
+
+def test_a_request_that_a_grandchild_answers_late_is_told_of_once(traced, directory, collector):
+    """Its parent has ended and been told of; others have had its place since."""
+    command = [servers.program("python3"), "-c", TWICE, "PORT"]
+    with Forking(command, directory, traced) as server:
+        ask_one_by_one(server, range(WARM))
+        with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+            connection.sendall(b"GET /twice HTTP/1.1\r\nHost: a\r\n\r\n")
+            time.sleep(0.3)
+            ask_one_by_one(server, range(10, 12))  # it is asked how the child ended
+            time.sleep(2.2)
+            ask_one_by_one(server, range(20, 23))
+            assert life.receive(connection).startswith(b"HTTP/1.1 200")
+        ask_and_close(server.port, "after")
+        wait_for(collector, server, WARM + 7)
+        time.sleep(2.5)
+    assert set(collector.stored().values()) == {1}
+
+
 # --- A directory full of what others left ---
 
 SHORT = """

@@ -406,6 +406,68 @@ static void what_another_program_has_is_no_error_of_its_end(void **state)
     assert_int_equal(last_signal, LODGING_HANDED_ON);
 }
 
+static void take_and_end(uint64_t id)
+{
+    uint32_t place = lodging_take();
+    if (place != 1)
+        _exit(102);
+    struct region_open *open = lodging_taken(place);
+    atomic_store(&open->in_flight, id);
+    region_take_open(open, id);
+    atomic_store(&open->in_flight, 0);
+    lodging_give_back(place);
+}
+
+static void expect_fate(uint32_t use, uint64_t id, enum lodging_fate fate)
+{
+    uint64_t found = atomic_load(&lodging_place(&host, 0)->in_flight);
+    if (lodging_fate(&host, 0, use, id, found) != fate)
+        _exit(110 + (int)fate);
+}
+
+/* A grandchild asks long after others have had the place. */
+static void what_became_of_a_request_is_known_for_a_while(void **state)
+{
+    (void)state;
+    pid_t child = fork_lodger();
+    if (child == 0) {
+        uint32_t place = lodging_take();
+        uint32_t use = lodging_use(place);
+        expect_fate(use, 70, LODGING_LEFT); /* nothing is in flight, and nothing was reported */
+        lodging_give_back(place);
+        take_and_end(71);
+        expect_fate(use + 1, 71, LODGING_REPORTED);
+        for (uint64_t id = 100; id < 100 + REGION_LODGER_PAST - 2; id++)
+            take_and_end(id);
+        expect_fate(use, 70, LODGING_LEFT);
+        expect_fate(use + 1, 71, LODGING_REPORTED);
+        take_and_end(7);
+        expect_fate(use, 70, LODGING_UNKNOWN);
+        expect_fate(use + 1, 71, LODGING_REPORTED);
+        take_and_end(8);
+        expect_fate(use + 1, 71, LODGING_UNKNOWN);
+        _exit(0);
+    }
+    assert_int_equal(status_of(child), 0);
+}
+
+static void what_is_being_passed_on_is_reported(void **state)
+{
+    (void)state;
+    pid_t child = fork_lodger();
+    if (child == 0) {
+        uint32_t place = lodging_take();
+        uint32_t use = lodging_use(place);
+        atomic_store(&lodging_taken(place)->in_flight, REGION_ENDING);
+        expect_fate(use, 70, LODGING_REPORTED);
+        lodging_give_back(place);
+        (void)lodging_take();
+        expect_fate(use, 70, LODGING_LEFT); /* that is another's */
+        _exit(0);
+    }
+    assert_int_equal(status_of(child), 0);
+}
+
 static void it_is_over_once_nobody_writes(void **state)
 {
     (void)state;
@@ -499,6 +561,8 @@ int main(void)
         HOUSE(how_a_child_ended_is_awaited),
         HOUSE(where_nobody_tells_it_is_over_then),
         HOUSE(what_another_program_has_is_no_error_of_its_end),
+        HOUSE(what_became_of_a_request_is_known_for_a_while),
+        HOUSE(what_is_being_passed_on_is_reported),
         HOUSE(it_is_over_once_nobody_writes),
         HOUSE(it_is_not_opened_once_it_is_over),
         HOUSE(there_are_so_many_places),
