@@ -364,7 +364,6 @@ while True:
         pass
 """
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="a file system has to be mounted")
 
 
 def become(directory, kind):
@@ -391,7 +390,6 @@ def fill(directory):
             file.write(bytes(4096))
 
 
-@ROOT
 def test_a_disk_that_fills_up_does_not_stop_a_parent_that_answers_too(traced, directory, collector):
     """Its queue can't grow in the file, but in memory, once no child writes there."""
     with on_a_small_disk(traced, directory) as (server, state):
@@ -405,7 +403,6 @@ def test_a_disk_that_fills_up_does_not_stop_a_parent_that_answers_too(traced, di
     assert set(collector.stored().values()) == {1}
 
 
-@ROOT
 def test_a_full_disk_kills_no_child_that_was_forked_before(traced, directory, collector):
     """The parent needs more memory for requests than the file has; where children have places they
     all see the same."""
