@@ -150,9 +150,11 @@ static bool is_over(struct region_lodger *lodger, uint32_t pid, bool last)
     if (!gone && state != PROCESS_ZOMBIE)
         return false;
     uint64_t ended_ns = atomic_load_explicit(&lodger->ended_ns, memory_order_relaxed);
-    if (!ended_ns)
-        atomic_store_explicit(&lodger->ended_ns, now_ns(), memory_order_relaxed);
-    return ended_ns && now_ns() - ended_ns > (gone ? TOLD_NS : ZOMBIE_NS);
+    bool seen_so = ended_ns && ended_ns % 2 == gone;
+    if (!seen_so)
+        atomic_store_explicit(&lodger->ended_ns, (now_ns() & ~UINT64_C(1)) | gone,
+                              memory_order_relaxed);
+    return seen_so && now_ns() - ended_ns > (gone ? TOLD_NS : ZOMBIE_NS);
 }
 
 /* Of one that was being passed on nobody can tell whether it is in the ring. */
@@ -205,10 +207,11 @@ enum lodging_fate lodging_fate(const struct region *region, uint32_t number, uin
     uint64_t ended = atomic_load_explicit(&lodging->open.ended, memory_order_acquire);
     if (uses_since(lodging, use) == 0)
         return ended == id || found == REGION_ENDING ? LODGING_REPORTED : LODGING_LEFT;
-    ended = atomic_load_explicit(&lodging->past[use % REGION_LODGER_PAST], memory_order_acquire);
+    uint32_t bit = use % REGION_LODGER_PAST;
+    uint64_t word = atomic_load_explicit(&lodging->past[bit / 64], memory_order_acquire);
     if (uses_since(lodging, use) >= REGION_LODGER_PAST)
         return LODGING_UNKNOWN;
-    return ended == id ? LODGING_REPORTED : LODGING_LEFT;
+    return word >> bit % 64 & 1 ? LODGING_REPORTED : LODGING_LEFT;
 }
 
 /* ---- the child's ---- */
@@ -281,19 +284,27 @@ static void begin_use(struct region_lodging *lodging)
 {
     uint64_t uses = atomic_load_explicit(&lodging->uses, memory_order_relaxed);
     uint64_t ended = atomic_load_explicit(&lodging->open.ended, memory_order_relaxed);
-    atomic_store_explicit(&lodging->past[uses % REGION_LODGER_PAST], ended, memory_order_release);
+    uint32_t bit = (uint32_t)uses % REGION_LODGER_PAST;
+    _Atomic uint64_t *word = &lodging->past[bit / 64];
+    uint64_t others = atomic_load_explicit(word, memory_order_relaxed) & ~(UINT64_C(1) << bit % 64);
+    uint64_t reported = ended != lodging->before;
+    atomic_store_explicit(word, others | reported << bit % 64, memory_order_release);
+    lodging->before = ended;
     atomic_store_explicit(&lodging->uses, uses + 1, memory_order_release);
 }
 
 uint32_t lodging_take(void)
 {
     uint32_t place = enter();
-    if (place && make_ready(own.host, place - 1)) {
-        begin_use(lodging_at(own.host, place - 1));
+    if (!place)
+        return 0;
+    struct region_lodging *lodging =
+        make_ready(own.host, place - 1) ? lodging_at(own.host, place - 1) : NULL;
+    if (lodging) {
+        begin_use(lodging);
         return place;
     }
-    if (place)
-        lodging_give_back(place);
+    lodging_give_back(place);
     return 0;
 }
 

@@ -47,20 +47,24 @@ struct region_lodger {
     _Atomic uint32_t pid;      /* 0: nobody has the place; all zero then */
     _Atomic uint32_t signal;   /* that ended it, where its parent has been told; or LODGING_* */
     _Atomic uint64_t since_ns; /* CLOCK_BOOTTIME; 0: it has come just now */
-    _Atomic uint64_t ended_ns; /* likewise: it was seen that it has ended; 0: not yet */
-    _Atomic uint32_t writing;  /* 1: it may be writing to the ring */
+    _Atomic uint64_t
+        ended_ns; /* likewise: when that was seen; odd: its parent has asked; 0: not yet */
+    _Atomic uint32_t writing; /* 1: it may be writing to the ring */
     uint32_t reserved;
 };
 #define REGION_LODGERS      64
 #define REGION_LODGER_BYTES ((size_t)8192) /* of its place */
-#define REGION_LODGER_PAST  127u
+#define REGION_LODGER_WORDS 126u
+#define REGION_LODGER_PAST  (REGION_LODGER_WORDS * 64)
 
-/* Its place. Other processes use it after it, so what it says of them is kept for a while: use
- * number n ended with past[n % REGION_LODGER_PAST] in open.ended. */
+/* Its place. Others use it after it, so it is known for a while what became of each use: one after
+ * which `open.ended` is another than `before` has been reported, and use number n has bit
+ * n % REGION_LODGER_PAST then. */
 struct region_lodging {
     struct region_open open;
-    _Atomic uint64_t uses; /* so many have begun; release with the past */
-    _Atomic uint64_t past[REGION_LODGER_PAST];
+    _Atomic uint64_t uses; /* so many have begun; release with what is known of those before */
+    uint64_t before;       /* open.ended, when this use began */
+    _Atomic uint64_t past[REGION_LODGER_WORDS];
 };
 
 /* At the region's base; offsets in bytes from there. */
