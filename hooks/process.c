@@ -103,6 +103,24 @@ EXPORT int prctl(int option, ...)
     return real.prctl(option, second, third, fourth, fifth);
 }
 
+EXPORT int setuid(uid_t user)
+{
+    observe_changing_user();
+    return real.setuid(user);
+}
+
+EXPORT int setreuid(uid_t user, uid_t effective)
+{
+    observe_changing_user();
+    return real.setreuid(user, effective);
+}
+
+EXPORT int setresuid(uid_t user, uid_t effective, uid_t saved)
+{
+    observe_changing_user();
+    return real.setresuid(user, effective, saved);
+}
+
 EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
     observe_limiting(0, (int)resource, limit);

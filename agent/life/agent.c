@@ -180,6 +180,7 @@ void agent_restrict(bool strictly)
         exporter.start();
     if (exporter.await_start)
         exporter.await_start();
+    lodging_quit();
     if (strictly)
         thread_mark_own();
 }

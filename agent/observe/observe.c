@@ -493,6 +493,14 @@ void observe_limiting(pid_t process, int resource, const void *limit)
     errno = saved;
 }
 
+void observe_changing_user(void)
+{
+    int saved = errno;
+    if (preparation_is_done() && agent_enter_own_process())
+        lodging_quit();
+    errno = saved;
+}
+
 void observe_restricting(int prctl_option, unsigned long mode)
 {
     int saved = errno;

@@ -145,6 +145,9 @@ __attribute__((cold)) void observe_staying(void);
 void observe_child(pid_t ended, const int *status);
 void observe_child_information(int result, const siginfo_t *information);
 
+/* Before setuid() and kin: a child leaves its parent's memory. */
+void observe_changing_user(void);
+
 /* Before prctl(): some of them forbid what the exporter's thread needs to start. */
 void observe_restricting(int prctl_option, unsigned long mode);
 

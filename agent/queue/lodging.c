@@ -21,8 +21,14 @@
 
 /* A child's. Written before it observes anything. */
 static struct {
-    const struct region *host; /* its parent's region; NULL: it lodges nowhere */
+    struct region *host; /* its parent's region; NULL: it lodges nowhere */
+    bool keeps;          /* it stays mapped for other reasons */
     long user;
+    /* Threads and requests that use what is mapped, and whether nobody is to begin with that any
+     * more: then the last one unmaps it. Sequentially consistent, as in lodging.h. */
+    _Atomic uint32_t inside;
+    _Atomic bool quits;
+    _Atomic bool unmapped;
     _Atomic uint32_t spans; /* relaxed: it need not be exact */
 } own;
 
@@ -223,23 +229,55 @@ bool lodging_is_offered(const struct region *region)
            os.syscall(SYS_getppid) == (long)region->header->pid;
 }
 
-void lodging_begin(const struct region *host)
+void lodging_begin(struct region *host, bool keeps)
 {
     own.host = host;
+    own.keeps = keeps;
     own.user = os.syscall(SYS_geteuid);
+    atomic_store(&own.inside, 0);
+    atomic_store(&own.quits, false);
+    atomic_store(&own.unmapped, false);
     atomic_store_explicit(&own.spans, 0, memory_order_relaxed);
 }
 
-/* Will somebody read what is written there? */
+static void go_out(void)
+{
+    if (atomic_fetch_sub(&own.inside, 1) == 1 && atomic_load(&own.quits) && !own.keeps &&
+        !atomic_exchange(&own.unmapped, true))
+        region_forget(own.host);
+}
+
+static bool come_in(void)
+{
+    if (!own.host)
+        return false;
+    atomic_fetch_add(&own.inside, 1);
+    if (!atomic_load(&own.quits))
+        return true;
+    go_out();
+    return false;
+}
+
+__attribute__((cold)) void lodging_quit(void)
+{
+    if (!come_in())
+        return;
+    atomic_store(&own.quits, true);
+    go_out();
+}
+
+/* Will somebody read what is written there? Inside. */
 static bool is_read(const struct region *host)
 {
-    return lodging_is_offered(host) && os.syscall(SYS_geteuid) == own.user;
+    if (os.syscall(SYS_geteuid) != own.user)
+        lodging_quit();
+    return lodging_is_offered(host) && !atomic_load(&own.quits);
 }
 
 static uint32_t claim(const struct region *host)
 {
-    uint32_t self = host ? (uint32_t)os.syscall(SYS_getpid) : 0;
-    for (uint32_t i = 0; self && i < REGION_LODGERS; i++) {
+    uint32_t self = (uint32_t)os.syscall(SYS_getpid);
+    for (uint32_t i = 0; i < REGION_LODGERS; i++) {
         struct region_lodger *free = &host->header->lodgers[i];
         uint32_t nobody = 0;
         if (atomic_load_explicit(&free->pid, memory_order_relaxed) == 0 &&
@@ -251,17 +289,26 @@ static uint32_t claim(const struct region *host)
     return 0;
 }
 
-static uint32_t enter(void)
+static uint32_t claim_open(const struct region *host)
 {
-    const struct region *host = own.host;
-    if (!host || atomic_load_explicit(&own.spans, memory_order_relaxed) >= LODGING_SPANS ||
-        !is_read(host) || ring_is_filling(host->ring))
+    if (!is_read(host) || ring_is_filling(host->ring))
         return 0;
     uint32_t place = claim(host);
     if (!place || atomic_load(&host->header->lodging) == LODGING_OPEN)
         return place;
-    lodging_give_back(place);
+    give_back(&host->header->lodgers[place - 1]);
     return 0;
+}
+
+/* Then it is inside, until the place is given back. */
+static uint32_t enter(void)
+{
+    if (atomic_load_explicit(&own.spans, memory_order_relaxed) >= LODGING_SPANS || !come_in())
+        return 0;
+    uint32_t place = claim_open(own.host);
+    if (!place)
+        go_out();
+    return place;
 }
 
 /* Any number of processes at a time: values only rise. */
@@ -322,6 +369,7 @@ struct region_open *lodging_taken(uint32_t place)
 void lodging_give_back(uint32_t place)
 {
     give_back(&own.host->header->lodgers[place - 1]);
+    go_out();
 }
 
 void lodging_note_exec(uint32_t place, uint32_t how)

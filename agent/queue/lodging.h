@@ -15,7 +15,7 @@
  * afterwards; and who comes in says so first and looks whether it is closed afterwards. Both are
  * sequentially consistent: one of them sees the other.
  *
- * Children that have become another user, or whose parent has gone, do not lodge. */
+ * Children that are about to become another user, or whose parent has gone, do not lodge. */
 #ifndef AGENT_LODGING_H
 #define AGENT_LODGING_H
 
@@ -77,8 +77,14 @@ enum lodging_fate lodging_fate(const struct region *region, uint32_t number, uin
 /* In a forked child, whose parent's region that is: may it lodge there? */
 bool lodging_is_offered(const struct region *region);
 
-/* It lodges there, as long as that stays mapped; NULL: nowhere. Before it observes anything. */
-void lodging_begin(const struct region *host);
+/* It lodges there; NULL: nowhere. Before it observes anything. `keeps`: that stays mapped whatever
+ * happens. */
+void lodging_begin(struct region *host, bool keeps);
+
+/* It lodges there no more, and its parent's region is unmapped, at the latest with the end of the
+ * requests that lie there. Before it becomes another user, or may be taken over by a stranger: what
+ * he could write to is read by its parent. Keeps errno. */
+void lodging_quit(void);
 
 /* A place for a request, which has a number above 0; 0 where there is none. */
 uint32_t lodging_take(void);

@@ -119,7 +119,7 @@ void queue_hand_over(const struct span_record *record)
 void queue_forked(enum queue_kept kept)
 {
     bool offered = lodging_is_offered(&queue.region) && kept != QUEUE_KEPT_OLDER;
-    lodging_begin(NULL);
+    lodging_begin(NULL, false);
     span_say_process(NULL);
     if (kept != QUEUE_KEPT_OLDER)
         region_forget(&queue.inherited);
@@ -141,5 +141,5 @@ void queue_lodge(void)
         return;
     queue.exporter.identify(&process);
     span_say_process(&process);
-    lodging_begin(&queue.inherited);
+    lodging_begin(&queue.inherited, queue.inherits);
 }

@@ -431,3 +431,24 @@ def test_a_full_disk_kills_no_child_that_was_forked_before(traced, directory, co
         for connection in held:
             connection.close()
     assert set(re.findall("status .*", server.said())) == {"status 0"}
+
+
+# --- A child that becomes another user ---
+
+BECOMES = SLOW.replace("        got = connection.recv(4096)\n",
+                       "        os.setuid(65534)\n"
+                       "        got = connection.recv(4096)\n"
+                       "        maps = open('/proc/self/maps').read()\n"
+                       "        print('mapped', maps.count(sys.argv[2]), flush=True)\n")
+
+
+def test_a_child_that_becomes_another_user_has_nothing_of_its_parents(traced, directory, collector):
+    parents = traced.state / f"otelagent-{os.geteuid()}"
+    command = [servers.program("python3"), "-c", BECOMES, "PORT", parents]
+    with Forking(command, directory, traced) as server:
+        ask_one_by_one(server, range(WARM + 3))
+        collector.wait_for_spans(WARM + 3)
+        mapped = re.findall(r"mapped (\d+)", server.said())
+        assert str(parents) in pathlib.Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert len(mapped) > WARM and set(mapped) == {"0"}, mapped
+    assert set(collector.stored().values()) == {1}

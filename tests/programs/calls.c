@@ -440,6 +440,9 @@ static void processes(void)
     SHOW(prlimit(0, RLIMIT_NPROC, &limit, NULL));
     SHOW(prlimit64(getpid(), RLIMIT_NPROC, NULL, &limit64));
     SHOW(prlimit64(getpid(), RLIMIT_NPROC, &limit64, &limit64));
+    SHOW(setuid(geteuid()));
+    SHOW(setreuid((uid_t)-1, (uid_t)-1));
+    SHOW(setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1));
     SHOW(setrlimit(RLIMIT_NPROC, &limit));
     SHOW(setrlimit64(RLIMIT_NPROC, &limit64));
     SHOW(setrlimit(-1, &limit));

@@ -35,7 +35,7 @@ static int open_house(void **state)
 static int leave_house(void **state)
 {
     (void)state;
-    lodging_begin(NULL);
+    lodging_begin(NULL, false);
     span_say_process(NULL);
     close(pipe_ends[0]);
     if (pipe_ends[1] >= 0)
@@ -63,7 +63,7 @@ static pid_t fork_lodger(void)
             _exit(100);
         ring_thread_reset();
         span_say_process(&said);
-        lodging_begin(&host);
+        lodging_begin(&host, false);
     }
     return child;
 }
@@ -322,7 +322,7 @@ static void another_user_does_not_lodge(void **state)
         return; /* nobody else may become another one */
     pid_t child = fork_lodger();
     if (child == 0)
-        _exit(seteuid(65534) != 0 || lodging_take() ? 1 : 0);
+        _exit(seteuid(65534) != 0 || lodging_take() || host.header ? 1 : 0);
     assert_int_equal(status_of(child), 0);
 }
 
@@ -335,6 +335,34 @@ static bool close_as_heir(void)
     bool empty = lodging_close_file(fd, &header);
     close(fd);
     return empty;
+}
+
+/* In a child, because the region is gone then. */
+static void who_quits_has_nothing_mapped(void **state)
+{
+    (void)state;
+    pid_t child = fork_lodger();
+    if (child == 0) {
+        struct span span;
+        uint32_t place;
+        struct region_open *open = take_request(&span, &place);
+        lodging_quit();
+        if (!host.header || lodging_take())
+            _exit(1); /* a request lies there still */
+        atomic_store(&open->in_flight, 0);
+        lodging_give_back(place);
+        _Alignas(8) unsigned char memory[RECORD_BYTES];
+        begin(&span, memory, 3);
+        _exit(host.header || lodging_take() || lodging_send(span.record) ? 2 : 0);
+    }
+    assert_int_equal(status_of(child), 0);
+    assert_int_equal(in_house(), 0);
+    child = fork_lodger();
+    if (child == 0) {
+        lodging_quit();
+        _exit(host.header ? 1 : 0);
+    }
+    assert_int_equal(status_of(child), 0);
 }
 
 static void an_heir_waits_for_those_who_live(void **state)
@@ -570,6 +598,7 @@ int main(void)
         HOUSE(a_child_that_goes_on_has_to_move_out),
         HOUSE(a_grandchild_does_not_lodge),
         HOUSE(another_user_does_not_lodge),
+        HOUSE(who_quits_has_nothing_mapped),
         HOUSE(an_heir_waits_for_those_who_live),
         HOUSE(a_file_that_nobody_lodged_in_stays_as_it_is),
         HOUSE(a_process_that_came_later_is_another),
