@@ -66,12 +66,13 @@ static bool wants(const struct outlet *outlet, enum config_exporters which)
     return outlet_has(outlet, which) && !(outlet->noted & which);
 }
 
-/* Was it left by a forked child in its parent's ring, this process's or that of one that has ended?
- */
-static bool is_childs(const struct span_record *record, uint32_t length, struct span_process *child)
+/* Was it left by a forked child in its parent's ring: this process's, or that of one that has ended
+ * (`dead`), where a number says nothing? */
+static bool is_childs(const struct span_record *record, uint32_t length, bool dead,
+                      struct span_process *child)
 {
     return length >= sizeof *record && record->length <= length &&
-           span_find_process(record, child) && child->pid != (uint32_t)getpid();
+           span_find_process(record, child) && (dead || child->pid != (uint32_t)getpid());
 }
 
 static void count_taken_over(void)
@@ -86,7 +87,7 @@ static __attribute__((cold, noinline)) bool encode_of_child(struct outlet *outle
                                                             uint32_t length)
 {
     struct span_process child;
-    if (!is_childs(record, length, &child))
+    if (!is_childs(record, length, source->dead != NULL, &child))
         return otlp_add(&outlet->otlp, record, length, source->unix_offset_ns);
     if (!source->dead)
         count_taken_over();
@@ -329,7 +330,7 @@ void outlet_drop(struct outlet *outlet, struct ring *ring)
     uint32_t length;
     struct span_record *record = (struct span_record *)outlet->record.base;
     while (record && (length = ring_read(ring, record, RECORD_BYTES_MOST)) != 0) {
-        if (is_childs(record, length, &child))
+        if (is_childs(record, length, false, &child))
             count_taken_over();
         counters_add(&counters.dropped_export, 1);
     }

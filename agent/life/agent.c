@@ -8,6 +8,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
+#include "agent/base/futex.h"
 #include "agent/base/log.h"
 #include "agent/base/once.h"
 #include "agent/base/own_stack.h"
@@ -40,6 +41,9 @@
 
 /* What an heir that ends waits for children that leave their spans to it, of AGENT_LEAVING_NS. */
 #define CHILDREN_NS 200000000u
+
+#define WRITING_NS    100000u /* between two looks whether children write there, */
+#define WRITING_LOOKS 10      /* which are so many */
 
 #define SETTLING_NS 100000000u /* takes a fraction of a millisecond, unless the machine is busy */
 
@@ -203,6 +207,17 @@ struct stack {
     uintptr_t end;
 };
 
+/* Children's last spans, too: who had begun to write before it was closed is done in a moment. */
+static void close_to_children(void)
+{
+    static _Atomic uint32_t never;
+    lodging_close(&queue.region);
+    if (!queue_has_region() || !lodging_was_opened(queue.region.header))
+        return;
+    for (int i = 0; i < WRITING_LOOKS && !lodging_end(&queue.region); i++)
+        futex_wait(&never, WRITING_NS);
+}
+
 static void leave_for_good(void *context)
 {
     const struct stack *stack = context;
@@ -217,7 +232,7 @@ static void leave_for_good(void *context)
     with_sdk_say();
     uint64_t begun_ns = clock_monotonic_ns();
     family_resign(CHILDREN_NS);
-    lodging_close(&queue.region);
+    close_to_children();
     if (queue_has_region())
         family_leave(&queue.region);
     uint64_t waited_ns = clock_monotonic_ns() - begun_ns;
