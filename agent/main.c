@@ -186,6 +186,7 @@ static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 
 static void region_is_left(void)
 {
+    lodging_close(&queue.region);
     region_leave(&queue.region);
 }
 

@@ -184,7 +184,7 @@ void agent_restrict(bool strictly)
         exporter.start();
     if (exporter.await_start)
         exporter.await_start();
-    lodging_quit();
+    lodging_quit_now(); /* a filter may not allow it later */
     if (strictly)
         thread_mark_own();
 }

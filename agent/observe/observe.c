@@ -493,10 +493,11 @@ void observe_limiting(pid_t process, int resource, const void *limit)
     errno = saved;
 }
 
+/* A forked child that has not been put in order yet is offered nothing as another user. */
 void observe_changing_user(void)
 {
     int saved = errno;
-    if (preparation_is_done() && agent_enter_own_process())
+    if (preparation_is_done() && !life_settling() && agent_enter_own_process())
         lodging_quit();
     errno = saved;
 }

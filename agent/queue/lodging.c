@@ -19,16 +19,17 @@
     (2 * SECOND_NS) /* before it is asked whether a number means another process                   \
                      */
 
+#define LODGER_QUITS (1u << 31) /* nobody comes in any more, */
+#define LODGER_GONE  (1u << 30) /* and it is not mapped any more; */
+#define LODGER_KEEPS (1u << 29) /* or it stays, whatever happens */
+
 /* A child's. Written before it observes anything. */
 static struct {
     struct region *host; /* its parent's region; NULL: it lodges nowhere */
-    bool keeps;          /* it stays mapped for other reasons */
-    long user;
-    /* Threads and requests that use what is mapped, and whether nobody is to begin with that any
-     * more: then the last one unmaps it. Sequentially consistent, as in lodging.h. */
+    /* How many threads and requests use what is mapped, and LODGER_*: one word, because the last
+     * one has to be sure that nobody has come in meanwhile. Sequentially consistent, as in
+     * lodging.h. */
     _Atomic uint32_t inside;
-    _Atomic bool quits;
-    _Atomic bool unmapped;
     _Atomic uint32_t spans; /* relaxed: it need not be exact */
 } own;
 
@@ -53,7 +54,7 @@ static uint32_t places_ready(const struct region *region)
 
 static struct region_lodging *lodging_at(const struct region *region, uint32_t number)
 {
-    return number < places_ready(region) && number < REGION_LODGERS
+    return region->header && number < places_ready(region) && number < REGION_LODGERS
                ? (struct region_lodging *)((char *)region->header + place_at(region, number))
                : NULL;
 }
@@ -93,7 +94,10 @@ bool lodging_end(struct region *region)
 static bool is_another(const struct region_lodger *lodger, uint32_t pid)
 {
     uint64_t since_ns = atomic_load_explicit(&lodger->since_ns, memory_order_relaxed);
-    return since_ns && now_ns() - since_ns > DOUBTFUL_NS &&
+    uint64_t now = now_ns();
+    if (since_ns > now)
+        return true; /* before the machine was started again */
+    return since_ns && now - since_ns > DOUBTFUL_NS &&
            process_started_ticks(pid) * TICK_NS > since_ns + TICK_NS;
 }
 
@@ -103,22 +107,36 @@ static bool is_gone(const struct region_lodger *lodger, uint32_t pid, enum proce
     return *state == PROCESS_GONE || (*state == PROCESS_RUNS && is_another(lodger, pid));
 }
 
-bool lodging_close_file(int fd, struct region_header *header)
+/* It was a child once, or is this process itself, which was one. */
+static bool is_another_program(const struct region_lodger *lodger, uint32_t pid)
+{
+    return pid == (uint32_t)os.syscall(SYS_getpid) ||
+           (atomic_load_explicit(&lodger->signal, memory_order_relaxed) >= LODGING_HANDED_ON &&
+            !atomic_load_explicit(&lodger->writing, memory_order_relaxed));
+}
+
+bool lodging_close_file(int fd, bool here, struct region_header *header)
 {
     enum process_state state;
     const uint32_t closed = LODGING_CLOSED;
+    /* Again, because it may have been opened before the process ended. */
+    if (pread(fd, header, sizeof *header, 0) != sizeof *header)
+        return false;
     if (!lodging_was_opened(header))
         return true;
     if (lseek(fd, offsetof(struct region_header, lodging), SEEK_SET) < 0 ||
         os.write(fd, &closed, sizeof closed) != sizeof closed)
         return false;
     atomic_thread_fence(memory_order_seq_cst);
+    if (!here)
+        return true; /* nobody can say who lives */
     if (pread(fd, header, sizeof *header, 0) != sizeof *header)
         return false;
     for (size_t i = 0; i < REGION_LODGERS; i++) {
         const struct region_lodger *lodger = &header->lodgers[i];
         uint32_t pid = atomic_load_explicit(&lodger->pid, memory_order_relaxed);
-        if (pid && !is_gone(lodger, pid, &state) && state == PROCESS_RUNS)
+        if (pid && !is_another_program(lodger, pid) && !is_gone(lodger, pid, &state) &&
+            state == PROCESS_RUNS)
             return false;
     }
     return true;
@@ -226,52 +244,76 @@ bool lodging_is_offered(const struct region *region)
 {
     return region->header &&
            atomic_load_explicit(&region->header->lodging, memory_order_relaxed) == LODGING_OPEN &&
-           os.syscall(SYS_getppid) == (long)region->header->pid;
+           os.syscall(SYS_getppid) == (long)region->header->pid &&
+           os.syscall(SYS_geteuid) == region->header->user;
 }
 
 void lodging_begin(struct region *host, bool keeps)
 {
     own.host = host;
-    own.keeps = keeps;
-    own.user = os.syscall(SYS_geteuid);
-    atomic_store(&own.inside, 0);
-    atomic_store(&own.quits, false);
-    atomic_store(&own.unmapped, false);
+    atomic_store(&own.inside, keeps ? LODGER_KEEPS : 0);
     atomic_store_explicit(&own.spans, 0, memory_order_relaxed);
 }
 
+/* The last one out unmaps it, where nobody is to come in any more. */
 static void go_out(void)
 {
-    if (atomic_fetch_sub(&own.inside, 1) == 1 && atomic_load(&own.quits) && !own.keeps &&
-        !atomic_exchange(&own.unmapped, true))
+    uint32_t nobody = LODGER_QUITS;
+    if (atomic_fetch_sub(&own.inside, 1) == (LODGER_QUITS | 1) &&
+        atomic_compare_exchange_strong(&own.inside, &nobody, LODGER_QUITS | LODGER_GONE))
         region_forget(own.host);
 }
 
-static bool come_in(void)
+/* Where the word has none of these bits. */
+static bool come_in(uint32_t unless)
 {
     if (!own.host)
         return false;
-    atomic_fetch_add(&own.inside, 1);
-    if (!atomic_load(&own.quits))
+    if (!(atomic_fetch_add(&own.inside, 1) & unless))
         return true;
     go_out();
     return false;
 }
 
+bool lodging_hold(void)
+{
+    return come_in(LODGER_GONE);
+}
+
+void lodging_release(void)
+{
+    go_out();
+}
+
 __attribute__((cold)) void lodging_quit(void)
 {
-    if (!come_in())
+    if (!come_in(LODGER_QUITS | LODGER_GONE))
         return;
-    atomic_store(&own.quits, true);
+    atomic_fetch_or(&own.inside, LODGER_QUITS);
+    go_out();
+}
+
+/* Only the one who asks is inside: then there is nobody who would unmap it later. */
+__attribute__((cold)) void lodging_quit_now(void)
+{
+    uint32_t alone = 1;
+    if (!come_in(LODGER_QUITS | LODGER_GONE))
+        return;
+    if (!atomic_compare_exchange_strong(&own.inside, &alone, LODGER_QUITS | 1))
+        atomic_fetch_or(&own.inside, LODGER_QUITS | LODGER_KEEPS);
     go_out();
 }
 
 /* Will somebody read what is written there? Inside. */
 static bool is_read(const struct region *host)
 {
-    if (os.syscall(SYS_geteuid) != own.user)
+    if (atomic_load(&own.inside) & LODGER_QUITS)
+        return false;
+    if (os.syscall(SYS_geteuid) != host->header->user)
         lodging_quit();
-    return lodging_is_offered(host) && !atomic_load(&own.quits);
+    else
+        return lodging_is_offered(host);
+    return false;
 }
 
 static uint32_t claim(const struct region *host)
@@ -303,7 +345,8 @@ static uint32_t claim_open(const struct region *host)
 /* Then it is inside, until the place is given back. */
 static uint32_t enter(void)
 {
-    if (atomic_load_explicit(&own.spans, memory_order_relaxed) >= LODGING_SPANS || !come_in())
+    if (atomic_load_explicit(&own.spans, memory_order_relaxed) >= LODGING_SPANS ||
+        !come_in(LODGER_QUITS | LODGER_GONE))
         return 0;
     uint32_t place = claim_open(own.host);
     if (!place)
@@ -363,18 +406,22 @@ uint32_t lodging_use(uint32_t place)
 
 struct region_open *lodging_taken(uint32_t place)
 {
-    return lodging_place(own.host, place - 1);
+    return own.host ? lodging_place(own.host, place - 1) : NULL;
 }
 
 void lodging_give_back(uint32_t place)
 {
+    if (!own.host) /* forked in a signal handler above the one who has it */
+        return;
     give_back(&own.host->header->lodgers[place - 1]);
     go_out();
 }
 
 void lodging_note_exec(uint32_t place, uint32_t how)
 {
-    atomic_store(&own.host->header->lodgers[place - 1].signal, how);
+    struct region_lodger *lodger = &own.host->header->lodgers[place - 1];
+    if (atomic_load(&lodger->pid) == (uint32_t)os.syscall(SYS_getpid))
+        atomic_store(&lodger->signal, how);
 }
 
 /* Its request has a place: then this process is in already. 0: it has none. */
@@ -401,13 +448,14 @@ static bool write_from(const struct region *host, uint32_t place, const struct s
 bool lodging_send(const struct span_record *record)
 {
     const struct region *host = own.host;
-    if (!host || !record->of_process)
+    if (!record->of_process || !come_in(LODGER_GONE))
         return false;
     uint32_t own_place = place_of(host, record);
     uint32_t place = own_place ? own_place : enter();
     bool sent = place && write_from(host, place, record);
     if (place && !own_place)
         lodging_give_back(place);
+    go_out();
     if (sent)
         atomic_fetch_add_explicit(&own.spans, 1, memory_order_relaxed);
     return sent;

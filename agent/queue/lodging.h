@@ -44,8 +44,9 @@ void lodging_close(struct region *region);
 bool lodging_end(struct region *region);
 
 /* Closes the region that lies in that file, whose process has ended: who lodged there still? True:
- * nobody who lives. `header` is of that file, and is read again. */
-bool lodging_close_file(int fd, struct region_header *header);
+ * nobody who lives, or nobody can say (not `here`, in this pid namespace). `header` is of that
+ * file, and is read again. */
+bool lodging_close_file(int fd, bool here, struct region_header *header);
 
 /* Instead of a signal: it became another program (exec), which has the connection, or has not. */
 #define LODGING_HANDED_ON 0x100u
@@ -83,8 +84,15 @@ void lodging_begin(struct region *host, bool keeps);
 
 /* It lodges there no more, and its parent's region is unmapped, at the latest with the end of the
  * requests that lie there. Before it becomes another user, or may be taken over by a stranger: what
- * he could write to is read by its parent. Keeps errno. */
+ * he could write to is read by its parent. Keeps errno. lodging_quit_now() unmaps it at once or
+ * never. */
 void lodging_quit(void);
+void lodging_quit_now(void);
+
+/* What lies there stays mapped until it is released; false: it is not mapped. For who looks at
+ * places that other threads have. */
+bool lodging_hold(void);
+void lodging_release(void);
 
 /* A place for a request, which has a number above 0; 0 where there is none. */
 uint32_t lodging_take(void);
@@ -94,7 +102,9 @@ void lodging_give_back(uint32_t place);
 /* The number of the use that this process makes of its place. */
 uint32_t lodging_use(uint32_t place);
 
-/* Who has that place is about to become another program; 0: that has failed. */
+/* Who has that place, if it is this process, is about to become another program; 0: that has
+ * failed.
+ */
 void lodging_note_exec(uint32_t place, uint32_t how);
 
 /* The record is in the parent's ring. False: this process has to see to it. */

@@ -77,7 +77,7 @@ static bool is_in_use(const struct region_name *name, int fd)
     struct region_header header;
     return pread(fd, &header, sizeof header, 0) == sizeof header && header.magic == REGION_MAGIC &&
            header.version == REGION_VERSION &&
-           (!is_abandoned(name, &header) || (name->here && !lodging_close_file(fd, &header)));
+           (!is_abandoned(name, &header) || !lodging_close_file(fd, name->here, &header));
 }
 
 bool orphan_take(struct orphan *orphan, const struct region_name *name, const char *path)

@@ -65,15 +65,19 @@ __attribute__((noinline)) void queue_inherit(void)
         lodging_open(&queue.region);
 }
 
-#define MOMENT_NS 100000 /* more than it takes to publish what was made ready */
-#define MOMENTS   200
+#define MOMENT_NS      100000 /* more than it takes to publish what was made ready */
+#define MOMENTS        200
+#define MOMENTS_SHARED 4
 
 /* The exporter's thread was woken to make room, and may have other things to do. Is it worth
  * another try? */
 __attribute__((cold, noinline)) static bool make_room(int tries)
 {
     static _Atomic uint32_t never;
-    if (!ring_wants_more(queue.region.ring) || tries == MOMENTS)
+    /* Where children write, too, it may have to wait for one of them, which may have been stopped.
+     */
+    int most = lodging_was_opened(queue.region.header) ? MOMENTS_SHARED : MOMENTS;
+    if (!ring_wants_more(queue.region.ring) || tries == most)
         return false;
     int saved = errno;
     if (!region_grow(&queue.region))

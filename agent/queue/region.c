@@ -82,6 +82,7 @@ static void furnish(struct region *region, size_t ring_memory, uint32_t records,
         .magic = REGION_MAGIC,
         .version = REGION_VERSION,
         .pid = (uint32_t)pid,
+        .user = (uint32_t)os.syscall(SYS_geteuid),
         .bytes = region->bytes,
         .ring_bytes = ring_memory,
         .unix_offset_ns = clock_unix_offset_ns(),
@@ -390,8 +391,10 @@ void region_unlink(struct region *region)
 void region_forget(struct region *region)
 {
     int saved = errno;
-    if (region->header)
-        munmap(region->header, region->bytes);
-    *region = (struct region){0};
+    void *base = region->header;
+    size_t bytes = region->bytes;
+    *region = (struct region){0}; /* first, because another thread may fork in between */
+    if (base)
+        munmap(base, bytes);
     errno = saved;
 }

@@ -76,6 +76,7 @@ struct region_header {
     uint64_t started_ticks;  /* when the process started, field 22 of /proc/PID/stat; 0: unknown */
     uint64_t bytes;          /* the whole region */
     uint64_t ring_bytes;     /* from REGION_RING on; then the open spans, then lodgers' places */
+    uint32_t user;           /* that it acted as when it made the region */
     uint64_t resource_bytes; /* from REGION_RESOURCE on: an encoded Resource message */
     _Atomic int64_t unix_offset_ns; /* what to add to its records' times */
     _Atomic uint64_t alive_ns;      /* CLOCK_MONOTONIC: the process was seen at work */

@@ -184,17 +184,14 @@ void exchange_set_in_flight(const struct exchange *exchange, uint64_t id)
         atomic_store_explicit(&place->in_flight, id, memory_order_release);
 }
 
-__attribute__((cold, noinline)) static void move_out(const struct exchange *exchange)
-{
-    lodging_give_back(exchange->lodged);
-}
-
 static void close_slot(struct exchange *exchange)
 {
+    uint8_t lodged = exchange->lodged;
     reading_end(&exchange->reading, false);
-    if (exchange->lodged)
-        move_out(exchange);
+    exchange->lodged = 0;
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
+    if (lodged) /* when nobody looks there any more for this one */
+        lodging_give_back(lodged);
     slab_give(&exchanges, exchange->slot);
 }
 

@@ -14,6 +14,7 @@ struct opening {
     enum exchange_inherited as;     /* of one whose record lies in this process's region, */
     enum exchange_inherited lodged; /* or in its parent's */
     uint64_t handed_on;             /* to another program, a bit for each slot */
+    bool held;                      /* the parent's region stays mapped meanwhile */
 };
 
 /* Calls that for each request in flight; returns how many times it said yes. */
@@ -22,12 +23,22 @@ static uint32_t for_each_open(bool (*visit)(struct exchange *exchange, struct op
 {
     uint32_t count = 0;
     uint32_t used = exchange_slots_used();
+    opening.held = lodging_hold();
     for (uint32_t slot = 0; slot < used; slot++) {
         struct exchange *exchange = exchange_at(slot);
         if (atomic_load_explicit(&exchange->generation, memory_order_acquire) % 2)
             count += visit(exchange, opening);
     }
+    if (opening.held)
+        lodging_release();
     return count;
+}
+
+/* Where its record lies: another thread may end it, and unmap the parent's region. */
+static struct region_open *place_of(const struct exchange *exchange, const struct opening *opening)
+{
+    bool there = exchange->recording && (!exchange->lodged || opening->held);
+    return there ? exchange_own_place(exchange) : NULL;
 }
 
 /* What another thread is writing just now may be torn; its length is looked at before it is used.
@@ -37,10 +48,9 @@ static void copy_record(struct exchange *exchange, const struct region_open *fro
     racing_copy(exchange->text->record, from->record, EXCHANGE_OPEN_BYTES);
 }
 
-static bool keep_copy(struct exchange *exchange, struct opening unused)
+static bool keep_copy(struct exchange *exchange, struct opening opening)
 {
-    (void)unused;
-    struct region_open *place = exchange->recording ? exchange_own_place(exchange) : NULL;
+    struct region_open *place = place_of(exchange, &opening);
     if (place)
         copy_record(exchange, place);
     return true;
@@ -54,16 +64,20 @@ void exchange_forking(void)
 static bool inherit(struct exchange *exchange, struct opening opening)
 {
     enum exchange_inherited as = exchange->lodged ? opening.lodged : opening.as;
-    struct region_open *place = exchange->recording ? exchange_own_place(exchange) : NULL;
+    struct region_open *place = place_of(exchange, &opening);
     if (!exchange->recording)
         exchange->inherited = (uint8_t)as;
     if (place) {
         if (as == EXCHANGE_OWN)
             copy_record(exchange, place);
         exchange->span.record = (struct span_record *)exchange->text->record;
+        if (as == EXCHANGE_OWN)
+            exchange->span.record->of_process = 0; /* it is this one's now */
         exchange->inherited = (uint8_t)as;
         exchange->lodged_at = exchange->lodged;
     }
+    if (exchange->lodged && !place)
+        exchange->recording = false; /* another thread was just ending it */
     exchange->lodged = 0;
     return place;
 }
@@ -166,7 +180,7 @@ bool exchange_lodges(void)
 static bool note_exec(struct exchange *exchange, struct opening opening)
 {
     bool on = exchange->slot < 64 && opening.handed_on >> exchange->slot & 1;
-    if (exchange->lodged)
+    if (exchange->lodged && opening.held)
         lodging_note_exec(exchange->lodged, on ? LODGING_HANDED_ON : LODGING_REPLACED);
     return true;
 }
@@ -176,10 +190,9 @@ void exchange_replacing(uint64_t handed_on)
     for_each_open(note_exec, (struct opening){.handed_on = handed_on});
 }
 
-static bool note_stay(struct exchange *exchange, struct opening unused)
+static bool note_stay(struct exchange *exchange, struct opening opening)
 {
-    (void)unused;
-    if (exchange->lodged)
+    if (exchange->lodged && opening.held)
         lodging_note_exec(exchange->lodged, 0);
     return true;
 }

@@ -326,17 +326,6 @@ static void another_user_does_not_lodge(void **state)
     assert_int_equal(status_of(child), 0);
 }
 
-static bool close_as_heir(void)
-{
-    struct region_header header;
-    int fd = open(host.path, O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &header, sizeof header, 0), sizeof header);
-    bool empty = lodging_close_file(fd, &header);
-    close(fd);
-    return empty;
-}
-
 /* In a child, because the region is gone then. */
 static void who_quits_has_nothing_mapped(void **state)
 {
@@ -363,6 +352,77 @@ static void who_quits_has_nothing_mapped(void **state)
         _exit(host.header ? 1 : 0);
     }
     assert_int_equal(status_of(child), 0);
+}
+
+static bool close_as_heir(void)
+{
+    struct region_header header;
+    int fd = open(host.path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &header, sizeof header, 0), sizeof header);
+    bool empty = lodging_close_file(fd, true, &header);
+    close(fd);
+    return empty;
+}
+
+static void a_hold_keeps_it_mapped(void **state)
+{
+    (void)state;
+    pid_t child = fork_lodger();
+    if (child == 0) {
+        if (!lodging_hold())
+            _exit(1);
+        lodging_quit();
+        if (!host.header || !lodging_hold())
+            _exit(2); /* who looks may come in still */
+        lodging_release();
+        lodging_release();
+        _exit(host.header || lodging_hold() ? 3 : 0);
+    }
+    assert_int_equal(status_of(child), 0);
+    child = fork_lodger();
+    if (child == 0) {
+        uint32_t place = lodging_take();
+        lodging_quit_now();
+        lodging_give_back(place);
+        _exit(!host.header || lodging_take() ? 1 : 0); /* not later */
+    }
+    assert_int_equal(status_of(child), 0);
+    child = fork_lodger();
+    if (child == 0) {
+        lodging_quit_now();
+        _exit(host.header ? 1 : 0);
+    }
+    assert_int_equal(status_of(child), 0);
+}
+
+static void who_became_another_program_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    pid_t child = fork_lodger();
+    if (child == 0) {
+        uint32_t place = lodging_take();
+        lodging_note_exec(place, LODGING_HANDED_ON);
+        wait_for_the_test();
+        _exit(0);
+    }
+    wait_until_in_house(1);
+    while (atomic_load(&host.header->lodgers[0].signal) != LODGING_HANDED_ON)
+        usleep(1000);
+    assert_true(close_as_heir());
+    end_wait();
+    assert_int_equal(status_of(child), 0);
+}
+
+/* The processor's count of a boot before this one. */
+static void who_came_before_the_machine_was_started_is_gone(void **state)
+{
+    (void)state;
+    struct region_lodger *lodger = &host.header->lodgers[0];
+    lodger->pid = (uint32_t)getppid();
+    lodger->since_ns = UINT64_MAX;
+    assert_true(close_as_heir());
+    lodger->pid = 0;
 }
 
 static void an_heir_waits_for_those_who_live(void **state)
@@ -599,6 +659,9 @@ int main(void)
         HOUSE(a_grandchild_does_not_lodge),
         HOUSE(another_user_does_not_lodge),
         HOUSE(who_quits_has_nothing_mapped),
+        HOUSE(a_hold_keeps_it_mapped),
+        HOUSE(who_became_another_program_keeps_nobody_waiting),
+        HOUSE(who_came_before_the_machine_was_started_is_gone),
         HOUSE(an_heir_waits_for_those_who_live),
         HOUSE(a_file_that_nobody_lodged_in_stays_as_it_is),
         HOUSE(a_process_that_came_later_is_another),
