@@ -188,7 +188,8 @@ static void close_slot(struct exchange *exchange)
 {
     uint8_t lodged = exchange->lodged;
     reading_end(&exchange->reading, false);
-    exchange->lodged = 0;
+    if (lodged)
+        exchange->lodged = 0;
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
     if (lodged) /* when nobody looks there any more for this one */
         lodging_give_back(lodged);
