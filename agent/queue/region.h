@@ -76,7 +76,6 @@ struct region_header {
     uint64_t started_ticks;  /* when the process started, field 22 of /proc/PID/stat; 0: unknown */
     uint64_t bytes;          /* the whole region */
     uint64_t ring_bytes;     /* from REGION_RING on; then the open spans, then lodgers' places */
-    uint32_t user;           /* that it acted as when it made the region */
     uint64_t resource_bytes; /* from REGION_RESOURCE on: an encoded Resource message */
     _Atomic int64_t unix_offset_ns; /* what to add to its records' times */
     _Atomic uint64_t alive_ns;      /* CLOCK_MONOTONIC: the process was seen at work */
@@ -95,6 +94,8 @@ struct region_header {
     _Atomic uint32_t lodging; /* enum lodging */
     /* So many places of lodgers have memory, the first ones; the rest is a hole. */
     _Atomic uint32_t lodgings_ready;
+    uint32_t user; /* that it acted as when it made the region */
+    uint32_t reserved;
     struct region_lodger lodgers[REGION_LODGERS];
 };
 

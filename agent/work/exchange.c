@@ -184,15 +184,25 @@ void exchange_set_in_flight(const struct exchange *exchange, uint64_t id)
         atomic_store_explicit(&place->in_flight, id, memory_order_release);
 }
 
-static void close_slot(struct exchange *exchange)
+/* The place is given back when nobody looks there any more for this one. */
+__attribute__((cold, noinline)) static void close_lodged(struct exchange *exchange)
 {
     uint8_t lodged = exchange->lodged;
     reading_end(&exchange->reading, false);
-    if (lodged)
-        exchange->lodged = 0;
+    exchange->lodged = 0;
     atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
-    if (lodged) /* when nobody looks there any more for this one */
-        lodging_give_back(lodged);
+    lodging_give_back(lodged);
+    slab_give(&exchanges, exchange->slot);
+}
+
+static void close_slot(struct exchange *exchange)
+{
+    if (exchange->lodged) {
+        close_lodged(exchange);
+        return;
+    }
+    reading_end(&exchange->reading, false);
+    atomic_fetch_add_explicit(&exchange->generation, 1, memory_order_acq_rel);
     slab_give(&exchanges, exchange->slot);
 }
 
