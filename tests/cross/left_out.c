@@ -26,6 +26,8 @@ static const struct {
     {"exporter_exporter_test", "the_thread_takes_no_signals", "/proc shows qemu's own mask"},
     {"exporter_exporter_test", "a_forked_worker_is_an_instance_of_its_own",
      "qemu aborts where a forked child starts a thread"},
+    {"lodging_test", "an_heir_reports_what_lodgers_left",
+     "it stood still once, in a child of a child, which qemu alone has shown"},
     {"orphan_test", "others_wait_whether_an_exec_fails",
      "/proc/self/stat is qemu's, /proc/PID/stat the kernel's"},
     {"thread_test", "a_thread_of_ours_says_so_and_takes_no_signals",
