@@ -49,3 +49,14 @@ const struct service *command_service(void)
 {
     return &noted;
 }
+
+const char *command_runtime(const char *executable)
+{
+    static const char *const names[][2] = {{"python", "cpython"}, {"node", "nodejs"},
+                                           {"ruby", "ruby"},      {"php", "php"},
+                                           {"perl", "perl"},      {"java", "java"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(executable, names[i][0], strlen(names[i][0])) == 0)
+            return names[i][1];
+    return NULL;
+}

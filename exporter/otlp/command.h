@@ -14,4 +14,7 @@ void command_note(int count, const char *const *words);
 /* A name from it, or "". */
 const struct service *command_service(void);
 
+/* The runtime's name, of an interpreter by the beginning of its executable's; else NULL. */
+const char *command_runtime(const char *executable);
+
 #endif

@@ -4,7 +4,7 @@
 #include "exporter/base/utf8.h"
 #include "exporter/otlp/name.h"
 #include "exporter/otlp/resource.h"
-#include "exporter/otlp/resource_child.h"
+#include "exporter/otlp/resource_wire.h"
 #include "exporter/otlp/span_wire.h"
 #include "exporter/otlp/wire.h"
 

@@ -12,13 +12,12 @@
 
 #include "agent/base/log.h"
 #include "agent/base/os.h"
-#include "agent/base/random.h"
 #include "agent/base/secrets.h"
 #include "config/pairs.h"
 #include "exporter/base/utf8.h"
 #include "exporter/otlp/command.h"
 #include "exporter/otlp/container.h"
-#include "exporter/otlp/resource_child.h"
+#include "exporter/otlp/resource_wire.h"
 #include "exporter/otlp/wire.h"
 
 /* Of the user's, beside our own: more is left out, and said. */
@@ -295,18 +294,6 @@ static void set_container(const struct config *config, struct container *contain
     set("container.id", slice_of(container->id));
 }
 
-/* Interpreters by the beginning of their executable's name. */
-static const char *runtime(const char *executable)
-{
-    static const char *const names[][2] = {{"python", "cpython"}, {"node", "nodejs"},
-                                           {"ruby", "ruby"},      {"php", "php"},
-                                           {"perl", "perl"},      {"java", "java"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(executable, names[i][0], strlen(names[i][0])) == 0)
-            return names[i][1];
-    return NULL;
-}
-
 static void set_process(void)
 {
     char path[PATH_MAX];
@@ -320,17 +307,8 @@ static void set_process(void)
     set("process.executable.name", slice_of(executable));
     set("process.executable.path", slice_of(path));
     set("process.command", slice_of(program_invocation_name));
-    set("process.runtime.name", slice_of(runtime(executable)));
+    set("process.runtime.name", slice_of(command_runtime(executable)));
     snprintf(resource.fallback, sizeof resource.fallback, "unknown_service:%.255s", executable);
-}
-
-/* A version 4 UUID. Source: RFC 9562, 5.4. */
-static void make_instance(uint8_t u[16])
-{
-    uint64_t random[2] = {random_next(), random_next()};
-    memcpy(u, random, sizeof random);
-    u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
-    u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
 }
 
 /* A value of the user's is kept whole or not at all. */
@@ -413,7 +391,7 @@ const char *resource_set_name(void)
 
 static void identify(void)
 {
-    make_instance(resource.instance);
+    resource_make_instance(resource.instance);
     resource.pid = (uint32_t)getpid();
     resource.parent_pid = (uint32_t)getppid();
 }
@@ -498,20 +476,11 @@ void resource_detect(const struct config *config)
     errno = saved;
 }
 
-/* A KeyValue, field 1 of a Resource. */
 static unsigned char *put_item(unsigned char *at, const struct item *item)
 {
-    size_t key = strlen(item->key);
-    size_t text = item->value ? strlen(item->value) : 0;
-    size_t value = 1 + (item->value ? wire_varint_bytes(text) + text
-                                    : wire_varint_bytes((uint64_t)item->integer));
-    size_t pair = 1 + wire_varint_bytes(key) + key + 1 + wire_varint_bytes(value) + value;
-    at = wire_number(at, WIRE_TAG(1, WIRE_LENGTH), pair);
-    at = wire_bytes(at, WIRE_TAG(1, WIRE_LENGTH), item->key, key);
-    at = wire_number(at, WIRE_TAG(2, WIRE_LENGTH), value);
-    if (item->value)
-        return wire_bytes(at, WIRE_TAG(1, WIRE_LENGTH), item->value, text);
-    return wire_number(at, WIRE_TAG(3, WIRE_VARINT), (uint64_t)item->integer);
+    struct slice key = slice_of(item->key);
+    return item->value ? resource_put_text(at, key, slice_of(item->value))
+                       : resource_put_number(at, key, (uint64_t)item->integer);
 }
 
 struct slice resource_encoded(void)

@@ -14,7 +14,7 @@
 #include "exporter/otlp/otlp.h"
 #include "exporter/otlp/otlp.pb-c.h"
 #include "exporter/otlp/resource.h"
-#include "exporter/otlp/resource_child.h"
+#include "exporter/otlp/resource_wire.h"
 #include "tests/unit/exporter/exporter_sample.h"
 
 #define OFFSET_NS 1700000000000000000

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporter/otlp/resource_child.h"
+#include "exporter/otlp/resource_wire.h"
 
 #include <stdbool.h>
 #include <string.h>
 
+#include "agent/base/random.h"
 #include "exporter/otlp/wire.h"
 
-#define FIELD (WIRE_TAG(1, WIRE_LENGTH)) /* an attribute of a Resource; the key in a KeyValue */
+/* An attribute of a Resource, the key in a KeyValue, the text in its value; and that value. */
+#define FIELD WIRE_TAG(1, WIRE_LENGTH)
+#define VALUE WIRE_TAG(2, WIRE_LENGTH)
+
+void resource_make_instance(uint8_t u[16])
+{
+    uint64_t random[2] = {random_next(), random_next()};
+    memcpy(u, random, sizeof random);
+    u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
+    u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
+}
 
 void resource_format_instance(char into[RESOURCE_UUID_BYTES], const uint8_t u[16])
 {
@@ -42,28 +53,28 @@ static bool read_field(struct slice *text, struct slice *field)
     return true;
 }
 
-static unsigned char *put_pair(unsigned char *at, struct slice key, const unsigned char *value,
-                               size_t value_bytes)
+unsigned char *resource_put_text(unsigned char *at, struct slice key, struct slice text)
 {
     unsigned char *pair = wire_begin(at, FIELD);
     at = wire_bytes(pair, FIELD, key.at, key.length);
-    return wire_end(pair, wire_bytes(at, WIRE_TAG(2, WIRE_LENGTH), value, value_bytes));
+    unsigned char *value = wire_begin(at, VALUE);
+    return wire_end(pair, wire_end(value, wire_bytes(value, FIELD, text.at, text.length)));
 }
 
-static unsigned char *put_number(unsigned char *at, struct slice key, uint32_t number)
+unsigned char *resource_put_number(unsigned char *at, struct slice key, uint64_t number)
 {
-    unsigned char value[16];
-    unsigned char *end = wire_number(value, WIRE_TAG(3, WIRE_VARINT), number);
-    return put_pair(at, key, value, (size_t)(end - value));
+    unsigned char *pair = wire_begin(at, FIELD);
+    at = wire_bytes(pair, FIELD, key.at, key.length);
+    unsigned char *value = wire_begin(at, VALUE);
+    at = wire_number(value, WIRE_TAG(3, WIRE_VARINT), number);
+    return wire_end(pair, wire_end(value, at));
 }
 
 static unsigned char *put_instance(unsigned char *at, struct slice key, const uint8_t uuid[16])
 {
     char text[RESOURCE_UUID_BYTES];
-    unsigned char value[sizeof text + 2];
     resource_format_instance(text, uuid);
-    unsigned char *end = wire_bytes(value, FIELD, text, sizeof text - 1);
-    return put_pair(at, key, value, (size_t)(end - value));
+    return resource_put_text(at, key, slice_of(text));
 }
 
 size_t resource_of_child(unsigned char *into, struct slice parents,
@@ -77,10 +88,10 @@ size_t resource_of_child(unsigned char *into, struct slice parents,
         if (!read_field(&inside, &key))
             key = SLICE_LITERAL("");
         if (slice_equal(key, SLICE_LITERAL("process.pid")) && !(child->kept & SPAN_PROCESS_PID))
-            at = put_number(at, key, child->pid);
+            at = resource_put_number(at, key, child->pid);
         else if (slice_equal(key, SLICE_LITERAL("process.parent_pid")) &&
                  !(child->kept & SPAN_PROCESS_PARENT_PID))
-            at = put_number(at, key, child->parent_pid);
+            at = resource_put_number(at, key, child->parent_pid);
         else if (slice_equal(key, SLICE_LITERAL("service.instance.id")) &&
                  !(child->kept & SPAN_PROCESS_INSTANCE))
             at = put_instance(at, key, child->instance);
