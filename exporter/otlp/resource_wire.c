@@ -77,23 +77,32 @@ static unsigned char *put_instance(unsigned char *at, struct slice key, const ui
     return resource_put_text(at, key, slice_of(text));
 }
 
+/* Which of what tells processes apart, as SPAN_PROCESS_*; 0: none. */
+static uint32_t which_of(struct slice key)
+{
+    if (slice_equal(key, SLICE_LITERAL("process.pid")))
+        return SPAN_PROCESS_PID;
+    if (slice_equal(key, SLICE_LITERAL("process.parent_pid")))
+        return SPAN_PROCESS_PARENT_PID;
+    return slice_equal(key, SLICE_LITERAL("service.instance.id")) ? SPAN_PROCESS_INSTANCE : 0;
+}
+
 size_t resource_of_child(unsigned char *into, struct slice parents,
                          const struct span_process *child)
 {
     unsigned char *at = into;
     struct slice rest = parents;
     struct slice pair, key;
+    uint32_t over = child->kept; /* SPAN_PROCESS_*: said by the user, or here once */
     while (read_field(&rest, &pair)) {
         struct slice inside = pair;
-        if (!read_field(&inside, &key))
-            key = SLICE_LITERAL("");
-        if (slice_equal(key, SLICE_LITERAL("process.pid")) && !(child->kept & SPAN_PROCESS_PID))
+        uint32_t which = read_field(&inside, &key) ? which_of(key) & ~over : 0;
+        over |= which;
+        if (which == SPAN_PROCESS_PID)
             at = resource_put_number(at, key, child->pid);
-        else if (slice_equal(key, SLICE_LITERAL("process.parent_pid")) &&
-                 !(child->kept & SPAN_PROCESS_PARENT_PID))
+        else if (which == SPAN_PROCESS_PARENT_PID)
             at = resource_put_number(at, key, child->parent_pid);
-        else if (slice_equal(key, SLICE_LITERAL("service.instance.id")) &&
-                 !(child->kept & SPAN_PROCESS_INSTANCE))
+        else if (which == SPAN_PROCESS_INSTANCE)
             at = put_instance(at, key, child->instance);
         else
             at = wire_bytes(at, FIELD, pair.at, pair.length);

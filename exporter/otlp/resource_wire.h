@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* resource_wire.h - a resource in protobuf's form: its attributes, and that of a forked child, made of
- * its parent's.
+/* resource_wire.h - a resource in protobuf's form: its attributes, and that of a forked child, made
+ * of its parent's.
  *
  * A child that answers one request leaves its spans to its parent (agent/queue/lodging.h), with no
  * more than what tells the two apart. */
@@ -13,8 +13,8 @@
 #include "agent/base/slice.h"
 #include "agent/span/span.h"
 
-/* Each writes an attribute, a KeyValue in field 1, into memory known to be large enough, and returns
- * the position after it. */
+/* Each writes an attribute, a KeyValue in field 1, into memory known to be large enough, and
+ * returns the position after it. */
 unsigned char *resource_put_text(unsigned char *at, struct slice key, struct slice text);
 unsigned char *resource_put_number(unsigned char *at, struct slice key, uint64_t number);
 

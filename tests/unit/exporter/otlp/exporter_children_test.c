@@ -230,6 +230,20 @@ static void a_spoilt_resource_is_copied_as_far_as_it_goes(void **state)
         }
 }
 
+static void a_key_that_a_stranger_repeats_is_replaced_once(void **state)
+{
+    (void)state;
+    static unsigned char into[RESOURCE_BYTES_MOST + RESOURCE_CHILD_BYTES];
+    static unsigned char many[RESOURCE_BYTES_MOST];
+    struct span_process process = child(100);
+    unsigned char *at = many;
+    while (at - many < (ptrdiff_t)sizeof many - 64)
+        at = resource_put_text(at, SLICE_LITERAL("service.instance.id"), SLICE_LITERAL("x"));
+    struct slice parents = {(const char *)many, (size_t)(at - many)};
+    assert_true(resource_of_child(into, parents, &process) <=
+                parents.length + RESOURCE_CHILD_BYTES);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_batch, end_batch)
@@ -239,6 +253,7 @@ int main(void)
         TEST(what_the_user_says_stays),
         TEST(a_batch_is_full_before_its_memory_is),
         TEST(a_spoilt_resource_is_copied_as_far_as_it_goes),
+        TEST(a_key_that_a_stranger_repeats_is_replaced_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
