@@ -20,14 +20,13 @@
 #include "agent/base/secrets.h"
 #include "agent/base/sha256.h"
 #include "agent/base/standard_error.h"
+#include "agent/describe/http_naming.h"
 #include "agent/life/agent.h"
 #include "agent/life/footprint.h"
 #include "agent/net/connection.h"
 #include "agent/net/head_store.h"
 #include "agent/net/inheritance.h"
 #include "agent/net/unseen.h"
-#include "agent/protocols/http/http_settings.h"
-#include "agent/protocols/http/server_span.h"
 #include "agent/protocols/table.h"
 #include "agent/queue/family.h"
 #include "agent/queue/lodging.h"
@@ -173,7 +172,7 @@ static void place_region(struct region_place *place)
 /* At least once a second where there is a thread of ours, which may log. */
 static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
-    route_tree_say(&http_settings.route_tree);
+    route_tree_say(&http_naming.route_tree);
     unseen_say();
     with_sdk_say();
     region_is_alive(&queue.region, now_ns, unix_offset_ns);
@@ -295,7 +294,7 @@ static void init_exporter(void)
     say_ratio(&settings);
     resource_say_name();
     resource_say_loss();
-    recovery_init(state_directory(&settings), service_key(&settings), server_span_unanswered);
+    recovery_init(state_directory(&settings), service_key(&settings));
     if (settings.stacktrace == WHEN_ALWAYS)
         open_unwinder();
 }

@@ -42,6 +42,15 @@ static struct slice compared(struct slice name)
     return (struct slice){name.at, name.length < NAME_BYTES ? name.length : NAME_BYTES};
 }
 
+/* Is the name what remains of the other one when letters are left out? */
+static bool is_rest_of(struct slice name, struct slice other)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < other.length && found < name.length; i++)
+        found += slice_lower(other.at[i]) == slice_lower(name.at[found]);
+    return found == name.length;
+}
+
 struct nearest {
     const char *name;
     unsigned distance;
@@ -62,6 +71,8 @@ static struct nearest find_nearest(struct slice name, const char *prefix, unsign
             if (lack >= nearest.distance)
                 continue;
             unsigned apart = distance(name, other);
+            if (is_rest_of(name, other))
+                apart = (apart + 1) / 2; /* a word that was left out is one slip */
             if (apart < nearest.distance)
                 nearest = (struct nearest){*known, apart};
         }

@@ -5,13 +5,17 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
+#include "agent/describe/describe.h"
 #include "agent/span/span.h"
 #include "exporter/frames_text.h"
 #include "exporter/late.h"
 
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
 
+#define DESCRIBED_BYTES DESCRIBE_BYTES(RECORD_BYTES_MOST)
+
 _Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes what the ring has");
+_Static_assert(DESCRIBED_BYTES <= OTLP_RECORD_BYTES_MOST, "and what is made of it");
 
 bool outlet_has(const struct outlet *outlet, enum config_exporters which)
 {
@@ -33,6 +37,7 @@ void outlet_init(struct outlet *outlet, const char *endpoint, void (*pause)(int6
 bool outlet_take_memory(struct outlet *outlet)
 {
     return arena_map(&outlet->record, RECORD_BYTES_MOST) &&
+           arena_map(&outlet->described, DESCRIBED_BYTES) &&
            otlp_init(&outlet->otlp, outlet->config);
 }
 
@@ -106,10 +111,13 @@ static bool encode(struct outlet *outlet, const struct source *source,
 static void add(struct outlet *outlet, const struct source *source,
                 const struct span_record *record, uint32_t length)
 {
-    if (record->has_frames && length >= sizeof *record && record->length <= length) {
+    bool whole = length >= sizeof *record && record->length <= length;
+    if (whole && record->has_frames)
         record = spell(outlet, record);
+    if (whole && record->facts_at)
+        record = describe(record, outlet->described.base, DESCRIBED_BYTES);
+    if (whole)
         length = record->length;
-    }
     if (!encode(outlet, source, record, length))
         counters_add(&counters.dropped_export, 1);
     else if (wants(outlet, EXPORTER_CONSOLE))

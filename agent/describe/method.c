@@ -8,21 +8,46 @@ static const struct slice known[] = {
     {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5}, {"QUERY", 5},
 };
 
-struct slice method_describe(struct span *span, struct slice method)
+_Static_assert(sizeof known / sizeof *known == METHOD_MOST, "a number each");
+
+unsigned method_number(struct slice method)
 {
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (slice_equal(method, known[i])) {
-            span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, method);
-            return method;
-        }
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("_OTHER"));
+    for (unsigned i = 0; i < METHOD_MOST; i++)
+        if (slice_equal(method, known[i]))
+            return i + 1;
+    return 0;
+}
+
+struct slice method_shown(struct slice method, bool *masked)
+{
     if (method.length >= REDACT_SHAPE_LEAST &&
         redact_shape_find(method, 0, method.length).to != 0) {
-        span_masked(span);
+        *masked = true;
         method = SLICE_LITERAL("REDACTED");
     }
-    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, span_short(method));
+    return span_short(method);
+}
+
+struct slice method_record(struct span *span, unsigned number, struct slice original)
+{
+    if (number - 1 < METHOD_MOST) {
+        span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, known[number - 1]);
+        return known[number - 1];
+    }
+    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD, SLICE_LITERAL("_OTHER"));
+    span_string(span, ATTRIBUTE_HTTP_REQUEST_METHOD_ORIGINAL, original);
     return SLICE_LITERAL("HTTP");
+}
+
+struct slice method_describe(struct span *span, struct slice method)
+{
+    unsigned number = method_number(method);
+    bool masked = false;
+    if (!number)
+        method = method_shown(method, &masked);
+    if (masked)
+        span_masked(span);
+    return method_record(span, number, method);
 }
 
 bool method_may_begin(struct slice bytes)
@@ -34,10 +59,4 @@ bool method_may_begin(struct slice bytes)
             return true;
     }
     return false;
-}
-
-struct slice method_in_name(const struct span_record *record)
-{
-    struct slice method = span_find_string(record, ATTRIBUTE_HTTP_REQUEST_METHOD);
-    return slice_equal(method, SLICE_LITERAL("_OTHER")) ? SLICE_LITERAL("HTTP") : method;
 }

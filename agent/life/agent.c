@@ -16,6 +16,7 @@
 #include "agent/base/process.h"
 #include "agent/base/stack.h"
 #include "agent/base/thread.h"
+#include "agent/describe/http_naming.h"
 #include "agent/libraries/curl/curl_handle.h"
 #include "agent/libraries/mysql/mysql_record.h"
 #include "agent/libraries/mysql/mysql_span.h"
@@ -88,7 +89,8 @@ static bool prepare_rooms(void)
     with_sdk_prepare(config);
     s3_prepare(config);
     mysql_span_prepare(config);
-    return http_settings_prepare(config) && exchange_prepare();
+    http_settings_prepare(config);
+    return http_naming_prepare(config) && exchange_prepare();
 }
 
 static bool prepare(void)

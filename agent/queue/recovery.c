@@ -24,7 +24,6 @@
 static struct {
     char directory[REGION_PATH_BYTES];
     uint64_t key;
-    void (*finish)(struct span *span);
 
     struct orphan dead; /* the one that is being emptied */
     bool held;          /* the last look came across one that somebody else has */
@@ -33,11 +32,10 @@ static struct {
     bool ended[PLACES];  /* given out, from the ring or as it was in flight */
 } heir;
 
-void recovery_init(const char *directory, uint64_t key, void (*finish)(struct span *span))
+void recovery_init(const char *directory, uint64_t key)
 {
     heir.directory[0] = '\0';
     heir.key = key;
-    heir.finish = finish;
     if (directory && strlen(directory) < sizeof heir.directory)
         memcpy(heir.directory, directory, strlen(directory) + 1);
 }
@@ -286,7 +284,6 @@ static void end_span(const struct region_header *header, struct span_record *rec
     struct span span;
     uint64_t alive_ns = atomic_load_explicit(&header->alive_ns, memory_order_relaxed);
     span_resume(&span, record, room);
-    heir.finish(&span);
     if (error_type.at) {
         span_string(&span, ATTRIBUTE_ERROR_TYPE, error_type);
         span_error(&span, SLICE_NONE);

@@ -67,8 +67,7 @@ void recovery_sweep(void);
  * left, for those who take it over. Any thread. Only a parent knows. */
 void recovery_note_signal(uint32_t pid, uint32_t signal);
 
-/* Where to look, and for whom. `finish` adds to a span that was in flight what a protocol adds to
- * one that was never answered, its name too; on the exporter's thread. Before that. */
-void recovery_init(const char *directory, uint64_t key, void (*finish)(struct span *span));
+/* Where to look, and for whom. Before the exporter's thread begins. */
+void recovery_init(const char *directory, uint64_t key);
 
 #endif

@@ -98,6 +98,17 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
         put_process(span);
 }
 
+void span_begin_as(struct span *span, void *memory, uint32_t capacity,
+                   const struct span_record *head)
+{
+    struct span_record *record = memory;
+    *record = *head;
+    record->length = sizeof *record;
+    record->of_process = record->has_frames = 0;
+    record->facts_at = 0;
+    *span = (struct span){record, capacity & ~7u, (int32_t)(capacity & ~7u) - not_easy};
+}
+
 void span_resume(struct span *span, struct span_record *record, uint32_t capacity)
 {
     *span = (struct span){record, capacity & ~7u, 0};
@@ -186,9 +197,9 @@ static uint32_t cut(struct slice text, uint32_t limit)
     return ((unsigned char)text.at[length] & 0xc0) == 0x80 ? limit : length;
 }
 
-struct slice span_cut_short(struct slice text)
+struct slice span_cut(struct slice text, uint32_t most)
 {
-    text.length = cut(text, SPAN_KEPT_BYTES);
+    text.length = cut(text, most);
     return text;
 }
 
@@ -361,6 +372,43 @@ void span_frames(struct span *span, struct slice frames)
     struct span_entry *entry = put_head(span->record, SPAN_ENTRY_FRAMES, 0, length);
     memcpy(entry->bytes, frames.at, frames.length);
     span->record->has_frames = 1;
+}
+
+void *span_facts_begin(const struct span *span, uint32_t *most)
+{
+    uint32_t used = span->record->length + (uint32_t)sizeof(struct span_entry);
+    if (span->capacity < used + SPAN_RESERVE_BYTES)
+        return NULL;
+    *most = span->capacity - SPAN_RESERVE_BYTES - used;
+    return (unsigned char *)span->record + used;
+}
+
+void span_facts_end(struct span *span, enum span_facts kind, uint32_t bytes)
+{
+    span->record->facts_at = (uint16_t)span->record->length;
+    put_head(span->record, SPAN_ENTRY_FACTS, kind, bytes);
+}
+
+const struct span_entry *span_find_facts(const struct span_record *record)
+{
+    uint32_t at = record->facts_at;
+    if (at < sizeof *record || at % 8 || at + sizeof(struct span_entry) > record->length)
+        return NULL;
+    const struct span_entry *entry =
+        (const struct span_entry *)((const unsigned char *)record + at);
+    bool within = entry->length <= record->length - at - sizeof *entry;
+    return within && entry->kind == SPAN_ENTRY_FACTS ? entry : NULL;
+}
+
+void span_entry(struct span *span, const struct span_entry *entry)
+{
+    enum span_entry_kind kind = (enum span_entry_kind)entry->kind;
+    if (!fits_easily(span, entry->length) && !fits_late(span, kind, entry->number, entry->length))
+        return;
+    struct span_entry *copy = put_head(span->record, kind, entry->number, entry->length);
+    memcpy(copy->bytes, entry->bytes, entry->length);
+    span->record->of_process |= kind == SPAN_ENTRY_PROCESS;
+    span->record->has_frames |= kind == SPAN_ENTRY_FRAMES;
 }
 
 void span_link(struct span *span, const struct span_context *to)

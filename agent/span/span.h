@@ -60,7 +60,7 @@ struct span_record {
     uint8_t has_frames;    /* 1: it has an entry SPAN_ENTRY_FRAMES */
     uint8_t masked;        /* 1: says that something was hidden */
     uint8_t of_process;    /* 1: its first entry is SPAN_ENTRY_PROCESS */
-    uint8_t reserved[2];
+    uint16_t facts_at;     /* bytes from here to its entry SPAN_ENTRY_FACTS; 0: it has none */
     uint8_t trace_id[16];
     uint8_t span_id[8];
     uint8_t parent_id[8]; /* all zero: a root */
@@ -82,8 +82,12 @@ enum span_entry_kind {
     SPAN_ENTRY_EVENT,           /* number = enum event, int64 time */
     SPAN_ENTRY_LINK,            /* 24 bytes: trace id, span id */
     SPAN_ENTRY_FRAMES,          /* a stack trace without names: frames.h */
-    SPAN_ENTRY_PROCESS          /* struct span_process */
+    SPAN_ENTRY_PROCESS,         /* struct span_process */
+    SPAN_ENTRY_FACTS /* number = enum span_facts; agent/describe makes attributes of it */
 };
+
+/* Whose facts they are. Records say it by its number, and may be read by a later agent. */
+enum span_facts { SPAN_FACTS_HTTP_SERVER, SPAN_FACTS_COUNT };
 
 struct span_entry {
     uint16_t number; /* enum attribute or enum event */
@@ -137,16 +141,40 @@ void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_sc
                 enum span_kind kind, const struct span_context *self,
                 const struct span_context *parent, uint64_t start_ns);
 
+/* Begins a record that says of itself what `head` does, and has no entries. */
+void span_begin_as(struct span *span, void *memory, uint32_t capacity,
+                   const struct span_record *head);
+
 /* Goes on with a record that was begun elsewhere and lies in so much memory. */
 void span_resume(struct span *span, struct span_record *record, uint32_t capacity);
 
-/* The beginning of a text, SPAN_KEPT_BYTES at most: for what has a meaning only while short, and a
- * stranger chooses. */
-struct slice span_cut_short(struct slice text);
+/* The beginning of a text, `most` bytes at most, not cut inside a character. */
+struct slice span_cut(struct slice text, uint32_t most);
+
+/* SPAN_KEPT_BYTES at most: for what has a meaning only while short, and a stranger chooses. */
 static inline struct slice span_short(struct slice text)
 {
-    return text.length <= SPAN_KEPT_BYTES ? text : span_cut_short(text);
+    return text.length <= SPAN_KEPT_BYTES ? text : span_cut(text, SPAN_KEPT_BYTES);
 }
+
+/* Facts are written in place, once a record, before anything but a process and a tracestate: the
+ * payload, aligned to 8 bytes, of at most *most bytes. NULL: there is no room. Nothing else is
+ * added before span_facts_end(), which is told how many bytes they are. */
+void *span_facts_begin(const struct span *span, uint32_t *most);
+void span_facts_end(struct span *span, enum span_facts kind, uint32_t bytes);
+
+/* Those of a record that was not made here, with the length of the payload; NULL: none, or they do
+ * not lie within it. */
+const struct span_entry *span_find_facts(const struct span_record *record);
+
+/* Those of one that was. */
+static inline void *span_facts(const struct span_record *record)
+{
+    return (unsigned char *)record + record->facts_at + sizeof(struct span_entry);
+}
+
+/* An entry of another record. */
+void span_entry(struct span *span, const struct span_entry *entry);
 
 void span_name(struct span *span, struct slice name);
 void span_joined_name(struct span *span, const struct slice *parts, size_t count);

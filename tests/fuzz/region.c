@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "agent/base/process.h"
-#include "agent/protocols/http/server_span.h"
+#include "agent/describe/describe.h"
 #include "agent/queue/lodging.h"
 #include "agent/queue/recovery.h"
 #include "agent/queue/region.h"
@@ -171,7 +171,7 @@ static void prepare(void)
     find_dead();
     remove_directory_at_the_end();
     demand(config_parse(&config, nothing_set, NULL, NULL) && otlp_init(&otlp, &config));
-    recovery_init(directory, KEY, server_span_unanswered);
+    recovery_init(directory, KEY);
 }
 
 /* ---- spoiling ---- */
@@ -256,6 +256,11 @@ static void write_file(const uint8_t *data, size_t size)
 static void encode(const struct span_record *record, uint32_t length, int64_t offset_ns,
                    struct slice resource)
 {
+    static _Alignas(8) unsigned char words[DESCRIBE_BYTES(RING_RECORD_BYTES_MAX)];
+    if (length >= sizeof *record && record->length <= length && record->facts_at) {
+        record = describe(record, words, sizeof words);
+        length = record->length;
+    }
     struct otlp_body body;
     struct span_process child;
     if (length >= sizeof *record && record->length <= length && span_find_process(record, &child))

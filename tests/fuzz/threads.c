@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 
 #include "agent/base/counters.h"
+#include "agent/describe/describe.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
@@ -365,8 +366,9 @@ static void check_span(const struct span_record *record)
 static void read_spans(void)
 {
     static _Alignas(8) unsigned char record[RING_RECORD_BYTES_MAX];
+    static _Alignas(8) unsigned char words[DESCRIBE_BYTES(RING_RECORD_BYTES_MAX)];
     while (queue.region.ring && ring_read(queue.region.ring, record, sizeof record))
-        check_span((const struct span_record *)(const void *)record);
+        check_span(describe((const struct span_record *)(const void *)record, words, sizeof words));
 }
 
 /* Requests that ever began. */

@@ -23,6 +23,7 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/preparation.h"
+#include "agent/describe/describe.h"
 #include "agent/life/agent.h"
 #include "agent/net/connection.h"
 #include "agent/observe/observe.h"
@@ -37,6 +38,7 @@
 #define LISTENER_FD 899
 
 static _Alignas(8) unsigned char memory[RING_RECORD_BYTES_MAX];
+static _Alignas(8) unsigned char words[DESCRIBE_BYTES(RING_RECORD_BYTES_MAX)];
 
 static inline const char *from_environment(void *context, const char *name)
 {
@@ -66,8 +68,9 @@ static inline int open_gate(void **state)
 
 static inline const struct span_record *next_span(void)
 {
-    return ring_read(queue.region.ring, memory, sizeof memory) ? (struct span_record *)memory
-                                                               : NULL;
+    return ring_read(queue.region.ring, memory, sizeof memory)
+               ? describe((struct span_record *)memory, words, sizeof words)
+               : NULL;
 }
 
 static inline int start_empty(void **state)

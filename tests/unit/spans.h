@@ -7,12 +7,14 @@
 
 #include "agent/base/counters.h"
 #include "agent/base/preparation.h"
+#include "agent/describe/describe.h"
 #include "agent/life/agent.h"
 #include "agent/protocols/table.h"
 #include "agent/queue/queue.h"
 #include "agent/work/context.h"
 
 static _Alignas(8) unsigned char spans_memory[RING_RECORD_BYTES_MAX];
+static _Alignas(8) unsigned char spans_words[DESCRIBE_BYTES(RING_RECORD_BYTES_MAX)];
 
 static inline int spans_open(const char *(*variable)(void *, const char *))
 {
@@ -30,7 +32,7 @@ static inline int spans_open(const char *(*variable)(void *, const char *))
 static inline const struct span_record *spans_next(void)
 {
     return ring_read(queue.region.ring, spans_memory, sizeof spans_memory)
-               ? (const struct span_record *)spans_memory
+               ? describe((const struct span_record *)spans_memory, spans_words, sizeof spans_words)
                : NULL;
 }
 

@@ -2,28 +2,24 @@
 /* http_settings.h - what was configured of HTTP, in the form that requests want it in.
  *
  * Written by http_settings_prepare(), before the first request; only read otherwise, so there is no
- * lock. What routes were learnt changes (route_tree.h says how). */
+ * lock. */
 #ifndef AGENT_HTTP_SETTINGS_H
 #define AGENT_HTTP_SETTINGS_H
 
 #include <stdbool.h>
 
 #include "agent/protocols/http/capture.h"
-#include "agent/text/route.h"
 #include "config/config.h"
 
 struct http_settings {
     struct capture request_capture;
     struct capture response_capture;
-    struct route_patterns route_patterns;
-    struct route_tree route_tree;
-    struct config_statuses server_errors;
-    bool older_names; /* attributes of the older conventions, too */
+    bool tells_thread; /* which one read the request */
 };
 
 extern struct http_settings http_settings;
 
-/* `config` outlives it. Warns of what is not used. Once, on one thread. False: no memory. */
-bool http_settings_prepare(const struct config *config);
+/* `config` outlives it. Warns of what is not used. Once, on one thread. */
+void http_settings_prepare(const struct config *config);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* server_span.h - what an HTTP server span says (OpenTelemetry HTTP semantic conventions).
+/* server_span.h - what is kept of a request for its HTTP server span.
  *
- * A request's head is described when it is read, because its bytes belong to the application
- * and are gone afterwards; name and route follow with the response, whose status tells whether a
- * path is worth becoming a route. */
+ * A request's head is looked at when it is read, because its bytes belong to the application and
+ * are gone afterwards: facts (http_facts.h) are copied, without what is secret. What they are
+ * called, and the route, follow where spans are exported. */
 #ifndef AGENT_SERVER_SPAN_H
 #define AGENT_SERVER_SPAN_H
 
@@ -21,10 +21,6 @@ void server_span_request(struct span *span, const struct http1_request *request,
 
 void server_span_response(struct span *span, const struct http1_response *response,
                           char scratch[SERVER_SPAN_SCRATCH_BYTES]);
-
-/* Name and route for a span that was begun by a process that is gone, where nobody answered. On one
- * thread. */
-void server_span_unanswered(struct span *span);
 
 /* The exchanges that have such a span. */
 extern const struct exchange_kind server_span_exchange;

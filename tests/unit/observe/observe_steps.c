@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/counters.h"
+#include "agent/describe/describe.h"
 #include "agent/life/agent.h"
 #include "agent/life/life.h"
 #include "agent/net/connection.h"
@@ -37,8 +38,10 @@ static char bytes[LONG_HEAD];
 static void read_spans(void)
 {
     static _Alignas(8) unsigned char record[RING_RECORD_BYTES_MAX];
+    static _Alignas(8) unsigned char words[DESCRIBE_BYTES(RING_RECORD_BYTES_MAX)];
     while (queue.region.ring && ring_read(queue.region.ring, record, sizeof record))
-        demand(model_check_span(&model, (struct span_record *)record));
+        demand(
+            model_check_span(&model, describe((struct span_record *)record, words, sizeof words)));
 }
 
 void steps_settle_accounts(void)

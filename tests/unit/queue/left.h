@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #include "agent/base/process.h"
-#include "agent/protocols/http/server_span.h"
 #include "agent/queue/recovery.h"
 #include "agent/queue/region.h"
 #include "agent/span/span.h"
@@ -51,7 +50,7 @@ static inline int remove_directory(void **state)
 static inline int as_heir(void **state)
 {
     (void)state;
-    recovery_init(directory, KEY, server_span_unanswered);
+    recovery_init(directory, KEY);
     return 0;
 }
 

@@ -597,11 +597,6 @@ static void a_process_that_came_later_is_another(void **state)
     assert_int_equal(status_of(child), 0);
 }
 
-static void add_nothing(struct span *span)
-{
-    (void)span;
-}
-
 static void an_heir_reports_what_lodgers_left(void **state)
 {
     (void)state;
@@ -623,7 +618,7 @@ static void an_heir_reports_what_lodgers_left(void **state)
         _exit(0);
     }
     assert_int_equal(status_of(owner), 0);
-    recovery_init(directory, 0xfeed, add_nothing);
+    recovery_init(directory, 0xfeed);
     assert_true(recovery_begin(&recovery));
     struct span_record *record = (struct span_record *)taken;
     assert_true(recovery_next_open(&recovery, record) > 0);

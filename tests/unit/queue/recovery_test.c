@@ -142,7 +142,7 @@ static void other_services_files_are_left_alone(void **state)
     (void)state;
     waitpid(start(KEY + 1, end_at_once), NULL, 0);
     nobody_takes_it();
-    recovery_init(directory, KEY + 1, server_span_unanswered);
+    recovery_init(directory, KEY + 1);
     take_all("process_ended");
 }
 
@@ -242,7 +242,7 @@ static void without_a_directory_there_is_nothing(void **state)
     (void)state;
     static const char *const nowhere[] = {NULL, "", "/nonexistent", "/dev/null"};
     for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
-        recovery_init(nowhere[i], KEY, server_span_unanswered);
+        recovery_init(nowhere[i], KEY);
         nobody_takes_it();
     }
 }

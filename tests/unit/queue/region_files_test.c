@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/protocols/http/server_span.h"
 #include "agent/queue/recovery.h"
 #include "agent/queue/region_files.h"
 
@@ -169,7 +168,7 @@ static void who_may_not_remove_a_file_makes_it_void(void **state)
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
     assert_true(region_files_visit(directory, is_there, NULL));
-    recovery_init(directory, 1, server_span_unanswered);
+    recovery_init(directory, 1);
     recovery_sweep();
     assert_false(region_files_visit(directory, is_there, NULL));
 }
