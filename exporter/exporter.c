@@ -319,6 +319,7 @@ static void run_until_stopped(void)
     drain();
     while (more)
         more = heir_inherit(&exporter.out);
+    say_alive(); /* what was learnt of the last spans is said, too */
 }
 
 /* The process ends without us: a thread that ended now would run destructors of libraries that are
