@@ -27,6 +27,7 @@
 #define EXCHANGE_HEAD_BYTES    384 /* what a protocol keeps of a message */
 #define EXCHANGE_SCRATCH_BYTES 2792
 #define EXCHANGE_RECORD_BYTES  7168
+#define EXCHANGE_KEPT_BYTES    512 /* what a protocol keeps of requests before */
 #define EXCHANGE_OPEN_BYTES    sizeof((struct region_open *)0)->record
 #define EXCHANGE_PUBLISHED     ((sizeof(struct span_context) + 7) / 8)
 
@@ -87,7 +88,8 @@ struct exchange {
  * stay, because contexts that outlived their exchange go on asking for its generation. */
 struct exchange_text {
     _Alignas(16) char head[EXCHANGE_HEAD_BYTES];
-    struct span_context parent; /* while the request begins */
+    struct span_context parent;                 /* while the request begins */
+    _Alignas(8) char kept[EXCHANGE_KEPT_BYTES]; /* in the page that is in use anyway */
     _Alignas(8) char scratch[EXCHANGE_SCRATCH_BYTES];
     _Alignas(8) unsigned char record[EXCHANGE_RECORD_BYTES];
     struct carried_text carried;
@@ -106,6 +108,13 @@ static inline void *exchange_head(const struct exchange *exchange)
 static inline char *exchange_scratch(const struct exchange *exchange)
 {
     return exchange->text->scratch;
+}
+
+/* Memory of the slot: all zero at first, then as the last request there has left it, or all zero
+ * again. Aligned to 8 bytes. */
+static inline void *exchange_kept(const struct exchange *exchange)
+{
+    return exchange->text->kept;
 }
 
 /* Takes the memory that exchanges live in. Once, on one thread. False: there is none. */

@@ -84,11 +84,38 @@ struct working {
     _Alignas(8) char text[TEXT_BYTES];
 };
 
-_Static_assert(sizeof(struct working) <= SERVER_SPAN_SCRATCH_BYTES, "it fits");
+_Static_assert(sizeof(struct working) <= EXCHANGE_SCRATCH_BYTES, "an exchange has enough");
 
-static struct working *working_in(char scratch[SERVER_SPAN_SCRATCH_BYTES])
+static struct working *working_of(const struct exchange *exchange)
 {
-    return (struct working *)(void *)scratch;
+    return (struct working *)(void *)exchange_scratch(exchange);
+}
+
+/* What the request before had, and was found to hide nothing: a client says the same each time. */
+struct kept_text {
+    uint16_t length; /* 0: none */
+    char text[254];
+};
+
+struct kept {
+    struct kept_text authority;
+    struct kept_text agent;
+};
+
+_Static_assert(sizeof(struct kept) <= EXCHANGE_KEPT_BYTES, "an exchange has enough");
+
+static bool is_kept(const struct kept_text *kept, struct slice text)
+{
+    return text.length == kept->length && text.length &&
+           memcmp(kept->text, text.at, kept->length) == 0;
+}
+
+static void keep(struct kept_text *kept, struct slice text)
+{
+    if (text.length > sizeof kept->text)
+        return;
+    kept->length = (uint16_t)text.length;
+    memcpy(kept->text, text.at, text.length);
 }
 
 /* Who was asked, as the first proxy saw it, else as the target (which overrides Host: RFC 9112,
@@ -103,16 +130,40 @@ static struct slice asked(const struct http1_request *request, const struct work
 }
 
 /* Absent where it is malformed, or names a secret: what is no host may be anything. */
-static struct slice shown_authority(struct slice authority, bool *masked)
+__attribute__((noinline)) static struct slice
+look_at_authority(struct slice authority, struct kept_text *kept, bool *masked)
 {
     struct slice host;
     uint16_t port;
     if (!url_host_port(authority, &host, &port))
         return SLICE_NONE;
-    if (!is_secret(host))
-        return authority;
-    *masked = true;
-    return SLICE_NONE;
+    if (is_secret(host)) {
+        *masked = true;
+        return SLICE_NONE;
+    }
+    keep(kept, authority);
+    return authority;
+}
+
+static struct slice shown_authority(struct slice authority, struct kept_text *kept, bool *masked)
+{
+    return is_kept(kept, authority) ? authority : look_at_authority(authority, kept, masked);
+}
+
+__attribute__((noinline)) static struct slice look_at_agent(struct slice agent, struct kept *kept,
+                                                            struct working *working)
+{
+    struct slice shown = redact_value(&redact_of_process, agent, working->text, TEXT_BYTES);
+    if (shown.at != agent.at)
+        working->masked = true;
+    else if (agent.at)
+        keep(&kept->agent, agent);
+    return shown;
+}
+
+static struct slice shown_agent(struct slice agent, struct kept *kept, struct working *working)
+{
+    return is_kept(&kept->agent, agent) ? agent : look_at_agent(agent, kept, working);
 }
 
 static const struct forwarded *read_forwarded(const struct http1_fields *fields,
@@ -153,7 +204,8 @@ static uint8_t scheme_number(struct slice scheme)
 __attribute__((noinline)) static void begin_facts(struct span *span,
                                                   const struct http1_request *request,
                                                   const struct forwarded *forwarded,
-                                                  const struct peer *peer, struct working *working)
+                                                  const struct peer *peer, struct working *working,
+                                                  struct kept *kept)
 {
     struct http_facts_writing *writing = &working->writing;
     http_facts_begin(writing, span);
@@ -173,24 +225,25 @@ __attribute__((noinline)) static void begin_facts(struct span *span,
     if (!facts->method)
         method = method_shown(request->method, &working->masked);
     http_facts_text(writing, HTTP_TEXT_METHOD, method, SPAN_KEPT_BYTES);
-    http_facts_text(writing, HTTP_TEXT_AUTHORITY,
-                    shown_authority(asked(request, working, forwarded), &working->masked),
-                    HTTP_AUTHORITY_BYTES);
+    http_facts_text(
+        writing, HTTP_TEXT_AUTHORITY,
+        shown_authority(asked(request, working, forwarded), &kept->authority, &working->masked),
+        HTTP_AUTHORITY_BYTES);
     http_facts_text(writing, HTTP_TEXT_CLIENT, forwarded->client, SPAN_KEPT_BYTES);
 }
 
 /* The target first: others' text will lie where its does. */
-__attribute__((noinline)) static void
-end_facts(struct span *span, const struct http1_request *request, struct working *working)
+__attribute__((noinline)) static void end_facts(struct span *span,
+                                                const struct http1_request *request,
+                                                struct working *working, struct kept *kept)
 {
     struct http_facts_writing *writing = &working->writing;
     if (!writing->facts)
         return;
     http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
-    struct slice agent = request->fields.value[HTTP1_FIELD_USER_AGENT];
-    struct slice shown = redact_value(&redact_of_process, agent, working->text, TEXT_BYTES);
-    working->masked |= shown.at != agent.at;
-    http_facts_text(writing, HTTP_TEXT_AGENT, shown, HTTP_AGENT_BYTES);
+    http_facts_text(writing, HTTP_TEXT_AGENT,
+                    shown_agent(request->fields.value[HTTP1_FIELD_USER_AGENT], kept, working),
+                    HTTP_AGENT_BYTES);
     struct slice thread = SLICE_NONE;
     if (http_settings.tells_thread) {
         writing->facts->thread_id = (uint32_t)context_thread_id();
@@ -200,26 +253,28 @@ end_facts(struct span *span, const struct http1_request *request, struct working
     http_facts_end(writing, span);
 }
 
-void server_span_request(struct span *span, const struct http1_request *request,
-                         const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES])
+void server_span_request(struct exchange *exchange, const struct http1_request *request,
+                         const struct peer *peer)
 {
-    struct working *working = working_in(scratch);
+    struct working *working = working_of(exchange);
+    struct kept *kept = exchange_kept(exchange);
+    struct span *span = &exchange->span;
     find_target(request, working);
-    begin_facts(span, request, read_forwarded(&request->fields, working), peer, working);
-    end_facts(span, request, working);
+    begin_facts(span, request, read_forwarded(&request->fields, working), peer, working, kept);
+    end_facts(span, request, working, kept);
     if (working->masked)
         span_masked(span);
     capture_fields(&http_settings.request_capture, &redact_of_process, &request->fields, span,
                    working->text);
 }
 
-void server_span_response(struct span *span, const struct http1_response *response,
-                          char scratch[SERVER_SPAN_SCRATCH_BYTES])
+void server_span_response(struct exchange *exchange, const struct http1_response *response)
 {
+    struct span *span = &exchange->span;
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
                 span_short(response->fields.value[HTTP1_FIELD_CONTENT_TYPE]));
     capture_fields(&http_settings.response_capture, &redact_of_process, &response->fields, span,
-                   working_in(scratch)->text);
+                   working_of(exchange)->text);
 }
 
 static struct slice finish_span(struct exchange *exchange, uint64_t response_body_bytes,

@@ -13,14 +13,10 @@
 
 struct peer;
 
-/* Working memory, aligned to 8 bytes: the caller's stack may be small. */
-#define SERVER_SPAN_SCRATCH_BYTES 2792
-
-void server_span_request(struct span *span, const struct http1_request *request,
-                         const struct peer *peer, char scratch[SERVER_SPAN_SCRATCH_BYTES]);
-
-void server_span_response(struct span *span, const struct http1_response *response,
-                          char scratch[SERVER_SPAN_SCRATCH_BYTES]);
+/* Both use the exchange's scratch. */
+void server_span_request(struct exchange *exchange, const struct http1_request *request,
+                         const struct peer *peer);
+void server_span_response(struct exchange *exchange, const struct http1_response *response);
 
 /* The exchanges that have such a span. */
 extern const struct exchange_kind server_span_exchange;

@@ -6,8 +6,6 @@
 #include "agent/protocols/http/server_span.h"
 #include "agent/work/with_sdk.h"
 
-_Static_assert(SERVER_SPAN_SCRATCH_BYTES <= EXCHANGE_SCRATCH_BYTES, "an exchange has enough");
-
 /* Is it none that anybody wants a span of? */
 __attribute__((always_inline)) static inline bool leaves_out(const struct http1_request *request)
 {
@@ -27,7 +25,7 @@ __attribute__((noinline)) void http1_exchange_begin(struct exchange *exchange,
     *carrier = http1_carrier(&request->fields);
     if (!exchange_begin(exchange, &server_span_exchange, carrier, leaves_out(request), start_ns))
         return;
-    server_span_request(&exchange->span, request, peer, exchange_scratch(exchange));
+    server_span_request(exchange, request, peer);
     exchange_told(exchange);
 }
 
@@ -36,5 +34,5 @@ void http1_exchange_answered(struct exchange *exchange)
     const struct http1_response *response = &http1_head(exchange)->response;
     exchange_answered(exchange, (uint16_t)response->status);
     if (exchange->recording)
-        server_span_response(&exchange->span, response, exchange_scratch(exchange));
+        server_span_response(exchange, response);
 }
