@@ -22,6 +22,7 @@
 #include "agent/queue/queue.h"
 #include "agent/queue/rest.h"
 #include "exporter/accounts.h"
+#include "exporter/base/breath.h"
 #include "exporter/heir.h"
 #include "exporter/late.h"
 #include "exporter/lookup.h"
@@ -44,6 +45,8 @@
 #define LODGED_NS 50000000u      /* between two looks at a ring that others write to */
 
 enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_FAILED, PHASE_ENDED };
+/* To the program's threads (thread.h). */
+enum giving_way { GIVING_WAY_NOT_YET, GIVING_WAY_NOW, GIVING_WAY_DONE };
 enum end { END_NOT, END_FINISHED, END_LEFT_ALONE };
 
 static struct {
@@ -56,6 +59,7 @@ static struct {
     _Atomic uint32_t stopping; /* 1: out.stop_ns is set; wakes a thread that waits to try again */
     _Atomic uint32_t finished; /* enum end: whether the thread, or who waits for it, was first */
 
+    _Atomic uint32_t giving_way; /* enum giving_way */
     pthread_t thread;
     pid_t pid; /* of the process that all this is about */
 
@@ -157,6 +161,16 @@ static void count_abandoned(void)
     uint64_t abandoned = ring_abandoned(ring());
     counters_add(&counters.dropped_abandoned, abandoned - exporter.abandoned);
     exporter.abandoned = abandoned;
+}
+
+/* Nobody waits for the end of it while it takes its time, and the ring does not overflow: woken
+ * when half of the records that may wait do, it has as long as a quarter of them takes. */
+static bool hurries(void)
+{
+    uint64_t most = (uint64_t)exporter.environment.config->max_queue_size;
+    uint64_t waiting = ring_pending(ring());
+    return stop_deadline() || waiting > most / 4 * 3 ||
+           (waiting <= most / 2 && ring_is_filling(ring())); /* with few large ones */
 }
 
 static void drain(void)
@@ -274,11 +288,13 @@ static void run_until_stopped(void)
             woken || filling || ring_is_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
         if (stop_deadline())
             break;
+        breath_begin(hurries);
         heir_look(&exporter.heir, due);
-        if (!due)
-            continue;
-        drain();
-        drained_ns = clock_monotonic_ns();
+        if (due) {
+            drain();
+            drained_ns = clock_monotonic_ns();
+        }
+        breath_end();
     }
     bool more = heir_begin_end(&exporter.heir);
     drain();
@@ -306,8 +322,19 @@ static void end_process(void)
         os.syscall(SYS_exit, exporter.status);
 }
 
+/* Whoever is about to install a filter of system calls has come first, or waits for it. */
+static void give_way(void)
+{
+    uint32_t not_yet = GIVING_WAY_NOT_YET;
+    if (!atomic_compare_exchange_strong(&exporter.giving_way, &not_yet, GIVING_WAY_NOW))
+        return;
+    thread_give_way();
+    atomic_store(&exporter.giving_way, GIVING_WAY_DONE);
+}
+
 static void run(void)
 {
+    give_way();
     lookup_await();
     if (outlet_take_memory(&exporter.out))
         run_until_stopped();
@@ -370,6 +397,10 @@ void exporter_await_start(void)
 {
     while (atomic_load_explicit(&exporter.phase, memory_order_acquire) == PHASE_STARTING)
         sched_yield();
+    uint32_t not_yet = GIVING_WAY_NOT_YET;
+    if (!atomic_compare_exchange_strong(&exporter.giving_way, &not_yet, GIVING_WAY_DONE))
+        while (atomic_load(&exporter.giving_way) == GIVING_WAY_NOW)
+            sched_yield();
 }
 
 void exporter_wake(void)
@@ -456,6 +487,7 @@ void exporter_child(void)
     atomic_store(&exporter.woken, 0);
     atomic_store(&exporter.stopping, 0);
     atomic_store(&exporter.finished, 0);
+    atomic_store(&exporter.giving_way, GIVING_WAY_NOT_YET);
     atomic_store(&exporter.out.stop_ns, 0);
     atomic_store(&exporter.out.doubtful, false);
     atomic_store(&exporter.out.relieved, false);

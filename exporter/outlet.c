@@ -6,10 +6,12 @@
 #include "agent/base/clock.h"
 #include "agent/base/counters.h"
 #include "agent/span/span.h"
+#include "exporter/base/breath.h"
 #include "exporter/frames_text.h"
 #include "exporter/late.h"
 
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
+#define PIECE             16u /* spans between two looks at the clock */
 
 _Static_assert(RECORD_BYTES_MOST <= OTLP_RECORD_BYTES_MOST, "the encoder takes what the ring has");
 
@@ -160,6 +162,8 @@ static bool fill_batch(struct outlet *outlet, const struct source *source)
         if (length == 0)
             return more;
         add(outlet, source, record, length);
+        if (outlet->otlp.spans % PIECE == 0)
+            breath_take();
     }
     return true;
 }
