@@ -87,7 +87,8 @@ static uint64_t stop_deadline(void)
     return atomic_load_explicit(&exporter.out.stop_ns, memory_order_relaxed);
 }
 
-/* To be said more often than anybody waits for it: also while the collector does not answer. */
+/* To be said more often than anybody waits for it (REGION_STALE_NS): also while the collector does
+ * not answer. */
 static void say_alive(void)
 {
     if (exporter.environment.alive)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* breath.h - the exporter's thread works in small slices, and sleeps for a moment between two.
  *
- * On a processor that it shares with the program, a batch in one go would make some requests wait as
- * long as it takes. So it looks at the clock after each small piece of work, and takes a breath when
- * it has been at it for BREATH_SLICE_NS; not where there is a hurry. A yield would not do: the
+ * On a processor that it shares with the program, a batch in one go would make some requests wait
+ * as long as it takes. So it looks at the clock after each small piece of work, and takes a breath
+ * when it has been at it for BREATH_SLICE_NS; not where there is a hurry. A yield would not do: the
  * scheduler comes back to who has slept most, which is this thread.
  *
  * The exporter's thread's own. What others use besides (tests, libcurl's threads) never breathes,
