@@ -169,7 +169,7 @@ static void place_region(struct region_place *place)
     };
 }
 
-/* At least once a second where there is a thread of ours, which may log. */
+/* Once a second or, while it rests, a minute, where there is a thread of ours, which may log. */
 static void look_after_memory(uint64_t now_ns, int64_t unix_offset_ns)
 {
     route_tree_say(&http_naming.route_tree);

@@ -19,11 +19,16 @@
 #include "agent/base/os.h"
 #include "agent/base/own_stack.h"
 #include "agent/base/thread.h"
+#include "agent/queue/queue.h"
+#include "agent/queue/rest.h"
 #include "exporter/accounts.h"
+#include "exporter/base/breath.h"
 #include "exporter/heir.h"
 #include "exporter/late.h"
+#include "exporter/lookup.h"
 #include "exporter/otlp/resource.h"
 #include "exporter/outlet.h"
+#include "exporter/quiet.h"
 #include "exporter/transport/door.h"
 
 #define BUSY_WAIT_NS 50000000  /* the next record is being written: see ring_is_stalled() */
@@ -35,27 +40,26 @@
  * collector there, so only a machine without time to spare keeps it there for so long. Not for
  * ever, because the thread that exits may hold a lock that it needs. */
 #define DOOR_NS   5000000000
-#define LOOKUP_NS 200000000u     /* what a listen() waits for the collector's name at most */
 #define SWEEP_NS  3600000000000u /* between two sweeps for what nobody comes for */
 #define LOOK_NS   1000000000u    /* between two looks whether the program's threads have ended */
 #define LODGED_NS 50000000u      /* between two looks at a ring that others write to */
 
 enum phase { PHASE_IDLE, PHASE_STARTING, PHASE_RUNNING, PHASE_FAILED, PHASE_ENDED };
+/* To the program's threads (thread.h). */
+enum giving_way { GIVING_WAY_NOT_YET, GIVING_WAY_NOW, GIVING_WAY_DONE };
 enum end { END_NOT, END_FINISHED, END_LEFT_ALONE };
 
 static struct {
     struct exporter_environment environment; /* written in the constructor only */
 
-    _Atomic int phase;   /* release when a thread is running: pairs with acquire in exporter_stop */
-    _Atomic bool opened; /* collector_open() was called; no order needed, it starts no thread */
-    _Atomic bool looking; /* somebody looks the address up, or has; no order needed */
+    _Atomic int phase; /* release when a thread is running: pairs with acquire in exporter_stop */
 
     /* Futexes, and so 32 bits. */
-    _Atomic uint32_t woken;     /* 1: look at the ring; acquire-release with what woke us */
-    _Atomic uint32_t stopping;  /* 1: out.stop_ns is set; wakes a thread that waits to try again */
-    _Atomic uint32_t finished;  /* enum end: whether the thread, or who waits for it, was first */
-    _Atomic uint32_t looked_up; /* 1: with or without success; release pairs with acquire */
+    _Atomic uint32_t woken;    /* 1: look at the ring; acquire-release with what woke us */
+    _Atomic uint32_t stopping; /* 1: out.stop_ns is set; wakes a thread that waits to try again */
+    _Atomic uint32_t finished; /* enum end: whether the thread, or who waits for it, was first */
 
+    _Atomic uint32_t giving_way; /* enum giving_way */
     pthread_t thread;
     pid_t pid; /* of the process that all this is about */
 
@@ -68,6 +72,7 @@ static struct {
     bool deserted;      /* they have */
     int status;         /* of the first of them */
     struct heir heir;
+    struct quiet quiet;
 
     struct outlet out; /* its stop_ns is the deadline of exporter_stop() */
 } exporter;
@@ -82,7 +87,8 @@ static uint64_t stop_deadline(void)
     return atomic_load_explicit(&exporter.out.stop_ns, memory_order_relaxed);
 }
 
-/* To be said more often than anybody waits for it: also while the collector does not answer. */
+/* To be said more often than anybody waits for it (REGION_STALE_NS): also while the collector does
+ * not answer. */
 static void say_alive(void)
 {
     if (exporter.environment.alive)
@@ -114,8 +120,7 @@ void exporter_init(const struct exporter_environment *environment)
 {
     exporter.environment = *environment;
     exporter.pid = getpid();
-    atomic_store(&exporter.looking, false);
-    atomic_store(&exporter.looked_up, 0);
+    lookup_init(&exporter.out);
     resource_detect(environment->config);
     set_up();
 }
@@ -126,7 +131,7 @@ static bool set_up_again(void)
 {
     struct addresses addresses = exporter.out.collector.http.addresses;
     set_up();
-    if (atomic_load(&exporter.looked_up))
+    if (lookup_is_done())
         exporter.out.collector.http.addresses = addresses;
     return true;
 }
@@ -137,74 +142,19 @@ static void renew(void)
         once_run(&exporter.renewed, set_up_again);
 }
 
-/* Before there is a thread of ours, because a library that is opened in one thread while another
- * forks leaves the child with the loader locked. */
-static void open_once(void)
-{
-    if (has(EXPORTER_OTLP) && !atomic_exchange(&exporter.opened, true))
-        collector_open(&exporter.out.collector);
-}
-
-static bool may_look_up(void)
-{
-    return exporter.environment.config && has(EXPORTER_OTLP) &&
-           !atomic_exchange_explicit(&exporter.looking, true, memory_order_relaxed);
-}
-
-static void look_up(void)
-{
-    collector_prepare(&exporter.out.collector);
-    atomic_store_explicit(&exporter.looked_up, 1, memory_order_release);
-    futex_wake(&exporter.looked_up);
-}
-
-/* The caller does not wait for a name server that is away: that takes ten seconds and more. A
- * thread that has found nothing by then goes on, and ends by itself. Where there can be none, the
- * exporter's does it. */
-static void look_up_beside(void)
-{
-    pthread_t thread;
-    if (thread_create(&thread, look_up) != 0) {
-        atomic_store_explicit(&exporter.looking, false, memory_order_relaxed);
-        return;
-    }
-    futex_wait(&exporter.looked_up, LOOKUP_NS);
-    if (atomic_load_explicit(&exporter.looked_up, memory_order_acquire))
-        pthread_join(thread, NULL);
-    else
-        pthread_detach(thread);
-}
-
 static void prepare(void *unused)
 {
     (void)unused;
     renew();
-    open_once();
-    if (collector_asks(&exporter.out.collector))
-        look_up_beside();
-    else
-        look_up();
+    lookup_do();
 }
 
 void exporter_prepare(void)
 {
     int saved = errno;
-    if (may_look_up() && !own_stack_run_long(prepare, NULL))
-        atomic_store_explicit(&exporter.looking, false, memory_order_relaxed); /* no memory: later,
-                                                                                  on the thread */
+    if (exporter.environment.config && lookup_claim() && !own_stack_run_long(prepare, NULL))
+        lookup_disclaim(); /* no memory: later, on the thread */
     errno = saved;
-}
-
-/* On the thread: the address is needed now, whoever looks it up. It stays in the resolver's hands
- * until then, also where the process ends meanwhile: see stop_thread(). */
-static void await_lookup(void)
-{
-    if (may_look_up()) {
-        open_once();
-        look_up();
-    }
-    while (has(EXPORTER_OTLP) && !atomic_load_explicit(&exporter.looked_up, memory_order_acquire))
-        futex_wait(&exporter.looked_up, LOOK_NS);
 }
 
 static void count_abandoned(void)
@@ -212,6 +162,16 @@ static void count_abandoned(void)
     uint64_t abandoned = ring_abandoned(ring());
     counters_add(&counters.dropped_abandoned, abandoned - exporter.abandoned);
     exporter.abandoned = abandoned;
+}
+
+/* Nobody waits for the end of it while it takes its time, and the ring does not overflow: woken
+ * when half of the records that may wait do, it has as long as a quarter of them takes. */
+static bool hurries(void)
+{
+    uint64_t most = (uint64_t)exporter.environment.config->max_queue_size;
+    uint64_t waiting = ring_pending(ring());
+    return stop_deadline() || waiting > most / 4 * 3 ||
+           (waiting <= most / 2 && ring_is_filling(ring())); /* with few large ones */
 }
 
 static void drain(void)
@@ -295,25 +255,47 @@ static void sweep_now_and_then(uint64_t *swept_ns)
     *swept_ns = clock_monotonic_ns();
 }
 
+static bool may_rest(void)
+{
+    bool woken = atomic_load_explicit(&exporter.woken, memory_order_relaxed) != 0;
+    return quiet_may_rest(&exporter.quiet, ring(), woken || heir_is_busy(&exporter.heir));
+}
+
+/* What comes meanwhile waits as long for others as what comes after an export. */
+static void rest(uint64_t *drained_ns)
+{
+    rest_sleep(&queue.region, &exporter.woken, REST_NS);
+    say_alive();
+    look_for_threads();
+    *drained_ns = clock_monotonic_ns();
+}
+
 static void run_until_stopped(void)
 {
     uint64_t drained_ns = clock_monotonic_ns();
     uint64_t swept_ns = 0;
+    exporter.quiet =
+        quiet_begin((uint64_t)exporter.environment.config->schedule_delay_ms * 1000000u);
     exporter.heir =
         heir_begin(&exporter.out, exporter.environment.called, exporter.environment.has_heir);
     while (!stop_deadline()) {
         sweep_now_and_then(&swept_ns);
-        bool filling = !wait_for_work(idle_ns(drained_ns, heir_idle_ns(&exporter.heir)));
+        bool rests = may_rest();
+        if (rests)
+            rest(&drained_ns);
+        bool filling = !rests && !wait_for_work(idle_ns(drained_ns, heir_idle_ns(&exporter.heir)));
         bool woken = atomic_exchange_explicit(&exporter.woken, 0, memory_order_acq_rel);
         bool due =
             woken || filling || ring_is_stalled(ring()) || idle_ns(drained_ns, UINT64_MAX) == 0;
         if (stop_deadline())
             break;
+        breath_begin(hurries);
         heir_look(&exporter.heir, due);
-        if (!due)
-            continue;
-        drain();
-        drained_ns = clock_monotonic_ns();
+        if (due) {
+            drain();
+            drained_ns = clock_monotonic_ns();
+        }
+        breath_end();
     }
     bool more = heir_begin_end(&exporter.heir);
     drain();
@@ -342,9 +324,20 @@ static void end_process(void)
         os.syscall(SYS_exit, exporter.status);
 }
 
+/* Whoever is about to install a filter of system calls has come first, or waits for it. */
+static void give_way(void)
+{
+    uint32_t not_yet = GIVING_WAY_NOT_YET;
+    if (!atomic_compare_exchange_strong(&exporter.giving_way, &not_yet, GIVING_WAY_NOW))
+        return;
+    thread_give_way();
+    atomic_store(&exporter.giving_way, GIVING_WAY_DONE);
+}
+
 static void run(void)
 {
-    await_lookup();
+    give_way();
+    lookup_await();
     if (outlet_take_memory(&exporter.out))
         run_until_stopped();
     else
@@ -383,7 +376,7 @@ static void start_once(void *unused)
     if (!atomic_compare_exchange_strong(&exporter.phase, &phase, PHASE_STARTING))
         return;
     renew();
-    open_once();
+    lookup_open();
     phase = start_thread() ? PHASE_RUNNING : PHASE_FAILED;
     atomic_store_explicit(&exporter.phase, phase, memory_order_release);
 }
@@ -406,13 +399,19 @@ void exporter_await_start(void)
 {
     while (atomic_load_explicit(&exporter.phase, memory_order_acquire) == PHASE_STARTING)
         sched_yield();
+    uint32_t not_yet = GIVING_WAY_NOT_YET;
+    if (!atomic_compare_exchange_strong(&exporter.giving_way, &not_yet, GIVING_WAY_DONE))
+        while (atomic_load(&exporter.giving_way) == GIVING_WAY_NOW)
+            sched_yield();
 }
 
 void exporter_wake(void)
 {
     int saved = errno;
-    if (atomic_exchange_explicit(&exporter.woken, 1, memory_order_acq_rel) == 0)
+    if (atomic_exchange(&exporter.woken, 1) == 0) {
         futex_wake(&exporter.woken);
+        queue_rouse();
+    }
     errno = saved;
 }
 
@@ -439,6 +438,7 @@ static void stop_thread(uint64_t bound_ns)
     atomic_store_explicit(&exporter.stopping, 1, memory_order_release);
     futex_wake(&exporter.stopping);
     exporter_wake();
+    rest_wake(&queue.region); /* who was at that may have been interrupted by this */
     futex_wait(&exporter.finished, bound_ns + (doubtful ? DOUBTFUL_STUCK_NS : GIVE_UP_NS));
     /* Not finished: it hangs in a resolver, say. The process must not wait for that, and it must
      * not come back into libraries that the process is about to take down. */
@@ -484,11 +484,12 @@ void exporter_child(void)
     outlet_close(&exporter.out);
     exporter.inherited = true;
     once_reset(&exporter.renewed);
-    atomic_store(&exporter.looking, atomic_load(&exporter.looked_up));
+    lookup_child();
     exporter.abandoned = 0;
     atomic_store(&exporter.woken, 0);
     atomic_store(&exporter.stopping, 0);
     atomic_store(&exporter.finished, 0);
+    atomic_store(&exporter.giving_way, GIVING_WAY_NOT_YET);
     atomic_store(&exporter.out.stop_ns, 0);
     atomic_store(&exporter.out.doubtful, false);
     atomic_store(&exporter.out.relieved, false);

@@ -11,6 +11,7 @@
  * sendmsg, recvfrom, fstat, fcntl, close, read, write, openat, flock, lseek, ftruncate, mmap,
  * munmap, madvise, getpid, prctl (its name), prlimit64, pwritev2, rt_sigtimedwait, ioctl; for what
  * processes leave to others getdents64, newfstatat, pread64, kill, geteuid, unlink, mkdir, rmdir;
+ * where no filter is in force sched_getscheduler and sched_setscheduler;
  * of the C library's for any thread rseq, set_robust_list, rt_sigprocmask and exit; and what
  * getaddrinfo() needs where the collector's host is a name: once a minute, and after a post that
  * was not accepted. The program's own threads make these on our behalf when it is loaded, before
@@ -32,7 +33,8 @@ struct exporter_environment {
     struct ring *const *ring; /* where the ring will be found, before the first exporter_start() */
     const char *endpoint;     /* complete URL of the collector; may be NULL without EXPORTER_OTLP */
     /* Each may be NULL. */
-    /* On the thread, at least once a second: the process is well at that moment. */
+    /* On the thread, at least once a second, and once a minute while it rests (agent/queue/rest.h):
+     * the process is well at that moment. */
     void (*alive)(uint64_t now_ns, int64_t unix_offset_ns);
     bool (*outlives)(void); /* what is left in the ring will be sent by another process */
     void (*disown)(void);   /* what is left there shall not be */
@@ -60,7 +62,8 @@ void exporter_prepare(void);
  * there is none, and won't be in this process. */
 bool exporter_start(void);
 
-/* Where another thread is at starting it, waits until it has. */
+/* Where another thread is at starting it, waits until it has, and until the thread makes no call
+ * any more that a filter might kill for. */
 void exporter_await_start(void);
 
 /* Has the thread look at the ring now. Safe in a signal handler. */

@@ -74,6 +74,11 @@ bool heir_is_called(struct heir *heir)
     return called;
 }
 
+bool heir_is_busy(const struct heir *heir)
+{
+    return heir->more || heir->heard || heir->listens || !heir->looked_ns;
+}
+
 uint64_t heir_listen_ns(const struct heir *heir, uint64_t most_ns)
 {
     return heir->listens && most_ns > CALLED_NS ? CALLED_NS : most_ns;

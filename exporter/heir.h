@@ -35,6 +35,9 @@ struct heir heir_begin(struct outlet *outlet, bool (*called)(void), bool (*relie
 /* Has somebody just called? Asked while it waits. */
 bool heir_is_called(struct heir *heir);
 
+/* Is it at it, or listening for more? Else it looks no more often than anybody asks. */
+bool heir_is_busy(const struct heir *heir);
+
 /* How long it may wait at most until that is asked again. */
 uint64_t heir_listen_ns(const struct heir *heir, uint64_t most_ns);
 

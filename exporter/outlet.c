@@ -7,10 +7,12 @@
 #include "agent/base/counters.h"
 #include "agent/describe/describe.h"
 #include "agent/span/span.h"
+#include "exporter/base/breath.h"
 #include "exporter/frames_text.h"
 #include "exporter/late.h"
 
 #define RECORD_BYTES_MOST RING_RECORD_BYTES_MAX
+#define PIECE             16u /* spans between two looks at the clock */
 
 #define DESCRIBED_BYTES DESCRIBE_BYTES(RECORD_BYTES_MOST)
 
@@ -168,6 +170,8 @@ static bool fill_batch(struct outlet *outlet, const struct source *source)
         if (length == 0)
             return more;
         add(outlet, source, record, length);
+        if (outlet->otlp.spans % PIECE == 0)
+            breath_take();
     }
     return true;
 }

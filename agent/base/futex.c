@@ -14,6 +14,17 @@ void futex_wake(_Atomic uint32_t *word)
     os.syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
+void futex_wake_shared(_Atomic uint32_t *word)
+{
+    os.syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+void futex_wait_shared(_Atomic uint32_t *word, uint32_t value, uint64_t most_ns)
+{
+    struct timespec wait = {(time_t)(most_ns / 1000000000u), (long)(most_ns % 1000000000u)};
+    os.syscall(SYS_futex, word, FUTEX_WAIT, value, &wait, NULL, 0);
+}
+
 void futex_wait_while(_Atomic uint32_t *word, uint32_t value, uint64_t most_ns)
 {
     uint64_t begun = clock_monotonic_ns();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* futex.h - words of this process that threads wait for. */
+/* futex.h - words that threads wait for: of this process, unless it is said. */
 #ifndef AGENT_FUTEX_H
 #define AGENT_FUTEX_H
 
@@ -15,5 +15,10 @@ void futex_wait_while(_Atomic uint32_t *word, uint32_t value, uint64_t most_ns);
 
 /* While it is 0. */
 void futex_wait(_Atomic uint32_t *word, uint64_t most_ns);
+
+/* The same for a word in memory that processes share. It may be over early: whoever waits looks
+ * again. */
+void futex_wake_shared(_Atomic uint32_t *word);
+void futex_wait_shared(_Atomic uint32_t *word, uint32_t value, uint64_t most_ns);
 
 #endif

@@ -120,6 +120,11 @@ static bool is_zombie(uint32_t pid)
     return threads_without_first(pid) == 1;
 }
 
+bool process_is_without_first(void)
+{
+    return threads_without_first(0) != 0;
+}
+
 int process_deserted(void)
 {
     char text[STAT_BYTES];

@@ -45,6 +45,9 @@ enum process_state {
 /* Of the process of this namespace with that id, that started then (0: unknown). */
 enum process_state process_state(uint32_t pid, uint64_t started_ticks);
 
+/* Has this process's first thread ended, and others have not? */
+bool process_is_without_first(void);
+
 /* Where every thread of this process has ended but the calling one, which is not its first: the
  * status that the first one ended with, 0..255. Else, and where nobody can say, -1. */
 int process_deserted(void);

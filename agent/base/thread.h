@@ -12,6 +12,12 @@
 /* Starts one that calls run(). Returns 0 or an error number, as pthread_create(). */
 int thread_create(pthread_t *thread, void (*run)(void));
 
+/* The calling thread gives way to the program's from now on: it is scheduled as a batch job
+ * (SCHED_BATCH), which preempts nobody when it wakes, and never in real time, which it may have
+ * been born to. Not where a filter of system calls is in force, which may kill for that (systemd's
+ * ~@resources), nor where nobody can say. */
+void thread_give_way(void);
+
 extern __thread bool tl_thread_own;
 
 /* Is the calling thread one of ours, or taken for one? */

@@ -267,6 +267,7 @@ static void leave_for_a_while(void *unused)
     say_what_is_lost();
     lodging_close(&queue.region);
     region_replace(&queue.region, handed_on);
+    queue_say_begun(); /* where it fails, a sign of life says so */
 }
 
 void agent_leave(bool for_good)

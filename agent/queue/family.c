@@ -76,6 +76,35 @@ bool family_become_heir(const struct region *region)
     return true;
 }
 
+void family_ring(uint32_t pid)
+{
+    int saved = errno;
+    /* Sequentially consistent, as is what the thread reads after the count and before it waits. */
+    atomic_fetch_add(family_bell(pid), 1);
+    futex_wake_shared(family_bell(pid));
+    errno = saved;
+}
+
+/* The heir may rest. */
+static void say_left(uint32_t what)
+{
+    atomic_fetch_or(&family->left, what);
+    int32_t heir = atomic_load(&family->heir);
+    if (heir > 0)
+        family_ring((uint32_t)heir);
+}
+
+void family_say_left(void)
+{
+    say_left(FAMILY_LEFT);
+}
+
+bool family_waits_for_us(void)
+{
+    return atomic_load(&family->left) != 0 &&
+           atomic_load_explicit(&last_heir, memory_order_relaxed) == getpid();
+}
+
 /* Takes those who have ended out of the list. `left_some`: others are in it still. */
 static bool forget_ended(bool *left_some)
 {
@@ -160,7 +189,7 @@ void family_leave(const struct region *region)
     if (!family_inherits(region) || replace_leaving(self, self))
         return;
     if (replace_leaving(0, self))
-        atomic_fetch_or(&family->left, FAMILY_LEAVES);
+        say_left(FAMILY_LEAVES);
     else
         atomic_store_explicit(&unawaited, self, memory_order_relaxed);
 }

@@ -16,6 +16,7 @@
 
 #define FAMILY_UNSEEN  4
 #define FAMILY_LEAVING 64
+#define FAMILY_BELLS   64
 
 enum {
     FAMILY_LEFT = 1,   /* one has left a file with something in it */
@@ -32,7 +33,10 @@ struct family {
     _Atomic bool serves;  /* HTTP; relaxed, as it stands alone, and for good */
     _Atomic bool records; /* one has had a span; likewise */
     _Atomic uint32_t unseen[FAMILY_UNSEEN]; /* unseen.h: what was noted, and what was said */
-    uint64_t inode;                         /* of the heir's file */
+    /* Futexes: a thread that rests (rest.h) waits for the one that its process's id falls on. Each
+     * is rung by counting it up. */
+    _Atomic uint32_t bells[FAMILY_BELLS];
+    uint64_t inode; /* of the heir's file */
     char path[REGION_PATH_BYTES];
 };
 
@@ -45,10 +49,7 @@ void family_found(void);
 /* Is this the process that founded it? */
 bool family_is_founder(void);
 
-static inline void family_say_left(void)
-{
-    atomic_fetch_or_explicit(&family->left, FAMILY_LEFT, memory_order_relaxed);
-}
+void family_say_left(void);
 
 /* A load and a compare where nobody has. */
 static inline bool family_has_left(void)
@@ -92,6 +93,18 @@ void family_resign(uint64_t most_ns);
 /* One has left something since the last time this was asked, and has ended where it was about to,
  * and this process is the heir, or was until it resigned. */
 bool family_calls(void);
+
+/* Has one left something that this process has to look after, or is about to? Asks nobody. */
+bool family_waits_for_us(void);
+
+static inline _Atomic uint32_t *family_bell(uint32_t pid)
+{
+    return &family->bells[pid % FAMILY_BELLS];
+}
+
+/* Wakes that process's thread where it rests; what it is woken for is written before. A system
+ * call. Keeps errno. */
+void family_ring(uint32_t pid);
 
 /* Is this process's parent the heir, and does it find its file? Not where this one has become
  * another user since, or has another root. A sibling will not do: the workers of a server end

@@ -9,6 +9,7 @@
 #include "agent/base/counters.h"
 #include "agent/base/os.h"
 #include "agent/base/process.h"
+#include "agent/queue/family.h"
 #include "agent/queue/region_memory.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -336,6 +337,8 @@ static uint32_t claim_open(const struct region *host)
     if (!is_read(host) || ring_is_filling(host->ring))
         return 0;
     uint32_t place = claim(host);
+    if (place && atomic_exchange(&host->header->rests, 0) != 0)
+        family_ring(host->header->pid);
     if (!place || atomic_load(&host->header->lodging) == LODGING_OPEN)
         return place;
     give_back(&host->header->lodgers[place - 1]);

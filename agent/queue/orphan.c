@@ -52,7 +52,7 @@ static bool is_abandoned(const struct region_name *name, const struct region_hea
             return is_earlier_image(name);
         /* Not a word for long, from one that said that it would exec: it did. */
         return atomic_load_explicit(&header->replaced_ns, memory_order_relaxed) &&
-               region_is_silent(header, REGION_STALE_NS);
+               region_is_silent(header, REGION_EXECED_NS);
     }
 }
 

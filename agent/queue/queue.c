@@ -12,7 +12,6 @@
 
 struct queue queue;
 static struct once region_made;
-static _Atomic bool exporting; /* relaxed: whoever finds it false too long asks once more */
 
 void queue_init(const struct config *config, const struct queue_exporter *exporter)
 {
@@ -39,16 +38,39 @@ bool queue_has_region(void)
     return once_is_done(&region_made);
 }
 
+static bool is_exporting(void)
+{
+    return atomic_load_explicit(&rest_state, memory_order_relaxed) != REST_UNKNOWN;
+}
+
 __attribute__((cold, noinline)) static void begin_exporting(void)
 {
     bool begun = !queue.exporter.start || queue.exporter.start();
-    atomic_store_explicit(&exporting, begun, memory_order_relaxed);
+    uint32_t before = atomic_exchange(&rest_state, begun ? REST_AWAKE : REST_UNKNOWN);
+    if (before == REST_RESTS)
+        rest_wake(&queue.region);
 }
 
 void queue_begin_exporting(void)
 {
-    if (queue_make_region() && !atomic_load_explicit(&exporting, memory_order_relaxed))
+    if (queue_make_region() && !is_exporting())
         begin_exporting();
+}
+
+__attribute__((noinline)) void queue_rouse(void)
+{
+    rest_rouse(&queue.region);
+}
+
+/* There is a span for a thread that has not begun, or that rests. */
+__attribute__((cold, noinline)) static void call_exporter(void)
+{
+    if (is_exporting()) {
+        queue_rouse();
+        return;
+    }
+    family_say_records();
+    begin_exporting();
 }
 
 __attribute__((noinline)) void queue_inherit(void)
@@ -61,7 +83,7 @@ __attribute__((noinline)) void queue_inherit(void)
     if (lacks_heir)
         family_become_heir(&queue.region);
     begin_exporting();
-    if (atomic_load_explicit(&exporting, memory_order_relaxed))
+    if (is_exporting())
         lodging_open(&queue.region);
 }
 
@@ -112,10 +134,9 @@ void queue_hand_over(const struct span_record *record)
         if (!queue.region.ring)
             return;
     }
-    if (!atomic_load_explicit(&exporting, memory_order_relaxed)) {
-        family_say_records();
-        begin_exporting();
-    }
+    atomic_signal_fence(memory_order_seq_cst); /* for the compiler: see rest.h */
+    if (atomic_load_explicit(&rest_state, memory_order_relaxed) != REST_AWAKE)
+        call_exporter();
     if (ring_is_filling(queue.region.ring) && queue.exporter.wake)
         queue.exporter.wake();
 }
@@ -135,7 +156,7 @@ void queue_forked(enum queue_kept kept)
     queue.inherits = kept != QUEUE_KEPT_NONE;
     queue.lodges = offered;
     once_reset(&region_made);
-    atomic_store_explicit(&exporting, false, memory_order_relaxed);
+    atomic_store_explicit(&rest_state, REST_UNKNOWN, memory_order_relaxed);
 }
 
 void queue_lodge(void)

@@ -10,10 +10,12 @@
 #ifndef AGENT_QUEUE_H
 #define AGENT_QUEUE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/queue/region.h"
+#include "agent/queue/rest.h"
 #include "agent/span/span.h"
 #include "config/config.h"
 
@@ -48,6 +50,18 @@ bool queue_has_region(void);
 
 /* A finished span on its way: counted, then written into the ring or dropped and counted. */
 void queue_hand_over(const struct span_record *record);
+
+/* Ends the rest, if it is one. Any thread, also in a signal handler. Keeps errno. */
+__attribute__((cold)) void queue_rouse(void);
+
+/* Something has begun that the thread gives signs of life for. It was written before. */
+static inline void queue_say_begun(void)
+{
+    /* For the compiler only; rest.h says why that will do. */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&rest_state, memory_order_relaxed) == REST_RESTS)
+        queue_rouse();
+}
 
 /* Starts the exporter where there is something to say and no span yet. */
 __attribute__((cold)) void queue_begin_exporting(void);

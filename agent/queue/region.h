@@ -25,8 +25,10 @@
 
 #define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
 #define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */
-#define REGION_VERSION        7u
-#define REGION_STALE_NS       60000000000 /* without a sign of life, where nothing else tells */
+#define REGION_VERSION        8u
+#define REGION_ALIVE_NS       60000000000           /* between two signs of life, at most */
+#define REGION_STALE_NS       (3 * REGION_ALIVE_NS) /* without one, where nothing else tells */
+#define REGION_EXECED_NS      60000000000 /* likewise, of one that has said that it would exec */
 #define REGION_RESOURCE_BYTES 86016       /* a hole beyond what is used of it */
 #define REGION_OPEN           64          /* requests in flight that outlive the process */
 #define REGION_OPEN_BYTES     7168
@@ -94,8 +96,8 @@ struct region_header {
     _Atomic uint32_t lodging; /* enum lodging */
     /* So many places of lodgers have memory, the first ones; the rest is a hole. */
     _Atomic uint32_t lodgings_ready;
-    uint32_t user; /* that it acted as when it made the region */
-    uint32_t reserved;
+    uint32_t user;          /* that it acted as when it made the region */
+    _Atomic uint32_t rests; /* 1: who lodges here has to say so to the thread (rest.h) */
     struct region_lodger lodgers[REGION_LODGERS];
 };
 

@@ -270,6 +270,7 @@ __attribute__((noinline)) void exchange_record_tracestate(struct exchange *excha
 void exchange_told(struct exchange *exchange)
 {
     exchange_set_in_flight(exchange, exchange_id(exchange));
+    queue_say_begun();
 }
 
 void exchange_answered(struct exchange *exchange, uint16_t status)

@@ -150,6 +150,7 @@ static void move_into_region(struct exchange *exchange)
     memcpy(place->record, exchange->text->record, EXCHANGE_OPEN_BYTES);
     exchange->span.record = (struct span_record *)place->record;
     exchange_set_in_flight(exchange, exchange_id(exchange));
+    queue_say_begun();
 }
 
 void exchange_take_over(struct exchange *exchange)

@@ -3,11 +3,14 @@
 
 #include <zlib.h>
 
+#include "exporter/base/breath.h"
+
 /* zlib's own need at our settings is under 300 KB; the rest is the result: three scopes of at
  * most 1.7 MB, should nothing shrink. */
 #define ARENA_BYTES ((size_t)6 << 20)
 #define KEEP_BYTES  ((size_t)1 << 20)
-#define GZIP_WINDOW (15 + 16) /* the largest window; + 16: a gzip head, not zlib's */
+#define STEP_BYTES  ((size_t)8 << 10) /* at a time: about 20 us */
+#define GZIP_WINDOW (15 + 16)         /* the largest window; + 16: a gzip head, not zlib's */
 
 static void *take(void *arena, unsigned count, unsigned bytes)
 {
@@ -20,18 +23,27 @@ static void give_back(void *arena, void *memory)
     (void)memory;
 }
 
+static bool compress_piece(z_stream *stream, unsigned char *piece, size_t bytes)
+{
+    while (bytes) {
+        size_t step = bytes < STEP_BYTES ? bytes : STEP_BYTES;
+        stream->next_in = piece;
+        stream->avail_in = (unsigned)step;
+        if (deflate(stream, Z_NO_FLUSH) != Z_OK || stream->avail_in)
+            return false;
+        piece += step;
+        bytes -= step;
+        breath_take();
+    }
+    return true;
+}
+
 static bool compress_all(z_stream *stream, const struct otlp_body *body)
 {
-    int result = Z_OK;
-    for (int i = 0; i < body->count; i++) {
-        bool last = i == body->count - 1;
-        stream->next_in = body->pieces[i].iov_base;
-        stream->avail_in = (unsigned)body->pieces[i].iov_len;
-        result = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH);
-        if (stream->avail_in)
+    for (int i = 0; i < body->count; i++)
+        if (!compress_piece(stream, body->pieces[i].iov_base, body->pieces[i].iov_len))
             return false;
-    }
-    return result == Z_STREAM_END;
+    return deflate(stream, Z_FINISH) == Z_STREAM_END;
 }
 
 struct slice gzip_compress(struct gzip *gzip, const struct otlp_body *body)

@@ -254,7 +254,7 @@ def test_the_header_and_the_page_name_the_same_calls():
     assert len(published()) > 20 and published() <= words
     assert words - published() <= set("so that program seccomp filter can allow them its name for "
                                       "what processes leave to others of the library any "
-                                      "thread and".split())
+                                      "thread and where no filter is in force".split())
 
 
 def calls_of_thread(log, name="otelagent"):
