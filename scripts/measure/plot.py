@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from measure import report
 
-WIDTH, LEFT, RIGHT, TOP = 760, 170, 150, 64
+WIDTH, LEFT, RIGHT, TOP = 800, 205, 150, 80
 ROW, GAP, AXIS = 26, 52, 20
 INK, PALE, BOX, DOT, BACKGROUND = "#24292f", "#8c959f", "#b6d4f0", "#1f6feb", "#ffffff"
 STACK = ("#1f6feb", "#8250df", "#bf3989", "#cf222e", "#bc4c00", "#9a6700", "#4d7d0f", "#1b7c83",
@@ -100,13 +100,12 @@ def draw_panel(panel, top):
     return elements
 
 
-def draw_stacks(stacks, top):
+def draw_stacks(stacks, top, colours):
     first = top + AXIS
     bottom = first + ROW * len(stacks.rows)
     most = max(sum(max(value, 0) for value in parts.values()) for _, parts in stacks.rows)
     place, elements = axis(0, 1.02 * most, stacks.form, bottom, first)
     elements.insert(0, text(16, top + 10, stacks.title, 13, weight="bold"))
-    colours = {part: STACK[at % len(STACK)] for at, part in enumerate(stacks.parts)}
     for number, (name, parts) in enumerate(stacks.rows):
         y = first + ROW * number + ROW / 2
         elements.append(text(LEFT - 10, y + 4, name, anchor="end"))
@@ -124,12 +123,18 @@ def draw_stacks(stacks, top):
     return elements
 
 
-def draw(title, subtitle, panels):
-    """The whole plot as the text of an SVG file."""
-    elements = [text(16, 26, title, 16, weight="bold"), text(16, 46, subtitle, 11, colour=PALE)]
+def draw(title, subtitles, panels):
+    """The whole plot as the text of an SVG file. `subtitles`: at most two lines."""
+    elements = [text(16, 26, title, 16, weight="bold")]
+    elements += [text(16, 44 + 16 * number, words, 11, colour=PALE)
+                 for number, words in enumerate(subtitles)]
+    parts = dict.fromkeys(part for panel in panels if isinstance(panel, Stacks)
+                          for part in panel.parts)
+    colours = {part: STACK[at % len(STACK)] for at, part in enumerate(parts)}  # in all the same
     top = TOP
     for panel in panels:
-        elements += (draw_stacks if isinstance(panel, Stacks) else draw_panel)(panel, top)
+        elements += (draw_stacks(panel, top, colours) if isinstance(panel, Stacks) else
+                     draw_panel(panel, top))
         top += panel.height()
     height = top + 8
     return "\n".join([

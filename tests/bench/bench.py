@@ -64,8 +64,9 @@ def parse_arguments():
                         help=", ".join([*PARTS, "all", "table"]))
     parser.add_argument("--only", action="append", choices=ALL_PARTS, metavar="PART",
                         help=f"measure this part only: {', '.join(ALL_PARTS)}; may be repeated")
-    parser.add_argument("--check", action="store_true", help="fail when instructions or bytes rose "
-                        f"more than {100 * gate.TOLERANCE:.0f} percent above tests/bench/gate.json")
+    parser.add_argument("--check", action="store_true", help="fail when instructions, bytes or idle "
+                        f"wake-ups rose more than {100 * gate.TOLERANCE:.0f} percent above "
+                        "tests/bench/gate.json")
     parser.add_argument("--write", action="store_true", help="record what was measured there, and in "
                         "scripts/COST.md; of http's CPU, also the plot scripts/cost.svg")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
@@ -172,9 +173,11 @@ def measure(arguments):
         files.append(page.PLOT)
     for file in files:
         if bench.panels:
-            file.write_text(plot.draw("What otelagent costs", "scripts/bench "
-                                      f"{' '.join(sys.argv[1:])}: a dot is a pair of runs, the line "
-                                      "their median, the box its quartiles", bench.panels),
+            words = ["scripts/bench " + " ".join(arguments.what)]
+            if any(isinstance(panel, plot.Panel) for panel in bench.panels):
+                words.append("a dot is a run beside its untraced neighbours, the line their median, "
+                             "the box its quartiles")
+            file.write_text(plot.draw("What otelagent costs", words, bench.panels),
                             encoding="utf-8")
             print(f"plot: {file}")
     return bench.found

@@ -43,7 +43,7 @@ error_log {directory}/error.log warn;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
-    sendfile on;
+    sendfile {sendfile};
     open_file_cache max=10;
     keepalive_requests 100000000;
     types {{ text/plain txt; }}
@@ -135,14 +135,15 @@ class Nginx(HttpServer):
     title = "nginx, one worker, a small file"
     requests, rates = 40000, (8000, 50000)
 
-    def __init__(self, directory, variables, workers=1, wrapper=()):
-        """`workers` 0: one process that does all. `wrapper`: words before the command."""
+    def __init__(self, directory, variables, workers=1, wrapper=(), sendfile="on"):
+        """`workers` 0: one process that does all. `wrapper`: words before the command. Without
+        sendfile, head and file leave by one call."""
         directory = make_directory(directory)
         (directory / PAGE[1:]).write_text("a small file\n" * 8)  # 104 bytes
         self.port = free_port()
         self.agent_log = directory / "error.log"
         (directory / "nginx.conf").write_text(CONFIGURATION.format(
-            directory=directory, port=self.port,
+            directory=directory, port=self.port, sendfile=sendfile,
             processes=f"worker_processes {workers};" if workers else "master_process off;"))
         super().__init__([*wrapper, needed("nginx"), "-e", str(self.agent_log), "-p",
                           str(directory), "-c", str(directory / "nginx.conf")],
@@ -282,7 +283,7 @@ def asked_server(name, directory):
                 server.ask("SET", "user:42", "value")
                 yield [name, server.port]
         else:
-            with Nginx(directory / "nginx", environment("untraced", "")) as server:
+            with Nginx(directory / "nginx", environment("untraced", ""), sendfile="off") as server:
                 yield [name, server.port]
     except servers.ServerError as error:
         raise processes.ProcessError(str(error)) from None

@@ -127,7 +127,7 @@ def test_the_verdict_says_no_more_than_the_pairs_do(cpu, latency, expected):
 
 
 def drawn(*panels):
-    return xml.etree.ElementTree.fromstring(plot.draw("Cost <of> & \"all\"", "…", panels))
+    return xml.etree.ElementTree.fromstring(plot.draw("Cost <of> & \"all\"", ["…"], panels))
 
 
 def test_the_plot_is_well_formed_and_has_all_values_inside():
@@ -143,6 +143,15 @@ def test_the_plot_is_well_formed_and_has_all_values_inside():
         assert 0 <= float(element.get("cy") or element.get("y")) <= height
     words = [element.text for element in root.findall(SVG + "text")]
     assert {"CPU & <time>", "untraced", "7.90  (n = 3)", "1,063"} <= set(words)
+
+
+def test_a_part_has_one_colour_everywhere():
+    root = drawn(plot.Stacks("one", [("a", {"ring": 1, "work": 2})]),
+                 plot.Stacks("two", [("b", {"work": 3}), ("c", {"ring": 4})]))
+    fills = [element.get("fill") for element in root.findall(SVG + "rect")[1:]]
+    ring, work = fills[0], fills[1]
+    assert ring != work
+    assert fills == [ring, work, ring, work, work, ring, work, ring]  # bars, then the key
 
 
 def test_larger_values_are_further_right():
@@ -174,6 +183,13 @@ def test_a_rise_within_the_tolerance_is_held():
     assert [good for good, _ in gate.compare(RECORD, found(per_span=1021))] == [False]
     assert gate.compare(RECORD, found(per_unsampled_request=110))[0][0]
     assert not gate.compare(RECORD, found(per_unsampled_request=111))[0][0]
+
+
+def test_who_slept_through_may_not_wake():
+    asleep = {"idle": {"idle": {"wake_ups_in_30_s": 0, "wake_ups_in_75_s": 1}}}
+    awake = {"idle": {"idle": {"wake_ups_in_30_s": 1, "wake_ups_in_75_s": 9}}}
+    assert [good for good, _ in gate.compare(asleep, asleep)] == [True]
+    assert [good for good, _ in gate.compare(asleep, awake)] == [False]
 
 
 def test_what_is_not_recorded_is_not_held():
