@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -156,6 +157,7 @@ class Bench:
 
 def measure(arguments):
     """What was found; draws it, too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are stopped
     processes.adopt_orphans()
     began = time.monotonic()
     try:

@@ -16,7 +16,7 @@ def count(what, directory, variant, load):
     with collector.Collector() as sink:
         variables = subject.environment(variant, sink.url,
                                         {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"})
-        with subject.SERVERS[what](os.path.join(directory, f"wire-{variant}"), variables) as server:
+        with subject.SERVERS[what](os.path.join(directory, f"wire-{what}-{variant}"), variables) as server:
             time.sleep(SETTLE_SECONDS)
             sink.take()  # of the questions whether it answers
             load.run(server.port, REQUESTS, 1)
