@@ -162,6 +162,7 @@ def measure(arguments):
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="otelagent-bench-") as directory, \
+                subject.own_state(), \
                 open(arguments.json or os.devnull, "a", encoding="utf-8") as lines:
             bench = Bench(arguments, directory, lines)
             bench.run()

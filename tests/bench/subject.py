@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 
 from measure import processes
@@ -32,8 +33,8 @@ VARIANTS = {
     "stable": {**SAMPLED, "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database"},
     "unsampled": {"OTEL_TRACES_SAMPLER": "always_off"},
 }
+STATE = {}  # own_state() fills it
 EXPORTING = ("1%", "100%", "stable")
-PLAIN = ("untraced", "again", "disabled")  # variants without an exporter to wait for
 
 CONFIGURATION = """
 daemon off;
@@ -84,13 +85,27 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@contextlib.contextmanager
+def own_state():
+    """Where the agents keep what has not left, memory as by default: a killed server's spans stay
+    with this run. In the environment of all that is measured while it lasts."""
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=memory) as directory:
+        os.chmod(directory, 0o1777)  # servers' workers are other users
+        STATE["OTEL_AGENT_STATE_DIR"] = directory
+        try:
+            yield
+        finally:
+            STATE.clear()
+
+
 def environment(variant, collector_url, more=None):
     clean = {key: value for key, value in os.environ.items()
              if not key.startswith(("OTEL", "LD_PRELOAD", "ENVIRONMENT"))}
     if VARIANTS[variant] is None:
         return clean
     return {**clean, **VARIANTS[variant], "LD_PRELOAD": str(LIBRARY), "OTEL_LOG_LEVEL": "info",
-            "OTEL_SERVICE_NAME": "bench", "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
+            "OTEL_SERVICE_NAME": "bench", "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url, **STATE,
             **(more or {})}
 
 
