@@ -8,7 +8,8 @@ request traced, and that with the stable names alone.
   sockets, redis      the same over plain sockets: requests of HTTP, commands of Redis
   idle                how often the agent's thread wakes where nothing happens
   all                 all of these
-  table               prints what tests/bench/gate.json has, as scripts/COST.md shows it
+  table               prints what tests/bench/gate.json has, as scripts/COST.md shows it; --plot
+                      draws the instructions in it
 
 Instructions and bytes are repeatable and have a gate; times are reported with their spread, because a
 shared machine's are not. Runs during which other programs used a processor are thrown away and made
@@ -155,6 +156,17 @@ class Bench:
                 print(flush=True)
 
 
+def draw(file, subjects, panels):
+    if not panels:
+        return
+    words = ["scripts/bench " + " ".join(subjects)]
+    if any(isinstance(panel, plot.Panel) for panel in panels):
+        words.append("a dot is a run beside its untraced neighbours, the line their median, the box "
+                     "its quartiles")
+    file.write_text(plot.draw("What otelagent costs", words, panels), encoding="utf-8")
+    print(f"plot: {file}")
+
+
 def measure(arguments):
     """What was found; draws it, too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are stopped
@@ -175,14 +187,7 @@ def measure(arguments):
     if arguments.write and "cpu" in bench.found.get("http", {}):
         files.append(page.PLOT)
     for file in files:
-        if bench.panels:
-            words = ["scripts/bench " + " ".join(arguments.what)]
-            if any(isinstance(panel, plot.Panel) for panel in bench.panels):
-                words.append("a dot is a run beside its untraced neighbours, the line their median, "
-                             "the box its quartiles")
-            file.write_text(plot.draw("What otelagent costs", words, bench.panels),
-                            encoding="utf-8")
-            print(f"plot: {file}")
+        draw(file, arguments.what, bench.panels)
     return bench.found
 
 
@@ -190,6 +195,8 @@ def main():
     arguments = parse_arguments()
     if "table" in arguments.what:
         print(page.table(gate.load()))
+        if arguments.plot:
+            draw(arguments.plot, arguments.what, page.panels(gate.load()))
         return
     for path in (subject.LIBRARY, subject.LOAD, subject.CALLS):
         if not path.exists():

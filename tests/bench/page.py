@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures as scripts/COST.md shows them: tables made from gate.json, between two marks."""
 import subject
+from measure import plot
 
 PAGE = subject.TREE / "scripts" / "COST.md"
 PLOT = subject.TREE / "scripts" / "cost.svg"
@@ -109,6 +110,13 @@ def other_rows(record):
 def table(record):
     found = [span_rows(record), cpu_rows(record), latency_rows(record), other_rows(record)]
     return "\n\n".join(markdown(rows) for rows in found if len(rows) > 1)
+
+
+def panels(record):
+    """Of the plot: what of the record is no single figure."""
+    return [plot.Stacks(f"{title}: instructions a span, by group",
+                        list(record[what]["instructions"]["groups"].items()))
+            for what, title in SUBJECTS.items() if "instructions" in record.get(what, {})]
 
 
 def replace(text, record):
