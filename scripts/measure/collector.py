@@ -48,6 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        wire_bytes = len(body)
         if self.headers.get("Content-Encoding") == "gzip":
             body = zlib.decompress(body, 16 + zlib.MAX_WBITS)
         try:
@@ -58,6 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.spans += spans
             self.server.body_bytes += len(body)
+            self.server.wire_bytes += wire_bytes
         self.send_response(200)
         self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", "0")
@@ -74,7 +76,7 @@ class Collector:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.lock = threading.Lock()
-        self.server.spans = self.server.body_bytes = 0
+        self.server.spans = self.server.body_bytes = self.server.wire_bytes = 0
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
@@ -92,8 +94,9 @@ class Collector:
             return self.server.spans
 
     def take(self):
-        """(spans, bytes of their posts) since the last call."""
+        """(spans, bytes of their posts, the same as they came: compressed, perhaps) since the last
+        call."""
         with self.server.lock:
-            counts = self.server.spans, self.server.body_bytes
-            self.server.spans = self.server.body_bytes = 0
+            counts = self.server.spans, self.server.body_bytes, self.server.wire_bytes
+            self.server.spans = self.server.body_bytes = self.server.wire_bytes = 0
         return counts

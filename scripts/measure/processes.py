@@ -3,6 +3,7 @@
 
 This process makes itself the reaper of orphans, so that a server which goes into the background
 stays among its descendants: nothing else is ever weighed or stopped."""
+import collections
 import ctypes
 import os
 import signal
@@ -62,20 +63,44 @@ def cpu_seconds(pid):
     return own + awaited
 
 
+Memory = collections.namedtuple("Memory", "resident private proportional")
+
+
 def memory_bytes(pid):
-    """Resident memory: (all of it, the pages of its own that it has written to)."""
-    resident = private = 0
+    """All resident memory; the pages of its own that it has written to; and all of it where a page
+    that n processes share counts as an nth (PSS)."""
+    found = {"Rss": 0, "Private_Dirty": 0, "Pss": 0}
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
             for line in file:
                 name, _, value = line.partition(":")
-                if name == "Rss":
-                    resident = int(value.split()[0]) * 1024
-                elif name == "Private_Dirty":
-                    private += int(value.split()[0]) * 1024
+                if name in found:
+                    found[name] = int(value.split()[0]) * 1024
     except (OSError, ValueError, IndexError):
         pass
-    return resident, private
+    return Memory(found["Rss"], found["Private_Dirty"], found["Pss"])
+
+
+def threads(pid):
+    """{thread: its name}"""
+    found = {}
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/comm", encoding="utf-8",
+                      errors="replace") as file:
+                found[int(thread)] = file.read().rstrip("\n")
+    except OSError:
+        pass  # it has ended
+    return found
+
+
+def thread_seconds(pid, thread):
+    """What a living thread used, exactly: the first number of its schedstat, in nanoseconds."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 class Server:

@@ -22,7 +22,7 @@ def quiet(arm, sink):
 
 
 def count_instructions(directory, arm, sink):
-    output = os.path.join(directory, f"true-{arm}")
+    output = os.path.join(directory, f"true-{arm.rstrip('%')}")
     subprocess.run(["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={output}",
                     subject.program("true")], env=quiet(arm, sink),
                    check=True, capture_output=True)
@@ -45,7 +45,7 @@ def sleeping_memory(directory, arm, sink):
 
 
 def run(directory, sink):
-    arms = ("untraced", "traced")
+    arms = ("untraced", "100%")
     counts = [count_instructions(directory, arm, sink) for arm in arms]
     times = {arm: [] for arm in arms}
     for number in range(RUNS):
@@ -65,7 +65,7 @@ def run(directory, sink):
         ("`true`, instructions", f"{counts[0].total:,}", f"{counts[1].total:,}",
          f"{counts[1].total - counts[0].total:+,} ({agent:,} of the agent)"),
         (f"`true`, ms ({RUNS} pairs)", report.spread(times["untraced"]),
-         report.spread(times["traced"]), report.spread(added_ms, lambda ms: f"{ms:+.3f}")),
+         report.spread(times["100%"]), report.spread(added_ms, lambda ms: f"{ms:+.3f}")),
         (f"`sleep`, MB resident (median of {SLEEPERS})", f"{memory[0][0] / 1e6:.2f}",
          f"{memory[1][0] / 1e6:.2f}", f"{(memory[1][0] - memory[0][0]) / 1e6:+.2f}"),
         ("`sleep`, MB private", f"{memory[0][1] / 1e6:.2f}", f"{memory[1][1] / 1e6:.2f}",

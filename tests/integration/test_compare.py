@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 import pytest
 
@@ -46,16 +47,22 @@ def row(output, title):
 
 
 @pytest.mark.parametrize("daemon", ["on", "off"])
-def test_both_are_measured_and_nothing_stays(nginx, library, daemon):
+def test_both_are_measured_and_nothing_stays(directory, nginx, library, daemon):
     command, address, port = nginx
+    picture = directory / "picture.svg"
     done = compare(library, "--rounds", 2, "--server", f"{command} -g 'daemon {daemon};'",
-                   "--load", f"{servers.program('wrk')} -t1 -c4 -d1 --latency {address}")
+                   "--load", f"{servers.program('wrk')} -t1 -c4 -d1 --latency {address}",
+                   "--plot", picture)
     assert done.returncode == 0, done.stderr
     for title in ("throughput", "CPU per request", "memory, resident", "latency p99"):
         row(done.stdout, title)
     # wrk leaves the requests under way at its end uncounted.
     assert re.search(r"^spans: [\d,]+ a run, 1(\.0\d)? a request$", done.stdout, re.MULTILINE)
     assert done.stderr.count("untraced") == 2
+    assert re.search(r"^verdict: CPU a request: .* too few to tell \(5 at least\); p99: too few",
+                     done.stdout, re.MULTILINE)
+    dots = xml.etree.ElementTree.parse(picture).findall("{http://www.w3.org/2000/svg}circle")
+    assert len(dots) == 4 * 4  # throughput, p50, p99, CPU; two runs of two arms
     servers.socket.create_server(("127.0.0.1", port)).close()  # free again
 
 
@@ -116,6 +123,7 @@ def test_a_port_in_use_is_refused(nginx, library):
     (["--server", "true", "--load", "x 'y"], "--load"),
     (["--server", "true", "--load", "x", "--url", "ftp://a/"], "--url ftp://a/"),
     (["--server", "true", "--load", "x http://a/", "--rounds", "0"], "--rounds"),
+    (["--server", "true", "--load", "x http://a/", "--plot", "/nowhere/p.svg"], "--plot /nowhere"),
 ])
 def test_wrong_options_are_named(library, options, word):
     done = compare(library, *options)
