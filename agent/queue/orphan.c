@@ -76,7 +76,7 @@ static bool is_in_use(const struct region_name *name, int fd)
 {
     struct region_header header;
     return pread(fd, &header, sizeof header, 0) == sizeof header && header.magic == REGION_MAGIC &&
-           header.version == REGION_VERSION &&
+           region_is_read(header.version) &&
            (!is_abandoned(name, &header) || !lodging_close_file(fd, name->here, &header));
 }
 

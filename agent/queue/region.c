@@ -255,7 +255,7 @@ bool region_init(struct region *region, size_t ring_records, const struct region
 
 static bool is_whole(const struct region_header *header, size_t bytes)
 {
-    return header->magic == REGION_MAGIC && header->version == REGION_VERSION &&
+    return header->magic == REGION_MAGIC && region_is_read(header->version) &&
            header->bytes == bytes && header->resource_bytes <= REGION_RESOURCE_BYTES &&
            header->ring_bytes <= bytes && header->ring_ready <= header->ring_bytes &&
            header->ring_ready % REGION_PAGE == 0 &&

@@ -23,9 +23,11 @@
 #include "agent/queue/region_files.h"
 #include "agent/queue/ring.h"
 
-#define REGION_MAGIC          UINT64_C(0x6f74656c72656732)
-#define REGION_VOID           UINT64_C(0) /* instead: nothing in it is of interest any more */
-#define REGION_VERSION        8u
+#define REGION_MAGIC        UINT64_C(0x6f74656c72656732)
+#define REGION_VOID         UINT64_C(0) /* instead: nothing in it is of interest any more */
+#define REGION_VERSION      8u /* its records may hold facts; a sign of life comes each minute */
+#define REGION_VERSION_READ 7u /* and up: before that records are in words, all else is the same   \
+                                */
 #define REGION_ALIVE_NS       60000000000           /* between two signs of life, at most */
 #define REGION_STALE_NS       (3 * REGION_ALIVE_NS) /* without one, where nothing else tells */
 #define REGION_EXECED_NS      60000000000 /* likewise, of one that has said that it would exec */
@@ -120,6 +122,11 @@ struct region_place {
     uint64_t key;          /* of the service: only processes with the same one take a region over */
     struct slice resource; /* at most REGION_RESOURCE_BYTES, or it is left out */
 };
+
+static inline bool region_is_read(uint32_t version)
+{
+    return version >= REGION_VERSION_READ && version <= REGION_VERSION;
+}
 
 /* Makes a region whose ring holds at most `ring_records` records (1..RING_RECORDS_MAX, else brought
  * inside) and has 1 KiB of memory for each, at least 64 KiB, rounded up to a power of two. False:

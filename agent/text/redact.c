@@ -362,10 +362,20 @@ redact_unquiet_value(const struct redact *redact, struct slice value, char *out,
     return finish(edit);
 }
 
+/* Where nothing secret begins, marks say nothing (`rv:109.0` of a browser), but those of a host and
+ * its port. */
+__attribute__((noinline)) static bool is_quiet_value(const struct redact *redact,
+                                                     struct slice value)
+{
+    size_t start = authority_start(value);
+    return (start == 0 || start == value.length) && redact_words_quiet(redact, value);
+}
+
 struct slice redact_value(const struct redact *redact, struct slice value, char *out,
                           size_t capacity)
 {
-    if (value.length <= REDACT_BYTES && redact_prose(redact, value))
+    if (value.length <= REDACT_BYTES &&
+        (redact_prose(redact, value) || is_quiet_value(redact, value)))
         return value;
     return redact_unquiet_value(redact, value, out, capacity);
 }

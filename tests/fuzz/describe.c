@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Facts of strangers, as a file that somebody has left may hold them: what is made of them is a sound
- * record in the memory that there is for it, nothing outside the facts is read, and encoding it goes
- * well. What is whole says method and name.
+/* Facts of strangers, as a file that somebody has left may hold them: what is made of them is a
+ * sound record in the memory that there is for it, nothing outside the facts is read, and encoding
+ * it goes well. What is whole says method and name.
  *
  * Input: a byte, then a record; with an odd byte what follows are the entries of a sound head, the
  * first one of them facts. */
