@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #ifdef __SSE2__
@@ -23,6 +24,88 @@ static inline __m128i scan_block(const char *at)
     return _mm_loadu_si128((const __m128i *)(const void *)at);
 }
 #endif
+
+#ifdef __SSE2__
+/* Are these sixteen all letters and digits of ASCII, `.` or `/`? */
+static inline bool scan_is_plain(__m128i block)
+{
+    const __m128i letters =
+        _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i others = _mm_sub_epi8(block, _mm_set1_epi8('.')); /* `.`, `/` and the digits */
+    const __m128i plain =
+        _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(letters, _mm_set1_epi8(25)), letters),
+                     _mm_cmpeq_epi8(_mm_min_epu8(others, _mm_set1_epi8(11)), others));
+    return _mm_movemask_epi8(plain) == 0xffff;
+}
+#endif
+
+#define SCAN_MARKS 64 /* bytes: a bit each */
+
+#ifdef __SSE2__
+/* Which of these sixteen bytes are c, the first one's bit lowest. */
+static inline uint64_t scan_marks_16(__m128i block, char c)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(c)));
+}
+
+static inline uint64_t scan_marks_64(const char *at, char c)
+{
+    uint64_t low = scan_marks_16(scan_block(at), c) | scan_marks_16(scan_block(at + 16), c) << 16;
+    uint64_t high =
+        scan_marks_16(scan_block(at + 32), c) | scan_marks_16(scan_block(at + 48), c) << 16;
+    return low | high << 32;
+}
+#else
+/* Which of these eight bytes are c, the first one's bit lowest. */
+static inline uint64_t scan_marks_8(const char *at, char c)
+{
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t bytes;
+    memcpy(&bytes, at, sizeof bytes);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    bytes = __builtin_bswap64(bytes);
+#endif
+    bytes ^= UINT64_C(0x0101010101010101) * (unsigned char)c;
+    uint64_t hits = ~(((bytes & low) + low) | bytes | low); /* the high bit of each that is 0 */
+    return hits * UINT64_C(0x0002040810204081) >> 56;       /* gathers those in one byte */
+}
+
+static inline uint64_t scan_marks_64(const char *at, char c)
+{
+    uint64_t marks = 0;
+    for (unsigned i = 0; i < SCAN_MARKS; i += 8)
+        marks |= scan_marks_8(at + i, c) << i;
+    return marks;
+}
+#endif
+
+/* The same of fewer than 64. Apart, because where there are bytes before them none has to be read
+ * so. */
+__attribute__((noinline)) static uint64_t scan_marks_few(const char *at, size_t length, char c)
+{
+    uint64_t marks = 0;
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; i + 16 <= length; i += 16)
+        marks |= scan_marks_16(scan_block(at + i), c) << i;
+    if (i != 0 && i != length)
+        return marks | scan_marks_16(scan_block(at + length - 16), c) << (length - 16);
+#endif
+    for (; i < length; i++)
+        marks |= (uint64_t)(at[i] == c) << i;
+    return marks;
+}
+
+/* Which of the first 64 bytes of [at, end), or of all where there are fewer, are c: bit i is that of
+ * at[i]. Bytes from `begin` on may be read. */
+static inline uint64_t scan_marks(const char *begin, const char *at, const char *end, char c)
+{
+    if (end - at >= SCAN_MARKS)
+        return scan_marks_64(at, c);
+    if (end - begin < SCAN_MARKS || at == end)
+        return scan_marks_few(at, (size_t)(end - at), c);
+    return scan_marks_64(end - SCAN_MARKS, c) >> (SCAN_MARKS - (end - at));
+}
 
 /* The first c or d in [at, end); NULL: neither occurs. */
 static inline const char *scan_either(const char *at, const char *end, char c, char d)
@@ -63,31 +146,6 @@ static inline const char *scan_byte(const char *at, const char *end, char c)
     }
 #endif
     return at < end ? memchr(at, c, (size_t)(end - at)) : NULL;
-}
-
-/* Is there a CR in [at, end) that no LF follows? A byte behind the end has to be readable. */
-static inline bool scan_bare_cr(const char *at, const char *end)
-{
-#ifdef __SSE2__
-    if (end - at >= 32) {
-        const __m128i all_cr = _mm_set1_epi8('\r');
-        const __m128i all_lf = _mm_set1_epi8('\n');
-        __m128i bare = _mm_setzero_si128();
-        for (const char *last = end - 32;; at = last - at > 32 ? at + 32 : last) {
-            __m128i first = _mm_andnot_si128(_mm_cmpeq_epi8(scan_block(at + 1), all_lf),
-                                             _mm_cmpeq_epi8(scan_block(at), all_cr));
-            __m128i second = _mm_andnot_si128(_mm_cmpeq_epi8(scan_block(at + 17), all_lf),
-                                              _mm_cmpeq_epi8(scan_block(at + 16), all_cr));
-            bare = _mm_or_si128(bare, _mm_or_si128(first, second));
-            if (at == last)
-                return _mm_movemask_epi8(bare) != 0;
-        }
-    }
-#endif
-    for (; at < end; at++)
-        if (at[0] == '\r' && at[1] != '\n')
-            return true;
-    return false;
 }
 
 /* The length of a line end, LF or CRLF, at `at`; 0: there is none. */

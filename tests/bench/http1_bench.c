@@ -50,14 +50,14 @@ static size_t read_message(const struct head *head, struct slice bytes)
     struct http1_body body;
     if (head->response) {
         struct http1_response response;
-        if (http1_parse_response(bytes, &response) != PARSE_OK)
+        if (http1_parse_response(bytes, HTTP1_WANT_FRAMING, &response) != PARSE_OK)
             abort();
         http1_body_of_response(&body, &response, HTTP1_METHOD_OTHER);
         return response.head_length + body.framing +
                http1_keeps_alive(response.minor, &response.fields);
     }
     struct http1_request request;
-    if (http1_parse_request(bytes, &request) != PARSE_OK)
+    if (http1_parse_request(bytes, HTTP1_WANT_ALL, &request) != PARSE_OK)
         abort();
     http1_body_of_request(&body, &request);
     return request.head_length + body.framing + http1_keeps_alive(request.minor, &request.fields);

@@ -23,7 +23,7 @@ static void describe_peer(struct span *span, const struct peer *peer,
 /* The first line of that name that says anything. */
 static struct slice first_line(const struct http1_fields *fields, enum http1_field field)
 {
-    struct slice value = fields->value[field];
+    struct slice value = http1_field(fields, field);
     if (value.length || !(fields->repeated & 1u << field))
         return value;
     struct slice lines = fields->lines;
@@ -148,9 +148,9 @@ static const struct forwarded *read_forwarded(const struct http1_fields *fields,
                                               struct working *working)
 {
     static const struct forwarded none;
-    const struct slice *value = fields->value;
-    if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
-        !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
+    const uint32_t any = 1u << HTTP1_FIELD_FORWARDED | 1u << HTTP1_FIELD_X_FORWARDED_FOR |
+                         1u << HTTP1_FIELD_X_FORWARDED_PROTO | 1u << HTTP1_FIELD_X_FORWARDED_HOST;
+    if (!(fields->present & any))
         return &none;
     find_forwarded_lines(fields, &working->lines);
     forwarded_read(&working->lines, &working->forwarded);
@@ -178,7 +178,7 @@ describe_request(struct span *span, const struct http1_request *request, const s
     const struct target *target = &working->target;
     method_describe(span, request->method);
     struct slice authority = describe_server(span, forwarded, target->authority,
-                                             request->fields.value[HTTP1_FIELD_HOST]);
+                                             http1_field(&request->fields, HTTP1_FIELD_HOST));
     describe_target(span, target->origin,
                     forwarded->scheme.at ? forwarded->scheme : SLICE_LITERAL("http"), authority);
     describe_peer(span, peer, forwarded, working->address);
@@ -189,7 +189,7 @@ describe_request(struct span *span, const struct http1_request *request, const s
 static void describe_others(struct span *span, const struct http1_request *request,
                             struct working *working)
 {
-    struct slice agent_name = request->fields.value[HTTP1_FIELD_USER_AGENT];
+    struct slice agent_name = http1_field(&request->fields, HTTP1_FIELD_USER_AGENT);
     span_shown(span, ATTRIBUTE_USER_AGENT_ORIGINAL, agent_name,
                redact_value(&redact_of_process, agent_name, working->text, TEXT_BYTES));
     span_integer(span, ATTRIBUTE_THREAD_ID, context_thread_id());
@@ -213,7 +213,7 @@ void server_span_response(struct span *span, const struct http1_response *respon
                           char scratch[SERVER_SPAN_SCRATCH_BYTES])
 {
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
-                span_short(response->fields.value[HTTP1_FIELD_CONTENT_TYPE]));
+                span_short(http1_field(&response->fields, HTTP1_FIELD_CONTENT_TYPE)));
     capture_fields(&http_settings.response_capture, &redact_of_process, &response->fields, span,
                    working_in(scratch)->text);
 }

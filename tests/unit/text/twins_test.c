@@ -44,11 +44,14 @@ static void heads_are_scanned_alike(void **state)
                          plain_either(text.at, end, 'c', '\n'));
         assert_ptr_equal(scan_byte(text.at, end, '\n'), plain_byte(text.at, end, '\n'));
         assert_ptr_equal(scan_byte(text.at, end, '\xff'), plain_byte(text.at, end, '\xff'));
-        if (text.length == 0)
-            continue;
-        bool bare = scan_bare_cr(text.at, end - 1);
-        assert_int_equal(bare, plain_bare_cr(text.at, end - 1));
-        found += bare;
+        const char *at = text.at + next_random() % (text.length + 1);
+        uint64_t marks = scan_marks(text.at, at, end, '\n');
+        for (unsigned bit = 0; bit < SCAN_MARKS; bit++)
+            assert_int_equal(marks >> bit & 1, bit < end - at && at[bit] == '\n');
+        assert_true(marks == plain_marks(text.at, at, end, '\n'));
+        assert_true(scan_marks(text.at, at, end, '\xff') ==
+                    plain_marks(text.at, at, end, '\xff'));
+        found += marks != 0;
     }
     assert_in_range(found, TEXTS / 100, TEXTS - TEXTS / 100);
 }
