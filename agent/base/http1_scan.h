@@ -51,8 +51,8 @@ static inline uint64_t scan_marks_16(__m128i block, char c)
 static inline uint64_t scan_marks_64(const char *at, char c)
 {
     uint64_t low = scan_marks_16(scan_block(at), c) | scan_marks_16(scan_block(at + 16), c) << 16;
-    uint64_t high =
-        scan_marks_16(scan_block(at + 32), c) | scan_marks_16(scan_block(at + 48), c) << 16;
+    uint64_t high = scan_marks_16(scan_block(at + 32), c) | scan_marks_16(scan_block(at + 48), c)
+                                                                << 16;
     return low | high << 32;
 }
 #else
@@ -96,8 +96,8 @@ __attribute__((noinline)) static uint64_t scan_marks_few(const char *at, size_t 
     return marks;
 }
 
-/* Which of the first 64 bytes of [at, end), or of all where there are fewer, are c: bit i is that of
- * at[i]. Bytes from `begin` on may be read. */
+/* Which of the first 64 bytes of [at, end), or of all where there are fewer, are c: bit i is that
+ * of at[i]. Bytes from `begin` on may be read. */
 static inline uint64_t scan_marks(const char *begin, const char *at, const char *end, char c)
 {
     if (end - at >= SCAN_MARKS)

@@ -87,29 +87,25 @@ __attribute__((noinline)) static bool parse_other_target(const char *at, const c
     return end > at;
 }
 
-/* The digit of "HTTP/1.digit"; false: something else. */
-static inline bool parse_usual_version(const char *at, uint8_t *minor)
-{
-    *minor = (uint8_t)(at[VERSION_LENGTH] - '0');
-    return memcmp(at, VERSION, VERSION_LENGTH) == 0 && *minor <= 9;
-}
-
-/* As nearly all are: one space before the target and one before the version, and no other there. */
+/* As nearly all are: one space before the target and one before "HTTP/1." and a digit, and nothing
+ * else that could be trimmed there. */
 static inline bool parse_target(const char *at, const char *line_end, struct http1_request *request)
 {
     const char *end = line_end - (line_end[-1] == '\r');
     if (end - at < VERSION_USUAL + 3)
         return parse_other_target(at, line_end, request);
     const char *target = at + 1;
-    const char *target_end = end - VERSION_USUAL - 1;
-    if (*target_end != ' ' || is_blank(*target) || is_blank(target_end[-1]) ||
-        !parse_usual_version(target_end + 1, &request->minor))
+    const char *version = end - VERSION_USUAL;
+    unsigned minor = (unsigned char)end[-1] - '0';
+    if (version[-1] != ' ' || (unsigned char)version[-2] <= ' ' || (unsigned char)*target <= ' ' ||
+        minor > 9 || memcmp(version, VERSION, VERSION_LENGTH) != 0)
         return parse_other_target(at, line_end, request);
-    request->target = (struct slice){target, (size_t)(target_end - target)};
+    request->minor = (uint8_t)minor;
+    request->target = (struct slice){target, (size_t)(version - 1 - target)};
     return true;
 }
 
-/* A method is so often GET that it's worth a look. */
+/* Behind a method that is so often GET that this is worth a look. */
 static inline const char *find_method_end(const char *at, const char *end)
 {
     if (end - at >= 4 && memcmp(at, "GET ", 4) == 0)
@@ -120,8 +116,8 @@ static inline const char *find_method_end(const char *at, const char *end)
 }
 
 /* method SP request-target SP HTTP-version (RFC 9112, 3). *at moves behind the line. */
-static enum parse parse_request_line(const char **at, const char *end,
-                                     struct http1_request *request)
+__attribute__((always_inline)) static inline enum parse
+parse_request_line(const char **at, const char *end, struct http1_request *request)
 {
     const char *method_end = find_method_end(*at, end);
     request->method = (struct slice){*at, (size_t)(method_end - *at)};
@@ -173,8 +169,8 @@ __attribute__((noinline)) static bool parse_other_status(const char *at, const c
 
 #define STATUS_USUAL 12 /* bytes: "HTTP/1.1 200" */
 
-/* As nearly all are: one space before the status, and one before a reason that has none around it.
- */
+/* As nearly all are: a digit behind "HTTP/1.", one space before the status and one before a reason
+ * that has nothing to trim. */
 static inline bool parse_status(const char *at, const char *line_end,
                                 struct http1_response *response)
 {
@@ -182,23 +178,22 @@ static inline bool parse_status(const char *at, const char *line_end,
     if (end - at <= STATUS_USUAL + 1)
         return parse_other_status(at, line_end, response);
     const char *reason = at + STATUS_USUAL + 1;
-    if (reason[-1] != ' ' || is_blank(*reason) || is_blank(end[-1]) || at[VERSION_USUAL] != ' ' ||
-        !parse_usual_version(at, &response->minor))
+    unsigned minor = (unsigned char)at[VERSION_LENGTH] - '0';
+    unsigned hundreds = (unsigned char)reason[-4] - '0';
+    unsigned tens = (unsigned char)reason[-3] - '0';
+    unsigned ones = (unsigned char)reason[-2] - '0';
+    if (reason[-5] != ' ' || reason[-1] != ' ' || minor > 9 || hundreds - 1 > 8 || tens > 9 ||
+        ones > 9 || (unsigned char)*reason <= ' ' || (unsigned char)end[-1] <= ' ')
         return parse_other_status(at, line_end, response);
-    const char *digits = at + VERSION_USUAL + 1;
-    unsigned hundreds = (unsigned char)digits[0] - '1';
-    unsigned tens = (unsigned char)digits[1] - '0';
-    unsigned ones = (unsigned char)digits[2] - '0';
-    if (hundreds > 8 || tens > 9 || ones > 9)
-        return false;
-    response->status = (hundreds + 1) * 100 + tens * 10 + ones;
+    response->minor = (uint8_t)minor;
+    response->status = hundreds * 100 + tens * 10 + ones;
     response->reason = (struct slice){reason, (size_t)(end - reason)};
     return true;
 }
 
 /* HTTP-version SP status-code [SP reason-phrase] (RFC 9112, 4). *at moves behind the line. */
-static enum parse parse_status_line(const char **at, const char *end,
-                                    struct http1_response *response)
+__attribute__((always_inline)) static inline enum parse
+parse_status_line(const char **at, const char *end, struct http1_response *response)
 {
     enum parse version = match_version(*at, end);
     if (version != PARSE_OK)
@@ -325,8 +320,7 @@ static inline unsigned note_bytes(struct slice target, size_t *path_bytes)
 
 static bool has_long_segment(struct slice path)
 {
-    uint64_t run =
-        ~scan_marks_few(path.at, path.length, '/') & ((UINT64_C(1) << path.length) - 1);
+    uint64_t run = ~scan_marks_few(path.at, path.length, '/') & ((UINT64_C(1) << path.length) - 1);
     run &= run >> 1;
     run &= run >> 2;
     run &= run >> 4;

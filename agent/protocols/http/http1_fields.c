@@ -226,7 +226,8 @@ __attribute__((noinline)) static struct slice other_value(const char *at, const 
     return trim_folds(at, last != NULL ? last : end);
 }
 
-/* Behind the colon. Most begin with one space and end with a CR, and nothing else is to be trimmed. */
+/* Behind the colon. Most begin with one space and end with a CR, and nothing else is to be trimmed.
+ */
 static inline struct slice find_value(const char *at, const char *line_end, const char *end)
 {
     const char *first = at + 1;
@@ -242,9 +243,10 @@ static inline struct slice find_value(const char *at, const char *line_end, cons
 #define FRAMING (BIT(HTTP1_FIELD_CONTENT_LENGTH) | BIT(HTTP1_FIELD_TRANSFER_ENCODING))
 
 /* Notes the field of a line behind which there are other bytes. */
-__attribute__((always_inline)) static inline void
-note_value(struct http1_fields *fields, enum http1_field field, const char *name_end,
-           const char *line_end, const char *end)
+__attribute__((always_inline)) static inline void note_value(struct http1_fields *fields,
+                                                             enum http1_field field,
+                                                             const char *name_end,
+                                                             const char *line_end, const char *end)
 {
     const char *colon = name_end;
     const uint32_t bit = BIT(field);
@@ -292,20 +294,17 @@ static inline void note_bare(struct http1_fields *fields, const struct line_inde
         fields->doubts |= HTTP1_DOUBT_CR;
 }
 
-static bool is_fold_of(const char *at, struct slice bytes)
+enum line { LINE_FIELD, LINE_FOLDED, LINE_BLANK };
+
+/* Of one that begins with a space or a control character: a space begins a folded line, or what
+ * RFC 9112, 2.2 has a reader skip behind the start line; others are part of a name. */
+static inline enum line odd_line(const char *at, const char *line_end, struct slice bytes)
 {
-    return is_blank(*at) && at != bytes.at;
+    if (line_end == at || (*at == '\r' && line_end == at + 1))
+        return LINE_BLANK;
+    return is_blank(*at) && at != bytes.at ? LINE_FOLDED : LINE_FIELD;
 }
 
-static inline bool is_blank_line(const char *at, const char *line_end)
-{
-    return line_end == at || (*at == '\r' && line_end == at + 1);
-}
-
-/* A line is known by its first byte to be none that has to be looked at: a space begins a folded
- * one, or what RFC 9112, 2.2 has a reader skip after the start line, and any other control
- * character a name of no field; but CR and LF may be the blank line. Behind a line that is not the
- * blank one there is at least that, so four bytes from where it begins are there, or next to. */
 enum parse http1_parse_fields(struct slice bytes, const char *begin, uint64_t wanted,
                               struct http1_fields *fields)
 {
@@ -331,28 +330,31 @@ enum parse http1_parse_fields(struct slice bytes, const char *begin, uint64_t wa
         const char *line_end = index.block + place;
         index.ends &= index.ends - 1;
         if (__builtin_expect((unsigned char)*at <= ' ', false)) {
-            if (is_blank_line(at, line_end)) {
+            enum line line = odd_line(at, line_end, bytes);
+            if (line == LINE_BLANK) {
                 note_bare(fields, &index, place, bare);
                 fields->names = names;
                 fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
                 fields->length = (size_t)(line_end + 1 - bytes.at);
                 return PARSE_OK;
             }
-            if (is_fold_of(at, bytes)) {
+            if (line == LINE_FOLDED) {
                 at = line_end + 1;
                 continue;
             }
         }
-        if (__builtin_expect(end - at <= HTTP1_NAME_SIEVED, false)) {
-            names |= 1; /* too short for any that is known */
-        } else {
-            unsigned row = http1_row(at);
-            names |= UINT64_C(1) << row;
-            if (__builtin_expect(wanted >> row & 1, false)) {
-                if (line_end + 1 == end)
-                    return PARSE_MORE;
-                note_field(fields, at, line_end, end);
-            }
+        /* A field's name, a colon, and the two line ends behind it are more than that. */
+        if (__builtin_expect((uintptr_t)at + HTTP1_NAME_SIEVED >= (uintptr_t)end, false)) {
+            names |= 1;
+            at = line_end + 1;
+            continue;
+        }
+        unsigned row = http1_row(at);
+        names |= UINT64_C(1) << row;
+        if (__builtin_expect(wanted >> row & 1, false)) {
+            if (line_end + 1 == end)
+                return PARSE_MORE;
+            note_field(fields, at, line_end, end);
         }
         at = line_end + 1;
     }

@@ -105,8 +105,9 @@ static enum coding read_transfer_encoding(const struct http1_fields *fields, boo
 
 /* RFC 9112, 6.3, rules 4 to 8: what a message without either field has is `otherwise`, and a
  * request whose last coding is not chunked has no end that could be told. */
-static void frame(struct http1_body *body, const struct http1_fields *fields,
-                  enum http1_framing otherwise)
+__attribute__((noinline)) static void frame_other(struct http1_body *body,
+                                                  const struct http1_fields *fields,
+                                                  enum http1_framing otherwise)
 {
     bool has_length = http1_has_field(fields, HTTP1_FIELD_CONTENT_LENGTH);
     bool has_coding = http1_has_field(fields, HTTP1_FIELD_TRANSFER_ENCODING);
@@ -131,6 +132,25 @@ static void frame(struct http1_body *body, const struct http1_fields *fields,
         return;
     }
     settle(body, otherwise, otherwise == HTTP1_UNTIL_CLOSE ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
+}
+
+/* The same. Nearly all messages have neither field, or one line of a length. */
+static inline void frame(struct http1_body *body, const struct http1_fields *fields,
+                         enum http1_framing otherwise)
+{
+    const uint32_t length_bit = 1U << HTTP1_FIELD_CONTENT_LENGTH;
+    const uint32_t coding_bit = 1U << HTTP1_FIELD_TRANSFER_ENCODING;
+    uint32_t present = fields->present & (length_bit | coding_bit);
+    if (!body->own && fields->doubts) {
+        frame_other(body, fields, otherwise);
+    } else if (!present) {
+        settle(body, otherwise, otherwise == HTTP1_UNTIL_CLOSE ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
+    } else if (present == length_bit && !(fields->repeated & length_bit) &&
+               parse_length(fields->value[HTTP1_FIELD_CONTENT_LENGTH], &body->remaining)) {
+        settle(body, HTTP1_LENGTH, body->remaining ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
+    } else {
+        frame_other(body, fields, otherwise);
+    }
 }
 
 void http1_body_of_request(struct http1_body *body, const struct http1_request *request)

@@ -49,8 +49,7 @@ static void heads_are_scanned_alike(void **state)
         for (unsigned bit = 0; bit < SCAN_MARKS; bit++)
             assert_int_equal(marks >> bit & 1, bit < end - at && at[bit] == '\n');
         assert_true(marks == plain_marks(text.at, at, end, '\n'));
-        assert_true(scan_marks(text.at, at, end, '\xff') ==
-                    plain_marks(text.at, at, end, '\xff'));
+        assert_true(scan_marks(text.at, at, end, '\xff') == plain_marks(text.at, at, end, '\xff'));
         found += marks != 0;
     }
     assert_in_range(found, TEXTS / 100, TEXTS - TEXTS / 100);

@@ -20,8 +20,7 @@ static struct span span;
 static void capture_from(const char *lines)
 {
     struct http1_fields fields;
-    assert_int_equal(http1_parse_fields(slice_of(lines), lines, HTTP1_WANT_ALL, &fields),
-                     PARSE_OK);
+    assert_int_equal(http1_parse_fields(slice_of(lines), lines, HTTP1_WANT_ALL, &fields), PARSE_OK);
     span_begin(&span, memory, sizeof memory, SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, &self, NULL, 0);
     capture_fields(&capture, &redact, &fields, &span, scratch);
 }

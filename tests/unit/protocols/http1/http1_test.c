@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/protocols/http1/http1_oracle.h"
 #include "tests/unit/protocols/http1/http1_stream.h"
 
 #define BYTES_MAX 8192
@@ -164,6 +165,27 @@ static void vectors_cut_anywhere_are_as_expected(void **state)
         for (size_t cut = 1; cut < vectors[i].length && wrong == 0; cut++)
             wrong += read_differs(&vectors[i], (struct http1_pieces){cut, 0});
     assert_int_equal(wrong, 0);
+}
+
+/* Of all that a vector begins with, and of what begins anywhere in it. */
+static void vectors_are_as_a_plain_reader_reads_them(void **state)
+{
+    static const uint64_t most = HTTP1_WANT_ALL;
+    const uint64_t wanted[] = {most, HTTP1_WANT_FRAMING, HTTP1_WANT_CARRIER | HTTP1_WANT_DOUBTS};
+    (void)state;
+    for (size_t i = 0; i < vector_count; i++)
+        for (size_t cut = 0; cut <= vectors[i].length; cut++)
+            for (unsigned way = 0; way < 12; way++) {
+                bool tail = way & 1;
+                struct slice whole = {vectors[i].bytes, vectors[i].length};
+                struct slice part =
+                    tail ? slice_after(whole, cut) : (struct slice){vectors[i].bytes, cut};
+                const char *differs =
+                    oracle_differs(guarded_copy(&memory, part), way & 2, wanted[way / 4]);
+                if (differs)
+                    fail_msg("%s: %s: %s (cut at %zu, way %u)", vectors[i].file,
+                             vectors[i].sentence, differs, cut, way);
+            }
 }
 
 static void there_are_at_least_120_vectors_and_none_twice(void **state)
@@ -341,6 +363,7 @@ int main(void)
         cmocka_unit_test(vectors_read_whole_are_as_expected),
         cmocka_unit_test(vectors_read_byte_by_byte_are_as_expected),
         cmocka_unit_test(vectors_cut_anywhere_are_as_expected),
+        cmocka_unit_test(vectors_are_as_a_plain_reader_reads_them),
         cmocka_unit_test(there_are_at_least_120_vectors_and_none_twice),
         cmocka_unit_test(requests_are_detected_by_their_whole_first_line),
         cmocka_unit_test(responses_are_detected_by_their_version),
