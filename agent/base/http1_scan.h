@@ -39,21 +39,31 @@ static inline bool scan_is_plain(__m128i block)
 }
 #endif
 
-#define SCAN_MARKS 64 /* bytes: a bit each */
+#define SCAN_BLOCK 64 /* bytes: a bit each */
 
+/* The line ends among 64 bytes, the first one's bit lowest. *bare, unless it is NULL, is not 0 any
+ * more where one of them is no LF though a CR is before it; the byte before the first has to be
+ * readable then, too. */
 #ifdef __SSE2__
-/* Which of these sixteen bytes are c, the first one's bit lowest. */
-static inline uint64_t scan_marks_16(__m128i block, char c)
+static inline uint64_t scan_ends_16(const char *at, __m128i *bare)
 {
-    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(c)));
+    __m128i ends = _mm_cmpeq_epi8(scan_block(at), _mm_set1_epi8('\n'));
+    if (bare != NULL) {
+        __m128i behind_cr = _mm_cmpeq_epi8(scan_block(at - 1), _mm_set1_epi8('\r'));
+        *bare = _mm_or_si128(*bare, _mm_andnot_si128(ends, behind_cr));
+    }
+    return (unsigned)_mm_movemask_epi8(ends);
 }
 
-static inline uint64_t scan_marks_64(const char *at, char c)
+static inline uint64_t scan_ends(const char *at, unsigned *bare)
 {
-    uint64_t low = scan_marks_16(scan_block(at), c) | scan_marks_16(scan_block(at + 16), c) << 16;
-    uint64_t high = scan_marks_16(scan_block(at + 32), c) | scan_marks_16(scan_block(at + 48), c)
-                                                                << 16;
-    return low | high << 32;
+    __m128i any = _mm_setzero_si128();
+    __m128i *into = bare != NULL ? &any : NULL;
+    uint64_t ends = scan_ends_16(at, into) | scan_ends_16(at + 16, into) << 16;
+    uint64_t later = scan_ends_16(at + 32, into) | scan_ends_16(at + 48, into) << 16;
+    if (bare != NULL)
+        *bare |= (unsigned)_mm_movemask_epi8(any);
+    return ends | later << 32;
 }
 #else
 /* Which of these eight bytes are c, the first one's bit lowest. */
@@ -70,41 +80,44 @@ static inline uint64_t scan_marks_8(const char *at, char c)
     return hits * UINT64_C(0x0002040810204081) >> 56;       /* gathers those in one byte */
 }
 
-static inline uint64_t scan_marks_64(const char *at, char c)
+static inline uint64_t scan_ends(const char *at, unsigned *bare)
 {
-    uint64_t marks = 0;
-    for (unsigned i = 0; i < SCAN_MARKS; i += 8)
-        marks |= scan_marks_8(at + i, c) << i;
-    return marks;
+    uint64_t ends = 0;
+    for (unsigned i = 0; i < SCAN_BLOCK; i += 8) {
+        uint64_t some = scan_marks_8(at + i, '\n');
+        if (bare != NULL)
+            *bare |= (unsigned)(scan_marks_8(at + i - 1, '\r') & ~some);
+        ends |= some << i;
+    }
+    return ends;
 }
 #endif
 
-/* The same of fewer than 64. Apart, because where there are bytes before them none has to be read
- * so. */
-__attribute__((noinline)) static uint64_t scan_marks_few(const char *at, size_t length, char c)
+/* The same of the fewer than 64 bytes of [at, end). Bytes from `begin` on may be read, which is
+ * before `at`: where there are enough, the block begins among them, and *bare may be of one there.
+ */
+__attribute__((noinline)) static uint64_t scan_last_ends(const char *begin, const char *at,
+                                                         const char *end, unsigned *bare)
 {
-    uint64_t marks = 0;
-    size_t i = 0;
-#ifdef __SSE2__
-    for (; i + 16 <= length; i += 16)
-        marks |= scan_marks_16(scan_block(at + i), c) << i;
-    if (i != 0 && i != length)
-        return marks | scan_marks_16(scan_block(at + length - 16), c) << (length - 16);
-#endif
-    for (; i < length; i++)
-        marks |= (uint64_t)(at[i] == c) << i;
-    return marks;
+    uint64_t ends = 0;
+    if (at == end)
+        return 0;
+    if (end - begin > SCAN_BLOCK)
+        return scan_ends(end - SCAN_BLOCK, bare) >> (SCAN_BLOCK - (end - at));
+    for (size_t i = 0; at + i < end; i++) {
+        ends |= (uint64_t)(at[i] == '\n') << i;
+        if (bare != NULL)
+            *bare |= at[i] != '\n' && at[(ptrdiff_t)i - 1] == '\r';
+    }
+    return ends;
 }
 
-/* Which of the first 64 bytes of [at, end), or of all where there are fewer, are c: bit i is that
- * of at[i]. Bytes from `begin` on may be read. */
-static inline uint64_t scan_marks(const char *begin, const char *at, const char *end, char c)
+/* The line ends among the first 64 bytes of [at, end), or all where there are fewer. */
+static inline uint64_t scan_line_ends(const char *begin, const char *at, const char *end,
+                                      unsigned *bare)
 {
-    if (end - at >= SCAN_MARKS)
-        return scan_marks_64(at, c);
-    if (end - begin < SCAN_MARKS || at == end)
-        return scan_marks_few(at, (size_t)(end - at), c);
-    return scan_marks_64(end - SCAN_MARKS, c) >> (SCAN_MARKS - (end - at));
+    return __builtin_expect(end - at >= SCAN_BLOCK, true) ? scan_ends(at, bare)
+                                                          : scan_last_ends(begin, at, end, bare);
 }
 
 /* The first c or d in [at, end); NULL: neither occurs. */

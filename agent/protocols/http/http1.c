@@ -320,11 +320,10 @@ static inline unsigned note_bytes(struct slice target, size_t *path_bytes)
 
 static bool has_long_segment(struct slice path)
 {
-    uint64_t run = ~scan_marks_few(path.at, path.length, '/') & ((UINT64_C(1) << path.length) - 1);
-    run &= run >> 1;
-    run &= run >> 2;
-    run &= run >> 4;
-    return (run & run >> (HTTP1_TARGET_LONG_SEGMENT - 8)) != 0;
+    size_t bytes = 0;
+    for (size_t i = 0; i < path.length && bytes < HTTP1_TARGET_LONG_SEGMENT; i++)
+        bytes = path.at[i] == '/' ? 0 : bytes + 1;
+    return bytes >= HTTP1_TARGET_LONG_SEGMENT;
 }
 
 unsigned http1_target_notes(struct slice target)

@@ -199,73 +199,57 @@ static struct slice value_of(const struct field_line *line)
 
 /* ---- one pass over the lines ---- */
 
-/* Where the line ends are, 64 bytes at a time. */
-struct line_index {
-    const char *block; /* these bytes */
-    uint64_t ends;     /* a bit for each LF of theirs that is still to come */
-    uint64_t bare;     /* a bit for each byte of theirs that is no LF, though a CR is before it */
-    uint64_t last_cr;  /* 1: the block ends with a CR */
-};
-
-static inline void index_block(struct line_index *index, const char *begin, const char *end,
-                               bool doubts)
-{
-    index->ends = scan_marks(begin, index->block, end, '\n');
-    if (!doubts)
-        return;
-    uint64_t returns = scan_marks(begin, index->block, end, '\r');
-    index->bare = (returns << 1 | index->last_cr) & ~index->ends;
-    index->last_cr = returns >> 63;
-}
-
-/* The value whose first line ends at line_end; the folded ones that are there belong to it. */
-__attribute__((noinline)) static struct slice other_value(const char *at, const char *line_end,
-                                                          const char *end)
-{
-    const char *last = end_of_folds(line_end, end);
-    return trim_folds(at, last != NULL ? last : end);
-}
-
-/* Behind the colon. Most begin with one space and end with a CR, and nothing else is to be trimmed.
- */
-static inline struct slice find_value(const char *at, const char *line_end, const char *end)
-{
-    const char *first = at + 1;
-    const char *behind = line_end - 1;
-    if (__builtin_expect(*at != ' ' || *behind != '\r' || (unsigned char)*first <= ' ' ||
-                             (unsigned char)behind[-1] <= ' ' || line_end[1] == ' ' ||
-                             line_end[1] == '\t',
-                         false))
-        return other_value(at, line_end, end);
-    return (struct slice){first, (size_t)(behind - first)};
-}
-
 #define FRAMING (BIT(HTTP1_FIELD_CONTENT_LENGTH) | BIT(HTTP1_FIELD_TRANSFER_ENCODING))
 
 /* Notes the field of a line behind which there are other bytes. */
-__attribute__((always_inline)) static inline void note_value(struct http1_fields *fields,
-                                                             enum http1_field field,
-                                                             const char *name_end,
-                                                             const char *line_end, const char *end)
+__attribute__((noinline)) static void note_any(struct http1_fields *fields, struct known known,
+                                               const char *at, const char *line_end,
+                                               const char *end)
 {
-    const char *colon = name_end;
-    const uint32_t bit = BIT(field);
-    if (__builtin_expect(*colon != ':', false)) {
-        while (is_blank(*colon))
-            colon++;
-        if (*colon != ':')
-            return;
-        if (bit & FRAMING)
-            fields->doubts |= HTTP1_DOUBT_SPACE;
-    }
-    if ((bit & FRAMING) && is_blank(line_end[1]))
-        fields->doubts |= HTTP1_DOUBT_FOLD;
-    if (__builtin_expect((fields->present & bit) != 0, false)) {
+    const char *colon = at + known.length;
+    const uint32_t bit = BIT(known.field);
+    bool folded = is_blank(line_end[1]);
+    bool spaced = *colon != ':';
+    while (is_blank(*colon))
+        colon++;
+    if (*colon != ':')
+        return;
+    if (bit & FRAMING)
+        fields->doubts |= (spaced ? HTTP1_DOUBT_SPACE : 0U) | (folded ? HTTP1_DOUBT_FOLD : 0U);
+    if (fields->present & bit) {
         fields->repeated |= bit;
         return;
     }
+    const char *last = end_of_folds(line_end, end);
     fields->present |= bit;
-    fields->value[field] = find_value(colon + 1, line_end, end);
+    fields->value[known.field] = trim_folds(colon + 1, last != NULL ? last : end);
+}
+
+/* False for what a fold begins with, and for few other bytes. */
+static inline bool may_begin_name(char c)
+{
+    return (c & ~(' ' | '\t')) != 0;
+}
+
+/* The same. Nearly all come once, have one space behind the colon and a CR at the end, and nothing
+ * else that would have to be trimmed. */
+__attribute__((always_inline)) static inline void note_known(struct http1_fields *fields,
+                                                             struct known known, const char *at,
+                                                             const char *line_end, const char *end)
+{
+    const char *colon = at + known.length;
+    const char *value = colon + 2;
+    const char *value_end = line_end - 1;
+    const uint32_t bit = BIT(known.field);
+    if (__builtin_expect(memcmp(colon, ": ", 2) == 0 && (unsigned char)*value > ' ' &&
+                             *value_end == '\r' && (unsigned char)value_end[-1] > ' ' &&
+                             may_begin_name(line_end[1]) && !(fields->present & bit),
+                         true)) {
+        fields->present |= bit;
+        fields->value[known.field] = (struct slice){value, (size_t)(value_end - value)};
+        return;
+    }
+    note_any(fields, known, at, line_end, end);
 }
 
 /* A line whose row is wanted; it may still have any name. */
@@ -274,7 +258,7 @@ note_field(struct http1_fields *fields, const char *at, const char *line_end, co
 {
     struct known known = recognise(at, (size_t)(line_end - at));
     if (known.field != HTTP1_FIELD_COUNT)
-        note_value(fields, known.field, at + known.length, line_end, end);
+        note_known(fields, known, at, line_end, end);
 }
 
 static inline void clear(struct http1_fields *fields)
@@ -285,13 +269,22 @@ static inline void clear(struct http1_fields *fields)
     memset(fields->value, 0, CARRIER_FIELDS * sizeof *fields->value);
 }
 
-/* The blank line is there: it ends in that place of the index's block. */
-static inline void note_bare(struct http1_fields *fields, const struct line_index *index,
-                             unsigned place, uint64_t bare)
+/* Apart, because where there seemed to be one, there is one, or a stranger's bytes behind the head.
+ */
+__attribute__((cold, noinline)) static void note_bare_crs(struct http1_fields *fields)
 {
-    bare |= index->bare & ((UINT64_C(2) << place) - 1); /* what is behind it belongs to others */
-    if (bare != 0)
-        fields->doubts |= HTTP1_DOUBT_CR;
+    const char *end = fields->lines.at + fields->lines.length;
+    for (const char *at = fields->lines.at; at < end; at++)
+        if (*at == '\r' && at[1] != '\n') /* the blank line is behind the last */
+            fields->doubts |= HTTP1_DOUBT_CR;
+}
+
+/* Of the next block. */
+static inline uint64_t find_line_ends(const char *begin, const char *block, const char *end,
+                                      bool doubts, unsigned *bare)
+{
+    return doubts ? scan_line_ends(begin, block, end, bare)
+                  : scan_line_ends(begin, block, end, NULL);
 }
 
 enum line { LINE_FIELD, LINE_FOLDED, LINE_BLANK };
@@ -311,31 +304,30 @@ enum parse http1_parse_fields(struct slice bytes, const char *begin, uint64_t wa
     const char *at = bytes.at;
     const char *const end = bytes.at + bytes.length;
     const bool doubts = wanted & HTTP1_WANT_DOUBTS;
-    struct line_index index = {.block = at};
+    const char *block = at;
+    unsigned bare = 0;
+    uint64_t line_ends = find_line_ends(begin, block, end, doubts, &bare);
     uint64_t names = 0; /* not in memory, line by line */
-    uint64_t bare = 0;
 
     wanted &= known_rows();
     clear(fields);
-    index_block(&index, begin, end, doubts);
     for (;;) {
-        while (__builtin_expect(index.ends == 0, false)) {
-            if (end - index.block <= SCAN_MARKS)
+        while (__builtin_expect(line_ends == 0, false)) {
+            if (end - block <= SCAN_BLOCK)
                 return PARSE_MORE;
-            index.block += SCAN_MARKS;
-            bare |= index.bare;
-            index_block(&index, begin, end, doubts);
+            block += SCAN_BLOCK;
+            line_ends = find_line_ends(begin, block, end, doubts, &bare);
         }
-        unsigned place = (unsigned)__builtin_ctzll(index.ends);
-        const char *line_end = index.block + place;
-        index.ends &= index.ends - 1;
+        const char *line_end = block + __builtin_ctzll(line_ends);
+        line_ends &= line_ends - 1;
         if (__builtin_expect((unsigned char)*at <= ' ', false)) {
             enum line line = odd_line(at, line_end, bytes);
             if (line == LINE_BLANK) {
-                note_bare(fields, &index, place, bare);
                 fields->names = names;
                 fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
                 fields->length = (size_t)(line_end + 1 - bytes.at);
+                if (__builtin_expect(bare != 0, false))
+                    note_bare_crs(fields);
                 return PARSE_OK;
             }
             if (line == LINE_FOLDED) {

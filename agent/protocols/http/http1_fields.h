@@ -117,7 +117,8 @@ static inline uint64_t http1_want(enum http1_field field)
 
 /* Parses field lines up to and including the blank line that ends them. OK: every slice lies within
  * `bytes`. MORE: no blank line yet, and *fields is unspecified. Never BAD: a line that is no field
- * is passed over. `begin`: from there on bytes may be read, too; at most bytes.at. */
+ * is passed over. `begin`: from there on bytes may be read, too; the start line is
+ * before bytes.at, so one of them is. */
 enum parse http1_parse_fields(struct slice bytes, const char *begin, uint64_t wanted,
                               struct http1_fields *fields);
 

@@ -17,7 +17,7 @@ const char *plain_byte(const char *at, const char *end, char c)
     return scan_byte(at, end, c);
 }
 
-uint64_t plain_marks(const char *begin, const char *at, const char *end, char c)
+uint64_t plain_line_ends(const char *begin, const char *at, const char *end, unsigned *bare)
 {
-    return scan_marks(begin, at, end, c);
+    return scan_line_ends(begin, at, end, bare);
 }
