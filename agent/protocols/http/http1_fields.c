@@ -341,7 +341,7 @@ enum parse http1_parse_fields(struct slice bytes, const char *begin, uint64_t wa
             at = line_end + 1;
             continue;
         }
-        unsigned row = http1_row(at);
+        uint64_t row = http1_row(at);
         names |= UINT64_C(1) << row;
         if (__builtin_expect(wanted >> row & 1, false)) {
             if (line_end + 1 == end)

@@ -141,16 +141,14 @@ static inline void frame(struct http1_body *body, const struct http1_fields *fie
     const uint32_t length_bit = 1U << HTTP1_FIELD_CONTENT_LENGTH;
     const uint32_t coding_bit = 1U << HTTP1_FIELD_TRANSFER_ENCODING;
     uint32_t present = fields->present & (length_bit | coding_bit);
-    if (!body->own && fields->doubts) {
-        frame_other(body, fields, otherwise);
-    } else if (!present) {
+    bool clear = body->own || !fields->doubts;
+    if (clear && !present)
         settle(body, otherwise, otherwise == HTTP1_UNTIL_CLOSE ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
-    } else if (present == length_bit && !(fields->repeated & length_bit) &&
-               parse_length(fields->value[HTTP1_FIELD_CONTENT_LENGTH], &body->remaining)) {
+    else if (clear && present == length_bit && !(fields->repeated & length_bit) &&
+             parse_length(fields->value[HTTP1_FIELD_CONTENT_LENGTH], &body->remaining))
         settle(body, HTTP1_LENGTH, body->remaining ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
-    } else {
+    else
         frame_other(body, fields, otherwise);
-    }
 }
 
 void http1_body_of_request(struct http1_body *body, const struct http1_request *request)
