@@ -39,14 +39,14 @@ static void end_reading(struct reader *reader, enum reading_end end)
 static bool asks_for_upgrade(const struct http1_request *request)
 {
     return http1_method(request->method) == HTTP1_METHOD_CONNECT ||
-           (request->fields.value[HTTP1_FIELD_UPGRADE].at != NULL &&
+           (http1_has_field(&request->fields, HTTP1_FIELD_UPGRADE) &&
             http1_lists(&request->fields, HTTP1_FIELD_CONNECTION, SLICE_LITERAL("upgrade")));
 }
 
 static enum parse parse_request(struct reader *reader, struct slice bytes, struct message *message)
 {
     struct http1_request request;
-    enum parse parsed = http1_parse_request(bytes, &request);
+    enum parse parsed = http1_parse_request(bytes, HTTP1_WANT_ALL, &request);
     if (parsed != PARSE_OK)
         return parsed;
     http1_body_of_request(&reader->body, &request);
@@ -62,7 +62,7 @@ static enum parse parse_request(struct reader *reader, struct slice bytes, struc
 static enum parse parse_response(struct reader *reader, struct slice bytes, struct message *message)
 {
     struct http1_response response;
-    enum parse parsed = http1_parse_response(bytes, &response);
+    enum parse parsed = http1_parse_response(bytes, HTTP1_WANT_ALL, &response);
     if (parsed != PARSE_OK)
         return parsed;
     http1_body_of_response(&reader->body, &response, reader->stream->methods[reader->answered]);

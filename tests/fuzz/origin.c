@@ -240,8 +240,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *exact = malloc(head_bytes); /* so that a byte too far is seen */
     demand(exact != NULL);
     memcpy(exact, head, head_bytes);
-    if (http1_parse_request((struct slice){exact, head_bytes}, &http1_head(exchange)->request) ==
-        PARSE_OK) {
+    if (http1_parse_request((struct slice){exact, head_bytes}, HTTP1_WANT_ALL,
+                            &http1_head(exchange)->request) == PARSE_OK) {
         http1_exchange_begin(exchange, &nobody, 1);
         check(&http1_head(exchange)->request, exchange);
         check_end(exchange);

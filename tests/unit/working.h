@@ -18,7 +18,7 @@ static inline struct exchange *start_working(const char *lines)
     struct context context;
     int length = snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", lines);
     struct exchange *exchange = exchange_take();
-    if (!exchange || http1_parse_request((struct slice){head, (size_t)length},
+    if (!exchange || http1_parse_request((struct slice){head, (size_t)length}, HTTP1_WANT_ALL,
                                          &http1_head(exchange)->request) != PARSE_OK)
         return NULL;
     http1_exchange_begin(exchange, &nobody, 1);

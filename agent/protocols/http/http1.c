@@ -34,6 +34,8 @@ static const char *find_start_line(struct slice bytes)
         return NULL;
     const char *at = bytes.at;
     const char *end = at + bytes.length;
+    if (__builtin_expect(*at > '\r', true))
+        return at;
     for (size_t length; (length = scan_line_end(at, end)) != 0;)
         at += length;
     return at == end || (*at == '\r' && at + 1 == end) ? NULL : at;
@@ -68,14 +70,12 @@ static bool parse_minor(const char *at, const char *end, uint8_t *minor)
 
 /* Target and version: what follows the method on its line. The last word is the version and all
  * between is the target, spaces included, as servers that accept such a line read it. */
-static bool parse_target(const char *at, const char *end, struct http1_request *request)
+__attribute__((noinline)) static bool parse_other_target(const char *at, const char *end,
+                                                         struct http1_request *request)
 {
     at = skip_blanks(at, end);
     end = trim_end(at, end);
     const char *version = end;
-    if (end - at > VERSION_USUAL && is_blank(end[-VERSION_USUAL - 1]) &&
-        memcmp(end - VERSION_USUAL, VERSION, VERSION_LENGTH) == 0)
-        version -= VERSION_USUAL; /* has no blank, so it is the word that a search would find */
     while (version > at && !is_blank(version[-1]))
         version--;
     if ((size_t)(end - version) <= VERSION_LENGTH || memcmp(version, VERSION, VERSION_LENGTH) != 0)
@@ -87,13 +87,39 @@ static bool parse_target(const char *at, const char *end, struct http1_request *
     return end > at;
 }
 
-/* method SP request-target SP HTTP-version (RFC 9112, 3). *at moves behind the line. */
-static enum parse parse_request_line(const char **at, const char *end,
-                                     struct http1_request *request)
+/* As nearly all are: one space before the target and one before "HTTP/1." and a digit, and nothing
+ * else that could be trimmed there. */
+static inline bool parse_target(const char *at, const char *line_end, struct http1_request *request)
 {
-    const char *method_end = *at;
-    while (method_end < end && token_byte[(unsigned char)*method_end])
-        method_end++;
+    const char *end = line_end - (line_end[-1] == '\r');
+    if (end - at < VERSION_USUAL + 3)
+        return parse_other_target(at, line_end, request);
+    const char *target = at + 1;
+    const char *version = end - VERSION_USUAL;
+    unsigned minor = (unsigned char)end[-1] - '0';
+    if (version[-1] != ' ' || (unsigned char)version[-2] <= ' ' || (unsigned char)*target <= ' ' ||
+        minor > 9 || memcmp(version, VERSION, VERSION_LENGTH) != 0)
+        return parse_other_target(at, line_end, request);
+    request->minor = (uint8_t)minor;
+    request->target = (struct slice){target, (size_t)(version - 1 - target)};
+    return true;
+}
+
+/* Behind a method that is so often GET that this is worth a look. */
+static inline const char *find_method_end(const char *at, const char *end)
+{
+    if (end - at >= 4 && memcmp(at, "GET ", 4) == 0)
+        return at + 3;
+    while (at < end && token_byte[(unsigned char)*at])
+        at++;
+    return at;
+}
+
+/* method SP request-target SP HTTP-version (RFC 9112, 3). *at moves behind the line. */
+__attribute__((always_inline)) static inline enum parse
+parse_request_line(const char **at, const char *end, struct http1_request *request)
+{
+    const char *method_end = find_method_end(*at, end);
     request->method = (struct slice){*at, (size_t)(method_end - *at)};
     if (request->method.length > METHOD_MAX)
         return PARSE_BAD;
@@ -111,15 +137,63 @@ static enum parse parse_request_line(const char **at, const char *end,
 /* "HTTP/1." or the part of it that is there. */
 static enum parse match_version(const char *at, const char *end)
 {
-    size_t there = (size_t)(end - at) < VERSION_LENGTH ? (size_t)(end - at) : VERSION_LENGTH;
-    if (memcmp(at, VERSION, there) != 0)
-        return PARSE_BAD;
-    return there == VERSION_LENGTH ? PARSE_OK : PARSE_MORE;
+    size_t there = (size_t)(end - at);
+    if (there >= VERSION_LENGTH)
+        return memcmp(at, VERSION, VERSION_LENGTH) == 0 ? PARSE_OK : PARSE_BAD;
+    return memcmp(at, VERSION, there) == 0 ? PARSE_MORE : PARSE_BAD;
+}
+
+/* The line from its version on. */
+__attribute__((noinline)) static bool parse_other_status(const char *at, const char *line_end,
+                                                         struct http1_response *response)
+{
+    const char *minor = at + VERSION_LENGTH;
+    const char *minor_end = minor;
+    while (minor_end < line_end && is_digit(*minor_end))
+        minor_end++;
+    if (!parse_minor(minor, minor_end, &response->minor) || !is_blank(*minor_end))
+        return false;
+    const char *status = skip_blanks(minor_end, line_end);
+    const char *text_end = trim_end(status, line_end);
+    if (text_end - status < 3 || !is_digit(status[0]) || !is_digit(status[1]) ||
+        !is_digit(status[2]) || status[0] == '0')
+        return false;
+    if (text_end - status > 3 && !is_blank(status[3]))
+        return false;
+    response->status =
+        (unsigned)((status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0'));
+    const char *reason = skip_blanks(status + 3, text_end);
+    response->reason = (struct slice){reason, (size_t)(text_end - reason)};
+    return true;
+}
+
+#define STATUS_USUAL 12 /* bytes: "HTTP/1.1 200" */
+
+/* As nearly all are: a digit behind "HTTP/1.", one space before the status and one before a reason
+ * that has nothing to trim. */
+static inline bool parse_status(const char *at, const char *line_end,
+                                struct http1_response *response)
+{
+    const char *end = line_end - (line_end[-1] == '\r');
+    if (end - at <= STATUS_USUAL + 1)
+        return parse_other_status(at, line_end, response);
+    const char *reason = at + STATUS_USUAL + 1;
+    unsigned minor = (unsigned char)at[VERSION_LENGTH] - '0';
+    unsigned hundreds = (unsigned char)reason[-4] - '0';
+    unsigned tens = (unsigned char)reason[-3] - '0';
+    unsigned ones = (unsigned char)reason[-2] - '0';
+    if (reason[-5] != ' ' || reason[-1] != ' ' || minor > 9 || hundreds - 1 > 8 || tens > 9 ||
+        ones > 9 || (unsigned char)*reason <= ' ' || (unsigned char)end[-1] <= ' ')
+        return parse_other_status(at, line_end, response);
+    response->minor = (uint8_t)minor;
+    response->status = hundreds * 100 + tens * 10 + ones;
+    response->reason = (struct slice){reason, (size_t)(end - reason)};
+    return true;
 }
 
 /* HTTP-version SP status-code [SP reason-phrase] (RFC 9112, 4). *at moves behind the line. */
-static enum parse parse_status_line(const char **at, const char *end,
-                                    struct http1_response *response)
+__attribute__((always_inline)) static inline enum parse
+parse_status_line(const char **at, const char *end, struct http1_response *response)
 {
     enum parse version = match_version(*at, end);
     if (version != PARSE_OK)
@@ -127,23 +201,8 @@ static enum parse parse_status_line(const char **at, const char *end,
     const char *line_end = scan_byte(*at, end, '\n');
     if (line_end == NULL)
         return PARSE_MORE;
-    const char *minor = *at + VERSION_LENGTH;
-    const char *minor_end = minor;
-    while (minor_end < line_end && is_digit(*minor_end))
-        minor_end++;
-    if (!parse_minor(minor, minor_end, &response->minor) || !is_blank(*minor_end))
+    if (!parse_status(*at, line_end, response))
         return PARSE_BAD;
-    const char *status = skip_blanks(minor_end, line_end);
-    const char *text_end = trim_end(status, line_end);
-    if (text_end - status < 3 || !is_digit(status[0]) || !is_digit(status[1]) ||
-        !is_digit(status[2]) || status[0] == '0')
-        return PARSE_BAD;
-    if (text_end - status > 3 && !is_blank(status[3]))
-        return PARSE_BAD;
-    response->status =
-        (unsigned)((status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0'));
-    const char *reason = skip_blanks(status + 3, text_end);
-    response->reason = (struct slice){reason, (size_t)(text_end - reason)};
     *at = line_end + 1;
     return PARSE_OK;
 }
@@ -197,7 +256,7 @@ enum parse http1_find_head(struct slice bytes, size_t *scanned, size_t *head_len
     return PARSE_MORE;
 }
 
-enum parse http1_parse_request(struct slice bytes, struct http1_request *request)
+enum parse http1_parse_request(struct slice bytes, uint64_t wanted, struct http1_request *request)
 {
     const char *at = find_start_line(bytes);
     if (at == NULL)
@@ -206,14 +265,15 @@ enum parse http1_parse_request(struct slice bytes, struct http1_request *request
     enum parse line = parse_request_line(&at, end, request);
     if (line != PARSE_OK)
         return line;
-    size_t fields_length = 0;
     struct slice rest = {at, (size_t)(end - at)};
-    enum parse fields = http1_parse_fields(rest, &request->fields, &fields_length);
-    request->head_length = (size_t)(at - bytes.at) + fields_length;
-    return fields;
+    if (http1_parse_fields(rest, bytes.at, wanted, &request->fields) != PARSE_OK)
+        return PARSE_MORE;
+    request->head_length = (size_t)(at - bytes.at) + request->fields.length;
+    return PARSE_OK;
 }
 
-enum parse http1_parse_response(struct slice bytes, struct http1_response *response)
+enum parse http1_parse_response(struct slice bytes, uint64_t wanted,
+                                struct http1_response *response)
 {
     const char *at = find_start_line(bytes);
     if (at == NULL)
@@ -222,11 +282,60 @@ enum parse http1_parse_response(struct slice bytes, struct http1_response *respo
     enum parse line = parse_status_line(&at, end, response);
     if (line != PARSE_OK)
         return line;
-    size_t fields_length = 0;
     struct slice rest = {at, (size_t)(end - at)};
-    enum parse fields = http1_parse_fields(rest, &response->fields, &fields_length);
-    response->head_length = (size_t)(at - bytes.at) + fields_length;
-    return fields;
+    if (http1_parse_fields(rest, bytes.at, wanted, &response->fields) != PARSE_OK)
+        return PARSE_MORE;
+    response->head_length = (size_t)(at - bytes.at) + response->fields.length;
+    return PARSE_OK;
+}
+
+/* ---- targets ---- */
+
+static unsigned note_of(char c)
+{
+    char letter = (char)(c | 0x20);
+    if ((letter >= 'a' && letter <= 'z') || (c >= '.' && c <= '9')) /* `.`, `/` and the digits */
+        return 0;
+    if (c == '?')
+        return HTTP1_TARGET_QUERY;
+    if (c == '%')
+        return HTTP1_TARGET_PERCENT;
+    return c == '-' || c == '_' || c == '~' ? HTTP1_TARGET_MARK : HTTP1_TARGET_OTHER;
+}
+
+/* Up to the query, whose place is found. */
+static inline unsigned note_bytes(struct slice target, size_t *path_bytes)
+{
+    unsigned notes = 0;
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; i + 16 <= target.length && scan_is_plain(scan_block(target.at + i)); i += 16)
+        ;
+#endif
+    for (; i < target.length && !(notes & HTTP1_TARGET_QUERY); i++)
+        notes |= note_of(target.at[i]);
+    *path_bytes = i - (notes & HTTP1_TARGET_QUERY);
+    return notes;
+}
+
+static bool has_long_segment(struct slice path)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < path.length && bytes < HTTP1_TARGET_LONG_SEGMENT; i++)
+        bytes = path.at[i] == '/' ? 0 : bytes + 1;
+    return bytes >= HTTP1_TARGET_LONG_SEGMENT;
+}
+
+unsigned http1_target_notes(struct slice target)
+{
+    size_t path_bytes;
+    unsigned notes = note_bytes(target, &path_bytes);
+    if (path_bytes >= HTTP1_TARGET_LONG_PATH)
+        return notes | HTTP1_TARGET_LONG;
+    if (path_bytes >= HTTP1_TARGET_LONG_SEGMENT &&
+        has_long_segment((struct slice){target.at, path_bytes}))
+        notes |= HTTP1_TARGET_LONG;
+    return notes;
 }
 
 enum http1_method http1_method(struct slice method)
@@ -245,5 +354,5 @@ bool http1_keeps_alive(uint8_t minor, const struct http1_fields *fields)
     if (minor >= 1)
         return true;
     return http1_lists(fields, HTTP1_FIELD_CONNECTION, SLICE_LITERAL("keep-alive")) &&
-           fields->value[HTTP1_FIELD_TRANSFER_ENCODING].at == NULL;
+           !http1_has_field(fields, HTTP1_FIELD_TRANSFER_ENCODING);
 }

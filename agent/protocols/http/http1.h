@@ -52,12 +52,32 @@ enum parse http1_detect_response(struct slice bytes);
  * bounds what it gathers. */
 enum parse http1_find_head(struct slice bytes, size_t *scanned, size_t *head_length);
 
-/* Parses the head that `bytes` begins with; more may follow it. The common case, the whole head
- * in one buffer, needs no http1_find_head first. MORE where the blank line is missing: then gather,
- * and parse again when http1_find_head says OK, because this begins anew each time. On MORE and
- * BAD the struct's contents mean nothing. */
-enum parse http1_parse_request(struct slice bytes, struct http1_request *request);
-enum parse http1_parse_response(struct slice bytes, struct http1_response *response);
+/* Parses the head that `bytes` begins with; more may follow it. `wanted` (HTTP1_WANT_ALL, or any of
+ * http1_want() and so on) says which fields are noted; framing needs HTTP1_WANT_FRAMING, and that
+ * of what strangers wrote HTTP1_WANT_DOUBTS, too. The common case, the whole head in one buffer,
+ * needs no http1_find_head first. MORE where the blank line is missing: then gather, and parse
+ * again when http1_find_head says OK, because this begins anew each time. On MORE and BAD the
+ * struct's contents mean nothing. */
+enum parse http1_parse_request(struct slice bytes, uint64_t wanted, struct http1_request *request);
+enum parse http1_parse_response(struct slice bytes, uint64_t wanted,
+                                struct http1_response *response);
+
+/* What stands in a target up to its query. Where it is nothing of that, there is surely no secret
+ * in the target (redact_target() would leave it as it is), so none has to be looked for. */
+enum http1_target_note {
+    HTTP1_TARGET_QUERY = 1,   /* a `?`; what is behind it is not looked at */
+    HTTP1_TARGET_PERCENT = 2, /* a `%` */
+    HTTP1_TARGET_MARK = 4,    /* `-`, `_` or `~`: they are in the prefixes of most short tokens */
+    HTTP1_TARGET_OTHER = 8,   /* a byte that is none of these, nor `.`, `/`, a letter or digit */
+    /* At least HTTP1_TARGET_LONG_SEGMENT bytes without a `/`, or HTTP1_TARGET_LONG_PATH in all. */
+    HTTP1_TARGET_LONG = 16
+};
+
+#define HTTP1_TARGET_LONG_SEGMENT 13 /* bytes; the shortest token by its shape has as many */
+#define HTTP1_TARGET_LONG_PATH    25 /* bytes of the shortest that has them in several segments */
+
+/* Bits of enum http1_target_note. */
+unsigned http1_target_notes(struct slice target);
 
 /* Methods are case-sensitive (RFC 9110, 9.1). */
 enum http1_method http1_method(struct slice method);

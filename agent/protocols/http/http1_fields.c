@@ -5,13 +5,9 @@
 
 #define BIT(field) (1U << (field))
 
-/* Length and first letter as one of 32 rows, dense enough for a table of jumps. The factor keeps
- * the names of the table apart (the compiler refuses a second `case`). */
-#define ROW(length, letter) (((length)*22 + (letter)) % 32)
-
-_Static_assert(HTTP1_FIELD_COUNT <= 32, "`repeated` has 32 bits");
+_Static_assert(HTTP1_FIELD_COUNT <= 32, "a bit a field");
 #define HTTP1_FIELD(identifier, letter, name)                                                      \
-    _Static_assert(sizeof(name) > 4, "name_is reads four bytes at once");
+    _Static_assert(sizeof(name) > HTTP1_NAME_SIEVED, "they have a row");
 #include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
 
@@ -75,21 +71,78 @@ __attribute__((always_inline)) static inline bool name_is(const char *at, const 
     return word_is(at + length - 8, lower + length - 8);
 }
 
-/* HTTP1_FIELD_COUNT: not one of the table's. */
-__attribute__((always_inline)) static inline enum http1_field recognise(struct slice name)
+/* Those of the table's names, which the compiler computes. */
+static inline uint64_t known_rows(void)
 {
-    if (name.length == 0)
-        return HTTP1_FIELD_COUNT;
-    switch (ROW(name.length, (unsigned char)(name.at[0] | 0x20))) {
-#define HTTP1_FIELD(identifier, letter, text)                                                      \
-    case ROW(sizeof(text) - 1, letter):                                                            \
-        return name.length == sizeof(text) - 1 && name_is(name.at, text, sizeof(text) - 1)         \
-                   ? HTTP1_FIELD_##identifier                                                      \
-                   : HTTP1_FIELD_COUNT;
+    uint64_t rows = 0;
+#define HTTP1_FIELD(identifier, letter, name) rows |= http1_want(HTTP1_FIELD_##identifier);
 #include "agent/protocols/http/http1_fields.def"
 #undef HTTP1_FIELD
+    return rows;
+}
+
+/* A name that a line begins with, and how long it is. */
+struct known {
+    enum http1_field field; /* HTTP1_FIELD_COUNT: not one of the table's */
+    size_t length;          /* bytes */
+};
+
+/* Whether a line of so many bytes begins with it. More than its bytes: a colon is behind it. */
+#define HTTP1_FIELD(identifier, letter, name)                                                      \
+    __attribute__((always_inline)) static inline struct known as_##identifier(const char *at,      \
+                                                                              size_t length)       \
+    {                                                                                              \
+        const size_t bytes = sizeof(name) - 1;                                                     \
+        if (length > bytes && name_is(at, name, bytes))                                            \
+            return (struct known){HTTP1_FIELD_##identifier, bytes};                                \
+        return (struct known){HTTP1_FIELD_COUNT, 0};                                               \
+    }
+#include "agent/protocols/http/http1_fields.def"
+#undef HTTP1_FIELD
+
+/* The letter in that place; 0: the line ends before it. */
+static inline int letter_at(const char *at, size_t length, size_t place)
+{
+    return place < length ? at[place] | 0x20 : 0;
+}
+
+/* Of a line of HTTP1_NAME_SIEVED bytes or more. */
+__attribute__((always_inline)) static inline struct known recognise(const char *at, size_t length)
+{
+    switch (http1_row(at)) {
+    case HTTP1_ROW('b', 'a', 'g', 'g'):
+        return as_BAGGAGE(at, length);
+    case HTTP1_ROW('c', 'o', 'n', 'n'):
+        return as_CONNECTION(at, length);
+    case HTTP1_ROW('c', 'o', 'n', 't'):
+        return letter_at(at, length, 8) == 'l' ? as_CONTENT_LENGTH(at, length)
+                                               : as_CONTENT_TYPE(at, length);
+    case HTTP1_ROW('e', 'x', 'p', 'e'):
+        return as_EXPECT(at, length);
+    case HTTP1_ROW('f', 'o', 'r', 'w'):
+        return as_FORWARDED(at, length);
+    case HTTP1_ROW('h', 'o', 's', 't'):
+        return as_HOST(at, length);
+    case HTTP1_ROW('t', 'r', 'a', 'c'):
+        return letter_at(at, length, 5) == 'p' ? as_TRACEPARENT(at, length)
+                                               : as_TRACESTATE(at, length);
+    case HTTP1_ROW('t', 'r', 'a', 'n'):
+        return as_TRANSFER_ENCODING(at, length);
+    case HTTP1_ROW('u', 'p', 'g', 'r'):
+        return as_UPGRADE(at, length);
+    case HTTP1_ROW('u', 's', 'e', 'r'):
+        return as_USER_AGENT(at, length);
+    case HTTP1_ROW('x', '-', 'f', 'o'):
+        switch (letter_at(at, length, 12)) {
+        case 'f':
+            return as_X_FORWARDED_FOR(at, length);
+        case 'h':
+            return as_X_FORWARDED_HOST(at, length);
+        default:
+            return as_X_FORWARDED_PROTO(at, length);
+        }
     default:
-        return HTTP1_FIELD_COUNT;
+        return (struct known){HTTP1_FIELD_COUNT, 0};
     }
 }
 
@@ -144,78 +197,159 @@ static struct slice value_of(const struct field_line *line)
     return trim_folds(line->colon + 1, line->line_end);
 }
 
-/* Only recognised fields pay for their value. */
-static inline void note_field(struct http1_fields *fields, const struct field_line *line)
+/* ---- one pass over the lines ---- */
+
+#define FRAMING (BIT(HTTP1_FIELD_CONTENT_LENGTH) | BIT(HTTP1_FIELD_TRANSFER_ENCODING))
+
+/* Notes the field of a line behind which there are other bytes. */
+__attribute__((noinline)) static void note_any(struct http1_fields *fields, struct known known,
+                                               const char *at, const char *line_end,
+                                               const char *end)
 {
-    struct slice name;
-    if (line->colon == NULL || !name_of(line, &name))
+    const char *colon = at + known.length;
+    const uint32_t bit = BIT(known.field);
+    bool folded = is_blank(line_end[1]);
+    bool spaced = *colon != ':';
+    while (is_blank(*colon))
+        colon++;
+    if (*colon != ':')
         return;
-    enum http1_field field = recognise(name);
-    if (field == HTTP1_FIELD_COUNT)
+    if (bit & FRAMING)
+        fields->doubts |= (spaced ? HTTP1_DOUBT_SPACE : 0U) | (folded ? HTTP1_DOUBT_FOLD : 0U);
+    if (fields->present & bit) {
+        fields->repeated |= bit;
         return;
-    if ((field == HTTP1_FIELD_CONTENT_LENGTH || field == HTTP1_FIELD_TRANSFER_ENCODING) &&
-        name.at + name.length != line->colon)
-        fields->unclear_framing = true;
-    if (fields->value[field].at == NULL)
-        fields->value[field] = value_of(line);
-    else
-        fields->repeated |= BIT(field);
+    }
+    const char *last = end_of_folds(line_end, end);
+    fields->present |= bit;
+    fields->value[known.field] = trim_folds(colon + 1, last != NULL ? last : end);
 }
 
-/* The sieve for the table, which the compiler computes. */
-static inline uint64_t known_names(void)
+/* False for what a fold begins with, and for few other bytes. */
+static inline bool may_begin_name(char c)
 {
-    uint64_t bits = 0;
-#define HTTP1_FIELD(identifier, letter, name) bits |= http1_name_bit_of((name)[0], (name)[2]);
-#include "agent/protocols/http/http1_fields.def"
-#undef HTTP1_FIELD
-    return bits;
+    return (c & ~(' ' | '\t')) != 0;
 }
 
-/* One by one, because for a memset() of this size compilers choose `rep stos`, which takes longer
- * to begin than all of this. */
+/* The same. Nearly all come once, have one space behind the colon and a CR at the end, and nothing
+ * else that would have to be trimmed. */
+__attribute__((always_inline)) static inline void note_known(struct http1_fields *fields,
+                                                             struct known known, const char *at,
+                                                             const char *line_end, const char *end)
+{
+    const char *colon = at + known.length;
+    const char *value = colon + 2;
+    const char *value_end = line_end - 1;
+    const uint32_t bit = BIT(known.field);
+    if (__builtin_expect(memcmp(colon, ": ", 2) == 0 && (unsigned char)*value > ' ' &&
+                             *value_end == '\r' && (unsigned char)value_end[-1] > ' ' &&
+                             may_begin_name(line_end[1]) && !(fields->present & bit),
+                         true)) {
+        fields->present |= bit;
+        fields->value[known.field] = (struct slice){value, (size_t)(value_end - value)};
+        return;
+    }
+    note_any(fields, known, at, line_end, end);
+}
+
+/* A line whose row is wanted; it may still have any name. */
+__attribute__((always_inline)) static inline void
+note_field(struct http1_fields *fields, const char *at, const char *line_end, const char *end)
+{
+    struct known known = recognise(at, (size_t)(line_end - at));
+    if (known.field != HTTP1_FIELD_COUNT)
+        note_known(fields, known, at, line_end, end);
+}
+
 static inline void clear(struct http1_fields *fields)
 {
-#define HTTP1_FIELD(identifier, letter, name) fields->value[HTTP1_FIELD_##identifier] = SLICE_NONE;
-#include "agent/protocols/http/http1_fields.def"
-#undef HTTP1_FIELD
-    fields->lines = SLICE_NONE;
+    fields->present = 0;
     fields->repeated = 0;
-    fields->unclear_framing = false;
+    fields->doubts = 0;
+    memset(fields->value, 0, CARRIER_FIELDS * sizeof *fields->value);
 }
 
-/* Only lines that may be of the table pay for their name. (What else the sieve lets through is
- * told by its name: a line with no colon, or with one before its third byte, is in no table.) */
-enum parse http1_parse_fields(struct slice bytes, struct http1_fields *fields, size_t *length)
+/* Apart, because where there seemed to be one, there is one, or a stranger's bytes behind the head.
+ */
+__attribute__((cold, noinline)) static void note_bare_crs(struct http1_fields *fields)
+{
+    const char *end = fields->lines.at + fields->lines.length;
+    for (const char *at = fields->lines.at; at < end; at++)
+        if (*at == '\r' && at[1] != '\n') /* the blank line is behind the last */
+            fields->doubts |= HTTP1_DOUBT_CR;
+}
+
+/* Of the next block. */
+static inline uint64_t find_line_ends(const char *begin, const char *block, const char *end,
+                                      bool doubts, unsigned *bare)
+{
+    return doubts ? scan_line_ends(begin, block, end, bare)
+                  : scan_line_ends(begin, block, end, NULL);
+}
+
+enum line { LINE_FIELD, LINE_FOLDED, LINE_BLANK };
+
+/* Of one that begins with a space or a control character: a space begins a folded line, or what
+ * RFC 9112, 2.2 has a reader skip behind the start line; others are part of a name. */
+static inline enum line odd_line(const char *at, const char *line_end, struct slice bytes)
+{
+    if (line_end == at || (*at == '\r' && line_end == at + 1))
+        return LINE_BLANK;
+    return is_blank(*at) && at != bytes.at ? LINE_FOLDED : LINE_FIELD;
+}
+
+enum parse http1_parse_fields(struct slice bytes, const char *begin, uint64_t wanted,
+                              struct http1_fields *fields)
 {
     const char *at = bytes.at;
-    const char *end = bytes.at + bytes.length;
+    const char *const end = bytes.at + bytes.length;
+    const bool doubts = wanted & HTTP1_WANT_DOUBTS;
+    const char *block = at;
+    unsigned bare = 0;
+    uint64_t line_ends = find_line_ends(begin, block, end, doubts, &bare);
     uint64_t names = 0; /* not in memory, line by line */
 
+    wanted &= known_rows();
     clear(fields);
-    while (end - at >= HTTP1_NAME_SIEVED) {
-        if (*at <= '\r' && scan_line_end(at, end) != 0)
-            break;
-        uint64_t bit = http1_name_bit_of(at[0], at[2]);
-        names |= bit;
-        struct field_line line;
-        if (bit & known_names()) {
-            if (find_line(at, end, &line) != PARSE_OK)
+    for (;;) {
+        while (__builtin_expect(line_ends == 0, false)) {
+            if (end - block <= SCAN_BLOCK)
                 return PARSE_MORE;
-            note_field(fields, &line);
-        } else {
-            line.line_end = end_of_folds(scan_byte(at, end, '\n'), end);
-            if (line.line_end == NULL)
-                return PARSE_MORE;
+            block += SCAN_BLOCK;
+            line_ends = find_line_ends(begin, block, end, doubts, &bare);
         }
-        at = line.line_end + 1;
+        const char *line_end = block + __builtin_ctzll(line_ends);
+        line_ends &= line_ends - 1;
+        if (__builtin_expect((unsigned char)*at <= ' ', false)) {
+            enum line line = odd_line(at, line_end, bytes);
+            if (line == LINE_BLANK) {
+                fields->names = names;
+                fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
+                fields->length = (size_t)(line_end + 1 - bytes.at);
+                if (__builtin_expect(bare != 0, false))
+                    note_bare_crs(fields);
+                return PARSE_OK;
+            }
+            if (line == LINE_FOLDED) {
+                at = line_end + 1;
+                continue;
+            }
+        }
+        /* A field's name, a colon, and the two line ends behind it are more than that. */
+        if (__builtin_expect((uintptr_t)at + HTTP1_NAME_SIEVED >= (uintptr_t)end, false)) {
+            names |= 1;
+            at = line_end + 1;
+            continue;
+        }
+        uint64_t row = http1_row(at);
+        names |= UINT64_C(1) << row;
+        if (__builtin_expect(wanted >> row & 1, false)) {
+            if (line_end + 1 == end)
+                return PARSE_MORE;
+            note_field(fields, at, line_end, end);
+        }
+        at = line_end + 1;
     }
-    /* A shorter rest has no room for a line and the blank one after it. */
-    size_t blank = scan_line_end(at, end);
-    fields->names = names;
-    fields->lines = (struct slice){bytes.at, (size_t)(at - bytes.at)};
-    *length = fields->lines.length + blank;
-    return blank != 0 ? PARSE_OK : PARSE_MORE;
 }
 
 /* The section was seen to be complete, so a line without an end is the last one (a caller's own
@@ -242,7 +376,7 @@ bool http1_next_value(struct slice *lines, enum http1_field field, struct slice 
 {
     struct slice name;
     while (http1_next_field(lines, &name, value))
-        if (recognise(name) == field)
+        if (slice_equal_nocase(name, http1_field_names[field]))
             return true;
     return false;
 }
@@ -251,7 +385,7 @@ size_t http1_lines(const struct http1_fields *fields, enum http1_field field, st
                    size_t most)
 {
     if ((fields->repeated & BIT(field)) == 0) {
-        lines[0] = fields->value[field];
+        lines[0] = http1_field(fields, field);
         return 1;
     }
     size_t count = 0;
@@ -295,7 +429,7 @@ static bool value_lists(struct slice list, struct slice token)
 bool http1_lists(const struct http1_fields *fields, enum http1_field field, struct slice token)
 {
     if ((fields->repeated & BIT(field)) == 0)
-        return value_lists(fields->value[field], token);
+        return value_lists(http1_field(fields, field), token);
     struct slice lines = fields->lines;
     struct slice value;
     while (http1_next_value(&lines, field, &value))

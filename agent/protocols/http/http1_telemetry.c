@@ -13,13 +13,13 @@ static struct slice path_of(struct slice target)
 
 __attribute__((noinline)) enum telemetry http1_judge_telemetry(const struct http1_request *request)
 {
-    const struct slice *value = request->fields.value;
+    const struct http1_fields *fields = &request->fields;
     const struct telemetry_head head = {
         .method = request->method,
         .path = path_of(request->target),
-        .host = value[HTTP1_FIELD_HOST],
-        .content_type = value[HTTP1_FIELD_CONTENT_TYPE],
-        .user_agent = value[HTTP1_FIELD_USER_AGENT],
+        .host = http1_field(fields, HTTP1_FIELD_HOST),
+        .content_type = http1_field(fields, HTTP1_FIELD_CONTENT_TYPE),
+        .user_agent = http1_field(fields, HTTP1_FIELD_USER_AGENT),
     };
     return telemetry_judge(&head);
 }

@@ -52,7 +52,7 @@ static void put(struct text *text, struct slice part)
 /* Host, where it is one; else absent, as some clients of HTTP/1.0 send none. */
 static struct slice find_authority(const struct http1_request *request)
 {
-    struct slice host_field = request->fields.value[HTTP1_FIELD_HOST];
+    struct slice host_field = http1_field(&request->fields, HTTP1_FIELD_HOST);
     struct slice host;
     uint16_t port;
     if (host_field.length > AUTHORITY_MOST || !url_host_port(host_field, &host, &port))

@@ -13,7 +13,7 @@
 /* The first line of that name that says anything. */
 static struct slice first_line(const struct http1_fields *fields, enum http1_field field)
 {
-    struct slice value = fields->value[field];
+    struct slice value = http1_field(fields, field);
     if (value.length || !(fields->repeated & 1u << field))
         return value;
     struct slice lines = fields->lines;
@@ -126,7 +126,7 @@ static struct slice asked(const struct http1_request *request, const struct work
     if (forwarded->host.at)
         return forwarded->authority;
     return working->target.authority.at ? working->target.authority
-                                        : request->fields.value[HTTP1_FIELD_HOST];
+                                        : http1_field(&request->fields, HTTP1_FIELD_HOST);
 }
 
 /* Absent where it is malformed, or names a secret: what is no host may be anything. */
@@ -170,9 +170,9 @@ static const struct forwarded *read_forwarded(const struct http1_fields *fields,
                                               struct working *working)
 {
     static const struct forwarded none;
-    const struct slice *value = fields->value;
-    if (!value[HTTP1_FIELD_FORWARDED].at && !value[HTTP1_FIELD_X_FORWARDED_FOR].at &&
-        !value[HTTP1_FIELD_X_FORWARDED_PROTO].at && !value[HTTP1_FIELD_X_FORWARDED_HOST].at)
+    const uint32_t any = 1u << HTTP1_FIELD_FORWARDED | 1u << HTTP1_FIELD_X_FORWARDED_FOR |
+                         1u << HTTP1_FIELD_X_FORWARDED_PROTO | 1u << HTTP1_FIELD_X_FORWARDED_HOST;
+    if (!(fields->present & any))
         return &none;
     find_forwarded_lines(fields, &working->lines);
     forwarded_read(&working->lines, &working->forwarded);
@@ -242,7 +242,7 @@ __attribute__((noinline)) static void end_facts(struct span *span,
         return;
     http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
     http_facts_text(writing, HTTP_TEXT_AGENT,
-                    shown_agent(request->fields.value[HTTP1_FIELD_USER_AGENT], kept, working),
+                    shown_agent(http1_field(&request->fields, HTTP1_FIELD_USER_AGENT), kept, working),
                     HTTP_AGENT_BYTES);
     struct slice thread = SLICE_NONE;
     if (http_settings.tells_thread) {
@@ -272,7 +272,7 @@ void server_span_response(struct exchange *exchange, const struct http1_response
 {
     struct span *span = &exchange->span;
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE,
-                span_short(response->fields.value[HTTP1_FIELD_CONTENT_TYPE]));
+                span_short(http1_field(&response->fields, HTTP1_FIELD_CONTENT_TYPE)));
     capture_fields(&http_settings.response_capture, &redact_of_process, &response->fields, span,
                    working_of(exchange)->text);
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocols/http1/http1_body.h"
 
-#include "agent/base/http1_scan.h"
-
 _Static_assert(sizeof(struct http1_body) <= 48, "a connection holds two of them");
 
 /* chunked-body = *chunk last-chunk trailer-section CRLF (RFC 9112, 7.1). The size's digits gather
@@ -54,7 +52,7 @@ static struct elements elements_of(const struct http1_fields *fields, enum http1
 {
     bool several = (fields->repeated >> field & 1U) != 0;
     return (struct elements){field, several, fields->lines,
-                             several ? SLICE_NONE : fields->value[field]};
+                             several ? SLICE_NONE : http1_field(fields, field)};
 }
 
 static bool next_element(struct elements *elements, struct slice *element)
@@ -105,55 +103,16 @@ static enum coding read_transfer_encoding(const struct http1_fields *fields, boo
     return coding;
 }
 
-/* Some programs take a CR that no LF follows for a line end, or for the end of the head, some for
- * a space or any other byte (RFC 9112, 2.2). Behind the lines stands the empty one. */
-static bool has_bare_cr(struct slice lines)
-{
-    return scan_bare_cr(lines.at, lines.at + lines.length);
-}
-
-static bool has_fold(struct slice lines)
-{
-    const char *end = lines.at + lines.length;
-    const char *at = lines.at;
-    while ((at = scan_byte(at, end, '\n')) != NULL && ++at < end)
-        if (*at == ' ' || *at == '\t')
-            return true;
-    return false;
-}
-
-/* Some programs join the lines of a folded field, some ignore all but the first (RFC 9112, 5.2). */
-static bool folds_framing(struct slice lines)
-{
-    struct slice name;
-    struct slice value;
-    if (!has_fold(lines))
-        return false;
-    while (http1_next_field(&lines, &name, &value)) {
-        struct slice field = {name.at, (size_t)(lines.at - 1 - name.at)};
-        if ((slice_equal_nocase(name, http1_field_names[HTTP1_FIELD_CONTENT_LENGTH]) ||
-             slice_equal_nocase(name, http1_field_names[HTTP1_FIELD_TRANSFER_ENCODING])) &&
-            slice_find(field, '\n') < field.length)
-            return true;
-    }
-    return false;
-}
-
-static bool is_unclear(const struct http1_fields *fields, bool frames)
-{
-    return fields->unclear_framing || has_bare_cr(fields->lines) ||
-           (frames && folds_framing(fields->lines));
-}
-
 /* RFC 9112, 6.3, rules 4 to 8: what a message without either field has is `otherwise`, and a
  * request whose last coding is not chunked has no end that could be told. */
-static void frame(struct http1_body *body, const struct http1_fields *fields,
-                  enum http1_framing otherwise)
+__attribute__((noinline)) static void frame_other(struct http1_body *body,
+                                                  const struct http1_fields *fields,
+                                                  enum http1_framing otherwise)
 {
-    bool has_length = fields->value[HTTP1_FIELD_CONTENT_LENGTH].at != NULL;
-    bool has_coding = fields->value[HTTP1_FIELD_TRANSFER_ENCODING].at != NULL;
+    bool has_length = http1_has_field(fields, HTTP1_FIELD_CONTENT_LENGTH);
+    bool has_coding = http1_has_field(fields, HTTP1_FIELD_TRANSFER_ENCODING);
     enum coding coding = has_coding ? read_transfer_encoding(fields, body->own) : CODING_NONE;
-    if (coding == CODING_UNCLEAR || (!body->own && is_unclear(fields, has_length || has_coding))) {
+    if (coding == CODING_UNCLEAR || (!body->own && fields->doubts != 0)) {
         settle(body, HTTP1_NONE, HTTP1_BODY_BAD);
         return;
     }
@@ -173,6 +132,23 @@ static void frame(struct http1_body *body, const struct http1_fields *fields,
         return;
     }
     settle(body, otherwise, otherwise == HTTP1_UNTIL_CLOSE ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
+}
+
+/* The same. Nearly all messages have neither field, or one line of a length. */
+static inline void frame(struct http1_body *body, const struct http1_fields *fields,
+                         enum http1_framing otherwise)
+{
+    const uint32_t length_bit = 1U << HTTP1_FIELD_CONTENT_LENGTH;
+    const uint32_t coding_bit = 1U << HTTP1_FIELD_TRANSFER_ENCODING;
+    uint32_t present = fields->present & (length_bit | coding_bit);
+    bool clear = body->own || !fields->doubts;
+    if (clear && !present)
+        settle(body, otherwise, otherwise == HTTP1_UNTIL_CLOSE ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
+    else if (clear && present == length_bit && !(fields->repeated & length_bit) &&
+             parse_length(fields->value[HTTP1_FIELD_CONTENT_LENGTH], &body->remaining))
+        settle(body, HTTP1_LENGTH, body->remaining ? HTTP1_BODY_MORE : HTTP1_BODY_DONE);
+    else
+        frame_other(body, fields, otherwise);
 }
 
 void http1_body_of_request(struct http1_body *body, const struct http1_request *request)

@@ -80,6 +80,15 @@ not_parsed(const struct flow *flow, enum side side, struct slice bytes, enum par
     return more ? used(0) : lost();
 }
 
+/* What is read of a request that may get a span, and of its response. What may be captured beside
+ * that is found by walking the lines. */
+#define REQUEST_WANTS                                                                              \
+    (HTTP1_WANT_FRAMING | HTTP1_WANT_DOUBTS | HTTP1_WANT_CARRIER |                                 \
+     http1_want(HTTP1_FIELD_CONTENT_TYPE) | http1_want(HTTP1_FIELD_FORWARDED) |                    \
+     http1_want(HTTP1_FIELD_HOST) | http1_want(HTTP1_FIELD_USER_AGENT) |                           \
+     http1_want(HTTP1_FIELD_X_FORWARDED_FOR))
+#define RESPONSE_WANTS (HTTP1_WANT_FRAMING | http1_want(HTTP1_FIELD_CONTENT_TYPE))
+
 /* ---- requests ---- */
 
 /* An exchange is a server's: requests come in, answers go out. */
@@ -114,7 +123,8 @@ __attribute__((noinline)) static struct fed take_request(struct flow *flow, enum
     (void)side;
     struct exchange *exchange = exchange_take();
     union http1_head *head = head_of(exchange);
-    enum parse parsed = head ? http1_parse_request(bytes, &head->request) : PARSE_BAD;
+    enum parse parsed =
+        head ? http1_parse_request(bytes, REQUEST_WANTS, &head->request) : PARSE_BAD;
     struct fed fed;
     if (__builtin_expect(parsed == PARSE_OK, 1)) {
         fed = request_began(flow, &head->request, exchange, now_ns);
@@ -183,7 +193,8 @@ __attribute__((noinline)) static struct fed take_response(struct flow *flow, enu
     uint32_t entry = flow_front(flow);
     struct exchange *exchange = pipeline_exchange(entry);
     union http1_head *head = head_of(exchange);
-    enum parse parsed = head ? http1_parse_response(bytes, &head->response) : PARSE_BAD;
+    enum parse parsed =
+        head ? http1_parse_response(bytes, RESPONSE_WANTS, &head->response) : PARSE_BAD;
     struct fed fed = __builtin_expect(parsed == PARSE_OK, 1)
                          ? response_began(flow, &head->response, entry, exchange, now_ns)
                          : not_parsed(flow, ANSWERED, bytes, parsed);

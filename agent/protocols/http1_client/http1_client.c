@@ -139,7 +139,7 @@ __attribute__((noinline)) static struct fed request_began(struct flow *flow,
     if (here->body.state == HTTP1_BODY_BAD)
         return lost();
     here->in_body = here->body.state == HTTP1_BODY_MORE;
-    here->expects = request->fields.value[HTTP1_FIELD_EXPECT].length != 0;
+    here->expects = http1_field(&request->fields, HTTP1_FIELD_EXPECT).length != 0;
     return used(request->head_length);
 }
 
@@ -153,7 +153,7 @@ __attribute__((noinline)) static struct fed take_request(struct flow *flow, stru
         return lost();
     struct http1_request *request = &http_call_head(room)->request;
     struct call *call = NULL;
-    enum parse parsed = http1_parse_request(bytes, request);
+    enum parse parsed = http1_parse_request(bytes, HTTP1_WANT_ALL, request);
     struct fed fed = parsed == PARSE_OK ? request_began(flow, request, &call, now_ns)
                                         : not_parsed(flow, ASKED, bytes, parsed);
     if (call)
@@ -218,7 +218,7 @@ __attribute__((noinline)) static struct fed take_answer(struct flow *flow, struc
     if (!room)
         return lost();
     struct http1_response *response = &http_call_head(room)->response;
-    enum parse parsed = http1_parse_response(bytes, response);
+    enum parse parsed = http1_parse_response(bytes, HTTP1_WANT_ALL, response);
     struct fed fed = parsed == PARSE_OK ? answer_began(flow, response, now_ns)
                                         : not_parsed(flow, ANSWERED, bytes, parsed);
     client_page_give(room);

@@ -36,7 +36,7 @@ static bool toy_ask_server(struct flow *flow, enum side side, bool whole, uint64
     static const char head[] = "GET /toy HTTP/1.1\r\nHost: toy\r\n\r\n";
     struct exchange *exchange = exchange_take();
     if (exchange) {
-        http1_parse_request(slice_of(head), &http1_head(exchange)->request);
+        http1_parse_request(slice_of(head), HTTP1_WANT_ALL, &http1_head(exchange)->request);
         http1_exchange_begin(exchange, &flow->peer, flow_began_ns(flow, side, now_ns));
     }
     return flow_ask(flow, exchange, 0, whole);
@@ -65,7 +65,7 @@ static bool toy_answer(struct flow *flow)
     struct exchange *exchange = flow_role(flow) == FLOW_SERVER ? pipeline_exchange(entry) : NULL;
     static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
     if (exchange) {
-        http1_parse_response(slice_of(head), &http1_head(exchange)->response);
+        http1_parse_response(slice_of(head), HTTP1_WANT_ALL, &http1_head(exchange)->response);
         http1_exchange_answered(exchange);
     }
     return entry != 0;

@@ -17,7 +17,7 @@ const char *plain_byte(const char *at, const char *end, char c)
     return scan_byte(at, end, c);
 }
 
-bool plain_bare_cr(const char *at, const char *end)
+uint64_t plain_line_ends(const char *begin, const char *at, const char *end, unsigned *bare)
 {
-    return scan_bare_cr(at, end);
+    return scan_line_ends(begin, at, end, bare);
 }

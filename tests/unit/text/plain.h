@@ -7,7 +7,7 @@
 
 const char *plain_either(const char *at, const char *end, char c, char d);
 const char *plain_byte(const char *at, const char *end, char c);
-bool plain_bare_cr(const char *at, const char *end);
+uint64_t plain_line_ends(const char *begin, const char *at, const char *end, unsigned *bare);
 struct slice plain_redact_value(const struct redact *redact, struct slice value, char *out,
                                 size_t capacity);
 

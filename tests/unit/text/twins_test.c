@@ -46,9 +46,20 @@ static void heads_are_scanned_alike(void **state)
         assert_ptr_equal(scan_byte(text.at, end, '\xff'), plain_byte(text.at, end, '\xff'));
         if (text.length == 0)
             continue;
-        bool bare = scan_bare_cr(text.at, end - 1);
-        assert_int_equal(bare, plain_bare_cr(text.at, end - 1));
-        found += bare;
+        const char *at = text.at + 1 + next_random() % text.length;
+        unsigned bare = 0, plain = 0;
+        uint64_t ends = scan_line_ends(text.at, at, end, &bare);
+        bool holds_bare = false;
+        for (unsigned bit = 0; bit < SCAN_BLOCK; bit++) {
+            bool there = bit < end - at;
+            assert_int_equal(ends >> bit & 1, there && at[bit] == '\n');
+            holds_bare |= there && at[bit] != '\n' && at[(int)bit - 1] == '\r';
+        }
+        assert_true(ends == plain_line_ends(text.at, at, end, &plain));
+        assert_true(ends == scan_line_ends(text.at, at, end, NULL));
+        assert_int_equal(bare != 0, plain != 0);
+        assert_true(bare || !holds_bare);
+        found += holds_bare;
     }
     assert_in_range(found, TEXTS / 100, TEXTS - TEXTS / 100);
 }

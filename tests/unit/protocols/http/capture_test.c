@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "agent/protocols/http/capture.h"
+#include "agent/protocols/http/http1.h"
 
 static const struct span_context self = {.trace_id = {1}, .span_id = {2}, .flags = 1};
 static struct redact redact;
@@ -19,11 +20,12 @@ static struct span span;
 /* What of these lines is captured, as the span has it. */
 static void capture_from(const char *lines)
 {
-    struct http1_fields fields;
-    size_t length;
-    assert_int_equal(http1_parse_fields(slice_of(lines), &fields, &length), PARSE_OK);
+    char head[512];
+    struct http1_request request;
+    (void)snprintf(head, sizeof head, "GET / HTTP/1.1\r\n%s", lines);
+    assert_int_equal(http1_parse_request(slice_of(head), HTTP1_WANT_ALL, &request), PARSE_OK);
     span_begin(&span, memory, sizeof memory, SPAN_SCOPE_HTTP, SPAN_KIND_SERVER, &self, NULL, 0);
-    capture_fields(&capture, &redact, &fields, &span, scratch);
+    capture_fields(&capture, &redact, &request.fields, &span, scratch);
 }
 
 static void expect_request_id(const char *expected)

@@ -14,7 +14,7 @@ static struct http1_body request_body(const char *head)
 {
     struct http1_request request;
     struct http1_body body;
-    assert_int_equal(http1_parse_request(slice_of(head), &request), PARSE_OK);
+    assert_int_equal(http1_parse_request(slice_of(head), HTTP1_WANT_ALL, &request), PARSE_OK);
     http1_body_of_request(&body, &request);
     return body;
 }
@@ -23,7 +23,7 @@ static struct http1_body response_body(const char *head, enum http1_method metho
 {
     struct http1_response response;
     struct http1_body body;
-    assert_int_equal(http1_parse_response(slice_of(head), &response), PARSE_OK);
+    assert_int_equal(http1_parse_response(slice_of(head), HTTP1_WANT_ALL, &response), PARSE_OK);
     http1_body_of_response(&body, &response, method);
     return body;
 }

@@ -59,6 +59,11 @@ static bool lies_within(struct slice part, struct slice whole)
     return part.at >= whole.at && part.at + part.length <= whole.at + whole.length;
 }
 
+static bool slice_same(struct slice a, struct slice b)
+{
+    return a.at == b.at && a.length == b.length;
+}
+
 /* Says all fields, and checks the table against them. */
 static void say_fields(struct http1_text *text, const struct http1_fields *fields,
                        struct slice head)
@@ -89,7 +94,7 @@ static void say_fields(struct http1_text *text, const struct http1_fields *field
     say(text, "}");
     hold(text, repeated == fields->repeated, "repeated fields are those that occur twice");
     for (unsigned i = 0; i < HTTP1_FIELD_COUNT; i++)
-        hold(text, first[i].at == fields->value[i].at && first[i].length == fields->value[i].length,
+        hold(text, slice_same(first[i], http1_field(fields, (enum http1_field)i)),
              "the table's value is the first line's");
 }
 
@@ -140,7 +145,7 @@ static enum http1_method next_method(struct reader *reader)
 static enum parse parse_request(struct reader *reader, struct slice bytes, size_t *length)
 {
     struct http1_request request;
-    enum parse result = http1_parse_request(bytes, &request);
+    enum parse result = http1_parse_request(bytes, HTTP1_WANT_ALL, &request);
     enum parse detected = http1_detect_request(bytes);
     struct http1_text *text = reader->text;
 
@@ -167,7 +172,7 @@ static enum parse parse_request(struct reader *reader, struct slice bytes, size_
 static enum parse parse_response(struct reader *reader, struct slice bytes, size_t *length)
 {
     struct http1_response response;
-    enum parse result = http1_parse_response(bytes, &response);
+    enum parse result = http1_parse_response(bytes, HTTP1_WANT_ALL, &response);
     enum parse detected = http1_detect_response(bytes);
     struct http1_text *text = reader->text;
 

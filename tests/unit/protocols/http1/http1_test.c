@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/protocols/http1/http1_oracle.h"
 #include "tests/unit/protocols/http1/http1_stream.h"
 
 #define BYTES_MAX 8192
@@ -166,6 +167,27 @@ static void vectors_cut_anywhere_are_as_expected(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Of all that a vector begins with, and of what begins anywhere in it. */
+static void vectors_are_as_a_plain_reader_reads_them(void **state)
+{
+    static const uint64_t most = HTTP1_WANT_ALL;
+    const uint64_t wanted[] = {most, HTTP1_WANT_FRAMING, HTTP1_WANT_CARRIER | HTTP1_WANT_DOUBTS};
+    (void)state;
+    for (size_t i = 0; i < vector_count; i++)
+        for (size_t cut = 0; cut <= vectors[i].length; cut++)
+            for (unsigned way = 0; way < 12; way++) {
+                bool tail = way & 1;
+                struct slice whole = {vectors[i].bytes, vectors[i].length};
+                struct slice part =
+                    tail ? slice_after(whole, cut) : (struct slice){vectors[i].bytes, cut};
+                const char *differs =
+                    oracle_differs(guarded_copy(&memory, part), way & 2, wanted[way / 4]);
+                if (differs)
+                    fail_msg("%s: %s: %s (cut at %zu, way %u)", vectors[i].file,
+                             vectors[i].sentence, differs, cut, way);
+            }
+}
+
 static void there_are_at_least_120_vectors_and_none_twice(void **state)
 {
     (void)state;
@@ -235,8 +257,8 @@ static void absent_bytes_ask_for_more(void **state)
     size_t scanned = 0;
     size_t length;
     (void)state;
-    assert_int_equal(http1_parse_request(SLICE_NONE, &request), PARSE_MORE);
-    assert_int_equal(http1_parse_response(SLICE_NONE, &response), PARSE_MORE);
+    assert_int_equal(http1_parse_request(SLICE_NONE, HTTP1_WANT_ALL, &request), PARSE_MORE);
+    assert_int_equal(http1_parse_response(SLICE_NONE, HTTP1_WANT_ALL, &response), PARSE_MORE);
     assert_int_equal(http1_find_head(SLICE_NONE, &scanned, &length), PARSE_MORE);
 }
 
@@ -252,8 +274,9 @@ static void every_field_of_the_table_is_recognised_in_any_case(void **state)
             for (int c = 16; upper && c < n && head[c] != ':'; c++)
                 if (head[c] >= 'a' && head[c] <= 'z')
                     head[c] = (char)(head[c] - 32);
-            assert_int_equal(http1_parse_request(at_guard(head), &request), PARSE_OK);
-            assert_true(slice_equal(request.fields.value[i], SLICE_LITERAL("v")));
+            assert_int_equal(http1_parse_request(at_guard(head), HTTP1_WANT_ALL, &request),
+                             PARSE_OK);
+            assert_true(slice_equal(http1_field(&request.fields, i), SLICE_LITERAL("v")));
         }
     }
 }
@@ -265,19 +288,20 @@ static void names_that_differ_in_one_byte_are_not_recognised(void **state)
     for (unsigned i = 0; i < HTTP1_FIELD_COUNT; i++)
         for (size_t byte = 0; byte < http1_field_names[i].length; byte++)
             for (int other = 0; other < 256; other++) {
-                char lines[128];
-                struct http1_fields fields;
-                size_t length;
-                int n = snprintf(lines, sizeof lines, "%s: v\r\n\r\n", http1_field_names[i].at);
+                char head[128] = "GET / HTTP/1.1\r\n";
+                char *lines = head + strlen(head);
+                struct http1_request request;
+                int n = snprintf(lines, 100, "%s: v\r\n\r\n", http1_field_names[i].at);
                 if (other == ':' || other == '\n' || slice_lower((char)other) == lines[byte])
                     continue;
                 if ((other == ' ' || other == '\t') && byte + 1 == http1_field_names[i].length)
                     continue;
                 lines[byte] = (char)other;
-                struct slice bytes = guarded_copy(&memory, (struct slice){lines, (size_t)n});
-                if (http1_parse_fields(bytes, &fields, &length) != PARSE_OK)
+                struct slice bytes =
+                    guarded_copy(&memory, (struct slice){head, (size_t)(lines - head + n)});
+                if (http1_parse_request(bytes, HTTP1_WANT_ALL, &request) != PARSE_OK)
                     fail_msg("%s with byte %d at %zu", http1_field_names[i].at, other, byte);
-                if (fields.value[i].at != NULL)
+                if (http1_has_field(&request.fields, i))
                     fail_msg("%s with byte %d at %zu", http1_field_names[i].at, other, byte);
             }
 }
@@ -289,7 +313,7 @@ static void the_lines_of_a_repeated_field_can_be_walked(void **state)
     (void)state;
     assert_int_equal(http1_parse_request(at_guard("GET / HTTP/1.1\r\ntracestate: a=1\r\nHost: h\r\n"
                                                   "TraceState:b=2\r\ntracestate:\r\n\r\n"),
-                                         &request),
+                                         HTTP1_WANT_ALL, &request),
                      PARSE_OK);
     assert_int_equal(request.fields.repeated, 1U << HTTP1_FIELD_TRACESTATE);
     struct slice lines = request.fields.lines;
@@ -309,7 +333,7 @@ static void a_token_is_found_in_any_line_of_a_list(void **state)
     assert_int_equal(http1_parse_request(at_guard("GET / HTTP/1.1\r\nConnection: keep-alive ,\r\n"
                                                   "Connection: x,\r\n\tUPGRADE\r\n"
                                                   "Expect: 100-Continue\r\n\r\n"),
-                                         &request),
+                                         HTTP1_WANT_ALL, &request),
                      PARSE_OK);
     const struct http1_fields *fields = &request.fields;
     assert_true(http1_lists(fields, HTTP1_FIELD_CONNECTION, SLICE_LITERAL("keep-alive")));
@@ -341,6 +365,7 @@ int main(void)
         cmocka_unit_test(vectors_read_whole_are_as_expected),
         cmocka_unit_test(vectors_read_byte_by_byte_are_as_expected),
         cmocka_unit_test(vectors_cut_anywhere_are_as_expected),
+        cmocka_unit_test(vectors_are_as_a_plain_reader_reads_them),
         cmocka_unit_test(there_are_at_least_120_vectors_and_none_twice),
         cmocka_unit_test(requests_are_detected_by_their_whole_first_line),
         cmocka_unit_test(responses_are_detected_by_their_version),
