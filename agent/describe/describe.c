@@ -2,11 +2,13 @@
 #include "agent/describe/describe.h"
 
 #include "agent/describe/http_server.h"
+#include "agent/describe/mysql_client.h"
 
 typedef void describe_facts(struct span *span, const struct span_entry *facts);
 
 static describe_facts *const rows[SPAN_FACTS_COUNT] = {
     [SPAN_FACTS_HTTP_SERVER] = http_server_describe,
+    [SPAN_FACTS_MYSQL] = mysql_client_describe,
 };
 
 const struct span_record *describe(const struct span_record *record, void *memory,

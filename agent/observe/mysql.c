@@ -6,9 +6,6 @@
 #include "agent/libraries/mysql/mysql_record.h"
 #include "agent/life/agent.h"
 #include "agent/observe/observe_mysql.h"
-#include "agent/text/redact.h"
-#include "agent/text/redact_shape.h"
-#include "agent/text/redact_words.h"
 
 /* How far below a call's frame the library's own calls of itself lie: no more than the stack of a
  * coroutine of the nonblocking API. A frame that lies elsewhere was left by a jump. */
@@ -112,19 +109,6 @@ void observe_mysql_not_ready(struct mysql_call *call)
     handle->waiting_command = call->command;
 }
 
-/* A secret by its shape can be a name: a program has forgotten the quotes around a value. What is
- * made of names goes, too, because there they are folded and may be half a secret. */
-__attribute__((noinline)) static void hide_secrets(struct mysql_text *text)
-{
-    struct sql *sql = &text->sql;
-    if (redact_shape_find(sql->text, 0, sql->text.length).to == 0)
-        return;
-    char *at = text->buffer + (sql->text.at - text->buffer);
-    sql->text.length = redact_shape_blot(at, sql->text.length, sql->text.length);
-    sql->summary = sql->collection = SLICE_NONE;
-    text->masked = true;
-}
-
 /* What tells of the call where it never returns: its frame may be gone by then. */
 static void remember(const struct mysql_call *call)
 {
@@ -146,12 +130,8 @@ static void say(struct mysql_call *call, struct mysql_text *text, struct slice s
     client_span_begin(&call->span);
     text->span = call->span;
     text->known = false;
-    text->masked = false;
-    if (!said.at || !(call->span.recorded || may_use(said)))
-        return;
-    mysql_text_keep(text, said);
-    if (!redact_words_shapeless(&redact_of_process, text->sql.text))
-        hide_secrets(text);
+    if (said.at && (call->span.recorded || may_use(said)))
+        mysql_text_keep(text, said);
 }
 
 static void begin_query(struct mysql_call *call, struct mysql_handle *handle, struct slice said)

@@ -87,7 +87,7 @@ enum span_entry_kind {
 };
 
 /* Whose facts they are. Records say it by its number, and may be read by a later agent. */
-enum span_facts { SPAN_FACTS_HTTP_SERVER, SPAN_FACTS_COUNT };
+enum span_facts { SPAN_FACTS_HTTP_SERVER, SPAN_FACTS_MYSQL, SPAN_FACTS_COUNT };
 
 struct span_entry {
     uint16_t number; /* enum attribute or enum event */

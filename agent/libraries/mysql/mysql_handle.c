@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/libraries/mysql/mysql_handle.h"
 
+#include "agent/sql/sql_strip.h"
+#include "agent/text/redact.h"
+#include "agent/text/redact_runs.h"
+#include "agent/text/redact_shape.h"
+#include "agent/text/redact_words.h"
+
 _Static_assert(sizeof(struct mysql_statement) <= 4096, "a statement fits in a page");
 
 HANDLE_TABLE(handles, sizeof(struct mysql_handle), 64);
@@ -48,6 +54,7 @@ static void keep(char *into, size_t capacity, const char *text)
 
 void mysql_handle_aim(struct mysql_handle *handle, const struct mysql_target *target)
 {
+    handle->place.known = false;
     keep(handle->user, sizeof handle->user, target->user);
     keep(handle->schema, sizeof handle->schema, target->schema);
     if (target->socket && (!target->host || strcmp(target->host, "localhost") == 0)) {
@@ -69,6 +76,7 @@ void mysql_handle_aim_next(struct mysql_handle *handle, const struct mysql_targe
 
 void mysql_handle_moved(struct mysql_handle *handle)
 {
+    handle->place.known = false;
     if (handle->next_user[0])
         keep(handle->user, sizeof handle->user, handle->next_user);
     if (handle->next_schema[0])
@@ -109,6 +117,7 @@ static void adopt_server(struct mysql_handle *handle, const struct mysql_library
 void mysql_handle_connected(struct mysql_handle *handle, const struct mysql_library *library,
                             void *mysql)
 {
+    handle->place.known = false;
     adopt_server(handle, library, mysql);
     adopt(handle->user, sizeof handle->user, library, mysql, INFO_USER);
     adopt(handle->schema, sizeof handle->schema, library, mysql, INFO_SCHEMA);
@@ -119,7 +128,39 @@ void mysql_handle_connected(struct mysql_handle *handle, const struct mysql_libr
 
 void mysql_handle_use(struct mysql_handle *handle, struct slice schema)
 {
+    handle->place.known = false;
     keep_slice(handle->schema, sizeof handle->schema, schema);
+}
+
+/* Places and users are short: one that holds a secret by its shape is hidden as a whole. */
+static void tell(struct mysql_place *place, enum mysql_told which, const char *text)
+{
+    struct slice shown = slice_of(text);
+    if (shown.length >= REDACT_SHAPE_LEAST && !redact_words_shapeless(&redact_of_process, shown)) {
+        place->masked = true;
+        shown = SLICE_LITERAL("REDACTED");
+    }
+    place->lengths[which] = shown.length ? (uint16_t)shown.length : FACTS_ABSENT;
+    memcpy(place->texts + place->bytes, shown.at, shown.length);
+    place->bytes = (uint16_t)(place->bytes + shown.length);
+}
+
+__attribute__((noinline)) static void make_place(struct mysql_handle *handle)
+{
+    struct mysql_place *place = &handle->place;
+    place->bytes = 0;
+    place->masked = false;
+    tell(place, MYSQL_TOLD_ADDRESS, handle->address);
+    tell(place, MYSQL_TOLD_USER, handle->user);
+    tell(place, MYSQL_TOLD_SCHEMA, handle->schema);
+    place->known = true;
+}
+
+const struct mysql_place *mysql_handle_place(struct mysql_handle *handle)
+{
+    if (!handle->place.known)
+        make_place(handle);
+    return &handle->place;
 }
 
 struct mysql_statement *mysql_statement_make(void *key, void *mysql)
@@ -160,9 +201,55 @@ static uint64_t hash_of(struct slice text)
     return hash ? hash : 1;
 }
 
+/* A secret by its shape can be a name: a program has forgotten the quotes around a value. What is
+ * made of names goes, too, because there they are folded and may be half a secret. */
+__attribute__((noinline)) static void hide_secrets(struct mysql_text *text)
+{
+    struct sql *sql = &text->sql;
+    if (redact_shape_find(sql->text, 0, sql->text.length).to == 0)
+        return;
+    char *at = text->buffer + (sql->text.at - text->buffer);
+    sql->text.length = redact_shape_blot(at, sql->text.length, sql->text.length);
+    sql->summary = sql->collection = SLICE_NONE;
+    text->masked = true;
+}
+
+__attribute__((noinline)) static void summarise(struct mysql_text *text, struct slice given)
+{
+    sql_summarise(given, text->buffer, sizeof text->buffer, &text->sql);
+    text->masked = false;
+    if (!redact_words_shapeless(&redact_of_process, text->sql.text))
+        hide_secrets(text);
+    text->is_plain = false;
+    text->repeats = slice_equal(given, text->sql.text) && !text->masked;
+}
+
+/* As much as sql_summarise() has room for, so that both make the same of a long one. */
+#define PLAIN_BYTES (MYSQL_TEXT_BYTES - SQL_SUMMARY_BYTES)
+
+__attribute__((noinline)) static void keep_new(struct mysql_text *text, struct slice given)
+{
+    text->repeats = false;
+    text->is_plain = sql_strip(given, text->buffer, PLAIN_BYTES, &text->sql) &&
+                     redact_runs_shapeless(&redact_of_process, text->sql.text);
+    text->masked = false;
+    if (text->is_plain)
+        text->repeats = true;
+    else
+        summarise(text, given);
+}
+
+/* Would the same be kept of it? One that is not plain has to be the same, and so has no values. */
+static bool is_repeated(const struct mysql_text *text, struct slice given)
+{
+    return text->is_plain ? sql_strip_repeats(given, text->sql.text)
+                          : slice_equal(given, text->sql.text);
+}
+
 void mysql_text_keep(struct mysql_text *text, struct slice given)
 {
     text->hash = hash_of(given);
-    sql_summarise(given, text->buffer, sizeof text->buffer, &text->sql);
+    if (!text->repeats || !is_repeated(text, given))
+        keep_new(text, given);
     text->known = true;
 }

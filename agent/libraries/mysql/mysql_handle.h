@@ -12,22 +12,36 @@
 #include <stdatomic.h>
 
 #include "agent/base/handle.h"
+#include "agent/describe/mysql_facts.h"
 #include "agent/libraries/mysql/mysql_call.h"
 #include "agent/sql/sql.h"
 #include "agent/work/client_span.h"
 
 #define MYSQL_TEXT_BYTES 3840 /* of text and summary kept of a statement */
 
-enum mysql_system { MYSQL_SYSTEM_UNKNOWN, MYSQL_SYSTEM_MYSQL, MYSQL_SYSTEM_MARIADB };
-
 /* A statement, without its values. */
 struct mysql_text {
-    bool known;              /* else nothing but `span` means anything */
+    bool known;              /* else nothing but `span` is this one's */
+    bool is_plain;           /* `sql` has its text and operation only */
+    bool repeats;            /* one that it would be the same for may use `sql` */
     bool masked;             /* a secret among its names was hidden */
     uint64_t hash;           /* of the text as the application gave it */
     struct client_span span; /* of the call that sent it last */
     struct sql sql;          /* its slices point into `buffer` */
     char buffer[MYSQL_TEXT_BYTES];
+};
+
+#define MYSQL_ADDRESS_BYTES 256
+#define MYSQL_USER_BYTES    96  /* 80 characters at most, in MariaDB */
+#define MYSQL_SCHEMA_BYTES  200 /* 64 characters of up to 3 bytes */
+
+/* Where a connection leads to, as it may be told. */
+struct mysql_place {
+    bool known;
+    bool masked; /* a secret in it was hidden */
+    uint16_t bytes;
+    uint16_t lengths[MYSQL_PLACE_TEXTS];
+    char texts[MYSQL_ADDRESS_BYTES + MYSQL_USER_BYTES + MYSQL_SCHEMA_BYTES];
 };
 
 struct mysql_handle {
@@ -40,11 +54,12 @@ struct mysql_handle {
     bool reconnected;    /* by the library, in the call under way */
     uint8_t waiting_for; /* enum mysql_operation of `waiting` */
     uint16_t port;
-    char address[256];           /* empty: not known */
-    char user[96];               /* 80 characters at most, in MariaDB */
-    char schema[200];            /* 64 characters of up to 3 bytes */
-    char next_user[96];          /* where the call under way leads to, if it succeeds */
-    char next_schema[200];       /* likewise */
+    char address[MYSQL_ADDRESS_BYTES]; /* empty: not known; likewise the others */
+    char user[MYSQL_USER_BYTES];
+    char schema[MYSQL_SCHEMA_BYTES];
+    char next_user[MYSQL_USER_BYTES];     /* where the call under way leads to, if it succeeds */
+    char next_schema[MYSQL_SCHEMA_BYTES]; /* likewise */
+    struct mysql_place place;             /* made of the three when it is asked for */
     struct client_span calling;  /* of the call under way that `frame` is, where one ends with it */
     void *calling_stmt;          /* its prepared statement, or NULL */
     const char *calling_command; /* as waiting_command */
@@ -78,6 +93,8 @@ void mysql_handle_moved(struct mysql_handle *handle);
 void mysql_handle_connected(struct mysql_handle *handle, const struct mysql_library *library,
                             void *mysql);
 void mysql_handle_use(struct mysql_handle *handle, struct slice schema);
+/* Where it leads to, without secrets. */
+const struct mysql_place *mysql_handle_place(struct mysql_handle *handle);
 
 struct mysql_statement *mysql_statement_make(void *key, void *mysql);
 struct mysql_statement *mysql_statement_of(void *key);

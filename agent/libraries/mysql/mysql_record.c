@@ -7,6 +7,7 @@
 #include "agent/libraries/mysql/mysql_retry.h"
 #include "agent/libraries/mysql/mysql_span.h"
 #include "agent/sql/sql_session.h"
+#include "agent/sql/sql_word.h"
 #include "agent/text/redact_shape.h"
 
 #define NO_ROWS UINT64_MAX
@@ -45,14 +46,12 @@ static uint64_t ask_rows(const struct mysql_call *call)
     return library->columns(call->mysql) ? NO_ROWS : library->affected_rows(call->mysql);
 }
 
+/* By its address, because an operation is a row of that table. */
 static bool changes_rows(const struct sql *sql)
 {
-    static const struct slice operations[] = {
-        {"INSERT", 6}, {"UPDATE", 6}, {"DELETE", 6}, {"REPLACE", 7}};
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (slice_equal(sql->operation, operations[i]))
-            return true;
-    return false;
+    const char *operation = sql->operation.at;
+    return operation == sql_word_text(SQL_INSERT).at || operation == sql_word_text(SQL_UPDATE).at ||
+           operation == sql_word_text(SQL_DELETE).at || operation == sql_word_text(SQL_REPLACE).at;
 }
 
 /* A deadlock's number only where the failure is one; the retry's own attempts count on. */
@@ -77,7 +76,9 @@ static bool is_session(const struct mysql_outcome *outcome)
 {
     if (mysql_settings.has_sessions)
         return false;
-    return outcome->sql ? sql_is_session(outcome->sql) : outcome->operation.at != NULL;
+    if (outcome->sql)
+        return !outcome->is_plain && sql_is_session(outcome->sql);
+    return outcome->operation.at != NULL;
 }
 
 /* The schema of a USE is that of the span that says so. */
@@ -99,7 +100,9 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
     }
     struct mysql_outcome outcome = {
         .handle = handle,
+        .place = mysql_handle_place(handle),
         .sql = text && text->known ? &text->sql : NULL,
+        .is_plain = text && text->known && text->is_plain,
         .masked = text && text->known && text->masked,
         .operation = call->command ? slice_of(call->command) : SLICE_NONE,
         .failed = failed,
@@ -110,9 +113,9 @@ void mysql_record(struct mysql_call *call, struct mysql_handle *handle, bool fai
         ask_error(call, &outcome.error, page);
         if (outcome.masked) /* it may tell the same names, in other pieces */
             outcome.error.message = SLICE_LITERAL("REDACTED");
-    } else if (outcome.sql) {
+    } else if (outcome.sql && changes_rows(outcome.sql)) {
         outcome.affected_rows = ask_rows(call);
-        outcome.writes = outcome.affected_rows != NO_ROWS && changes_rows(outcome.sql);
+        outcome.writes = outcome.affected_rows != NO_ROWS;
     }
     if (outcome.sql)
         attempt(&outcome, text->hash);
@@ -129,6 +132,7 @@ static struct mysql_outcome unfinished(const struct mysql_handle *handle, const 
     return (struct mysql_outcome){
         .handle = handle,
         .sql = known ? &text->sql : NULL,
+        .is_plain = known && text->is_plain,
         .masked = known && text->masked,
         .operation = command ? slice_of(command) : SLICE_NONE,
     };
@@ -145,6 +149,7 @@ static void record_unfinished(struct mysql_handle *handle, struct client_span *c
     uint64_t end_ns = clock_monotonic_ns();
     if (page) {
         struct mysql_outcome outcome = unfinished(handle, command, text);
+        outcome.place = mysql_handle_place(handle);
         outcome.start_ns = client->start_ns;
         outcome.end_ns = end_ns;
         mysql_span_describe(&page->span, &outcome);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* mysql_span.h - what a database span says (OpenTelemetry database semantic conventions).
+/* mysql_span.h - what is written down of a database call, for agent/describe to make a span of.
  *
  * The span of a statement lasts as long as the call that sends it and waits for the answer's
  * beginning; fetching rows is not in it, and so `db.response.returned_rows` is left out: the
@@ -32,9 +32,11 @@ struct mysql_attempt {
 
 /* All that is known of a call at its end. */
 struct mysql_outcome {
-    const struct mysql_handle *handle; /* NULL: not known */
-    const struct sql *sql;             /* NULL: no statement */
-    bool masked;                       /* something in it was hidden */
+    const struct mysql_handle *handle;
+    const struct mysql_place *place; /* needed where it is described */
+    const struct sql *sql; /* NULL: no statement */
+    bool is_plain;         /* it has text and operation only */
+    bool masked;           /* something in it was hidden */
     struct slice operation;            /* `CONNECT` and kin, where there is no statement */
     bool failed;
     struct mysql_error error;
@@ -45,6 +47,7 @@ struct mysql_outcome {
     uint64_t end_ns;
 };
 
+/* Facts, and what calls that failed, were slow or tried again say besides. */
 void mysql_span_describe(struct span *span, const struct mysql_outcome *outcome);
 
 #endif

@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/sql/sql_strip.h"
+
+#include <stdint.h>
+
+#include "agent/base/http1_scan.h"
+#include "agent/sql/sql_scan.h"
+#include "agent/sql/sql_word.h"
+
+/* What stands before, as far as it matters to what follows. */
+enum last {
+    LAST_MARK, /* an operator, `(` or `,`: a sign behind it belongs to the number */
+    LAST_WORD, /* keyword or identifier, which strip.word is */
+    LAST_NAME, /* what is no keyword for certain */
+    LAST_DOT,
+    LAST_CLOSE,
+    LAST_LITERAL,
+    LAST_IN,
+    LAST_IN_OPEN, /* the parenthesis behind it */
+    LAST_VALUES
+};
+
+struct strip {
+    const unsigned char *text;
+    size_t length;
+    size_t at;
+    size_t from; /* what lies between here and `at` is still to be copied, as it stands */
+    char *out;
+    size_t used;
+    size_t capacity;
+    struct slice word; /* of LAST_WORD */
+    enum last last;
+    unsigned depth;     /* of parentheses */
+    unsigned row_depth; /* outside the row behind VALUES */
+    bool in_row;
+    bool inserts; /* rows behind the first are values only */
+};
+
+/* ---- what there is ---- */
+
+#define NOT_PLAIN SIZE_MAX /* as a position */
+
+static bool is_blank(unsigned char c)
+{
+    return sql_classes[c] == SQL_CLASS_SPACE;
+}
+
+static size_t after_blanks(const struct strip *strip, size_t at)
+{
+    while (at < strip->length && is_blank(strip->text[at]))
+        at++;
+    return at;
+}
+
+/* Behind the letters, digits and _ at `at`. */
+static inline size_t word_end(const struct strip *strip, size_t at)
+{
+#ifdef __SSE2__
+    for (; strip->length - at >= 16; at += 16) {
+        __m128i block = scan_block((const char *)strip->text + at);
+        __m128i letter =
+            _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+        __m128i digit = _mm_sub_epi8(block, _mm_set1_epi8('0'));
+        __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+        __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+        __m128i is_line = _mm_cmpeq_epi8(block, _mm_set1_epi8('_'));
+        unsigned inside = (unsigned)_mm_movemask_epi8(
+            _mm_or_si128(_mm_or_si128(is_letter, is_digit), is_line));
+        if (inside != 0xffff)
+            return at + (unsigned)__builtin_ctz(~inside);
+    }
+#endif
+    while (at < strip->length && (sql_classes[strip->text[at]] == SQL_CLASS_LETTER ||
+                                  sql_classes[strip->text[at]] == SQL_CLASS_DIGIT))
+        at++;
+    return at;
+}
+
+static size_t number_end(const struct strip *strip, size_t at)
+{
+    size_t end = at;
+    while (end < strip->length && (sql_classes[strip->text[end]] == SQL_CLASS_DIGIT ||
+                                   strip->text[end] == '.'))
+        end++;
+    if (end == strip->length || !sql_is_word_byte(strip->text[end]))
+        return end;
+    return sql_scan_number(strip->text, strip->length, at, &end) == SQL_SCAN_HIDE ? end : NOT_PLAIN;
+}
+
+/* As sql_scan_string(), which knows why. */
+static size_t string_end(const struct strip *strip, size_t at)
+{
+    const char *text = (const char *)strip->text;
+    const char *end = text + strip->length;
+    char quote = text[at];
+    const char *from = text + at + 1;
+    for (;;) {
+        const char *hit = scan_byte(from, end, quote);
+        if (!hit)
+            return strip->length;
+        if (hit[-1] == '\\' && hit != from)
+            return NOT_PLAIN;
+        if (hit + 1 == end || hit[1] != quote)
+            return (size_t)(hit + 1 - text);
+        if (hit == text + at + 1)
+            return NOT_PLAIN; /* three quotes */
+        from = hit + 2;
+    }
+}
+
+/* Behind the number that a sign at `at` may belong to; `at`: there is none. */
+static size_t signed_end(const struct strip *strip, size_t at)
+{
+    size_t next = after_blanks(strip, at + 1);
+    if (next == strip->length)
+        return at;
+    if (sql_classes[strip->text[next]] == SQL_CLASS_DIGIT)
+        return number_end(strip, next);
+    return strip->text[next] == '.' ? NOT_PLAIN : at;
+}
+
+/* Behind the literal of a list that begins at `at`; NOT_PLAIN: it is none. */
+static size_t item_end(const struct strip *strip, size_t at)
+{
+    unsigned char c = strip->text[at];
+    switch (sql_classes[c]) {
+    case SQL_CLASS_DIGIT:
+        return number_end(strip, at);
+    case SQL_CLASS_QUOTE:
+        return string_end(strip, at);
+    default:
+        break;
+    }
+    size_t end = at;
+    bool more = at + 1 < strip->length;
+    if (c == '?' && !(more && sql_classes[strip->text[at + 1]] == SQL_CLASS_DIGIT))
+        return at + 1;
+    if (c == '+' || (c == '-' && !(more && strip->text[at + 1] == '-')))
+        end = signed_end(strip, at);
+    return end == at ? NOT_PLAIN : end;
+}
+
+/* ---- what is written ---- */
+
+static bool put(struct strip *strip, const void *bytes, size_t length)
+{
+    if (length > strip->capacity - strip->used)
+        return false;
+    memcpy(strip->out + strip->used, bytes, length);
+    strip->used += length;
+    return true;
+}
+
+/* Copies what lies before `to`, and goes on at `at`. */
+static bool flush(struct strip *strip, size_t to, size_t at)
+{
+    bool done = put(strip, strip->text + strip->from, to - strip->from);
+    strip->from = strip->at = at;
+    return done;
+}
+
+/* ---- tokens ---- */
+
+/* One blank stands for all; none at the end. */
+static bool take_blanks(struct strip *strip)
+{
+    size_t next = after_blanks(strip, strip->at);
+    if (next == strip->length)
+        return flush(strip, strip->at, next);
+    if (next == strip->at + 1 && strip->text[strip->at] == ' ') {
+        strip->at = next;
+        return true;
+    }
+    return flush(strip, strip->at, next) && put(strip, " ", 1);
+}
+
+/* The items of IN (...) behind the first, a literal. */
+static bool leave_out_items(struct strip *strip)
+{
+    size_t end = strip->at;
+    for (;;) {
+        size_t at = after_blanks(strip, end);
+        if (at == strip->length || strip->text[at] != ',') {
+            if (end == strip->at || at == strip->length || strip->text[at] == ')')
+                break;
+            return false;
+        }
+        at = after_blanks(strip, at + 1);
+        end = at == strip->length ? at : item_end(strip, at);
+        if (end == NOT_PLAIN)
+            return false;
+    }
+    return end == strip->at || flush(strip, strip->at, end);
+}
+
+/* The literal that begins here and ends at `end`. Two in a row may be one. */
+static bool take_literal(struct strip *strip, size_t end)
+{
+    bool in_list = strip->last == LAST_IN_OPEN;
+    if (end == NOT_PLAIN || strip->last == LAST_LITERAL)
+        return false;
+    strip->last = LAST_LITERAL;
+    if (strip->text[strip->at] == '?')
+        strip->at = end;
+    else if (!flush(strip, strip->at, end) || !put(strip, "?", 1))
+        return false;
+    return !in_list || leave_out_items(strip);
+}
+
+/* Letters of any case, which `word` has at least as many of. */
+static inline bool is_word(const unsigned char *word, const char *lower, size_t length)
+{
+    uint64_t a = 0, b = 0;
+    memcpy(&a, word, length);
+    memcpy(&b, lower, length);
+    uint64_t cases = 0;
+    memset(&cases, 0x20, length);
+    return (a | cases) == b;
+}
+
+/* What words mean here. False: not plain. */
+static bool take_keyword(struct strip *strip, const unsigned char *word, size_t length)
+{
+    /* "bearer" and "basic", of which a secret may be the next word. */
+    if (length >= 5 &&
+        (is_word(word + length - 4, "arer", 4) || is_word(word + length - 4, "asic", 4)))
+        return false;
+    switch (length) {
+    case 2:
+        if (is_word(word, "in", 2) && !strip->in_row)
+            strip->last = LAST_IN;
+        return true;
+    case 3:
+        return !is_word(word, "row", 3);
+    case 4:
+        return !is_word(word, "true", 4) && !is_word(word, "with", 4);
+    case 5:
+        if (is_word(word, "value", 5) && !strip->in_row)
+            strip->last = LAST_VALUES;
+        return !is_word(word, "false", 5);
+    case 6:
+        if (is_word(word, "values", 6) && !strip->in_row)
+            strip->last = LAST_VALUES;
+        return true;
+    case 10:
+        return !is_word(word, "identifi", 8);
+    default:
+        return true;
+    }
+}
+
+static bool ends_plainly(const struct strip *strip, size_t end)
+{
+    if (end == strip->length)
+        return true;
+    enum sql_class next = (enum sql_class)sql_classes[strip->text[end]];
+    return next != SQL_CLASS_HIGH && next != SQL_CLASS_DOLLAR && next != SQL_CLASS_QUOTE;
+}
+
+static bool take_word(struct strip *strip)
+{
+    const unsigned char *word = strip->text + strip->at;
+    size_t end = word_end(strip, strip->at);
+    size_t length = end - strip->at;
+    if (!ends_plainly(strip, end))
+        return false;
+    strip->at = end;
+    if (strip->last == LAST_DOT) {
+        strip->last = LAST_NAME;
+        return length < 5 || !(is_word(word + length - 4, "arer", 4) ||
+                               is_word(word + length - 4, "asic", 4));
+    }
+    strip->last = LAST_WORD;
+    strip->word = (struct slice){(const char *)word, length};
+    return take_keyword(strip, word, length);
+}
+
+#define NAME_BYTES 256 /* longer ones are no names to sql_scan_backquoted() */
+
+static bool take_name(struct strip *strip)
+{
+    size_t end = word_end(strip, strip->at + 1);
+    if (end == strip->length || strip->text[end] != '`' || end == strip->at + 1 ||
+        end - strip->at > NAME_BYTES)
+        return false;
+    strip->at = end + 1;
+    strip->last = LAST_NAME;
+    return strip->at == strip->length || strip->text[strip->at] != '`';
+}
+
+static bool sign_belongs_to_number(const struct strip *strip)
+{
+    switch (strip->last) {
+    case LAST_MARK:
+    case LAST_DOT:
+    case LAST_IN:
+    case LAST_IN_OPEN:
+        return true;
+    case LAST_WORD:
+        return sql_word_rows[sql_word_find(strip->word)].flags & SQL_IS_SIGN;
+    default:
+        return false;
+    }
+}
+
+static bool take_sign(struct strip *strip)
+{
+    if (strip->text[strip->at] == '-' && strip->at + 1 < strip->length &&
+        strip->text[strip->at + 1] == '-')
+        return false;
+    size_t end = signed_end(strip, strip->at);
+    if (end != strip->at && sign_belongs_to_number(strip))
+        return take_literal(strip, end);
+    strip->at++;
+    strip->last = LAST_MARK;
+    return end != NOT_PLAIN;
+}
+
+/* ---- rows ---- */
+
+/* Behind a row that is left out. It may hold values only, because a word of it may be a table. */
+static size_t row_end(const struct strip *strip, size_t at)
+{
+    unsigned depth = 0;
+    while (at < strip->length) {
+        unsigned char c = strip->text[at];
+        size_t end = at + 1;
+        switch (sql_classes[c]) {
+        case SQL_CLASS_SPACE:
+            break;
+        case SQL_CLASS_DIGIT:
+            end = number_end(strip, at);
+            break;
+        case SQL_CLASS_QUOTE:
+            end = string_end(strip, at);
+            break;
+        case SQL_CLASS_LETTER:
+            end = word_end(strip, at);
+            if (!ends_plainly(strip, end) ||
+                sql_word_find((struct slice){(const char *)strip->text + at, end - at}))
+                return NOT_PLAIN;
+            break;
+        default:
+            if (c == '(')
+                depth++;
+            else if (c == ')')
+                depth--;
+            else if (c != ',' && c != '?' && c != '+' && c != '.' &&
+                     !(c == '-' && end < strip->length && strip->text[end] != '-'))
+                return NOT_PLAIN;
+            if (depth == 0)
+                return end;
+            break;
+        }
+        if (end == NOT_PLAIN)
+            return NOT_PLAIN;
+        at = end;
+    }
+    return at;
+}
+
+/* Behind the first row. What follows must not be joined to it. */
+static bool leave_out_rows(struct strip *strip)
+{
+    size_t end = strip->at;
+    for (;;) {
+        size_t at = after_blanks(strip, end);
+        if (at == strip->length || strip->text[at] != ',')
+            break;
+        at = after_blanks(strip, at + 1);
+        if (at == strip->length) {
+            end = at; /* the text was cut there */
+            break;
+        }
+        if (strip->text[at] != '(')
+            break;
+        end = strip->inserts ? row_end(strip, at) : NOT_PLAIN;
+        if (end == NOT_PLAIN)
+            return false;
+    }
+    if (end == strip->at)
+        return true;
+    if (!flush(strip, strip->at, end))
+        return false;
+    unsigned char next = end < strip->length ? strip->text[end] : ' ';
+    return is_blank(next) || next == ',' || next == ')' || next == ';' || put(strip, " ", 1);
+}
+
+/* Rows after IN are left out as those after VALUES are, but are rare. */
+static bool open_parenthesis(struct strip *strip)
+{
+    if (strip->last == LAST_IN_OPEN)
+        return false;
+    if (strip->last == LAST_VALUES) {
+        strip->in_row = true;
+        strip->row_depth = strip->depth;
+    }
+    strip->last = strip->last == LAST_IN ? LAST_IN_OPEN : LAST_MARK;
+    strip->depth++;
+    return true;
+}
+
+static bool close_parenthesis(struct strip *strip)
+{
+    strip->last = LAST_CLOSE;
+    if (strip->depth > 0)
+        strip->depth--;
+    if (!strip->in_row || strip->depth != strip->row_depth)
+        return true;
+    strip->in_row = false;
+    return leave_out_rows(strip);
+}
+
+static bool take_mark(struct strip *strip)
+{
+    unsigned char c = strip->text[strip->at];
+    bool digit = strip->at + 1 < strip->length &&
+                 sql_classes[strip->text[strip->at + 1]] == SQL_CLASS_DIGIT;
+    switch (c) {
+    case '?':
+        return !digit && take_literal(strip, strip->at + 1);
+    case '+':
+        return take_sign(strip);
+    case '(':
+        strip->at++;
+        return open_parenthesis(strip);
+    case ')':
+        strip->at++;
+        return close_parenthesis(strip);
+    case '.':
+        strip->at++;
+        strip->last = LAST_DOT;
+        return !digit;
+    case ';':
+        strip->at++;
+        strip->last = LAST_MARK;
+        return after_blanks(strip, strip->at) == strip->length;
+    case ',':
+    case '=':
+    case '<':
+    case '>':
+    case '!':
+    case '*':
+    case '&':
+    case '|':
+    case '^':
+    case '~':
+        strip->at++;
+        strip->last = LAST_MARK;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take(struct strip *strip)
+{
+    unsigned char c = strip->text[strip->at];
+    switch (sql_classes[c]) {
+    case SQL_CLASS_SPACE:
+        return take_blanks(strip);
+    case SQL_CLASS_LETTER:
+        return take_word(strip);
+    case SQL_CLASS_DIGIT:
+        return take_literal(strip, number_end(strip, strip->at));
+    case SQL_CLASS_QUOTE:
+        return take_literal(strip, string_end(strip, strip->at));
+    case SQL_CLASS_BACKQUOTE:
+        return take_name(strip);
+    case SQL_CLASS_COMMENT:
+        return c == '-' && take_sign(strip);
+    case SQL_CLASS_MARK:
+        return take_mark(strip);
+    default:
+        return false;
+    }
+}
+
+/* The verb that a plain statement begins with; SQL_NO_WORD: it does not. */
+static enum sql_word verb_of(const unsigned char *word, size_t length)
+{
+    if (length == 6) {
+        if (is_word(word, "select", 6))
+            return SQL_SELECT;
+        if (is_word(word, "insert", 6))
+            return SQL_INSERT;
+        if (is_word(word, "update", 6))
+            return SQL_UPDATE;
+        if (is_word(word, "delete", 6))
+            return SQL_DELETE;
+    }
+    return length == 7 && is_word(word, "replace", 7) ? SQL_REPLACE : SQL_NO_WORD;
+}
+
+bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *result)
+{
+    struct strip strip = {
+        .text = (const unsigned char *)statement.at,
+        .length = statement.length < SQL_READ_BYTES ? statement.length : SQL_READ_BYTES,
+        .out = out,
+        .capacity = capacity,
+    };
+    strip.from = strip.at = after_blanks(&strip, 0);
+    size_t end = word_end(&strip, strip.at);
+    enum sql_word verb = verb_of(strip.text + strip.at, end - strip.at);
+    if (!verb)
+        return false;
+    strip.inserts = verb == SQL_INSERT || verb == SQL_REPLACE;
+    while (strip.at < strip.length)
+        if (!take(&strip))
+            return false;
+    if (!flush(&strip, strip.at, strip.at))
+        return false;
+    *result = (struct sql){
+        .text = {out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
+    return true;
+}
+
+/* ---- again ---- */
+
+/* How far both are the same. */
+static inline size_t same_bytes(struct slice a, struct slice b)
+{
+    size_t most = a.length < b.length ? a.length : b.length;
+    size_t at = 0;
+#ifdef __SSE2__
+    for (; most - at >= 16; at += 16) {
+        int same = _mm_movemask_epi8(_mm_cmpeq_epi8(scan_block(a.at + at), scan_block(b.at + at)));
+        if (same != 0xffff)
+            return at + (unsigned)__builtin_ctz(~(unsigned)same);
+    }
+#endif
+    while (at < most && a.at[at] == b.at[at])
+        at++;
+    return at;
+}
+
+/* Does a literal that begins behind these bytes stand alone, without a sign or a prefix? */
+static bool stands_alone(const char *end)
+{
+    switch (end[-1]) {
+    case '(':
+    case ',':
+    case '=':
+    case '<':
+    case '>':
+        return true;
+    case ' ':
+        return end[-2] != '-' && end[-2] != '+';
+    default:
+        return false;
+    }
+}
+
+/* Bytes of the literal that a text begins with; 0: it begins with none that is certain. */
+static size_t literal_length(struct slice text)
+{
+    size_t end = 0;
+    if (text.at[0] == '\'' || text.at[0] == '"') {
+        const char *hit = scan_byte(text.at + 1, text.at + text.length, text.at[0]);
+        if (!hit || hit[-1] == '\\')
+            return 0;
+        end = (size_t)(hit + 1 - text.at);
+        return end < text.length && text.at[end] == text.at[0] ? 0 : end;
+    }
+    while (end < text.length && (sql_classes[(unsigned char)text.at[end]] == SQL_CLASS_DIGIT ||
+                                 (end && text.at[end] == '.')))
+        end++;
+    bool goes_on = end < text.length && sql_is_word_byte((unsigned char)text.at[end]);
+    return goes_on ? 0 : end;
+}
+
+bool sql_strip_repeats(struct slice statement, struct slice text)
+{
+    if (statement.length > SQL_READ_BYTES)
+        return false;
+    for (;;) {
+        size_t same = same_bytes(statement, text);
+        statement = slice_after(statement, same);
+        text = slice_after(text, same);
+        if (!text.length)
+            return !statement.length;
+        if (!same || !statement.length || text.at[0] != '?' || !stands_alone(statement.at))
+            return false;
+        size_t literal = literal_length(statement);
+        if (!literal)
+            return false;
+        statement = slice_after(statement, literal);
+        text = slice_after(text, 1);
+    }
+}
