@@ -11,16 +11,18 @@
 #include "agent/base/peer.h"
 #include "agent/span/span.h"
 
-/* The texts, in the order in which they lie. */
+/* The texts, in the order in which they lie: those of what was asked for, then those of who asks,
+ * because each of these two repeats itself without the other. */
 enum http_text {
     HTTP_TEXT_METHOD,    /* of a method that has no number; see method_shown() */
     HTTP_TEXT_AUTHORITY, /* that was asked, as written; may be malformed */
-    HTTP_TEXT_CLIENT,    /* the address that proxies tell */
     HTTP_TEXT_ORIGIN,    /* path and query, or `*`; absent for CONNECT and what is no target */
+    HTTP_TEXT_CLIENT,    /* the address that proxies tell */
     HTTP_TEXT_AGENT,     /* User-Agent */
     HTTP_TEXT_THREAD,    /* its name */
     HTTP_TEXTS
 };
+#define HTTP_TEXTS_ASKED HTTP_TEXT_CLIENT /* so many are of the first kind */
 
 /* Bytes that are kept of them, cut at a character. */
 #define HTTP_AUTHORITY_BYTES 512u

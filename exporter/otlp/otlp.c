@@ -22,13 +22,16 @@ bool otlp_init(struct otlp *otlp, const struct config *config)
 {
     size_t parts = (size_t)SPAN_SCOPE_COUNT * PART_BYTES + OTHERS_BYTES;
     *otlp = (struct otlp){.wire.config = config, .arena = otlp->arena};
-    if (!arena_map(&otlp->arena, parts + HEAD_BYTES + UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST) + 64))
+    size_t own = HEAD_BYTES + UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST) + SPAN_WIRE_WORDS_BYTES;
+    if (!arena_map(&otlp->arena, parts + own + MEMO_BYTES + 96))
         return false;
     otlp->head = arena_take(&otlp->arena, HEAD_BYTES);
     otlp->wire.scratch = arena_take(&otlp->arena, UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST));
     for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
         otlp->parts[scope].spans = arena_take(&otlp->arena, PART_BYTES);
     otlp->others.at = arena_take(&otlp->arena, OTHERS_BYTES);
+    otlp->wire.words = arena_take(&otlp->arena, SPAN_WIRE_WORDS_BYTES);
+    memo_init(&otlp->wire.memo, arena_take(&otlp->arena, MEMO_BYTES));
     name_init();
     return true;
 }

@@ -176,17 +176,17 @@ __attribute__((noinline)) static void begin_facts(struct span *span,
     http_facts_text(writing, HTTP_TEXT_AUTHORITY,
                     shown_authority(asked(request, working, forwarded), &working->masked),
                     HTTP_AUTHORITY_BYTES);
+    /* The target is written first: others' text will lie where its does. */
+    http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
     http_facts_text(writing, HTTP_TEXT_CLIENT, forwarded->client, SPAN_KEPT_BYTES);
 }
 
-/* The target first: others' text will lie where its does. */
 __attribute__((noinline)) static void
 end_facts(struct span *span, const struct http1_request *request, struct working *working)
 {
     struct http_facts_writing *writing = &working->writing;
     if (!writing->facts)
         return;
-    http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
     struct slice agent = request->fields.value[HTTP1_FIELD_USER_AGENT];
     struct slice shown = redact_value(&redact_of_process, agent, working->text, TEXT_BYTES);
     working->masked |= shown.at != agent.at;
