@@ -38,22 +38,24 @@ const struct span_record *describe(const struct span_record *record, void *memor
     return span.record;
 }
 
-/* Is it an entry of the record, before its attributes? A stranger's number may point anywhere. */
-static bool comes_first(const struct span_record *record, const struct span_entry *facts)
+/* The facts, where only a process and a tracestate lie before them; a stranger's number may point
+ * anywhere. */
+static inline const struct span_entry *first_facts(const struct span_record *record)
 {
     const struct span_entry *entry = span_next_entry(record, NULL);
-    while (entry && entry < facts &&
-           (entry->kind == SPAN_ENTRY_TRACESTATE || entry->kind == SPAN_ENTRY_PROCESS))
+    while (entry && (entry->kind == SPAN_ENTRY_TRACESTATE || entry->kind == SPAN_ENTRY_PROCESS))
         entry = span_next_entry(record, entry);
-    return entry == facts;
+    bool found = entry && entry->kind == SPAN_ENTRY_FACTS &&
+                 (const unsigned char *)entry - (const unsigned char *)record == record->facts_at;
+    return found ? entry : NULL;
 }
 
 bool describe_plan(const struct span_record *record, struct describe_plan *plan)
 {
-    plan->facts = record->facts_at ? span_find_facts(record) : NULL;
+    plan->facts = first_facts(record);
     const struct row *row = row_of(plan->facts);
     if (!row || !row->plan || record->length > DESCRIBE_PLAN_BYTES ||
-        plan->facts->length > DESCRIBE_PLAN_TEXTS || !comes_first(record, plan->facts))
+        plan->facts->length > DESCRIBE_PLAN_TEXTS)
         return false;
     plan->rest = span_next_entry(record, plan->facts);
     return row->plan(record, plan);

@@ -11,7 +11,7 @@
 #ifndef AGENT_DESCRIBE_H
 #define AGENT_DESCRIBE_H
 
-#include "agent/span/span.h"
+#include "agent/describe/plan.h"
 
 /* Bytes that a described record of at most so many may take. */
 #define DESCRIBE_BYTES(record_bytes) ((record_bytes)*2)
@@ -21,30 +21,6 @@
  * in `length` bytes; its head is known to be sound. On one thread. */
 const struct span_record *describe(const struct span_record *record, void *memory,
                                    uint32_t capacity);
-
-/* What the words of a part follow from. The texts lie in the record. */
-struct describe_key {
-    uint64_t words[4]; /* numbers, which also tell the texts' lengths */
-    struct slice texts[2];
-};
-
-struct describe_number {
-    enum attribute attribute;
-    int64_t value;
-};
-
-#define DESCRIBE_PARTS   2
-#define DESCRIBE_NUMBERS 3
-
-/* A record that is described in parts: describe() tells the numbers, the parts, what comes before
- * the facts (a process, a tracestate), and the entries from `rest` on, in this order. */
-struct describe_plan {
-    const struct span_entry *facts;
-    const struct span_entry *rest; /* NULL: none */
-    struct describe_key keys[DESCRIBE_PARTS];
-    struct describe_number numbers[DESCRIBE_NUMBERS]; /* what hardly repeats, integers all */
-    unsigned number_count;
-};
 
 /* False: it has no facts, or they, or the record, are of no usual form; see describe(). The keys
  * hold until the next description. On the same thread as that. */

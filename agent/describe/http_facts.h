@@ -44,6 +44,7 @@ struct http_facts {
     uint8_t scheme;     /* enum http_scheme */
     uint8_t minor;      /* of HTTP/1.minor */
     uint8_t reserved;
+    uint16_t asked_bytes; /* of the texts of what was asked for */
     uint16_t lengths[HTTP_TEXTS];
     char texts[];
 };
@@ -84,6 +85,12 @@ static inline void http_facts_text(struct http_facts_writing *writing, enum http
     writing->at += text.length;
     writing->left -= (uint32_t)text.length;
     writing->facts->lengths[which] = (uint16_t)text.length;
+}
+
+/* Behind the last text of what was asked for. */
+static inline void http_facts_asked(const struct http_facts_writing *writing)
+{
+    writing->facts->asked_bytes = (uint16_t)(writing->at - writing->facts->texts);
 }
 
 static inline void http_facts_end(const struct http_facts_writing *writing, struct span *span)

@@ -19,29 +19,46 @@ struct told {
     struct slice path;   /* absent: there is none */
 };
 
-/* False: they are not whole. */
-static bool read_facts(const struct span_entry *entry, struct told *told)
+/* NULL: they are not there. */
+static const struct http_facts *facts_in(const struct span_entry *entry)
 {
     const struct http_facts *facts = (const struct http_facts *)(const void *)entry->bytes;
-    if (entry->length < HTTP_FACTS_BYTES)
-        return false;
-    size_t left = entry->length - HTTP_FACTS_BYTES;
-    const char *at = facts->texts;
-    told->facts = facts;
-    for (int i = 0; i < HTTP_TEXTS; i++) {
-        size_t length = facts->lengths[i];
+    bool whole =
+        entry->length >= HTTP_FACTS_BYTES && facts->asked_bytes <= entry->length - HTTP_FACTS_BYTES;
+    return whole ? facts : NULL;
+}
+
+/* The texts from `begin` to before `end`. False: they do not lie in these bytes. Of each kind by
+ * itself, so that what is said of one does not follow from the other. */
+static bool read_texts(struct told *told, int begin, int end, const char *at, size_t bytes)
+{
+    for (int i = begin; i < end; i++) {
+        size_t length = told->facts->lengths[i];
         if (length == HTTP_ABSENT) {
             told->text[i] = SLICE_NONE;
             continue;
         }
-        if (length > left)
+        if (length > bytes)
             return false;
         told->text[i] = (struct slice){at, length};
         at += length;
-        left -= length;
+        bytes -= length;
     }
-    told->scheme = schemes[facts->scheme % (sizeof schemes / sizeof *schemes)];
     return true;
+}
+
+static bool read_asked(struct told *told)
+{
+    const struct http_facts *facts = told->facts;
+    told->scheme = schemes[facts->scheme % (sizeof schemes / sizeof *schemes)];
+    return read_texts(told, 0, HTTP_TEXTS_ASKED, facts->texts, facts->asked_bytes);
+}
+
+static bool read_asking(struct told *told, const struct span_entry *entry)
+{
+    size_t asked = told->facts->asked_bytes;
+    return read_texts(told, HTTP_TEXTS_ASKED, HTTP_TEXTS, told->facts->texts + asked,
+                      entry->length - HTTP_FACTS_BYTES - asked);
 }
 
 /* Who was asked. Absent where it is malformed. */
@@ -174,15 +191,17 @@ static bool describe_page(struct span *span, struct told *told)
 
 void http_server_describe(struct span *span, const struct span_entry *entry)
 {
-    struct told told;
+    struct told told = {.facts = facts_in(entry)};
     struct describe_number numbers[DESCRIBE_NUMBERS];
-    if (!read_facts(entry, &told))
+    if (!told.facts)
         return;
     unsigned count = find_numbers(told.facts, numbers);
     for (unsigned i = 0; i < count; i++)
         span_integer(span, numbers[i].attribute, numbers[i].value);
-    describe_client(span, &told);
-    describe_page(span, &told);
+    if (read_asking(&told, entry))
+        describe_client(span, &told);
+    if (read_asked(&told))
+        describe_page(span, &told);
 }
 
 /* ---- in parts ---- */
@@ -190,15 +209,6 @@ void http_server_describe(struct span *span, const struct span_entry *entry)
 enum part { PART_CLIENT, PART_PAGE };
 
 _Static_assert(PART_PAGE == DESCRIBE_PARTS - 1, "the name is in the last one");
-
-/* The bytes of some texts, which lie one after the other. */
-static size_t run_of(const uint16_t *lengths, int count)
-{
-    size_t bytes = 0;
-    for (int i = 0; i < count; i++)
-        bytes += lengths[i] == HTTP_ABSENT ? 0 : lengths[i];
-    return bytes;
-}
 
 static uint64_t pack(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -218,14 +228,12 @@ static struct slice take_content_type(struct describe_plan *plan, const struct s
 
 bool http_server_plan(const struct span_record *record, struct describe_plan *plan)
 {
-    const struct http_facts *facts = (const struct http_facts *)(const void *)plan->facts->bytes;
+    const struct http_facts *facts = facts_in(plan->facts);
+    if (!facts)
+        return false;
     const uint16_t *lengths = facts->lengths;
-    if (plan->facts->length < HTTP_FACTS_BYTES)
-        return false;
-    size_t asked = run_of(lengths, HTTP_TEXTS_ASKED);
-    size_t asking = run_of(lengths + HTTP_TEXTS_ASKED, HTTP_TEXTS - HTTP_TEXTS_ASKED);
-    if (asked + asking > plan->facts->length - HTTP_FACTS_BYTES)
-        return false;
+    size_t asked = facts->asked_bytes;
+    size_t asking = plan->facts->length - HTTP_FACTS_BYTES - asked;
     plan->number_count = find_numbers(facts, plan->numbers);
     struct slice type = take_content_type(plan, record);
     uint64_t kind = 1u + SPAN_FACTS_HTTP_SERVER + ((uint64_t)record->scope << 8);
@@ -252,14 +260,15 @@ bool http_server_plan(const struct span_record *record, struct describe_plan *pl
 
 bool http_server_part(struct span *span, const struct describe_plan *plan, unsigned part)
 {
-    struct told told;
-    if (!read_facts(plan->facts, &told))
-        return false;
+    struct told told = {.facts = facts_in(plan->facts)};
+    bool repeats = true;
     if (part == PART_CLIENT) {
-        describe_client(span, &told);
+        if (read_asking(&told, plan->facts))
+            describe_client(span, &told);
         return true;
     }
-    bool repeats = describe_page(span, &told);
+    if (read_asked(&told))
+        repeats = describe_page(span, &told);
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE, plan->keys[PART_PAGE].texts[1]);
     return repeats;
 }

@@ -5,26 +5,21 @@
 
 #include "agent/base/random.h"
 
-struct slot {
-    uint64_t words[4];
-    size_t lengths[2]; /* of the key's texts, which lie first; then the bytes */
-    unsigned char bytes[];
-};
-
-#define SLOT_ROOM (MEMO_SLOT_BYTES - sizeof(struct slot))
+#define SLOT_ROOM (MEMO_SLOT_BYTES - sizeof(struct memo_slot))
 
 void memo_init(struct memo *memo, void *memory)
 {
     memo->sets = memory;
     memo->slots = (unsigned char *)memory + MEMO_SETS * sizeof *memo->sets;
     memo->seed = random_next();
+    memset(memo->last, 0, sizeof memo->last);
     memset(memo->sets, 0, MEMO_SETS * sizeof *memo->sets);
 }
 
-static struct slot *slot_at(const struct memo *memo, size_t set, size_t way)
+static struct memo_slot *slot_at(const struct memo *memo, size_t set, size_t way)
 {
     size_t number = set * MEMO_WAYS + way;
-    return (struct slot *)(void *)(memo->slots + number * MEMO_SLOT_BYTES);
+    return (struct memo_slot *)(void *)(memo->slots + number * MEMO_SLOT_BYTES);
 }
 
 /* ---- the hash ---- */
@@ -39,31 +34,17 @@ static inline uint64_t stir(uint64_t a, uint64_t b)
 
 #define ODD UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio */
 
-static inline uint64_t load64(const char *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return word;
-}
-
-static inline uint64_t load32(const char *at)
-{
-    uint32_t word;
-    memcpy(&word, at, sizeof word);
-    return word;
-}
-
 /* Its length is in the key's words. The last two words may overlap those before. */
 static inline uint64_t hash_text(uint64_t state, struct slice text)
 {
     const char *at = text.at;
     size_t left = text.length;
     for (; left > 16; at += 16, left -= 16)
-        state = stir(load64(at) ^ state, load64(at + 8) ^ ODD);
+        state = stir(memo_load(at, 8) ^ state, memo_load(at + 8, 8) ^ ODD);
     if (left >= 8)
-        return stir(load64(at) ^ state, load64(at + left - 8) ^ ODD);
+        return stir(memo_load(at, 8) ^ state, memo_load(at + left - 8, 8) ^ ODD);
     if (left >= 4)
-        return stir(load32(at) ^ state, load32(at + left - 4) ^ ODD);
+        return stir(memo_load(at, 4) ^ state, memo_load(at + left - 4, 4) ^ ODD);
     for (; left; at++, left--)
         state = stir((unsigned char)*at ^ state, ODD);
     return state;
@@ -85,31 +66,19 @@ static inline size_t set_of(uint64_t hash)
 
 /* ---- */
 
-static inline bool same_text(const unsigned char *bytes, size_t length, struct slice text)
-{
-    return length == text.length && (length == 0 || memcmp(bytes, text.at, length) == 0);
-}
-
-static inline bool is_of(const struct slot *slot, const struct describe_key *key)
-{
-    uint64_t other = 0;
-    for (int i = 0; i < 4; i++)
-        other |= slot->words[i] ^ key->words[i];
-    return !other && same_text(slot->bytes, slot->lengths[0], key->texts[0]) &&
-           same_text(slot->bytes + slot->lengths[0], slot->lengths[1], key->texts[1]);
-}
-
-const unsigned char *memo_find(const struct memo *memo, const struct describe_key *key,
-                               uint64_t *hash)
+const unsigned char *memo_find_by_hash(struct memo *memo, const struct describe_key *key,
+                                       unsigned part, uint64_t *hash)
 {
     *hash = hash_key(memo, key);
     const struct memo_set *set = &memo->sets[set_of(*hash)];
     for (size_t way = 0; way < MEMO_WAYS; way++) {
         if (set->hashes[way] != *hash)
             continue;
-        const struct slot *slot = slot_at(memo, set_of(*hash), way);
-        if (is_of(slot, key))
-            return slot->bytes + slot->lengths[0] + slot->lengths[1];
+        const struct memo_slot *slot = slot_at(memo, set_of(*hash), way);
+        if (!memo_is_of(slot, key))
+            continue;
+        memo->last[part] = slot;
+        return memo_told(slot);
     }
     return NULL;
 }
@@ -122,7 +91,7 @@ unsigned char *memo_take(struct memo *memo, const struct describe_key *key, uint
         return NULL;
     struct memo_set *set = &memo->sets[set_of(hash)];
     size_t way = set->next++ % MEMO_WAYS;
-    struct slot *slot = slot_at(memo, set_of(hash), way);
+    struct memo_slot *slot = slot_at(memo, set_of(hash), way);
     set->hashes[way] = hash;
     memcpy(slot->words, key->words, sizeof slot->words);
     unsigned char *at = slot->bytes;

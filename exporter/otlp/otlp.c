@@ -38,10 +38,7 @@ bool otlp_init(struct otlp *otlp, const struct config *config)
 
 bool otlp_room(const struct otlp *otlp)
 {
-    for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
-        if (otlp->parts[scope].used > PART_BYTES_WANTED)
-            return false;
-    return otlp->others.used <= PART_BYTES_WANTED;
+    return !otlp->full;
 }
 
 static bool is_sound(const struct span_record *record, size_t length)
@@ -60,6 +57,7 @@ bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length
     part->used =
         (size_t)(span_wire_put(&otlp->wire, part->spans + part->used, record, unix_offset_ns) -
                  part->spans);
+    otlp->full |= part->used > PART_BYTES_WANTED;
     otlp->spans++;
     return true;
 }
@@ -140,6 +138,7 @@ bool otlp_add_of_child(struct otlp *otlp, const struct span_record *record, size
     memcpy(body, scope, scope_bytes);
     unsigned char *at = span_wire_put(&otlp->wire, body + scope_bytes, record, unix_offset_ns);
     others->used = (size_t)(wire_end(body, at) - others->at);
+    otlp->full |= others->used > PART_BYTES_WANTED;
     otlp->spans++;
     return true;
 }
@@ -191,4 +190,5 @@ void otlp_clear(struct otlp *otlp)
         otlp->parts[scope].used = 0;
     otlp->others.used = otlp->others.begun = 0;
     otlp->spans = 0;
+    otlp->full = false;
 }

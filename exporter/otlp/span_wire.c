@@ -1,37 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/otlp/span_wire.h"
 
+#include "agent/describe/describe.h"
 #include "exporter/base/utf8.h"
 #include "exporter/otlp/name.h"
 #include "exporter/otlp/place.h"
+#include "exporter/otlp/span_fields.h"
+#include "exporter/otlp/span_plain.h"
 #include "exporter/otlp/wire.h"
 
-/* Fields of Span; those of smaller messages stand where they are used. */
+/* Fields of the messages within. */
 enum {
-    SPAN_TRACE_ID = WIRE_TAG(1, WIRE_LENGTH),
-    SPAN_SPAN_ID = WIRE_TAG(2, WIRE_LENGTH),
-    SPAN_TRACE_STATE = WIRE_TAG(3, WIRE_LENGTH),
-    SPAN_PARENT_SPAN_ID = WIRE_TAG(4, WIRE_LENGTH),
-    SPAN_NAME = WIRE_TAG(5, WIRE_LENGTH),
-    SPAN_KIND = WIRE_TAG(6, WIRE_VARINT),
-    SPAN_START = WIRE_TAG(7, WIRE_FIXED64),
-    SPAN_END = WIRE_TAG(8, WIRE_FIXED64),
-    SPAN_ATTRIBUTES = WIRE_TAG(9, WIRE_LENGTH),
-    SPAN_DROPPED_ATTRIBUTES = WIRE_TAG(10, WIRE_VARINT),
-    SPAN_EVENTS = WIRE_TAG(11, WIRE_LENGTH),
-    SPAN_DROPPED_EVENTS = WIRE_TAG(12, WIRE_VARINT),
-    SPAN_LINKS = WIRE_TAG(13, WIRE_LENGTH),
-    SPAN_DROPPED_LINKS = WIRE_TAG(14, WIRE_VARINT),
-    SPAN_STATUS = WIRE_TAG(15, WIRE_LENGTH),
-    SPAN_FLAGS = WIRE_TAG(16, WIRE_FIXED32),
     EVENT_TIME = WIRE_TAG(1, WIRE_FIXED64),
     EVENT_NAME = WIRE_TAG(2, WIRE_LENGTH),
     EVENT_ATTRIBUTES = WIRE_TAG(3, WIRE_LENGTH),
     EVENT_DROPPED_ATTRIBUTES = WIRE_TAG(4, WIRE_VARINT),
-    VALUE_STRING = WIRE_TAG(1, WIRE_LENGTH),
-    VALUE_BOOLEAN = WIRE_TAG(2, WIRE_VARINT),
-    VALUE_INTEGER = WIRE_TAG(3, WIRE_VARINT),
-    VALUE_ARRAY = WIRE_TAG(5, WIRE_LENGTH),
     KEY_VALUE_KEY = WIRE_TAG(1, WIRE_LENGTH),
     KEY_VALUE_VALUE = WIRE_TAG(2, WIRE_LENGTH)
 };
@@ -124,21 +107,12 @@ static inline void put_string(struct writing *w, const struct span_entry *entry)
     }
 }
 
-static inline void put_value(struct writing *w, const struct name_row *row, unsigned count,
-                             unsigned value_tag, uint64_t value)
-{
-    size_t value_bytes = 1 + wire_varint_bytes(value);
-    for (unsigned i = 0; i < count; i++) {
-        w->at = put_key(w->at, w->place->tag, &row->names[i], value_bytes);
-        w->at = wire_number(w->at, value_tag, value);
-    }
-}
-
 static inline void put_number(struct writing *w, const struct span_entry *entry, unsigned value_tag)
 {
     const struct name_row *row = name_row(entry->number);
     unsigned count = place_take(w->place, entry, row->counts[w->older]);
-    put_value(w, row, count, value_tag, (uint64_t)span_entry_integer(entry));
+    w->at =
+        put_value(w->at, w->place->tag, row, count, value_tag, (uint64_t)span_entry_integer(entry));
 }
 
 static struct slice header_key(const struct span_entry *entry)
@@ -297,19 +271,6 @@ static inline void put_entry(struct writing *w, const struct span_entry *entry)
     }
 }
 
-static void put_head(struct writing *w)
-{
-    static const unsigned char root[8];
-    const struct span_record *record = w->record;
-    w->at = wire_bytes(w->at, SPAN_TRACE_ID, record->trace_id, sizeof record->trace_id);
-    w->at = wire_bytes(w->at, SPAN_SPAN_ID, record->span_id, sizeof record->span_id);
-    if (memcmp(record->parent_id, root, sizeof root) != 0)
-        w->at = wire_bytes(w->at, SPAN_PARENT_SPAN_ID, record->parent_id, sizeof record->parent_id);
-    w->at = wire_number(w->at, SPAN_KIND, record->kind);
-    w->at = wire_fixed64(w->at, SPAN_START, unix_ns(w, record->start_ns));
-    w->at = wire_fixed64(w->at, SPAN_END, unix_ns(w, record->end_ns));
-}
-
 static void put_status(struct writing *w)
 {
     if (w->status == SPAN_STATUS_UNSET)
@@ -318,7 +279,7 @@ static void put_status(struct writing *w)
     unsigned char *at = status;
     if (w->status_message.length)
         at = put_text(w, at, WIRE_TAG(2, WIRE_LENGTH), w->status_message);
-    at = wire_number(at, WIRE_TAG(3, WIRE_VARINT), w->status);
+    at = wire_number(at, STATUS_CODE, w->status);
     w->at = wire_end(status, at);
 }
 
@@ -346,22 +307,10 @@ static void put_tail(struct writing *w)
     if (w->links)
         put_links(w);
     put_status(w);
-    uint32_t flags = w->record->flags | OTLP_FLAG_HAS_REMOTE;
-    if (w->record->parent_remote)
-        flags |= OTLP_FLAG_IS_REMOTE;
-    w->at = wire_fixed32(w->at, SPAN_FLAGS, flags);
+    w->at = put_flags(w->at, w->record);
 }
 
 /* ---- facts ---- */
-
-/* What the memo has of a part: this, its attributes, then the name where it has one. */
-struct told {
-    uint16_t attribute_bytes;
-    uint16_t name_bytes;
-    uint8_t attributes;
-    uint8_t status; /* of the span from then on */
-    uint8_t reserved[2];
-};
 
 static void remember(struct writing *w, struct memo *memo, const struct describe_key *key,
                      uint64_t hash, const unsigned char *begin, unsigned attributes)
@@ -404,7 +353,7 @@ static inline void put_part(struct writing *w, struct span_wire *wire,
 {
     uint64_t hash;
     struct told told;
-    const unsigned char *bytes = memo_find(&wire->memo, &plan->keys[part], &hash);
+    const unsigned char *bytes = memo_find(&wire->memo, &plan->keys[part], part, &hash);
     if (!bytes) {
         put_new_part(w, wire, plan, part, hash);
         return;
@@ -426,7 +375,8 @@ static inline void put_plan(struct writing *w, struct span_wire *wire,
         const struct name_row *row = name_row(plan->numbers[i].attribute);
         unsigned count = row->counts[w->older];
         w->span.easy -= count;
-        put_value(w, row, count, VALUE_INTEGER, (uint64_t)plan->numbers[i].value);
+        w->at = put_value(w->at, SPAN_ATTRIBUTES, row, count, VALUE_INTEGER,
+                          (uint64_t)plan->numbers[i].value);
     }
     for (unsigned part = 0; part < DESCRIBE_PARTS; part++)
         put_part(w, wire, plan, part);
@@ -439,16 +389,10 @@ static inline void put_plan(struct writing *w, struct span_wire *wire,
 
 /* ---- */
 
-static bool is_database(uint8_t scope)
-{
-    return span_scope_follows[scope] == SPAN_NAMES_DATABASE;
-}
-
 static inline unsigned char *put_span(struct span_wire *wire, unsigned char *at,
                                       const struct span_record *record, int64_t unix_offset_ns,
                                       const struct describe_plan *plan)
 {
-    unsigned older = is_database(record->scope) ? SEMCONV_DATABASE_OLDER : SEMCONV_HTTP_OLDER;
     unsigned char *body = wire_begin(at, WIRE_TAG(2, WIRE_LENGTH));
     struct writing w = {
         .config = wire->config,
@@ -456,13 +400,13 @@ static inline unsigned char *put_span(struct span_wire *wire, unsigned char *at,
         .record = record,
         .unix_offset_ns = unix_offset_ns,
         .at = body,
-        .older = (wire->config->semconv & older) != 0,
+        .older = says_older(wire->config, record),
         .status = record->status,
     };
     w.place = &w.span;
     place_begin_span(&w.span, SPAN_ATTRIBUTES, wire->config->attribute_count_limit, record,
                      w.older);
-    put_head(&w);
+    w.at = put_ids_and_times(w.at, record, unix_offset_ns);
     if (plan)
         put_plan(&w, wire, plan);
     else
@@ -489,8 +433,10 @@ unsigned char *span_wire_put(struct span_wire *wire, unsigned char *at,
 {
     struct describe_plan plan;
     if (record->facts_at) {
-        if (make_plan(wire, record, &plan))
-            return put_span(wire, at, record, unix_offset_ns, &plan);
+        if (make_plan(wire, record, &plan)) {
+            unsigned char *end = span_plain_put(wire, at, record, unix_offset_ns, &plan);
+            return end ? end : put_span(wire, at, record, unix_offset_ns, &plan);
+        }
         record = describe(record, wire->words, SPAN_WIRE_WORDS_BYTES);
     }
     return put_span(wire, at, record, unix_offset_ns, NULL);

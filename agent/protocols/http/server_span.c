@@ -178,6 +178,7 @@ __attribute__((noinline)) static void begin_facts(struct span *span,
                     HTTP_AUTHORITY_BYTES);
     /* The target is written first: others' text will lie where its does. */
     http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
+    http_facts_asked(writing);
     http_facts_text(writing, HTTP_TEXT_CLIENT, forwarded->client, SPAN_KEPT_BYTES);
 }
 
