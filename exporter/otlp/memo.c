@@ -40,11 +40,11 @@ static inline uint64_t hash_text(uint64_t state, struct slice text)
     const char *at = text.at;
     size_t left = text.length;
     for (; left > 16; at += 16, left -= 16)
-        state = stir(memo_load(at, 8) ^ state, memo_load(at + 8, 8) ^ ODD);
+        state = stir(memo_load64(at) ^ state, memo_load64(at + 8) ^ ODD);
     if (left >= 8)
-        return stir(memo_load(at, 8) ^ state, memo_load(at + left - 8, 8) ^ ODD);
+        return stir(memo_load64(at) ^ state, memo_load64(at + left - 8) ^ ODD);
     if (left >= 4)
-        return stir(memo_load(at, 4) ^ state, memo_load(at + left - 4, 4) ^ ODD);
+        return stir(memo_load32(at) ^ state, memo_load32(at + left - 4) ^ ODD);
     for (; left; at++, left--)
         state = stir((unsigned char)*at ^ state, ODD);
     return state;

@@ -44,32 +44,42 @@ struct memo {
 /* Empties it. `memory` has MEMO_BYTES and is aligned to 8; only what is needed is touched. */
 void memo_init(struct memo *memo, void *memory);
 
-static inline uint64_t memo_load(const char *at, size_t bytes)
+static inline uint64_t memo_load64(const char *at)
 {
-    uint64_t word = 0;
-    memcpy(&word, at, bytes);
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline uint64_t memo_load32(const char *at)
+{
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
     return word;
 }
 
 #define MEMO_SHORT_MOST 32 /* bytes of a text that is compared without a call */
 
-static inline bool memo_same_text(const unsigned char *bytes, struct slice text)
+static inline __attribute__((always_inline)) bool memo_same_text(const unsigned char *bytes,
+                                                                 struct slice text)
 {
     const char *at = text.at;
     const char *there = (const char *)bytes;
     size_t left = text.length;
     uint64_t other = 0;
+    if (!left)
+        return true;
     if (left > MEMO_SHORT_MOST)
         return memcmp(there, at, left) == 0;
     for (; left > 16; at += 8, there += 8, left -= 8)
-        other |= memo_load(at, 8) ^ memo_load(there, 8);
+        other |= memo_load64(at) ^ memo_load64(there);
     if (left >= 8) {
-        other |= memo_load(at, 8) ^ memo_load(there, 8);
-        return !(other | (memo_load(at + left - 8, 8) ^ memo_load(there + left - 8, 8)));
+        other |= memo_load64(at) ^ memo_load64(there);
+        return !(other | (memo_load64(at + left - 8) ^ memo_load64(there + left - 8)));
     }
     if (left >= 4)
-        return !((memo_load(at, 4) ^ memo_load(there, 4)) |
-                 (memo_load(at + left - 4, 4) ^ memo_load(there + left - 4, 4)));
+        return !((memo_load32(at) ^ memo_load32(there)) |
+                 (memo_load32(at + left - 4) ^ memo_load32(there + left - 4)));
     for (; left; at++, there++, left--)
         other |= (unsigned char)(*at ^ *there);
     return !other;

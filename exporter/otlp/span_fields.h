@@ -4,9 +4,23 @@
 #define EXPORTER_SPAN_FIELDS_H
 
 #include "agent/span/span.h"
+#include "config/config.h"
+#include "exporter/otlp/memo.h"
 #include "exporter/otlp/name.h"
-#include "exporter/otlp/span_wire.h"
 #include "exporter/otlp/wire.h"
+
+#define OTLP_FLAG_HAS_REMOTE 0x100u /* Span.flags: the next bit is meaningful */
+#define OTLP_FLAG_IS_REMOTE  0x200u /* Span.flags: the parent lives in another process */
+
+#define SPAN_WIRE_WORDS_BYTES 32768
+
+/* What encoding a span needs. */
+struct span_wire {
+    const struct config *config;
+    char *scratch;    /* room for the repaired text of any record */
+    void *words;      /* SPAN_WIRE_WORDS_BYTES, aligned to 8: for what facts make */
+    struct memo memo; /* of that, encoded */
+};
 
 /* Fields of Span; those of smaller messages stand where they are used. */
 enum {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/otlp/span_plain.h"
 
-#include "exporter/otlp/span_fields.h"
-
 static inline unsigned char *put_status(unsigned char *at, uint8_t status)
 {
     if (status == SPAN_STATUS_UNSET)

@@ -4,7 +4,7 @@
 #ifndef EXPORTER_SPAN_PLAIN_H
 #define EXPORTER_SPAN_PLAIN_H
 
-#include "exporter/otlp/span_wire.h"
+#include "exporter/otlp/span_fields.h"
 
 /* As span_wire_put() would, by that plan; NULL: it has to, and nothing was written that counts. */
 unsigned char *span_plain_put(struct span_wire *wire, unsigned char *at,

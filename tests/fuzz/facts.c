@@ -94,11 +94,11 @@ static struct slice take_text(struct input *input, const char *const few[8], cha
 
 /* What a request says; the next one says the same but for what its byte tells. */
 struct request {
-    struct http_facts facts;
     struct slice texts[HTTP_TEXTS];
     char rooms[HTTP_TEXTS][TEXT_BYTES];
     char path[16];
     uint8_t status; /* of the record */
+    struct http_facts facts;
 };
 
 static const char *const few[HTTP_TEXTS][8] = {
