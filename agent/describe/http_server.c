@@ -261,14 +261,12 @@ bool http_server_plan(const struct span_record *record, struct describe_plan *pl
 bool http_server_part(struct span *span, const struct describe_plan *plan, unsigned part)
 {
     struct told told = {.facts = facts_in(plan->facts)};
-    bool repeats = true;
     if (part == PART_CLIENT) {
         if (read_asking(&told, plan->facts))
             describe_client(span, &told);
         return true;
     }
-    if (read_asked(&told))
-        repeats = describe_page(span, &told);
+    bool repeats = read_asked(&told) && describe_page(span, &told);
     span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE, plan->keys[PART_PAGE].texts[1]);
     return repeats;
 }
