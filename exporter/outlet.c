@@ -39,7 +39,8 @@ void outlet_init(struct outlet *outlet, const char *endpoint, void (*pause)(int6
 bool outlet_take_memory(struct outlet *outlet)
 {
     return arena_map(&outlet->record, RECORD_BYTES_MOST) &&
-           arena_map(&outlet->described, DESCRIBED_BYTES) &&
+           (!outlet_has(outlet, EXPORTER_CONSOLE) ||
+            arena_map(&outlet->described, DESCRIBED_BYTES)) &&
            otlp_init(&outlet->otlp, outlet->config);
 }
 
@@ -116,7 +117,7 @@ static void add(struct outlet *outlet, const struct source *source,
     bool whole = length >= sizeof *record && record->length <= length;
     if (whole && record->has_frames)
         record = spell(outlet, record);
-    if (whole && record->facts_at)
+    if (whole && record->facts_at && wants(outlet, EXPORTER_CONSOLE))
         record = describe(record, outlet->described.base, DESCRIBED_BYTES);
     if (whole)
         length = record->length;

@@ -42,7 +42,7 @@ struct outlet {
     uint64_t took_ns;      /* how long the last batch took, in a process that ends */
     uint32_t noted; /* of the batch: enum config_exporters that had it from another process */
     struct arena record;
-    struct arena described; /* a record whose facts are in words */
+    struct arena described; /* a record whose facts are in words, for the console */
     struct arena spelled;   /* a record whose stack trace is in words; mapped with the first */
     struct symbols symbols;
     struct otlp otlp;

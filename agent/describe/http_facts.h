@@ -11,16 +11,18 @@
 #include "agent/base/peer.h"
 #include "agent/span/span.h"
 
-/* The texts, in the order in which they lie. */
+/* The texts, in the order in which they lie: those of what was asked for, then those of who asks,
+ * because each of these two repeats itself without the other. */
 enum http_text {
     HTTP_TEXT_METHOD,    /* of a method that has no number; see method_shown() */
     HTTP_TEXT_AUTHORITY, /* that was asked, as written; may be malformed */
-    HTTP_TEXT_CLIENT,    /* the address that proxies tell */
     HTTP_TEXT_ORIGIN,    /* path and query, or `*`; absent for CONNECT and what is no target */
+    HTTP_TEXT_CLIENT,    /* the address that proxies tell */
     HTTP_TEXT_AGENT,     /* User-Agent */
     HTTP_TEXT_THREAD,    /* its name */
     HTTP_TEXTS
 };
+#define HTTP_TEXTS_ASKED HTTP_TEXT_CLIENT /* so many are of the first kind */
 
 /* Bytes that are kept of them, cut at a character. */
 #define HTTP_AUTHORITY_BYTES 512u
@@ -42,6 +44,7 @@ struct http_facts {
     uint8_t scheme;     /* enum http_scheme */
     uint8_t minor;      /* of HTTP/1.minor */
     uint8_t reserved;
+    uint16_t asked_bytes; /* of the texts of what was asked for */
     uint16_t lengths[HTTP_TEXTS];
     char texts[];
 };
@@ -82,6 +85,12 @@ static inline void http_facts_text(struct http_facts_writing *writing, enum http
     writing->at += text.length;
     writing->left -= (uint32_t)text.length;
     writing->facts->lengths[which] = (uint16_t)text.length;
+}
+
+/* Behind the last text of what was asked for. */
+static inline void http_facts_asked(const struct http_facts_writing *writing)
+{
+    writing->facts->asked_bytes = (uint16_t)(writing->at - writing->facts->texts);
 }
 
 static inline void http_facts_end(const struct http_facts_writing *writing, struct span *span)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/describe/http_server.h"
 
+#include <sys/socket.h>
+
 #include "agent/base/url.h"
 #include "agent/describe/http_facts.h"
 #include "agent/describe/http_naming.h"
@@ -17,29 +19,46 @@ struct told {
     struct slice path;   /* absent: there is none */
 };
 
-/* False: they are not whole. */
-static bool read_facts(const struct span_entry *entry, struct told *told)
+/* NULL: they are not there. */
+static const struct http_facts *facts_in(const struct span_entry *entry)
 {
     const struct http_facts *facts = (const struct http_facts *)(const void *)entry->bytes;
-    if (entry->length < HTTP_FACTS_BYTES)
-        return false;
-    size_t left = entry->length - HTTP_FACTS_BYTES;
-    const char *at = facts->texts;
-    told->facts = facts;
-    for (int i = 0; i < HTTP_TEXTS; i++) {
-        size_t length = facts->lengths[i];
+    bool whole =
+        entry->length >= HTTP_FACTS_BYTES && facts->asked_bytes <= entry->length - HTTP_FACTS_BYTES;
+    return whole ? facts : NULL;
+}
+
+/* The texts from `begin` to before `end`. False: they do not lie in these bytes. Of each kind by
+ * itself, so that what is said of one does not follow from the other. */
+static bool read_texts(struct told *told, int begin, int end, const char *at, size_t bytes)
+{
+    for (int i = begin; i < end; i++) {
+        size_t length = told->facts->lengths[i];
         if (length == HTTP_ABSENT) {
             told->text[i] = SLICE_NONE;
             continue;
         }
-        if (length > left)
+        if (length > bytes)
             return false;
         told->text[i] = (struct slice){at, length};
         at += length;
-        left -= length;
+        bytes -= length;
     }
-    told->scheme = schemes[facts->scheme % (sizeof schemes / sizeof *schemes)];
     return true;
+}
+
+static bool read_asked(struct told *told)
+{
+    const struct http_facts *facts = told->facts;
+    told->scheme = schemes[facts->scheme % (sizeof schemes / sizeof *schemes)];
+    return read_texts(told, 0, HTTP_TEXTS_ASKED, facts->texts, facts->asked_bytes);
+}
+
+static bool read_asking(struct told *told, const struct span_entry *entry)
+{
+    size_t asked = told->facts->asked_bytes;
+    return read_texts(told, HTTP_TEXTS_ASKED, HTTP_TEXTS, told->facts->texts + asked,
+                      entry->length - HTTP_FACTS_BYTES - asked);
 }
 
 /* Who was asked. Absent where it is malformed. */
@@ -76,25 +95,30 @@ static void describe_target(struct span *span, struct told *told, struct slice a
     }
 }
 
-static void describe_peer(struct span *span, const struct told *told)
+/* What hardly repeats: a client has many ports, and a page many sizes. */
+static unsigned find_numbers(const struct http_facts *facts,
+                             struct describe_number numbers[DESCRIBE_NUMBERS])
 {
-    char text[PEER_TEXT_BYTES];
-    const struct peer *peer = &told->facts->peer;
-    struct slice client = told->text[HTTP_TEXT_CLIENT];
-    struct slice address = peer_format(peer, text);
-    span_string(span, ATTRIBUTE_CLIENT_ADDRESS, client.at ? client : address);
-    span_string(span, ATTRIBUTE_NETWORK_PEER_ADDRESS, address);
-    if (address.at)
-        span_integer(span, ATTRIBUTE_NETWORK_PEER_PORT, peer->port);
+    unsigned count = 0;
+    if (facts->peer.family == AF_INET || facts->peer.family == AF_INET6)
+        numbers[count++] = (struct describe_number){ATTRIBUTE_NETWORK_PEER_PORT, facts->peer.port};
+    if (facts->request_bytes)
+        numbers[count++] = (struct describe_number){ATTRIBUTE_HTTP_REQUEST_BODY_SIZE,
+                                                    (int64_t)facts->request_bytes};
+    if (facts->status && facts->response_bytes != HTTP_UNSEEN)
+        numbers[count++] = (struct describe_number){ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE,
+                                                    (int64_t)facts->response_bytes};
+    return count;
 }
 
-static void describe_request(struct span *span, struct told *told)
+static void describe_client(struct span *span, const struct told *told)
 {
     const struct http_facts *facts = told->facts;
-    told->method = method_record(span, facts->method, told->text[HTTP_TEXT_METHOD]);
-    struct slice authority = describe_server(span, told->text[HTTP_TEXT_AUTHORITY]);
-    describe_target(span, told, authority);
-    describe_peer(span, told);
+    char text[PEER_TEXT_BYTES];
+    struct slice client = told->text[HTTP_TEXT_CLIENT];
+    struct slice address = peer_format(&facts->peer, text);
+    span_string(span, ATTRIBUTE_CLIENT_ADDRESS, client.at ? client : address);
+    span_string(span, ATTRIBUTE_NETWORK_PEER_ADDRESS, address);
     span_string(span, ATTRIBUTE_NETWORK_PROTOCOL_VERSION,
                 facts->minor ? SLICE_LITERAL("1.1") : SLICE_LITERAL("1.0"));
     span_string(span, ATTRIBUTE_USER_AGENT_ORIGINAL, told->text[HTTP_TEXT_AGENT]);
@@ -113,21 +137,25 @@ static bool makes_route(unsigned status)
     return status - 200 < 100 || status >= 500 || status == 101;
 }
 
-static void describe_name(struct span *span, const struct told *told)
+/* False: the next one may get a name where this one has none, or is to be counted like it. */
+static bool describe_name(struct span *span, const struct told *told)
 {
     static char text[ROUTE_BYTES];
     static char scratch[ROUTE_PATH_BYTES];
     struct slice route = SLICE_NONE;
-    if (told->path.at && told->path.at[0] == '/')
-        route = route_of(&http_naming.route_patterns, &http_naming.route_tree, told->path,
-                         makes_route(told->facts->status), text, sizeof text, scratch);
+    bool admit = makes_route(told->facts->status);
+    bool asks = told->path.at && told->path.at[0] == '/';
+    if (asks)
+        route = route_of(&http_naming.route_patterns, &http_naming.route_tree, told->path, admit,
+                         text, sizeof text, scratch);
     if (!route.at) {
         span_name(span, told->method);
-        return;
+        return !asks || !admit;
     }
     span_string(span, ATTRIBUTE_HTTP_ROUTE, route);
     const struct slice parts[] = {told->method, SLICE_LITERAL(" "), route};
     span_joined_name(span, parts, 3);
+    return true;
 }
 
 static void describe_error(struct span *span, unsigned status)
@@ -139,27 +167,106 @@ static void describe_error(struct span *span, unsigned status)
     span_error(span, SLICE_NONE);
 }
 
-static void describe_answer(struct span *span, const struct told *told)
+static void describe_answer(struct span *span, const struct http_facts *facts)
 {
-    const struct http_facts *facts = told->facts;
-    if (facts->request_bytes)
-        span_integer(span, ATTRIBUTE_HTTP_REQUEST_BODY_SIZE, (int64_t)facts->request_bytes);
     if (!facts->status)
         return;
     span_integer(span, ATTRIBUTE_HTTP_RESPONSE_STATUS_CODE, facts->status);
-    if (facts->response_bytes != HTTP_UNSEEN)
-        span_integer(span, ATTRIBUTE_HTTP_RESPONSE_BODY_SIZE, (int64_t)facts->response_bytes);
     bool failed = span->record->status == SPAN_STATUS_ERROR; /* and its entries say why */
     if (!failed && config_status_in(&http_naming.server_errors, facts->status))
         describe_error(span, facts->status);
 }
 
+/* What was asked for, and what was answered. False: the next time it may get a route. */
+static bool describe_page(struct span *span, struct told *told)
+{
+    const struct http_facts *facts = told->facts;
+    told->method = method_record(span, facts->method, told->text[HTTP_TEXT_METHOD]);
+    struct slice authority = describe_server(span, told->text[HTTP_TEXT_AUTHORITY]);
+    describe_target(span, told, authority);
+    bool lasts = describe_name(span, told);
+    describe_answer(span, facts);
+    return lasts;
+}
+
 void http_server_describe(struct span *span, const struct span_entry *entry)
 {
-    struct told told;
-    if (!read_facts(entry, &told))
+    struct told told = {.facts = facts_in(entry)};
+    struct describe_number numbers[DESCRIBE_NUMBERS];
+    if (!told.facts)
         return;
-    describe_request(span, &told);
-    describe_name(span, &told);
-    describe_answer(span, &told);
+    unsigned count = find_numbers(told.facts, numbers);
+    for (unsigned i = 0; i < count; i++)
+        span_integer(span, numbers[i].attribute, numbers[i].value);
+    if (read_asking(&told, entry))
+        describe_client(span, &told);
+    if (read_asked(&told))
+        describe_page(span, &told);
+}
+
+/* ---- in parts ---- */
+
+enum part { PART_CLIENT, PART_PAGE };
+
+_Static_assert(PART_PAGE == DESCRIBE_PARTS - 1, "the name is in the last one");
+
+static uint64_t pack(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    return a | b << 16 | c << 32 | d << 48;
+}
+
+/* Where the content type follows it belongs to the page: it is nearly always the same. */
+static struct slice take_content_type(struct describe_plan *plan, const struct span_record *record)
+{
+    const struct span_entry *entry = plan->rest;
+    if (!entry || entry->kind != SPAN_ENTRY_STRING ||
+        entry->number != ATTRIBUTE_HTTP_CONTENT_TYPE || entry->length > SPAN_KEPT_BYTES)
+        return SLICE_NONE;
+    plan->rest = span_next_entry(record, entry);
+    return span_entry_text(entry);
+}
+
+bool http_server_plan(const struct span_record *record, struct describe_plan *plan)
+{
+    const struct http_facts *facts = facts_in(plan->facts);
+    if (!facts)
+        return false;
+    const uint16_t *lengths = facts->lengths;
+    size_t asked = facts->asked_bytes;
+    size_t asking = plan->facts->length - HTTP_FACTS_BYTES - asked;
+    plan->number_count = find_numbers(facts, plan->numbers);
+    struct slice type = take_content_type(plan, record);
+    uint64_t kind = 1u + SPAN_FACTS_HTTP_SERVER + ((uint64_t)record->scope << 8);
+
+    struct describe_key *client = &plan->keys[PART_CLIENT];
+    client->words[0] = pack(kind, PART_CLIENT | (uint64_t)facts->minor << 8, facts->thread_id, 0);
+    client->words[1] = pack(facts->peer.family, lengths[HTTP_TEXT_CLIENT], lengths[HTTP_TEXT_AGENT],
+                            lengths[HTTP_TEXT_THREAD]);
+    memcpy(&client->words[2], facts->peer.address, sizeof facts->peer.address);
+    client->texts[0] = (struct slice){facts->texts + asked, asking};
+    client->texts[1] = SLICE_NONE;
+
+    struct describe_key *page = &plan->keys[PART_PAGE];
+    page->words[0] = pack(kind, PART_PAGE | (uint64_t)record->status << 8,
+                          facts->method | (uint64_t)facts->scheme << 8, facts->status);
+    page->words[1] = pack(lengths[HTTP_TEXT_METHOD], lengths[HTTP_TEXT_AUTHORITY],
+                          lengths[HTTP_TEXT_ORIGIN], type.at ? type.length : HTTP_ABSENT);
+    page->words[2] = route_tree_age(&http_naming.route_tree);
+    page->words[3] = 0;
+    page->texts[0] = (struct slice){facts->texts, asked};
+    page->texts[1] = type;
+    return true;
+}
+
+bool http_server_part(struct span *span, const struct describe_plan *plan, unsigned part)
+{
+    struct told told = {.facts = facts_in(plan->facts)};
+    if (part == PART_CLIENT) {
+        if (read_asking(&told, plan->facts))
+            describe_client(span, &told);
+        return true;
+    }
+    bool repeats = read_asked(&told) && describe_page(span, &told);
+    span_string(span, ATTRIBUTE_HTTP_CONTENT_TYPE, plan->keys[PART_PAGE].texts[1]);
+    return repeats;
 }

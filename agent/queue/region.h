@@ -23,11 +23,12 @@
 #include "agent/queue/region_files.h"
 #include "agent/queue/ring.h"
 
-#define REGION_MAGIC        UINT64_C(0x6f74656c72656732)
-#define REGION_VOID         UINT64_C(0) /* instead: nothing in it is of interest any more */
-#define REGION_VERSION      8u /* its records may hold facts; a sign of life comes each minute */
-#define REGION_VERSION_READ 7u /* and up: before that records are in words, all else is the same   \
-                                */
+#define REGION_MAGIC   UINT64_C(0x6f74656c72656732)
+#define REGION_VOID    UINT64_C(0) /* instead: nothing in it is of interest any more */
+#define REGION_VERSION 8u /* its records may hold facts; a sign of life comes each minute */
+#define REGION_VERSION_READ                                                                        \
+    7u /* and up: before that records are in words, all else is the same                           \
+        */
 #define REGION_ALIVE_NS       60000000000           /* between two signs of life, at most */
 #define REGION_STALE_NS       (3 * REGION_ALIVE_NS) /* without one, where nothing else tells */
 #define REGION_EXECED_NS      60000000000 /* likewise, of one that has said that it would exec */

@@ -58,14 +58,13 @@ static inline size_t word_end(const struct strip *strip, size_t at)
 #ifdef __SSE2__
     for (; strip->length - at >= 16; at += 16) {
         __m128i block = scan_block((const char *)strip->text + at);
-        __m128i letter =
-            _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+        __m128i letter = _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
         __m128i digit = _mm_sub_epi8(block, _mm_set1_epi8('0'));
         __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
         __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
         __m128i is_line = _mm_cmpeq_epi8(block, _mm_set1_epi8('_'));
-        unsigned inside = (unsigned)_mm_movemask_epi8(
-            _mm_or_si128(_mm_or_si128(is_letter, is_digit), is_line));
+        unsigned inside =
+            (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(is_letter, is_digit), is_line));
         if (inside != 0xffff)
             return at + (unsigned)__builtin_ctz(~inside);
     }
@@ -79,8 +78,8 @@ static inline size_t word_end(const struct strip *strip, size_t at)
 static size_t number_end(const struct strip *strip, size_t at)
 {
     size_t end = at;
-    while (end < strip->length && (sql_classes[strip->text[end]] == SQL_CLASS_DIGIT ||
-                                   strip->text[end] == '.'))
+    while (end < strip->length &&
+           (sql_classes[strip->text[end]] == SQL_CLASS_DIGIT || strip->text[end] == '.'))
         end++;
     if (end == strip->length || !sql_is_word_byte(strip->text[end]))
         return end;
@@ -267,8 +266,8 @@ static bool take_word(struct strip *strip)
     strip->at = end;
     if (strip->last == LAST_DOT) {
         strip->last = LAST_NAME;
-        return length < 5 || !(is_word(word + length - 4, "arer", 4) ||
-                               is_word(word + length - 4, "asic", 4));
+        return length < 5 ||
+               !(is_word(word + length - 4, "arer", 4) || is_word(word + length - 4, "asic", 4));
     }
     strip->last = LAST_WORD;
     strip->word = (struct slice){(const char *)word, length};
@@ -414,8 +413,8 @@ static bool close_parenthesis(struct strip *strip)
 static bool take_mark(struct strip *strip)
 {
     unsigned char c = strip->text[strip->at];
-    bool digit = strip->at + 1 < strip->length &&
-                 sql_classes[strip->text[strip->at + 1]] == SQL_CLASS_DIGIT;
+    bool digit =
+        strip->at + 1 < strip->length && sql_classes[strip->text[strip->at + 1]] == SQL_CLASS_DIGIT;
     switch (c) {
     case '?':
         return !digit && take_literal(strip, strip->at + 1);
@@ -511,8 +510,8 @@ bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *r
             return false;
     if (!flush(&strip, strip.at, strip.at))
         return false;
-    *result = (struct sql){
-        .text = {out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
+    *result =
+        (struct sql){.text = {out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
     return true;
 }
 

@@ -29,12 +29,12 @@ static uint64_t unbroken_in(const char *at)
 {
     __m128i block = scan_block(at);
     __m128i low = _mm_sub_epi8(block, _mm_set1_epi8('('));
-    __m128i breaking = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(low, _mm_set1_epi8(2)), low),
-                     _mm_cmpeq_epi8(block, _mm_set1_epi8(' '))),
-        _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8(',')),
-                     _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('?')),
-                                  _mm_cmpeq_epi8(block, _mm_set1_epi8('`')))));
+    __m128i breaking =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(low, _mm_set1_epi8(2)), low),
+                                  _mm_cmpeq_epi8(block, _mm_set1_epi8(' '))),
+                     _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8(',')),
+                                  _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('?')),
+                                               _mm_cmpeq_epi8(block, _mm_set1_epi8('`')))));
     return ~(uint64_t)(unsigned)_mm_movemask_epi8(breaking) & 0xffff;
 }
 #endif

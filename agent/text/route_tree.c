@@ -214,8 +214,20 @@ static uint64_t folded(uint64_t word, enum route_kind kind)
     return with_names(word | kinds[kind].fold, names_below(word) - names_folded(word, kind));
 }
 
+static void count_change(struct route_tree *tree)
+{
+    atomic_fetch_add_explicit(&tree->changes, 1, memory_order_relaxed);
+}
+
+static void set(struct route_tree *tree, _Atomic uint64_t *place, uint64_t bit)
+{
+    if (!(atomic_fetch_or_explicit(place, bit, memory_order_relaxed) & bit))
+        count_change(tree);
+}
+
 static void fold(struct walk *walk, size_t names)
 {
+    count_change(walk->tree);
     change_names_above(walk, 0, names);
     route_set_refund(&walk->tree->names, names);
     counters_add(&counters.routes_folded, 1);
@@ -258,7 +270,7 @@ static bool go_to_common(struct walk *walk, size_t begin)
         place = enter(walk->tree, hash, places_most(walk, walk->segments, false), &made);
         walk->full = !place;
         if (made && walk->used > begin)
-            atomic_fetch_or_explicit(walk->place, COMMON, memory_order_relaxed);
+            set(walk->tree, walk->place, COMMON);
     }
     return go_to(walk, hash, place);
 }
@@ -336,7 +348,7 @@ static bool step(struct walk *walk, struct slice segment, bool last)
     if (kind == ROUTE_FIXED)
         return go_to_common(walk, begin);
     if (walk->admit && route_segment_is_version(segment))
-        atomic_fetch_or_explicit(walk->place, COMMON, memory_order_relaxed);
+        set(walk->tree, walk->place, COMMON);
     enum child child = find_child(walk, route_hash(walk->hash, segment), kind);
     if (child != CHILD_FOLDED)
         return child == CHILD_FOUND;
@@ -422,7 +434,7 @@ struct slice route_tree_name(struct route_tree *tree, struct slice text, bool ad
         if (found || walk->short_of_room || (admit && !walk->full))
             break;
         if (admit && walk->left && i < ROUTE_DEPTH)
-            atomic_fetch_or_explicit(walk->left, CLOSED, memory_order_relaxed);
+            set(tree, walk->left, CLOSED);
         else
             walk->short_of_room = true;
     }

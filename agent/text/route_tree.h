@@ -35,6 +35,7 @@ struct route_tree {
     _Atomic uint64_t *places;
     size_t mask; /* places - 1 */
     _Atomic size_t count;
+    _Atomic size_t changes; /* of a word, that made neither a name nor a place */
     _Atomic int state;      /* of the example: enum example; release pairs with acquire */
     char text[ROUTE_BYTES]; /* the first route that stands for a folded place, for a message */
     size_t length;
@@ -56,6 +57,15 @@ void route_tree_init(struct route_tree *tree, void *storage, int64_t most, uint6
 __attribute__((noinline)) struct slice route_tree_name(struct route_tree *tree, struct slice text,
                                                        bool admit,
                                                        char scratch[ROUTE_TREE_SCRATCH_BYTES]);
+
+/* A number that has changed where anything was learnt: while it stays, the same path gets the same
+ * name, except that a new one may be made. */
+static inline uint64_t route_tree_age(struct route_tree *tree)
+{
+    return (uint64_t)atomic_load_explicit(&tree->names.ever, memory_order_relaxed) +
+           atomic_load_explicit(&tree->count, memory_order_relaxed) +
+           atomic_load_explicit(&tree->changes, memory_order_relaxed);
+}
 
 /* Logs, once each, that a place was folded and that the tree is full. On one thread only, which may
  * log. */

@@ -22,23 +22,23 @@ bool otlp_init(struct otlp *otlp, const struct config *config)
 {
     size_t parts = (size_t)SPAN_SCOPE_COUNT * PART_BYTES + OTHERS_BYTES;
     *otlp = (struct otlp){.wire.config = config, .arena = otlp->arena};
-    if (!arena_map(&otlp->arena, parts + HEAD_BYTES + UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST) + 64))
+    size_t own = HEAD_BYTES + UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST) + SPAN_WIRE_WORDS_BYTES;
+    if (!arena_map(&otlp->arena, parts + own + MEMO_BYTES + 96))
         return false;
     otlp->head = arena_take(&otlp->arena, HEAD_BYTES);
     otlp->wire.scratch = arena_take(&otlp->arena, UTF8_SCRATCH(OTLP_RECORD_BYTES_MOST));
     for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
         otlp->parts[scope].spans = arena_take(&otlp->arena, PART_BYTES);
     otlp->others.at = arena_take(&otlp->arena, OTHERS_BYTES);
+    otlp->wire.words = arena_take(&otlp->arena, SPAN_WIRE_WORDS_BYTES);
+    memo_init(&otlp->wire.memo, arena_take(&otlp->arena, MEMO_BYTES));
     name_init();
     return true;
 }
 
 bool otlp_room(const struct otlp *otlp)
 {
-    for (int scope = 0; scope < SPAN_SCOPE_COUNT; scope++)
-        if (otlp->parts[scope].used > PART_BYTES_WANTED)
-            return false;
-    return otlp->others.used <= PART_BYTES_WANTED;
+    return !otlp->full;
 }
 
 static bool is_sound(const struct span_record *record, size_t length)
@@ -57,6 +57,7 @@ bool otlp_add(struct otlp *otlp, const struct span_record *record, size_t length
     part->used =
         (size_t)(span_wire_put(&otlp->wire, part->spans + part->used, record, unix_offset_ns) -
                  part->spans);
+    otlp->full |= part->used > PART_BYTES_WANTED;
     otlp->spans++;
     return true;
 }
@@ -137,6 +138,7 @@ bool otlp_add_of_child(struct otlp *otlp, const struct span_record *record, size
     memcpy(body, scope, scope_bytes);
     unsigned char *at = span_wire_put(&otlp->wire, body + scope_bytes, record, unix_offset_ns);
     others->used = (size_t)(wire_end(body, at) - others->at);
+    otlp->full |= others->used > PART_BYTES_WANTED;
     otlp->spans++;
     return true;
 }
@@ -188,4 +190,5 @@ void otlp_clear(struct otlp *otlp)
         otlp->parts[scope].used = 0;
     otlp->others.used = otlp->others.begun = 0;
     otlp->spans = 0;
+    otlp->full = false;
 }

@@ -65,6 +65,7 @@ struct otlp {
     struct otlp_others others;
     unsigned char *head; /* request, resource */
     unsigned spans;      /* in the batch */
+    bool full;           /* a scope, or what is of others, has as much as is wanted */
 };
 
 /* Maps memory (about 5 MB of addresses; only what a batch needs is touched) and encodes the

@@ -3,10 +3,6 @@
 
 #include "exporter/otlp/name.h"
 
-/* No span has so many attributes, with all headers that can be captured: below this a limit decides
- * which of them are sent. */
-#define ATTRIBUTES_MOST 128
-
 static bool is_kept(const struct span_entry *entry)
 {
     return entry->kind == SPAN_ENTRY_INTEGER || entry->kind == SPAN_ENTRY_BOOLEAN ||
@@ -17,7 +13,7 @@ void place_begin_span(struct place *place, unsigned tag, int64_t limit,
                       const struct span_record *record, bool older)
 {
     *place = (struct place){.tag = tag, .easy = limit};
-    if (limit >= ATTRIBUTES_MOST)
+    if (limit >= PLACE_ATTRIBUTES_MOST)
         return;
     for (const struct span_entry *entry = span_next_entry(record, NULL);
          entry && entry->kind != SPAN_ENTRY_EVENT; entry = span_next_entry(record, entry))

@@ -11,6 +11,10 @@
 
 #include "agent/span/span.h"
 
+/* No span has so many attributes, with all headers that can be captured: below this a limit decides
+ * which of them are sent. */
+#define PLACE_ATTRIBUTES_MOST 128
+
 struct place {
     unsigned tag; /* of the attributes' field */
     int64_t easy; /* attributes that may be written without asking further */

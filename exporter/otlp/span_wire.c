@@ -1,37 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/otlp/span_wire.h"
 
+#include "agent/describe/describe.h"
 #include "exporter/base/utf8.h"
 #include "exporter/otlp/name.h"
 #include "exporter/otlp/place.h"
+#include "exporter/otlp/span_fields.h"
+#include "exporter/otlp/span_plain.h"
 #include "exporter/otlp/wire.h"
 
-/* Fields of Span; those of smaller messages stand where they are used. */
+/* Fields of the messages within. */
 enum {
-    SPAN_TRACE_ID = WIRE_TAG(1, WIRE_LENGTH),
-    SPAN_SPAN_ID = WIRE_TAG(2, WIRE_LENGTH),
-    SPAN_TRACE_STATE = WIRE_TAG(3, WIRE_LENGTH),
-    SPAN_PARENT_SPAN_ID = WIRE_TAG(4, WIRE_LENGTH),
-    SPAN_NAME = WIRE_TAG(5, WIRE_LENGTH),
-    SPAN_KIND = WIRE_TAG(6, WIRE_VARINT),
-    SPAN_START = WIRE_TAG(7, WIRE_FIXED64),
-    SPAN_END = WIRE_TAG(8, WIRE_FIXED64),
-    SPAN_ATTRIBUTES = WIRE_TAG(9, WIRE_LENGTH),
-    SPAN_DROPPED_ATTRIBUTES = WIRE_TAG(10, WIRE_VARINT),
-    SPAN_EVENTS = WIRE_TAG(11, WIRE_LENGTH),
-    SPAN_DROPPED_EVENTS = WIRE_TAG(12, WIRE_VARINT),
-    SPAN_LINKS = WIRE_TAG(13, WIRE_LENGTH),
-    SPAN_DROPPED_LINKS = WIRE_TAG(14, WIRE_VARINT),
-    SPAN_STATUS = WIRE_TAG(15, WIRE_LENGTH),
-    SPAN_FLAGS = WIRE_TAG(16, WIRE_FIXED32),
     EVENT_TIME = WIRE_TAG(1, WIRE_FIXED64),
     EVENT_NAME = WIRE_TAG(2, WIRE_LENGTH),
     EVENT_ATTRIBUTES = WIRE_TAG(3, WIRE_LENGTH),
     EVENT_DROPPED_ATTRIBUTES = WIRE_TAG(4, WIRE_VARINT),
-    VALUE_STRING = WIRE_TAG(1, WIRE_LENGTH),
-    VALUE_BOOLEAN = WIRE_TAG(2, WIRE_VARINT),
-    VALUE_INTEGER = WIRE_TAG(3, WIRE_VARINT),
-    VALUE_ARRAY = WIRE_TAG(5, WIRE_LENGTH),
     KEY_VALUE_KEY = WIRE_TAG(1, WIRE_LENGTH),
     KEY_VALUE_VALUE = WIRE_TAG(2, WIRE_LENGTH)
 };
@@ -54,8 +37,11 @@ struct writing {
     uint32_t dropped_events;
     uint32_t links;
     struct slice name;
+    struct slice encoded_name; /* instead of that, as a field of Span */
+    unsigned char *named_at;   /* where it has been written once already */
     struct slice trace_state;
     struct slice status_message;
+    uint8_t status;
 };
 
 static struct slice clean(const struct writing *w, struct slice text, int64_t limit)
@@ -125,12 +111,8 @@ static inline void put_number(struct writing *w, const struct span_entry *entry,
 {
     const struct name_row *row = name_row(entry->number);
     unsigned count = place_take(w->place, entry, row->counts[w->older]);
-    uint64_t value = (uint64_t)span_entry_integer(entry);
-    size_t value_bytes = 1 + wire_varint_bytes(value);
-    for (unsigned i = 0; i < count; i++) {
-        w->at = put_key(w->at, w->place->tag, &row->names[i], value_bytes);
-        w->at = wire_number(w->at, value_tag, value);
-    }
+    w->at =
+        put_value(w->at, w->place->tag, row, count, value_tag, (uint64_t)span_entry_integer(entry));
 }
 
 static struct slice header_key(const struct span_entry *entry)
@@ -289,35 +271,33 @@ static inline void put_entry(struct writing *w, const struct span_entry *entry)
     }
 }
 
-static void put_head(struct writing *w)
-{
-    static const unsigned char root[8];
-    const struct span_record *record = w->record;
-    w->at = wire_bytes(w->at, SPAN_TRACE_ID, record->trace_id, sizeof record->trace_id);
-    w->at = wire_bytes(w->at, SPAN_SPAN_ID, record->span_id, sizeof record->span_id);
-    if (memcmp(record->parent_id, root, sizeof root) != 0)
-        w->at = wire_bytes(w->at, SPAN_PARENT_SPAN_ID, record->parent_id, sizeof record->parent_id);
-    w->at = wire_number(w->at, SPAN_KIND, record->kind);
-    w->at = wire_fixed64(w->at, SPAN_START, unix_ns(w, record->start_ns));
-    w->at = wire_fixed64(w->at, SPAN_END, unix_ns(w, record->end_ns));
-}
-
 static void put_status(struct writing *w)
 {
-    if (w->record->status == SPAN_STATUS_UNSET)
+    if (w->status == SPAN_STATUS_UNSET)
         return;
     unsigned char *status = wire_begin(w->at, SPAN_STATUS);
     unsigned char *at = status;
     if (w->status_message.length)
         at = put_text(w, at, WIRE_TAG(2, WIRE_LENGTH), w->status_message);
-    at = wire_number(at, WIRE_TAG(3, WIRE_VARINT), w->record->status);
+    at = wire_number(at, STATUS_CODE, w->status);
     w->at = wire_end(status, at);
+}
+
+static inline void put_name(struct writing *w)
+{
+    if (!w->encoded_name.length) {
+        w->at = put_text(w, w->at, SPAN_NAME, w->name);
+        return;
+    }
+    if (w->at != w->named_at)
+        memcpy(w->at, w->encoded_name.at, w->encoded_name.length);
+    w->at += w->encoded_name.length;
 }
 
 static void put_tail(struct writing *w)
 {
     uint32_t dropped = w->span.dropped + w->record->dropped_attributes;
-    w->at = put_text(w, w->at, SPAN_NAME, w->name);
+    put_name(w);
     if (w->trace_state.length)
         w->at = put_text(w, w->at, SPAN_TRACE_STATE, w->trace_state);
     if (dropped)
@@ -327,21 +307,92 @@ static void put_tail(struct writing *w)
     if (w->links)
         put_links(w);
     put_status(w);
-    uint32_t flags = w->record->flags | OTLP_FLAG_HAS_REMOTE;
-    if (w->record->parent_remote)
-        flags |= OTLP_FLAG_IS_REMOTE;
-    w->at = wire_fixed32(w->at, SPAN_FLAGS, flags);
+    w->at = put_flags(w->at, w->record);
 }
 
-static bool is_database(uint8_t scope)
+/* ---- facts ---- */
+
+static void remember(struct writing *w, struct memo *memo, const struct describe_key *key,
+                     uint64_t hash, const unsigned char *begin, unsigned attributes)
 {
-    return span_scope_follows[scope] == SPAN_NAMES_DATABASE;
+    size_t attribute_bytes = (size_t)(w->at - begin);
+    unsigned char *end = w->name.at ? put_text(w, w->at, SPAN_NAME, w->name) : w->at;
+    size_t bytes = (size_t)(end - begin);
+    unsigned char *into = memo_take(memo, key, hash, sizeof(struct told) + bytes);
+    if (!into)
+        return;
+    const struct told told = {
+        .attribute_bytes = (uint16_t)attribute_bytes,
+        .name_bytes = (uint16_t)(bytes - attribute_bytes),
+        .attributes = (uint8_t)attributes,
+        .status = w->status,
+    };
+    memcpy(into, &told, sizeof told);
+    memcpy(into + sizeof told, begin, bytes);
 }
 
-unsigned char *span_wire_put(const struct span_wire *wire, unsigned char *at,
-                             const struct span_record *record, int64_t unix_offset_ns)
+static __attribute__((cold, noinline)) void put_new_part(struct writing *w, struct span_wire *wire,
+                                                         const struct describe_plan *plan,
+                                                         unsigned part, uint64_t hash)
 {
-    unsigned older = is_database(record->scope) ? SEMCONV_DATABASE_OLDER : SEMCONV_HTTP_OLDER;
+    bool repeats;
+    const unsigned char *begin = w->at;
+    int64_t easy = w->span.easy;
+    const struct span_record *words = describe_part(w->record, plan, part, wire->words, &repeats);
+    for (const struct span_entry *entry = span_next_entry(words, NULL); entry;
+         entry = span_next_entry(words, entry))
+        put_entry(w, entry);
+    w->status = words->status;
+    w->span.dropped += words->dropped_attributes - w->record->dropped_attributes;
+    if (repeats && !w->span.dropped)
+        remember(w, &wire->memo, &plan->keys[part], hash, begin, (unsigned)(easy - w->span.easy));
+}
+
+static inline void put_part(struct writing *w, struct span_wire *wire,
+                            const struct describe_plan *plan, unsigned part)
+{
+    uint64_t hash;
+    struct told told;
+    const unsigned char *bytes = memo_find(&wire->memo, &plan->keys[part], part, &hash);
+    if (!bytes) {
+        put_new_part(w, wire, plan, part, hash);
+        return;
+    }
+    memcpy(&told, bytes, sizeof told);
+    bytes += sizeof told;
+    memcpy(w->at, bytes, told.attribute_bytes + told.name_bytes);
+    w->at += told.attribute_bytes;
+    w->span.easy -= told.attributes;
+    w->status = told.status;
+    w->encoded_name = (struct slice){(const char *)bytes + told.attribute_bytes, told.name_bytes};
+    w->named_at = w->at;
+}
+
+static inline void put_plan(struct writing *w, struct span_wire *wire,
+                            const struct describe_plan *plan)
+{
+    for (unsigned i = 0; i < plan->number_count; i++) {
+        const struct name_row *row = name_row(plan->numbers[i].attribute);
+        unsigned count = row->counts[w->older];
+        w->span.easy -= count;
+        w->at = put_value(w->at, SPAN_ATTRIBUTES, row, count, VALUE_INTEGER,
+                          (uint64_t)plan->numbers[i].value);
+    }
+    for (unsigned part = 0; part < DESCRIBE_PARTS; part++)
+        put_part(w, wire, plan, part);
+    const struct span_entry *entry = span_next_entry(w->record, NULL);
+    for (; entry != plan->facts; entry = span_next_entry(w->record, entry))
+        put_entry(w, entry);
+    for (entry = plan->rest; entry; entry = span_next_entry(w->record, entry))
+        put_entry(w, entry);
+}
+
+/* ---- */
+
+static inline unsigned char *put_span(struct span_wire *wire, unsigned char *at,
+                                      const struct span_record *record, int64_t unix_offset_ns,
+                                      const struct describe_plan *plan)
+{
     unsigned char *body = wire_begin(at, WIRE_TAG(2, WIRE_LENGTH));
     struct writing w = {
         .config = wire->config,
@@ -349,16 +400,44 @@ unsigned char *span_wire_put(const struct span_wire *wire, unsigned char *at,
         .record = record,
         .unix_offset_ns = unix_offset_ns,
         .at = body,
-        .older = (wire->config->semconv & older) != 0,
+        .older = says_older(wire->config, record),
+        .status = record->status,
     };
     w.place = &w.span;
     place_begin_span(&w.span, SPAN_ATTRIBUTES, wire->config->attribute_count_limit, record,
                      w.older);
-    put_head(&w);
-    for (const struct span_entry *entry = span_next_entry(record, NULL); entry;
-         entry = span_next_entry(record, entry))
-        put_entry(&w, entry);
+    w.at = put_ids_and_times(w.at, record, unix_offset_ns);
+    if (plan)
+        put_plan(&w, wire, plan);
+    else
+        for (const struct span_entry *entry = span_next_entry(record, NULL); entry;
+             entry = span_next_entry(record, entry))
+            put_entry(&w, entry);
     end_event(&w);
     put_tail(&w);
     return wire_end(body, w.at);
+}
+
+/* A limit of attributes decides among all of them. */
+static inline bool make_plan(const struct span_wire *wire, const struct span_record *record,
+                             struct describe_plan *plan)
+{
+    return wire->memo.sets && wire->config->attribute_count_limit >= PLACE_ATTRIBUTES_MOST &&
+           describe_plan(record, plan);
+}
+
+_Static_assert(DESCRIBE_PART_BYTES <= SPAN_WIRE_WORDS_BYTES, "it has room for a part");
+
+unsigned char *span_wire_put(struct span_wire *wire, unsigned char *at,
+                             const struct span_record *record, int64_t unix_offset_ns)
+{
+    struct describe_plan plan;
+    if (record->facts_at) {
+        if (make_plan(wire, record, &plan)) {
+            unsigned char *end = span_plain_put(wire, at, record, unix_offset_ns, &plan);
+            return end ? end : put_span(wire, at, record, unix_offset_ns, &plan);
+        }
+        record = describe(record, wire->words, SPAN_WIRE_WORDS_BYTES);
+    }
+    return put_span(wire, at, record, unix_offset_ns, NULL);
 }

@@ -82,10 +82,14 @@ static inline unsigned char *wire_begin(unsigned char *at, unsigned tag)
 static inline unsigned char *wire_end(unsigned char *body, const unsigned char *end)
 {
     size_t length = (size_t)(end - body);
+    if (length - 0x80 < 0x4000 - 0x80) {
+        body[-2] = (unsigned char)(length | 0x80);
+        body[-1] = (unsigned char)(length >> 7);
+        return body + length;
+    }
     size_t bytes = wire_varint_bytes(length);
     unsigned char *start = body - 2;
-    if (bytes != 2)
-        memmove(start + bytes, body, length);
+    memmove(start + bytes, body, length);
     wire_varint(start, length);
     return start + bytes + length;
 }

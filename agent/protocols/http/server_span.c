@@ -229,10 +229,12 @@ __attribute__((noinline)) static void begin_facts(struct span *span,
         writing, HTTP_TEXT_AUTHORITY,
         shown_authority(asked(request, working, forwarded), &kept->authority, &working->masked),
         HTTP_AUTHORITY_BYTES);
+    /* The target is written first: others' text will lie where its does. */
+    http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
+    http_facts_asked(writing);
     http_facts_text(writing, HTTP_TEXT_CLIENT, forwarded->client, SPAN_KEPT_BYTES);
 }
 
-/* The target first: others' text will lie where its does. */
 __attribute__((noinline)) static void end_facts(struct span *span,
                                                 const struct http1_request *request,
                                                 struct working *working, struct kept *kept)
@@ -240,10 +242,10 @@ __attribute__((noinline)) static void end_facts(struct span *span,
     struct http_facts_writing *writing = &working->writing;
     if (!writing->facts)
         return;
-    http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
-    http_facts_text(writing, HTTP_TEXT_AGENT,
-                    shown_agent(http1_field(&request->fields, HTTP1_FIELD_USER_AGENT), kept, working),
-                    HTTP_AGENT_BYTES);
+    http_facts_text(
+        writing, HTTP_TEXT_AGENT,
+        shown_agent(http1_field(&request->fields, HTTP1_FIELD_USER_AGENT), kept, working),
+        HTTP_AGENT_BYTES);
     struct slice thread = SLICE_NONE;
     if (http_settings.tells_thread) {
         writing->facts->thread_id = (uint32_t)context_thread_id();
