@@ -11,8 +11,8 @@
 
 #include "exporter/otlp/memo.h"
 
-#define INPUTS 2000
-#define BYTES  400
+#define INPUTS 300
+#define BYTES  4000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
