@@ -81,70 +81,11 @@ static inline uint64_t known_rows(void)
     return rows;
 }
 
-/* A name that a line begins with, and how long it is. */
+/* A name of the table. */
 struct known {
-    enum http1_field field; /* HTTP1_FIELD_COUNT: not one of the table's */
-    size_t length;          /* bytes */
+    enum http1_field field;
+    size_t length; /* bytes */
 };
-
-/* Whether a line of so many bytes begins with it. More than its bytes: a colon is behind it. */
-#define HTTP1_FIELD(identifier, letter, name)                                                      \
-    __attribute__((always_inline)) static inline struct known as_##identifier(const char *at,      \
-                                                                              size_t length)       \
-    {                                                                                              \
-        const size_t bytes = sizeof(name) - 1;                                                     \
-        if (length > bytes && name_is(at, name, bytes))                                            \
-            return (struct known){HTTP1_FIELD_##identifier, bytes};                                \
-        return (struct known){HTTP1_FIELD_COUNT, 0};                                               \
-    }
-#include "agent/protocols/http/http1_fields.def"
-#undef HTTP1_FIELD
-
-/* The letter in that place; 0: the line ends before it. */
-static inline int letter_at(const char *at, size_t length, size_t place)
-{
-    return place < length ? at[place] | 0x20 : 0;
-}
-
-/* Of a line of HTTP1_NAME_SIEVED bytes or more. */
-__attribute__((always_inline)) static inline struct known recognise(const char *at, size_t length)
-{
-    switch (http1_row(at)) {
-    case HTTP1_ROW('b', 'a', 'g', 'g'):
-        return as_BAGGAGE(at, length);
-    case HTTP1_ROW('c', 'o', 'n', 'n'):
-        return as_CONNECTION(at, length);
-    case HTTP1_ROW('c', 'o', 'n', 't'):
-        return letter_at(at, length, 8) == 'l' ? as_CONTENT_LENGTH(at, length)
-                                               : as_CONTENT_TYPE(at, length);
-    case HTTP1_ROW('e', 'x', 'p', 'e'):
-        return as_EXPECT(at, length);
-    case HTTP1_ROW('f', 'o', 'r', 'w'):
-        return as_FORWARDED(at, length);
-    case HTTP1_ROW('h', 'o', 's', 't'):
-        return as_HOST(at, length);
-    case HTTP1_ROW('t', 'r', 'a', 'c'):
-        return letter_at(at, length, 5) == 'p' ? as_TRACEPARENT(at, length)
-                                               : as_TRACESTATE(at, length);
-    case HTTP1_ROW('t', 'r', 'a', 'n'):
-        return as_TRANSFER_ENCODING(at, length);
-    case HTTP1_ROW('u', 'p', 'g', 'r'):
-        return as_UPGRADE(at, length);
-    case HTTP1_ROW('u', 's', 'e', 'r'):
-        return as_USER_AGENT(at, length);
-    case HTTP1_ROW('x', '-', 'f', 'o'):
-        switch (letter_at(at, length, 12)) {
-        case 'f':
-            return as_X_FORWARDED_FOR(at, length);
-        case 'h':
-            return as_X_FORWARDED_HOST(at, length);
-        default:
-            return as_X_FORWARDED_PROTO(at, length);
-        }
-    default:
-        return (struct known){HTTP1_FIELD_COUNT, 0};
-    }
-}
 
 struct field_line {
     const char *name;
@@ -252,13 +193,83 @@ __attribute__((always_inline)) static inline void note_known(struct http1_fields
     note_any(fields, known, at, line_end, end);
 }
 
-/* A line whose row is wanted; it may still have any name. */
+/* A line that may begin with that name: then a colon is behind it, at the latest where the line
+ * ends. */
+#define HTTP1_FIELD(identifier, letter, name)                                                      \
+    __attribute__((always_inline)) static inline void note_##identifier(                           \
+        struct http1_fields *fields, const char *at, const char *line_end, const char *end)        \
+    {                                                                                              \
+        const size_t bytes = sizeof(name) - 1;                                                     \
+        if ((size_t)(line_end - at) > bytes && name_is(at, name, bytes))                           \
+            note_known(fields, (struct known){HTTP1_FIELD_##identifier, bytes}, at, line_end,      \
+                       end);                                                                       \
+    }
+#include "agent/protocols/http/http1_fields.def"
+#undef HTTP1_FIELD
+
+/* The letter in that place; 0: the line ends before it. */
+static inline int letter_at(const char *at, size_t length, size_t place)
+{
+    return place < length ? at[place] | 0x20 : 0;
+}
+
+/* A line of HTTP1_NAME_SIEVED bytes or more whose row is wanted; it may still have any name. */
 __attribute__((always_inline)) static inline void
 note_field(struct http1_fields *fields, const char *at, const char *line_end, const char *end)
 {
-    struct known known = recognise(at, (size_t)(line_end - at));
-    if (known.field != HTTP1_FIELD_COUNT)
-        note_known(fields, known, at, line_end, end);
+    size_t length = (size_t)(line_end - at);
+    switch (http1_row(at)) {
+    case HTTP1_ROW('b', 'a', 'g', 'g'):
+        note_BAGGAGE(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('c', 'o', 'n', 'n'):
+        note_CONNECTION(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('c', 'o', 'n', 't'):
+        if (letter_at(at, length, 8) == 'l')
+            note_CONTENT_LENGTH(fields, at, line_end, end);
+        else
+            note_CONTENT_TYPE(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('e', 'x', 'p', 'e'):
+        note_EXPECT(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('f', 'o', 'r', 'w'):
+        note_FORWARDED(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('h', 'o', 's', 't'):
+        note_HOST(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('t', 'r', 'a', 'c'):
+        if (letter_at(at, length, 5) == 'p')
+            note_TRACEPARENT(fields, at, line_end, end);
+        else
+            note_TRACESTATE(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('t', 'r', 'a', 'n'):
+        note_TRANSFER_ENCODING(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('u', 'p', 'g', 'r'):
+        note_UPGRADE(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('u', 's', 'e', 'r'):
+        note_USER_AGENT(fields, at, line_end, end);
+        return;
+    case HTTP1_ROW('x', '-', 'f', 'o'):
+        switch (letter_at(at, length, 12)) {
+        case 'f':
+            note_X_FORWARDED_FOR(fields, at, line_end, end);
+            return;
+        case 'h':
+            note_X_FORWARDED_HOST(fields, at, line_end, end);
+            return;
+        default:
+            note_X_FORWARDED_PROTO(fields, at, line_end, end);
+            return;
+        }
+    default:
+        return;
+    }
 }
 
 static inline void clear(struct http1_fields *fields)
