@@ -301,7 +301,7 @@ static void run_until_stopped(void)
     drain();
     while (more)
         more = heir_inherit(&exporter.out);
-    say_alive(); /* what was learnt of the last spans is said, too */
+    say_alive(); /* what the last spans taught, too */
 }
 
 /* The process ends without us: a thread that ended now would run destructors of libraries that are
@@ -343,7 +343,6 @@ static void run(void)
     else
         log_write(LOG_WARN, "no memory for exporting; spans are dropped");
     discard();
-
     outlet_close(&exporter.out);
     if (has(EXPORTER_CONSOLE))
         console_flush(&exporter.out.console, UINT64_MAX);

@@ -14,7 +14,7 @@
 #include "agent/describe/plan.h"
 
 /* Bytes that a described record of at most so many may take. */
-#define DESCRIBE_BYTES(record_bytes) ((record_bytes)*2)
+#define DESCRIBE_BYTES(record_bytes) ((size_t)(record_bytes)*2)
 
 /* The record in words, in `memory` (8-byte aligned, DESCRIBE_BYTES of the longest): what facts
  * make, then its other entries. The same one where it has no facts. The record may be a stranger's,

@@ -261,6 +261,8 @@ bool http_server_plan(const struct span_record *record, struct describe_plan *pl
 bool http_server_part(struct span *span, const struct describe_plan *plan, unsigned part)
 {
     struct told told = {.facts = facts_in(plan->facts)};
+    if (!told.facts)
+        return false;
     if (part == PART_CLIENT) {
         if (read_asking(&told, plan->facts))
             describe_client(span, &told);

@@ -206,43 +206,32 @@ static bool take_literal(struct strip *strip, size_t end)
     return !in_list || leave_out_items(strip);
 }
 
-/* Letters of any case, which `word` has at least as many of. */
-static inline bool is_word(const unsigned char *word, const char *lower, size_t length)
-{
-    uint64_t a = 0, b = 0;
-    memcpy(&a, word, length);
-    memcpy(&b, lower, length);
-    uint64_t cases = 0;
-    memset(&cases, 0x20, length);
-    return (a | cases) == b;
-}
-
 /* What words mean here. False: not plain. */
 static bool take_keyword(struct strip *strip, const unsigned char *word, size_t length)
 {
     /* "bearer" and "basic", of which a secret may be the next word. */
-    if (length >= 5 &&
-        (is_word(word + length - 4, "arer", 4) || is_word(word + length - 4, "asic", 4)))
+    if (length >= 5 && (sql_same_word(word + length - 4, "arer", 4) ||
+                        sql_same_word(word + length - 4, "asic", 4)))
         return false;
     switch (length) {
     case 2:
-        if (is_word(word, "in", 2) && !strip->in_row)
+        if (sql_same_word(word, "in", 2) && !strip->in_row)
             strip->last = LAST_IN;
         return true;
     case 3:
-        return !is_word(word, "row", 3);
+        return !sql_same_word(word, "row", 3);
     case 4:
-        return !is_word(word, "true", 4) && !is_word(word, "with", 4);
+        return !sql_same_word(word, "true", 4) && !sql_same_word(word, "with", 4);
     case 5:
-        if (is_word(word, "value", 5) && !strip->in_row)
+        if (sql_same_word(word, "value", 5) && !strip->in_row)
             strip->last = LAST_VALUES;
-        return !is_word(word, "false", 5);
+        return !sql_same_word(word, "false", 5);
     case 6:
-        if (is_word(word, "values", 6) && !strip->in_row)
+        if (sql_same_word(word, "values", 6) && !strip->in_row)
             strip->last = LAST_VALUES;
         return true;
     case 10:
-        return !is_word(word, "identifi", 8);
+        return !sql_same_word(word, "identifi", 8);
     default:
         return true;
     }
@@ -266,8 +255,8 @@ static bool take_word(struct strip *strip)
     strip->at = end;
     if (strip->last == LAST_DOT) {
         strip->last = LAST_NAME;
-        return length < 5 ||
-               !(is_word(word + length - 4, "arer", 4) || is_word(word + length - 4, "asic", 4));
+        return length < 5 || !(sql_same_word(word + length - 4, "arer", 4) ||
+                               sql_same_word(word + length - 4, "asic", 4));
     }
     strip->last = LAST_WORD;
     strip->word = (struct slice){(const char *)word, length};
@@ -478,19 +467,13 @@ static bool take(struct strip *strip)
 /* The verb that a plain statement begins with; SQL_NO_WORD: it does not. */
 static enum sql_word verb_of(const unsigned char *word, size_t length)
 {
-    if (length == 6) {
-        if (is_word(word, "select", 6))
-            return SQL_SELECT;
-        if (is_word(word, "insert", 6))
-            return SQL_INSERT;
-        if (is_word(word, "update", 6))
-            return SQL_UPDATE;
-        if (is_word(word, "delete", 6))
-            return SQL_DELETE;
-    }
-    return length == 7 && is_word(word, "replace", 7) ? SQL_REPLACE : SQL_NO_WORD;
+    enum sql_word verb = sql_word_find((struct slice){(const char *)word, length});
+    bool plain = verb == SQL_SELECT || verb == SQL_INSERT || verb == SQL_UPDATE ||
+                 verb == SQL_DELETE || verb == SQL_REPLACE;
+    return plain ? verb : SQL_NO_WORD;
 }
 
+/* Written by way of `strip`. NOLINTNEXTLINE(readability-non-const-parameter) */
 bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *result)
 {
     struct strip strip = {
@@ -513,78 +496,4 @@ bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *r
     *result =
         (struct sql){.text = {out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
     return true;
-}
-
-/* ---- again ---- */
-
-/* How far both are the same. */
-static inline size_t same_bytes(struct slice a, struct slice b)
-{
-    size_t most = a.length < b.length ? a.length : b.length;
-    size_t at = 0;
-#ifdef __SSE2__
-    for (; most - at >= 16; at += 16) {
-        int same = _mm_movemask_epi8(_mm_cmpeq_epi8(scan_block(a.at + at), scan_block(b.at + at)));
-        if (same != 0xffff)
-            return at + (unsigned)__builtin_ctz(~(unsigned)same);
-    }
-#endif
-    while (at < most && a.at[at] == b.at[at])
-        at++;
-    return at;
-}
-
-/* Does a literal that begins behind these bytes stand alone, without a sign or a prefix? */
-static bool stands_alone(const char *end)
-{
-    switch (end[-1]) {
-    case '(':
-    case ',':
-    case '=':
-    case '<':
-    case '>':
-        return true;
-    case ' ':
-        return end[-2] != '-' && end[-2] != '+';
-    default:
-        return false;
-    }
-}
-
-/* Bytes of the literal that a text begins with; 0: it begins with none that is certain. */
-static size_t literal_length(struct slice text)
-{
-    size_t end = 0;
-    if (text.at[0] == '\'' || text.at[0] == '"') {
-        const char *hit = scan_byte(text.at + 1, text.at + text.length, text.at[0]);
-        if (!hit || hit[-1] == '\\')
-            return 0;
-        end = (size_t)(hit + 1 - text.at);
-        return end < text.length && text.at[end] == text.at[0] ? 0 : end;
-    }
-    while (end < text.length && (sql_classes[(unsigned char)text.at[end]] == SQL_CLASS_DIGIT ||
-                                 (end && text.at[end] == '.')))
-        end++;
-    bool goes_on = end < text.length && sql_is_word_byte((unsigned char)text.at[end]);
-    return goes_on ? 0 : end;
-}
-
-bool sql_strip_repeats(struct slice statement, struct slice text)
-{
-    if (statement.length > SQL_READ_BYTES)
-        return false;
-    for (;;) {
-        size_t same = same_bytes(statement, text);
-        statement = slice_after(statement, same);
-        text = slice_after(text, same);
-        if (!text.length)
-            return !statement.length;
-        if (!same || !statement.length || text.at[0] != '?' || !stands_alone(statement.at))
-            return false;
-        size_t literal = literal_length(statement);
-        if (!literal)
-            return false;
-        statement = slice_after(statement, literal);
-        text = slice_after(text, 1);
-    }
 }

@@ -3,6 +3,8 @@
 #ifndef AGENT_SQL_WORD_H
 #define AGENT_SQL_WORD_H
 
+#include <stdint.h>
+
 #include "agent/base/slice.h"
 
 #define LETTER(letter)                  SQL_LETTER_##letter, SQL_BEFORE_##letter = SQL_LETTER_##letter - 1,
@@ -56,6 +58,18 @@ enum sql_word sql_word_find(struct slice bytes);
 static inline struct slice sql_word_text(enum sql_word word)
 {
     return (struct slice){sql_word_rows[word].text, sql_word_rows[word].length};
+}
+
+/* Does the text begin with that word of at most eight letters, in lower case, in any case? It has
+ * at least as many bytes. */
+static inline bool sql_same_word(const unsigned char *word, const char *lower, size_t length)
+{
+    uint64_t a = 0, b = 0;
+    memcpy(&a, word, length);
+    memcpy(&b, lower, length);
+    uint64_t cases = 0;
+    memset(&cases, 0x20, length);
+    return (a | cases) == b;
 }
 
 #endif

@@ -106,7 +106,7 @@ _Static_assert(sizeof(struct kept) <= EXCHANGE_KEPT_BYTES, "an exchange has enou
 
 static bool is_kept(const struct kept_text *kept, struct slice text)
 {
-    return text.length == kept->length && text.length &&
+    return text.at && text.length && text.length == kept->length &&
            memcmp(kept->text, text.at, kept->length) == 0;
 }
 
