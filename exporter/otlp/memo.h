@@ -92,8 +92,7 @@ static inline bool memo_is_of(const struct memo_slot *slot, const struct describ
     return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] &&
            slot->lengths[0] == key->texts[0].length && slot->lengths[1] == key->texts[1].length &&
            memo_same_text(slot->bytes, key->texts[0]) &&
-           (!key->texts[1].length ||
-            memo_same_text(slot->bytes + slot->lengths[0], key->texts[1]));
+           (!key->texts[1].length || memo_same_text(slot->bytes + slot->lengths[0], key->texts[1]));
 }
 
 static inline const unsigned char *memo_told(const struct memo_slot *slot)
