@@ -60,8 +60,7 @@ static inline uint64_t memo_load32(const char *at)
 
 #define MEMO_SHORT_MOST 32 /* bytes of a text that is compared without a call */
 
-static inline __attribute__((always_inline)) bool memo_same_text(const unsigned char *bytes,
-                                                                 struct slice text)
+static inline bool memo_same_text(const unsigned char *bytes, struct slice text)
 {
     const char *at = text.at;
     const char *there = (const char *)bytes;
@@ -93,7 +92,7 @@ static inline bool memo_is_of(const struct memo_slot *slot, const struct describ
     return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] &&
            slot->lengths[0] == key->texts[0].length && slot->lengths[1] == key->texts[1].length &&
            memo_same_text(slot->bytes, key->texts[0]) &&
-           memo_same_text(slot->bytes + slot->lengths[0], key->texts[1]);
+           (!key->texts[1].length || memo_same_text(slot->bytes + slot->lengths[0], key->texts[1]));
 }
 
 static inline const unsigned char *memo_told(const struct memo_slot *slot)
