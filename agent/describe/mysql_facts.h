@@ -16,9 +16,9 @@ enum mysql_told {
     MYSQL_TOLD_ADDRESS,
     MYSQL_TOLD_USER,
     MYSQL_TOLD_SCHEMA,
-    MYSQL_TOLD_STATEMENT,  /* without its values */
-    MYSQL_TOLD_OPERATION,  /* of the statement, or CONNECT and kin */
-    MYSQL_TOLD_SUMMARY,    /* this and the next: only where it is not plain */
+    MYSQL_TOLD_STATEMENT, /* without its values */
+    MYSQL_TOLD_OPERATION, /* of the statement, or CONNECT and kin */
+    MYSQL_TOLD_SUMMARY,   /* this and the next: only where it is not plain */
     MYSQL_TOLD_COLLECTION,
     MYSQL_TOLD_COUNT
 };
@@ -38,7 +38,7 @@ struct mysql_facts {
     uint64_t affected_rows;
     uint32_t attempt; /* 0 or 1: it is the first */
     uint16_t reserved;
-    uint16_t flags; /* enum mysql_fact */
+    uint16_t flags;  /* enum mysql_fact */
     uint16_t system; /* enum mysql_system */
     uint16_t port;
     uint16_t statements; /* in the text */

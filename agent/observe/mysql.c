@@ -125,13 +125,14 @@ static void remember(const struct mysql_call *call)
     }
 }
 
-static void say(struct mysql_call *call, struct mysql_text *text, struct slice said)
+static void say(struct mysql_call *call, struct mysql_text *text, struct mysql_known_list *known,
+                struct slice said)
 {
     client_span_begin(&call->span);
     text->span = call->span;
     text->known = false;
     if (said.at && (call->span.recorded || may_use(said)))
-        mysql_text_keep(text, said);
+        mysql_text_keep(text, known, said);
 }
 
 static void begin_query(struct mysql_call *call, struct mysql_handle *handle, struct slice said)
@@ -145,7 +146,7 @@ static void begin_query(struct mysql_call *call, struct mysql_handle *handle, st
         return;
     default:
         mysql_record_pending(handle);
-        say(call, &handle->text, said);
+        say(call, &handle->text, &handle->known, said);
         return;
     }
 }
@@ -232,7 +233,7 @@ static void begin_stmt(struct mysql_call *call, struct mysql_statement *statemen
     /* Whoever asks the connection for further results gets this statement's. */
     mysql_handle_known(call->mysql)->text.span.begun = false;
     if (said.at) {
-        say(call, &statement->text, said);
+        say(call, &statement->text, NULL, said);
         return;
     }
     client_span_begin(&call->span);

@@ -57,9 +57,9 @@ static void write_facts(struct span *span, const struct mysql_outcome *outcome, 
     facts->affected_rows = outcome->affected_rows;
     facts->attempt = outcome->attempt.number;
     facts->reserved = 0;
-    facts->flags = (uint16_t)((outcome->handle->is_unix ? MYSQL_IS_UNIX : 0) |
-                              (slow ? MYSQL_IS_SLOW : 0) |
-                              (outcome->writes ? MYSQL_HAS_WRITTEN : 0));
+    facts->flags =
+        (uint16_t)((outcome->handle->is_unix ? MYSQL_IS_UNIX : 0) | (slow ? MYSQL_IS_SLOW : 0) |
+                   (outcome->writes ? MYSQL_HAS_WRITTEN : 0));
     facts->system = outcome->handle->system;
     facts->port = outcome->handle->port;
     facts->statements = outcome->sql ? (uint16_t)outcome->sql->statements : 0;

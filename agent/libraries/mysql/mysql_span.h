@@ -34,10 +34,10 @@ struct mysql_attempt {
 struct mysql_outcome {
     const struct mysql_handle *handle;
     const struct mysql_place *place; /* needed where it is described */
-    const struct sql *sql; /* NULL: no statement */
-    bool is_plain;         /* it has text and operation only */
-    bool masked;           /* something in it was hidden */
-    struct slice operation;            /* `CONNECT` and kin, where there is no statement */
+    const struct sql *sql;           /* NULL: no statement */
+    bool is_plain;                   /* it has text and operation only */
+    bool masked;                     /* something in it was hidden */
+    struct slice operation;          /* `CONNECT` and kin, where there is no statement */
     bool failed;
     struct mysql_error error;
     bool writes; /* `affected_rows` counts */
