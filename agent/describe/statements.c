@@ -10,9 +10,9 @@
 #define TEXT_BYTES 4096 /* more than a record has of a statement */
 
 struct statement {
-    bool known;
     struct sql sql; /* in `bytes` */
     char bytes[SQL_SUMMARY_BYTES + KEPT_BYTES];
+    bool known;
 };
 
 _Static_assert(SQL_SUMMARY_BYTES * 4 <= SQL_SUMMARY_BYTES + KEPT_BYTES, "the text has its bytes");

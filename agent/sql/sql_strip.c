@@ -445,6 +445,8 @@ static bool leave_out_rows(struct strip *strip)
             end = at; /* the text was cut there */
             break;
         }
+        if (strip->text[at] == ';')
+            return false; /* the comma is left out */
         if (strip->text[at] != '(')
             break;
         end = strip->inserts ? row_end(strip, at) : NOT_PLAIN;
@@ -561,6 +563,7 @@ static enum sql_word verb_of(const unsigned char *word, size_t length)
     return length == 7 && is_word(word, "replace", 7) ? SQL_REPLACE : SQL_NO_WORD;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): strip.out writes there */
 bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *result)
 {
     struct strip strip = {
@@ -586,8 +589,8 @@ bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *r
     }
     if (!flush(&strip, strip.at, strip.at))
         return false;
-    *result =
-        (struct sql){.text = {out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
+    *result = (struct sql){
+        .text = {strip.out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
     return true;
 }
 

@@ -91,6 +91,7 @@ static void what_may_end_elsewhere_is_not(void **state)
         "SELECT \xc3\xa9 FROM t",
         "SELECT a FROM t WHERE b = \x01",
         "SELECT a % b FROM t",
+        "INSERT INTO t VALUES (1), (2),;",
         "SELECT @a FROM t",
     };
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
