@@ -26,7 +26,7 @@ enum http_text {
 
 /* Bytes that are kept of them, cut at a character. */
 #define HTTP_AUTHORITY_BYTES 512u
-#define HTTP_AGENT_BYTES     1024u
+#define HTTP_AGENT_BYTES     2560u
 #define HTTP_ORIGIN_BYTES    4096u
 
 #define HTTP_ABSENT UINT16_MAX /* as a text's length: there is none */

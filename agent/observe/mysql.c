@@ -31,26 +31,33 @@ void observe_mysql_made(void *mysql)
     errno = saved;
 }
 
-/* True: a call that is to be looked at begins on that handle. */
-static bool enter(struct mysql_call *call, const struct mysql_library *library, void *mysql,
-                  enum mysql_operation operation)
+/* One that was made unseen. NULL: there is no room (counted). */
+__attribute__((noinline)) static struct mysql_handle *
+meet(const struct mysql_library *library, void *mysql, enum mysql_operation operation)
+{
+    struct mysql_handle *handle = mysql_handle_made(mysql);
+    if (!handle)
+        client_span_lost();
+    else if (operation != MYSQL_OPERATION_CONNECT)
+        mysql_handle_connected(handle, library, mysql);
+    return handle;
+}
+
+/* Not NULL: a call that is to be looked at begins on that handle. */
+static struct mysql_handle *enter(struct mysql_call *call, const struct mysql_library *library,
+                                  void *mysql, enum mysql_operation operation)
 {
     call->mysql = NULL;
     if (!mysql || !agent_enter())
-        return false;
+        return NULL;
     struct mysql_handle *handle = mysql_handle_known(mysql);
-    if (!handle) {
-        handle = mysql_handle_made(mysql);
-        if (!handle) {
-            client_span_lost();
-            return false;
-        }
-        if (operation != MYSQL_OPERATION_CONNECT)
-            mysql_handle_connected(handle, library, mysql);
-    }
+    if (!handle)
+        handle = meet(library, mysql, operation);
+    if (!handle)
+        return NULL;
     uintptr_t here = (uintptr_t)call;
     if (lies_above(atomic_load_explicit(&handle->frame, memory_order_relaxed), here))
-        return false;
+        return NULL;
     mysql_record_overtaken(handle);
     atomic_store_explicit(&handle->frame, here, memory_order_relaxed);
     call->library = library;
@@ -59,7 +66,7 @@ static bool enter(struct mysql_call *call, const struct mysql_library *library, 
     call->command = NULL;
     call->operation = operation;
     call->span.begun = false;
-    return true;
+    return handle;
 }
 
 /* The text as the application gave it. */
@@ -110,9 +117,8 @@ void observe_mysql_not_ready(struct mysql_call *call)
 }
 
 /* What tells of the call where it never returns: its frame may be gone by then. */
-static void remember(const struct mysql_call *call)
+static void remember(const struct mysql_call *call, struct mysql_handle *handle)
 {
-    struct mysql_handle *handle = mysql_handle_known(call->mysql);
     switch (call->operation) {
     case MYSQL_OPERATION_LATER:
     case MYSQL_OPERATION_PREPARE:     /* no span of its own, unless it fails */
@@ -125,13 +131,14 @@ static void remember(const struct mysql_call *call)
     }
 }
 
-static void say(struct mysql_call *call, struct mysql_text *text, struct slice said)
+static void say(struct mysql_call *call, struct mysql_text *text, struct mysql_known_list *known,
+                struct slice said)
 {
     client_span_begin(&call->span);
     text->span = call->span;
     text->known = false;
     if (said.at && (call->span.recorded || may_use(said)))
-        mysql_text_keep(text, said);
+        mysql_text_keep(text, known, said);
 }
 
 static void begin_query(struct mysql_call *call, struct mysql_handle *handle, struct slice said)
@@ -145,7 +152,7 @@ static void begin_query(struct mysql_call *call, struct mysql_handle *handle, st
         return;
     default:
         mysql_record_pending(handle);
-        say(call, &handle->text, said);
+        say(call, &handle->text, &handle->known, said);
         return;
     }
 }
@@ -154,10 +161,11 @@ void observe_mysql_query(struct mysql_call *call, const struct mysql_library *li
                          enum mysql_operation operation, const char *text, size_t length)
 {
     int saved = errno;
-    if (enter(call, library, mysql, operation)) {
-        if (!resume(call, mysql_handle_known(mysql)))
-            begin_query(call, mysql_handle_known(mysql), given(text, length));
-        remember(call);
+    struct mysql_handle *handle = enter(call, library, mysql, operation);
+    if (handle) {
+        if (!resume(call, handle))
+            begin_query(call, handle, given(text, length));
+        remember(call, handle);
     }
     errno = saved;
 }
@@ -166,12 +174,13 @@ void observe_mysql_command(struct mysql_call *call, const struct mysql_library *
                            void *mysql, const char *name)
 {
     int saved = errno;
-    if (enter(call, library, mysql, MYSQL_OPERATION_COMMAND)) {
-        if (!resume(call, mysql_handle_known(mysql))) {
+    struct mysql_handle *handle = enter(call, library, mysql, MYSQL_OPERATION_COMMAND);
+    if (handle) {
+        if (!resume(call, handle)) {
             call->command = name;
             client_span_begin(&call->span);
         }
-        remember(call);
+        remember(call, handle);
     }
     errno = saved;
 }
@@ -185,16 +194,17 @@ void observe_mysql_target(struct mysql_call *call, const struct mysql_library *l
         [MYSQL_OPERATION_SELECT_DB] = "USE",
     };
     int saved = errno;
-    if (enter(call, library, mysql, operation)) {
-        if (!resume(call, mysql_handle_known(mysql))) {
+    struct mysql_handle *handle = enter(call, library, mysql, operation);
+    if (handle) {
+        if (!resume(call, handle)) {
             if (operation == MYSQL_OPERATION_CONNECT)
-                mysql_handle_aim(mysql_handle_known(mysql), &target);
+                mysql_handle_aim(handle, &target);
             else
-                mysql_handle_aim_next(mysql_handle_known(mysql), &target);
+                mysql_handle_aim_next(handle, &target);
             call->command = commands[operation];
             client_span_begin(&call->span);
         }
-        remember(call);
+        remember(call, handle);
     }
     errno = saved;
 }
@@ -222,17 +232,17 @@ static bool same_connection(const struct mysql_statement *statement)
     return handle && handle->handle.generation == statement->generation;
 }
 
-static void begin_stmt(struct mysql_call *call, struct mysql_statement *statement,
-                       struct slice said)
+static void begin_stmt(struct mysql_call *call, struct mysql_handle *handle,
+                       struct mysql_statement *statement, struct slice said)
 {
     if (call->operation == MYSQL_OPERATION_LATER) {
         call->span.start_ns = clock_monotonic_ns();
         return;
     }
     /* Whoever asks the connection for further results gets this statement's. */
-    mysql_handle_known(call->mysql)->text.span.begun = false;
+    handle->text.span.begun = false;
     if (said.at) {
-        say(call, &statement->text, said);
+        say(call, &statement->text, NULL, said);
         return;
     }
     client_span_begin(&call->span);
@@ -245,11 +255,13 @@ void observe_mysql_stmt(struct mysql_call *call, const struct mysql_library *lib
     call->mysql = NULL;
     int saved = errno;
     struct mysql_statement *statement = stmt && agent_enter() ? mysql_statement_of(stmt) : NULL;
-    if (statement && same_connection(statement) &&
-        enter(call, library, statement->mysql, operation)) {
+    struct mysql_handle *handle = NULL;
+    if (statement && same_connection(statement))
+        handle = enter(call, library, statement->mysql, operation);
+    if (handle) {
         call->stmt = stmt;
-        begin_stmt(call, statement, given(text, length));
-        remember(call);
+        begin_stmt(call, handle, statement, given(text, length));
+        remember(call, handle);
     }
     errno = saved;
 }

@@ -27,6 +27,11 @@ void span_limit_texts(int64_t characters)
     not_easy = limited ? INT32_MAX : SPAN_RESERVE_BYTES;
 }
 
+uint32_t span_text_most(void)
+{
+    return text_most;
+}
+
 static uint32_t padded(uint32_t length)
 {
     return (length + 7u) & ~7u;

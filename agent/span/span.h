@@ -135,6 +135,9 @@ struct span {
  * them. Before the first span. */
 void span_limit_texts(int64_t characters);
 
+/* How many bytes of one that is; UINT32_MAX: all. */
+uint32_t span_text_most(void);
+
 /* Begins a record in `memory` (8-byte aligned, at least SPAN_BYTES_LEAST; it must outlive the
  * span). `parent` may be NULL or empty: then the span is a root. `self` gives the ids and flags. */
 void span_begin(struct span *span, void *memory, uint32_t capacity, enum span_scope scope,

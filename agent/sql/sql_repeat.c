@@ -16,6 +16,17 @@ static inline size_t same_bytes(struct slice a, struct slice b)
             return at + (unsigned)__builtin_ctz(~(unsigned)same);
     }
 #endif
+    for (uint64_t of_a, of_b; most - at >= sizeof of_a; at += sizeof of_a) {
+        memcpy(&of_a, a.at + at, sizeof of_a);
+        memcpy(&of_b, b.at + at, sizeof of_b);
+        if (of_a == of_b)
+            continue;
+#ifdef __SSE2__
+        return at + (unsigned)__builtin_ctzll(of_a ^ of_b) / 8;
+#else
+        break;
+#endif
+    }
     while (at < most && a.at[at] == b.at[at])
         at++;
     return at;

@@ -10,7 +10,7 @@
 /* What stands before, as far as it matters to what follows. */
 enum last {
     LAST_MARK, /* an operator, `(` or `,`: a sign behind it belongs to the number */
-    LAST_WORD, /* keyword or identifier, which strip.word is */
+    LAST_WORD, /* keyword or identifier, at strip.word_at */
     LAST_NAME, /* what is no keyword for certain */
     LAST_DOT,
     LAST_CLOSE,
@@ -28,7 +28,9 @@ struct strip {
     char *out;
     size_t used;
     size_t capacity;
-    struct slice word; /* of LAST_WORD */
+    size_t words_at; /* bits for the bytes from here on: letters, digits and _ */
+    uint64_t words;
+    size_t word_at; /* LAST_WORD begins here */
     enum last last;
     unsigned depth;     /* of parentheses */
     unsigned row_depth; /* outside the row behind VALUES */
@@ -52,27 +54,64 @@ static size_t after_blanks(const struct strip *strip, size_t at)
     return at;
 }
 
-/* Behind the letters, digits and _ at `at`. */
-static inline size_t word_end(const struct strip *strip, size_t at)
-{
+#define WINDOW 64 /* bytes whose words are looked for together */
+
 #ifdef __SSE2__
-    for (; strip->length - at >= 16; at += 16) {
-        __m128i block = scan_block((const char *)strip->text + at);
-        __m128i letter = _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
-        __m128i digit = _mm_sub_epi8(block, _mm_set1_epi8('0'));
-        __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
-        __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
-        __m128i is_line = _mm_cmpeq_epi8(block, _mm_set1_epi8('_'));
-        unsigned inside =
-            (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(is_letter, is_digit), is_line));
-        if (inside != 0xffff)
-            return at + (unsigned)__builtin_ctz(~inside);
+/* A bit for each of the sixteen bytes that is a letter, a digit or _. */
+static inline uint64_t word_bits(const unsigned char *at)
+{
+    __m128i block = scan_block((const char *)at);
+    __m128i letter = _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    __m128i digit = _mm_sub_epi8(block, _mm_set1_epi8('0'));
+    __m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+    __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+    __m128i is_line = _mm_cmpeq_epi8(block, _mm_set1_epi8('_'));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(is_letter, is_digit), is_line));
+}
+#endif
+
+/* The words of the next bytes. The last block overlaps the one before it. */
+__attribute__((noinline)) static void fill_window(struct strip *strip, size_t at)
+{
+    size_t left = strip->length - at;
+    uint64_t words = 0;
+    size_t i = 0;
+    if (left > WINDOW)
+        left = WINDOW;
+#ifdef __SSE2__
+    for (; i + 16 <= left; i += 16)
+        words |= word_bits(strip->text + at + i) << i;
+    if (i < left && at + left >= 16) {
+        words |= word_bits(strip->text + at + left - 16) >> (16 - (left - i)) << i;
+        i = left;
     }
 #endif
-    while (at < strip->length && (sql_classes[strip->text[at]] == SQL_CLASS_LETTER ||
-                                  sql_classes[strip->text[at]] == SQL_CLASS_DIGIT))
-        at++;
-    return at;
+    for (; i < left; i++) {
+        enum sql_class class = (enum sql_class)sql_classes[strip->text[at + i]];
+        words |= (uint64_t)(class == SQL_CLASS_LETTER || class == SQL_CLASS_DIGIT) << i;
+    }
+    strip->words = words;
+    strip->words_at = at;
+}
+
+/* Behind the letters, digits and _ at `at`. */
+static inline size_t word_end(struct strip *strip, size_t at)
+{
+    for (;;) {
+        size_t before = at - strip->words_at;
+        if (before < WINDOW) {
+            uint64_t others = ~(strip->words >> before);
+            size_t length = others ? (size_t)__builtin_ctzll(others) : WINDOW;
+            at += length;
+            if (before + length < WINDOW)
+                return at;
+        }
+        if (at == strip->length)
+            return at;
+        fill_window(strip, at);
+        if (!(strip->words & 1))
+            return at;
+    }
 }
 
 static size_t number_end(const struct strip *strip, size_t at)
@@ -164,13 +203,7 @@ static bool flush(struct strip *strip, size_t to, size_t at)
 static bool take_blanks(struct strip *strip)
 {
     size_t next = after_blanks(strip, strip->at);
-    if (next == strip->length)
-        return flush(strip, strip->at, next);
-    if (next == strip->at + 1 && strip->text[strip->at] == ' ') {
-        strip->at = next;
-        return true;
-    }
-    return flush(strip, strip->at, next) && put(strip, " ", 1);
+    return flush(strip, strip->at, next) && (next == strip->length || put(strip, " ", 1));
 }
 
 /* The items of IN (...) behind the first, a literal. */
@@ -206,13 +239,25 @@ static bool take_literal(struct strip *strip, size_t end)
     return !in_list || leave_out_items(strip);
 }
 
+static inline uint32_t four_letters(const void *letters)
+{
+    uint32_t four;
+    memcpy(&four, letters, sizeof four);
+    return four | 0x20202020u;
+}
+
+/* "bearer" and "basic": the next word may be a secret. */
+static inline bool may_lead_to_secret(const unsigned char *word, size_t length)
+{
+    if (length < 5)
+        return false;
+    uint32_t end = four_letters(word + length - 4);
+    return end == four_letters("arer") || end == four_letters("asic");
+}
+
 /* What words mean here. False: not plain. */
 static bool take_keyword(struct strip *strip, const unsigned char *word, size_t length)
 {
-    /* "bearer" and "basic", of which a secret may be the next word. */
-    if (length >= 5 && (sql_same_word(word + length - 4, "arer", 4) ||
-                        sql_same_word(word + length - 4, "asic", 4)))
-        return false;
     switch (length) {
     case 2:
         if (sql_same_word(word, "in", 2) && !strip->in_row)
@@ -237,30 +282,54 @@ static bool take_keyword(struct strip *strip, const unsigned char *word, size_t 
     }
 }
 
-static bool ends_plainly(const struct strip *strip, size_t end)
+/* First letters of those, by the last five bits of a letter. */
+static inline bool may_be_keyword(unsigned char first)
 {
-    if (end == strip->length)
-        return true;
-    enum sql_class next = (enum sql_class)sql_classes[strip->text[end]];
-    return next != SQL_CLASS_HIGH && next != SQL_CLASS_DOLLAR && next != SQL_CLASS_QUOTE;
+    const uint32_t firsts = 1u << ('f' & 31) | 1u << ('i' & 31) | 1u << ('r' & 31) |
+                            1u << ('t' & 31) | 1u << ('v' & 31) | 1u << ('w' & 31);
+    return firsts >> (first & 31) & 1;
 }
 
-static bool take_word(struct strip *strip)
+static inline bool ends_plainly(const struct strip *strip, size_t end)
 {
-    const unsigned char *word = strip->text + strip->at;
-    size_t end = word_end(strip, strip->at);
-    size_t length = end - strip->at;
-    if (!ends_plainly(strip, end))
-        return false;
-    strip->at = end;
-    if (strip->last == LAST_DOT) {
-        strip->last = LAST_NAME;
-        return length < 5 || !(sql_same_word(word + length - 4, "arer", 4) ||
-                               sql_same_word(word + length - 4, "asic", 4));
+    unsigned char next = end < strip->length ? strip->text[end] : ' ';
+    return next < 0x80 && next != '$' && next != '\'' && next != '"';
+}
+
+/* Words, one blank between them, and what else changes nothing: most of a statement. Where that
+ * ends is strip->at. False: not plain. */
+static inline bool take_words(struct strip *strip)
+{
+    const unsigned char *text = strip->text;
+    const size_t length = strip->length;
+    size_t at = strip->at;
+    while (at < length) {
+        if (text[at] == ' ' && at + 1 < length && !is_blank(text[at + 1])) {
+            at++;
+            continue;
+        }
+        if (sql_classes[text[at]] != SQL_CLASS_LETTER) {
+            if (text[at] != ',' && text[at] != '=')
+                break;
+            strip->last = LAST_MARK;
+            at++;
+            continue;
+        }
+        size_t end = word_end(strip, at);
+        if (!ends_plainly(strip, end) || may_lead_to_secret(text + at, end - at))
+            return false;
+        if (strip->last == LAST_DOT) {
+            strip->last = LAST_NAME;
+        } else {
+            strip->last = LAST_WORD;
+            strip->word_at = at;
+            if (may_be_keyword(text[at]) && !take_keyword(strip, text + at, end - at))
+                return false;
+        }
+        at = end;
     }
-    strip->last = LAST_WORD;
-    strip->word = (struct slice){(const char *)word, length};
-    return take_keyword(strip, word, length);
+    strip->at = at;
+    return true;
 }
 
 #define NAME_BYTES 256 /* longer ones are no names to sql_scan_backquoted() */
@@ -276,8 +345,9 @@ static bool take_name(struct strip *strip)
     return strip->at == strip->length || strip->text[strip->at] != '`';
 }
 
-static bool sign_belongs_to_number(const struct strip *strip)
+static bool sign_belongs_to_number(struct strip *strip)
 {
+    size_t end;
     switch (strip->last) {
     case LAST_MARK:
     case LAST_DOT:
@@ -285,7 +355,11 @@ static bool sign_belongs_to_number(const struct strip *strip)
     case LAST_IN_OPEN:
         return true;
     case LAST_WORD:
-        return sql_word_rows[sql_word_find(strip->word)].flags & SQL_IS_SIGN;
+        end = word_end(strip, strip->word_at);
+        return sql_word_rows[sql_word_find((struct slice){
+                                 (const char *)strip->text + strip->word_at, end - strip->word_at})]
+                   .flags &
+               SQL_IS_SIGN;
     default:
         return false;
     }
@@ -307,7 +381,7 @@ static bool take_sign(struct strip *strip)
 /* ---- rows ---- */
 
 /* Behind a row that is left out. It may hold values only, because a word of it may be a table. */
-static size_t row_end(const struct strip *strip, size_t at)
+static size_t row_end(struct strip *strip, size_t at)
 {
     unsigned depth = 0;
     while (at < strip->length) {
@@ -360,6 +434,8 @@ static bool leave_out_rows(struct strip *strip)
             end = at; /* the text was cut there */
             break;
         }
+        if (strip->text[at] == ';')
+            return false; /* the comma is left out */
         if (strip->text[at] != '(')
             break;
         end = strip->inserts ? row_end(strip, at) : NOT_PLAIN;
@@ -423,8 +499,6 @@ static bool take_mark(struct strip *strip)
         strip->at++;
         strip->last = LAST_MARK;
         return after_blanks(strip, strip->at) == strip->length;
-    case ',':
-    case '=':
     case '<':
     case '>':
     case '!':
@@ -441,14 +515,12 @@ static bool take_mark(struct strip *strip)
     }
 }
 
-static bool take(struct strip *strip)
+static inline bool take(struct strip *strip)
 {
     unsigned char c = strip->text[strip->at];
     switch (sql_classes[c]) {
     case SQL_CLASS_SPACE:
         return take_blanks(strip);
-    case SQL_CLASS_LETTER:
-        return take_word(strip);
     case SQL_CLASS_DIGIT:
         return take_literal(strip, number_end(strip, strip->at));
     case SQL_CLASS_QUOTE:
@@ -473,7 +545,7 @@ static enum sql_word verb_of(const unsigned char *word, size_t length)
     return plain ? verb : SQL_NO_WORD;
 }
 
-/* Written by way of `strip`. NOLINTNEXTLINE(readability-non-const-parameter) */
+/* NOLINTNEXTLINE(readability-non-const-parameter): strip.out writes there */
 bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *result)
 {
     struct strip strip = {
@@ -482,18 +554,24 @@ bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *r
         .out = out,
         .capacity = capacity,
     };
-    strip.from = strip.at = after_blanks(&strip, 0);
+    strip.from = strip.at = strip.words_at = after_blanks(&strip, 0);
+    fill_window(&strip, strip.at);
     size_t end = word_end(&strip, strip.at);
     enum sql_word verb = verb_of(strip.text + strip.at, end - strip.at);
     if (!verb)
         return false;
     strip.inserts = verb == SQL_INSERT || verb == SQL_REPLACE;
-    while (strip.at < strip.length)
+    for (;;) {
+        if (!take_words(&strip))
+            return false;
+        if (strip.at == strip.length)
+            break;
         if (!take(&strip))
             return false;
+    }
     if (!flush(&strip, strip.at, strip.at))
         return false;
-    *result =
-        (struct sql){.text = {out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
+    *result = (struct sql){
+        .text = {strip.out, strip.used}, .operation = sql_word_text(verb), .statements = 1};
     return true;
 }

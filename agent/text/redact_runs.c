@@ -8,7 +8,7 @@
 /* No secret goes on behind one of these. */
 static bool breaks(char c)
 {
-    return c == ' ' || (c >= '(' && c <= '*') || c == ',' || c == '?' || c == '`';
+    return c >= ' ' && c <= ',' && c != '+';
 }
 
 #define MANY 64 /* bytes that are looked at together */
@@ -25,32 +25,30 @@ static bool has_run(uint64_t bits)
 }
 
 #ifdef __SSE2__
-static uint64_t unbroken_in(const char *at)
+static uint64_t breaks_in(const char *at)
 {
     __m128i block = scan_block(at);
-    __m128i low = _mm_sub_epi8(block, _mm_set1_epi8('('));
-    __m128i breaking =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(low, _mm_set1_epi8(2)), low),
-                                  _mm_cmpeq_epi8(block, _mm_set1_epi8(' '))),
-                     _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8(',')),
-                                  _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('?')),
-                                               _mm_cmpeq_epi8(block, _mm_set1_epi8('`')))));
-    return ~(uint64_t)(unsigned)_mm_movemask_epi8(breaking) & 0xffff;
+    __m128i above = _mm_sub_epi8(block, _mm_set1_epi8(' '));
+    __m128i within = _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(',' - ' ')), above);
+    __m128i plus = _mm_cmpeq_epi8(block, _mm_set1_epi8('+'));
+    return (unsigned)_mm_movemask_epi8(_mm_andnot_si128(plus, within));
 }
 #endif
 
 /* Bits of the first bytes, at most MANY, that break nothing. */
-static uint64_t unbroken(const char *at, size_t length)
+static inline uint64_t unbroken(const char *at, size_t length)
 {
     uint64_t bits = 0;
     size_t i = 0;
-    if (length > MANY)
-        length = MANY;
 #ifdef __SSE2__
+    if (length >= MANY)
+        return ~(breaks_in(at) | breaks_in(at + 16) << 16 | breaks_in(at + 32) << 32 |
+                 breaks_in(at + 48) << 48);
     for (; length - i >= 16; i += 16)
-        bits |= unbroken_in(at + i) << i;
+        bits |= breaks_in(at + i) << i;
+    bits = ~bits & ((UINT64_C(1) << i) - 1);
 #endif
-    for (; i < length; i++)
+    for (; i < length && i < MANY; i++)
         bits |= (uint64_t)!breaks(at[i]) << i;
     return bits;
 }
@@ -72,8 +70,13 @@ __attribute__((noinline)) static bool are_shapeless(const struct redact *redact,
 
 bool redact_runs_shapeless(const struct redact *redact, struct slice text)
 {
-    for (size_t at = 0; at < text.length; at += MANY - REDACT_SHAPE_LEAST + 1)
-        if (has_run(unbroken(text.at + at, text.length - at)))
+    uint64_t before = 0;
+    for (size_t at = 0; at < text.length; at += MANY) {
+        uint64_t bits = unbroken(text.at + at, text.length - at);
+        /* The end of the last ones, as many as half a run and more, and the beginning of these. */
+        if (has_run(bits) || has_run(before >> 32 | bits << 32))
             return are_shapeless(redact, text);
+        before = bits;
+    }
     return true;
 }

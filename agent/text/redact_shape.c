@@ -285,6 +285,22 @@ __attribute__((noinline)) static const char *end_of(const struct shape *shape, c
     return after_token(shape, at, end, depth);
 }
 
+/* The two characters that shapes begin with, a bit each. Written before `prepared`, and always the
+ * same; likewise the next. */
+static uint64_t pairs[16];
+static _Atomic bool prepared;
+
+/* Those that begin with a character, of which five bits are looked at, a bit each. */
+static uint64_t begun_by[32][2];
+
+_Static_assert(SHAPES <= 128, "each has a bit");
+
+static bool may_begin(unsigned char first, unsigned char second)
+{
+    return !atomic_load_explicit(&prepared, memory_order_acquire) ||
+           redact_has_pair(pairs, first, second);
+}
+
 /* The same for all shapes that begin with `c`, as read. */
 __attribute__((noinline)) static const char *
 secret_of(const char *text, const char *at, const char *end, enum depth depth, unsigned char c)
@@ -292,7 +308,17 @@ secret_of(const char *text, const char *at, const char *end, enum depth depth, u
     bool apart = is_apart(text, at, ALNUM);
     unsigned jwt_most = is_apart(text, at, TOKEN) ? JWT_HEADER_MOST : JWT_GLUED_MOST;
     unsigned char low = (unsigned char)slice_lower((char)c);
-    for (const struct shape *shape = shapes; shape < shapes + SHAPES; shape++) {
+    bool all = !atomic_load_explicit(&prepared, memory_order_acquire);
+    for (size_t i = 0; i < SHAPES; i++) {
+        uint64_t left = all ? UINT64_MAX : begun_by[c & 31][i / 64] >> i % 64;
+        if (!left) {
+            i |= 63; /* the rest of these */
+            continue;
+        }
+        i += (unsigned)__builtin_ctzll(left);
+        if (i >= SHAPES)
+            break;
+        const struct shape *shape = &shapes[i];
         if ((any_case(shape) ? low : c) != (unsigned char)shape->prefix[0] ||
             (!apart && wants_apart(shape)))
             continue;
@@ -301,17 +327,6 @@ secret_of(const char *text, const char *at, const char *end, enum depth depth, u
             return found;
     }
     return NULL;
-}
-
-/* The two characters that shapes begin with, a bit each. Written before `prepared`, and always the
- * same. */
-static uint64_t pairs[16];
-static _Atomic bool prepared;
-
-static bool may_begin(unsigned char first, unsigned char second)
-{
-    return !atomic_load_explicit(&prepared, memory_order_acquire) ||
-           redact_has_pair(pairs, first, second);
 }
 
 static const char *bot_of(const char *text, const char *at, const char *end, enum depth depth)
@@ -402,9 +417,10 @@ void redact_shape_prepare(struct redact *redact)
         const struct shape *shape = &shapes[i];
         for (unsigned position = 0; position < REDACT_SIEVE_BYTES; position++)
             let_through(redact, shape, position);
-        if (!prepared)
-            redact_add_pair(pairs, (unsigned char)shape->prefix[0],
-                            (unsigned char)shape->prefix[1]);
+        if (prepared)
+            continue;
+        redact_add_pair(pairs, (unsigned char)shape->prefix[0], (unsigned char)shape->prefix[1]);
+        begun_by[shape->prefix[0] & 31][i / 64] |= UINT64_C(1) << i % 64;
     }
     atomic_store_explicit(&prepared, true, memory_order_release);
 }

@@ -190,13 +190,17 @@ static uint64_t hash_of(struct slice text)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     size_t length = text.length < SQL_READ_BYTES ? text.length : SQL_READ_BYTES;
-    for (size_t i = 0; i < length; i += sizeof hash) {
-        uint64_t word = 0;
-        size_t left = length - i;
-        memcpy(&word, text.at + i, left < sizeof word ? left : sizeof word);
+    uint64_t word;
+    size_t i = 0;
+    for (; length - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, text.at + i, sizeof word);
         hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
         hash ^= hash >> 32;
     }
+    for (word = 0; i < length; i++)
+        word = word << 8 | (unsigned char)text.at[i];
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 32;
     hash ^= text.length;
     return hash ? hash : 1;
 }
@@ -205,7 +209,7 @@ static uint64_t hash_of(struct slice text)
  * made of names goes, too, because there they are folded and may be half a secret. */
 __attribute__((noinline)) static void hide_secrets(struct mysql_text *text)
 {
-    struct sql *sql = &text->sql;
+    struct sql *sql = &text->sql; /* in the buffer */
     if (redact_shape_find(sql->text, 0, sql->text.length).to == 0)
         return;
     char *at = text->buffer + (sql->text.at - text->buffer);
@@ -246,10 +250,51 @@ static bool is_repeated(const struct mysql_text *text, struct slice given)
                           : slice_equal(given, text->sql.text);
 }
 
-void mysql_text_keep(struct mysql_text *text, struct slice given)
+/* From the one behind the last on: programs send their statements in turns. */
+static bool find_known(struct mysql_text *text, struct mysql_known_list *list, struct slice given)
+{
+    for (unsigned i = 1; i <= MYSQL_KNOWN; i++) {
+        unsigned at = (list->last + i) % MYSQL_KNOWN;
+        const struct mysql_known *known = &list->known[at];
+        struct slice plain = {known->bytes, known->length};
+        if (!plain.length || !sql_strip_repeats(given, plain))
+            continue;
+        list->last = at;
+        text->sql = (struct sql){.text = plain, .operation = known->operation, .statements = 1};
+        text->is_plain = text->repeats = true;
+        text->masked = false;
+        return true;
+    }
+    return false;
+}
+
+static void make_known(const struct mysql_text *text, struct mysql_known_list *list)
+{
+    struct slice plain = text->sql.text;
+    if (!text->is_plain || plain.length > MYSQL_KNOWN_BYTES)
+        return;
+    list->last = (list->last + 1) % MYSQL_KNOWN;
+    struct mysql_known *known = &list->known[list->last];
+    known->length = 0;
+    memcpy(known->bytes, plain.at, plain.length);
+    known->operation = text->sql.operation;
+    known->length = (uint16_t)plain.length;
+}
+
+__attribute__((noinline)) static void keep_other(struct mysql_text *text,
+                                                 struct mysql_known_list *list, struct slice given)
+{
+    if (list && find_known(text, list, given))
+        return;
+    keep_new(text, given);
+    if (list)
+        make_known(text, list);
+}
+
+void mysql_text_keep(struct mysql_text *text, struct mysql_known_list *list, struct slice given)
 {
     text->hash = hash_of(given);
     if (!text->repeats || !is_repeated(text, given))
-        keep_new(text, given);
+        keep_other(text, list, given);
     text->known = true;
 }

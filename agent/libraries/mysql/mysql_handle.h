@@ -27,7 +27,7 @@ struct mysql_text {
     bool masked;             /* a secret among its names was hidden */
     uint64_t hash;           /* of the text as the application gave it */
     struct client_span span; /* of the call that sent it last */
-    struct sql sql;          /* its slices point into `buffer` */
+    struct sql sql;          /* its slices point into `buffer` or a struct mysql_known */
     char buffer[MYSQL_TEXT_BYTES];
 };
 
@@ -42,6 +42,21 @@ struct mysql_place {
     uint16_t bytes;
     uint16_t lengths[MYSQL_PLACE_TEXTS];
     char texts[MYSQL_ADDRESS_BYTES + MYSQL_USER_BYTES + MYSQL_SCHEMA_BYTES];
+};
+
+/* Plain statements that were sent before, as they are told: most are sent again. */
+#define MYSQL_KNOWN       4
+#define MYSQL_KNOWN_BYTES 494
+
+struct mysql_known {
+    struct slice operation;
+    uint16_t length; /* 0: none */
+    char bytes[MYSQL_KNOWN_BYTES];
+};
+
+struct mysql_known_list {
+    unsigned last; /* the one that was written or used last */
+    struct mysql_known known[MYSQL_KNOWN];
 };
 
 struct mysql_handle {
@@ -66,7 +81,8 @@ struct mysql_handle {
     struct client_span pending;  /* sent, its result not yet read */
     struct client_span waiting;  /* of a call that is to be made again: it was not ready */
     const char *waiting_command; /* its name, or NULL; static */
-    struct mysql_text text;      /* of the last statement that was not a prepared one */
+    struct mysql_known_list known;
+    struct mysql_text text; /* of the last statement that was not a prepared one */
 };
 
 /* A prepared statement. */
@@ -100,7 +116,7 @@ struct mysql_statement *mysql_statement_make(void *key, void *mysql);
 struct mysql_statement *mysql_statement_of(void *key);
 void mysql_statement_drop(void *key);
 
-/* Sanitises and remembers the text. */
-void mysql_text_keep(struct mysql_text *text, struct slice given);
+/* Sanitises and remembers the text. `known`: of the connection; NULL: others are not looked at. */
+void mysql_text_keep(struct mysql_text *text, struct mysql_known_list *known, struct slice given);
 
 #endif

@@ -25,9 +25,10 @@ _Static_assert(sizeof(struct span_record) + 128 + FACTS_MOST + SPAN_RESERVE_BYTE
 
 static char *add(struct mysql_facts *facts, enum mysql_told which, struct slice text, char *at)
 {
-    facts->lengths[which] = text.at ? (uint16_t)text.length : FACTS_ABSENT;
+    facts->lengths[which] = FACTS_ABSENT;
     if (!text.at)
         return at;
+    facts->lengths[which] = (uint16_t)text.length;
     memcpy(at, text.at, text.length);
     return at + text.length;
 }

@@ -199,6 +199,34 @@ static uint8_t scheme_number(struct slice scheme)
     return (uint8_t)((scheme.at[0] == 'w' ? HTTP_SCHEME_WS : HTTP_SCHEME_HTTP) + secure);
 }
 
+/* Where a limit says how much of a text is wanted, the rest of path and query takes no room. */
+__attribute__((cold, noinline)) static void tell_limited_origin(struct http_facts_writing *writing,
+                                                                struct slice origin, uint32_t most)
+{
+    size_t path_length = slice_find(origin, '?');
+    struct slice query = slice_after(origin, path_length);
+    http_facts_text(writing, HTTP_TEXT_ORIGIN, (struct slice){origin.at, path_length},
+                    most > SPAN_PATH_BYTES ? most : SPAN_PATH_BYTES);
+    uint16_t path_bytes = writing->facts->lengths[HTTP_TEXT_ORIGIN];
+    http_facts_text(writing, HTTP_TEXT_ORIGIN, query, most);
+    writing->facts->lengths[HTTP_TEXT_ORIGIN] += path_bytes;
+}
+
+static void tell_origin(struct http_facts_writing *writing, struct slice origin)
+{
+    uint32_t most = span_text_most();
+    if (__builtin_expect(most < HTTP_ORIGIN_BYTES / 2 && origin.at, 0))
+        tell_limited_origin(writing, origin, most);
+    else
+        http_facts_text(writing, HTTP_TEXT_ORIGIN, origin, HTTP_ORIGIN_BYTES);
+}
+
+static uint32_t agent_most(void)
+{
+    uint32_t most = span_text_most();
+    return most < HTTP_AGENT_BYTES ? most : HTTP_AGENT_BYTES;
+}
+
 /* Apart from the steps before and behind it, because the caller's stack may be small, and redaction
  * and what reads addresses go deep: they have not to lie below this frame. */
 __attribute__((noinline)) static void begin_facts(struct span *span,
@@ -230,7 +258,7 @@ __attribute__((noinline)) static void begin_facts(struct span *span,
         shown_authority(asked(request, working, forwarded), &kept->authority, &working->masked),
         HTTP_AUTHORITY_BYTES);
     /* The target is written first: others' text will lie where its does. */
-    http_facts_text(writing, HTTP_TEXT_ORIGIN, working->target.origin, HTTP_ORIGIN_BYTES);
+    tell_origin(writing, working->target.origin);
     http_facts_asked(writing);
     http_facts_text(writing, HTTP_TEXT_CLIENT, forwarded->client, SPAN_KEPT_BYTES);
 }
@@ -245,7 +273,7 @@ __attribute__((noinline)) static void end_facts(struct span *span,
     http_facts_text(
         writing, HTTP_TEXT_AGENT,
         shown_agent(http1_field(&request->fields, HTTP1_FIELD_USER_AGENT), kept, working),
-        HTTP_AGENT_BYTES);
+        agent_most());
     struct slice thread = SLICE_NONE;
     if (http_settings.tells_thread) {
         writing->facts->thread_id = (uint32_t)context_thread_id();

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "agent/sql/sql.h"
+#include "agent/sql/sql_strip.h"
 #include "agent/sql/sql_word.h"
 
 #define SECRET "5ecret"
@@ -99,6 +100,12 @@ static void check_vector(const struct vector *vector)
                  result.truncated, result.reads);
     assert_false(holds(result.text, SECRET));
     assert_false(holds(result.summary, SECRET));
+
+    /* Where it is plain, it is stripped to the same. */
+    struct sql plain;
+    static char stripped[4096];
+    if (sql_strip(statement, stripped, sizeof stripped, &plain))
+        assert_slice(plain.text, vector->out, "stripped text", vector->where);
 
     /* Whatever the buffer's size, what is there is a beginning of it. */
     for (size_t capacity = 0; capacity < result.text.length + 600; capacity += 7) {

@@ -404,6 +404,65 @@ static void a_handle_closed_within_a_call_is_let_go(void **state)
     assert_null(spans_next());
 }
 
+static void expect_statement(const char *name, const char *text)
+{
+    const struct span_record *span = spans_next();
+    assert_non_null(span);
+    assert_slice(span_find_name(span), name);
+    assert_slice(span_find_string(span, ATTRIBUTE_DB_QUERY_TEXT), text);
+}
+
+static void statements_in_turns_are_told_apart(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        char text[64];
+        for (int i = 0; i < 9; i++) {
+            snprintf(text, sizeof text, "SELECT a FROM t%c WHERE b = %d", 'a' + i, round);
+            query(db, text);
+            snprintf(text, sizeof text, "SELECT a FROM t%c WHERE b = 'it%d'", 'a' + i / 2, round);
+            query(db, text);
+            query(db, "COMMIT");
+            char wanted[64], name[64];
+            snprintf(name, sizeof name, "SELECT t%c", 'a' + i);
+            snprintf(wanted, sizeof wanted, "SELECT a FROM t%c WHERE b = ?", 'a' + i);
+            expect_statement(name, wanted);
+            snprintf(name, sizeof name, "SELECT t%c", 'a' + i / 2);
+            snprintf(wanted, sizeof wanted, "SELECT a FROM t%c WHERE b = ?", 'a' + i / 2);
+            expect_statement(name, wanted);
+            expect_statement("COMMIT", "COMMIT");
+        }
+    }
+}
+
+/* What is no longer there after the pass has to be told at once. */
+static void what_is_not_plain_keeps_its_summary(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        query(db, "INSERT INTO a VALUES (1), ((SELECT b FROM c))");
+        expect_statement("INSERT a SELECT c", "INSERT INTO a VALUES (?)");
+        query(db, "INSERT INTO a VALUES (1)");
+        expect_statement("INSERT a", "INSERT INTO a VALUES (?)");
+        query(db, "INSERT /*! now */ INTO a VALUES (?)");
+        expect_statement("INSERT a", "INSERT ? INTO a VALUES (?)");
+    }
+}
+
+static void a_secret_without_quotes_is_hidden_before_it_is_kept(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        query(db, "SELECT a FROM t WHERE b = ghp_0123456789abcdefghijABCDEFGHIJ");
+        const struct span_record *span = spans_next();
+        assert_non_null(span);
+        assert_true(span->masked);
+        assert_false(spans_hold(span, "0123456789abcdefghij"));
+        assert_slice(span_find_string(span, ATTRIBUTE_DB_QUERY_TEXT),
+                     "SELECT a FROM t WHERE b = REDACTED");
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start_connected, close_all)
 
 int main(void)
@@ -432,6 +491,9 @@ int main(void)
         TEST(without_info_the_arguments_count),
         TEST(a_text_with_a_nul_is_read_to_its_end),
         TEST(a_handle_closed_within_a_call_is_let_go),
+        TEST(statements_in_turns_are_told_apart),
+        TEST(what_is_not_plain_keeps_its_summary),
+        TEST(a_secret_without_quotes_is_hidden_before_it_is_kept),
     };
     return cmocka_run_group_tests(tests, open_gate, NULL);
 }
