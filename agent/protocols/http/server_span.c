@@ -112,7 +112,7 @@ static bool is_kept(const struct kept_text *kept, struct slice text)
 
 static void keep(struct kept_text *kept, struct slice text)
 {
-    if (text.length > sizeof kept->text)
+    if (!text.at || text.length > sizeof kept->text)
         return;
     kept->length = (uint16_t)text.length;
     memcpy(kept->text, text.at, text.length);
