@@ -3,18 +3,9 @@
 
 #include <string.h>
 
-#include "agent/base/random.h"
+#include "agent/base/clock.h"
 
 #define SLOT_ROOM (MEMO_SLOT_BYTES - sizeof(struct memo_slot))
-
-void memo_init(struct memo *memo, void *memory)
-{
-    memo->sets = memory;
-    memo->slots = (unsigned char *)memory + MEMO_SETS * sizeof *memo->sets;
-    memo->seed = random_next();
-    memset(memo->last, 0, sizeof memo->last);
-    memset(memo->sets, 0, MEMO_SETS * sizeof *memo->sets);
-}
 
 static struct memo_slot *slot_at(const struct memo *memo, size_t set, size_t way)
 {
@@ -33,6 +24,17 @@ static inline uint64_t stir(uint64_t a, uint64_t b)
 }
 
 #define ODD UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio */
+
+void memo_init(struct memo *memo, void *memory)
+{
+    memo->sets = memory;
+    memo->slots = (unsigned char *)memory + MEMO_SETS * sizeof *memo->sets;
+    /* Of what a stranger does not know. Random numbers take a system call on a thread's first use,
+     * and the thread makes the published ones only. */
+    memo->seed = stir(clock_monotonic_ns() | 1, (uintptr_t)memory | 1);
+    memset(memo->last, 0, sizeof memo->last);
+    memset(memo->sets, 0, MEMO_SETS * sizeof *memo->sets);
+}
 
 /* Its length is in the key's words. The last two words may overlap those before. */
 static inline uint64_t hash_text(uint64_t state, struct slice text)
