@@ -18,7 +18,7 @@
 
 /* The record in words, in `memory` (8-byte aligned, DESCRIBE_BYTES of the longest): what facts
  * make, then its other entries. The same one where it has no facts. The record may be a stranger's,
- * in `length` bytes; its head is known to be sound. On one thread. */
+ * whose length is known to be sound. On one thread. */
 const struct span_record *describe(const struct span_record *record, void *memory,
                                    uint32_t capacity);
 

@@ -9,13 +9,14 @@
 #define AGENT_HTTP_FACTS_H
 
 #include "agent/base/peer.h"
+#include "agent/describe/facts.h"
 #include "agent/span/span.h"
 
 /* The texts, in the order in which they lie: those of what was asked for, then those of who asks,
  * because each of these two repeats itself without the other. */
 enum http_text {
     HTTP_TEXT_METHOD,    /* of a method that has no number; see method_shown() */
-    HTTP_TEXT_AUTHORITY, /* that was asked, as written; may be malformed */
+    HTTP_TEXT_AUTHORITY, /* that was asked, as written */
     HTTP_TEXT_ORIGIN,    /* path and query, or `*`; absent for CONNECT and what is no target */
     HTTP_TEXT_CLIENT,    /* the address that proxies tell */
     HTTP_TEXT_AGENT,     /* User-Agent */
@@ -29,7 +30,6 @@ enum http_text {
 #define HTTP_AGENT_BYTES     2560u
 #define HTTP_ORIGIN_BYTES    4096u
 
-#define HTTP_ABSENT UINT16_MAX /* as a text's length: there is none */
 #define HTTP_UNSEEN UINT64_MAX /* as a response's: its end was not seen */
 
 enum http_scheme { HTTP_SCHEME_HTTP, HTTP_SCHEME_HTTPS, HTTP_SCHEME_WS, HTTP_SCHEME_WSS };
@@ -74,7 +74,7 @@ static inline void http_facts_text(struct http_facts_writing *writing, enum http
                                    struct slice text, uint32_t most)
 {
     if (!text.at) {
-        writing->facts->lengths[which] = HTTP_ABSENT;
+        writing->facts->lengths[which] = FACTS_ABSENT;
         return;
     }
     if (writing->left < most)

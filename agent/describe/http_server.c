@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "agent/base/url.h"
+#include "agent/describe/facts.h"
 #include "agent/describe/http_facts.h"
 #include "agent/describe/http_naming.h"
 #include "agent/describe/method.h"
@@ -28,37 +29,23 @@ static const struct http_facts *facts_in(const struct span_entry *entry)
     return whole ? facts : NULL;
 }
 
-/* The texts from `begin` to before `end`. False: they do not lie in these bytes. Of each kind by
- * itself, so that what is said of one does not follow from the other. */
-static bool read_texts(struct told *told, int begin, int end, const char *at, size_t bytes)
-{
-    for (int i = begin; i < end; i++) {
-        size_t length = told->facts->lengths[i];
-        if (length == HTTP_ABSENT) {
-            told->text[i] = SLICE_NONE;
-            continue;
-        }
-        if (length > bytes)
-            return false;
-        told->text[i] = (struct slice){at, length};
-        at += length;
-        bytes -= length;
-    }
-    return true;
-}
-
+/* Each kind of texts by itself, so that what is said of one does not follow from the other. False:
+ * they are not there. */
 static bool read_asked(struct told *told)
 {
     const struct http_facts *facts = told->facts;
     told->scheme = schemes[facts->scheme % (sizeof schemes / sizeof *schemes)];
-    return read_texts(told, 0, HTTP_TEXTS_ASKED, facts->texts, facts->asked_bytes);
+    return facts_split(facts->texts, facts->asked_bytes, facts->lengths, HTTP_TEXTS_ASKED,
+                       told->text);
 }
 
 static bool read_asking(struct told *told, const struct span_entry *entry)
 {
-    size_t asked = told->facts->asked_bytes;
-    return read_texts(told, HTTP_TEXTS_ASKED, HTTP_TEXTS, told->facts->texts + asked,
-                      entry->length - HTTP_FACTS_BYTES - asked);
+    const struct http_facts *facts = told->facts;
+    size_t asked = facts->asked_bytes;
+    return facts_split(facts->texts + asked, entry->length - HTTP_FACTS_BYTES - asked,
+                       facts->lengths + HTTP_TEXTS_ASKED, HTTP_TEXTS - HTTP_TEXTS_ASKED,
+                       told->text + HTTP_TEXTS_ASKED);
 }
 
 /* Who was asked. Absent where it is malformed. */
@@ -250,7 +237,7 @@ bool http_server_plan(const struct span_record *record, struct describe_plan *pl
     page->words[0] = pack(kind, PART_PAGE | (uint64_t)record->status << 8,
                           facts->method | (uint64_t)facts->scheme << 8, facts->status);
     page->words[1] = pack(lengths[HTTP_TEXT_METHOD], lengths[HTTP_TEXT_AUTHORITY],
-                          lengths[HTTP_TEXT_ORIGIN], type.at ? type.length : HTTP_ABSENT);
+                          lengths[HTTP_TEXT_ORIGIN], type.at ? type.length : FACTS_ABSENT);
     page->words[2] = route_tree_age(&http_naming.route_tree);
     page->words[3] = 0;
     page->texts[0] = (struct slice){facts->texts, asked};

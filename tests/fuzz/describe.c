@@ -75,7 +75,7 @@ static bool is_whole(const struct span_record *record)
     const struct http_facts *facts = (const struct http_facts *)(const void *)entry->bytes;
     size_t texts = 0;
     for (int i = 0; i < HTTP_TEXTS; i++)
-        texts += facts->lengths[i] == HTTP_ABSENT ? 0 : facts->lengths[i];
+        texts += facts->lengths[i] == FACTS_ABSENT ? 0 : facts->lengths[i];
     return texts <= entry->length - HTTP_FACTS_BYTES;
 }
 

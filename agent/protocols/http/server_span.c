@@ -190,7 +190,7 @@ static void find_target(const struct http1_request *request, struct working *wor
     working->masked = target->origin.at != told;
 }
 
-/* Of an URL that is none of these nobody asks. */
+/* As forwarded_read() has it: one of four, or none. */
 static uint8_t scheme_number(struct slice scheme)
 {
     if (!scheme.at)
