@@ -25,20 +25,6 @@ static inline __m128i scan_block(const char *at)
 }
 #endif
 
-#ifdef __SSE2__
-/* Are these sixteen all letters and digits of ASCII, `.` or `/`? */
-static inline bool scan_is_plain(__m128i block)
-{
-    const __m128i letters =
-        _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
-    const __m128i others = _mm_sub_epi8(block, _mm_set1_epi8('.')); /* `.`, `/` and the digits */
-    const __m128i plain =
-        _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(letters, _mm_set1_epi8(25)), letters),
-                     _mm_cmpeq_epi8(_mm_min_epu8(others, _mm_set1_epi8(11)), others));
-    return _mm_movemask_epi8(plain) == 0xffff;
-}
-#endif
-
 #define SCAN_BLOCK 64 /* bytes: a bit each */
 
 /* The line ends among 64 bytes, the first one's bit lowest. *bare, unless it is NULL, is not 0 any

@@ -289,55 +289,6 @@ enum parse http1_parse_response(struct slice bytes, uint64_t wanted,
     return PARSE_OK;
 }
 
-/* ---- targets ---- */
-
-static unsigned note_of(char c)
-{
-    char letter = (char)(c | 0x20);
-    if ((letter >= 'a' && letter <= 'z') || (c >= '.' && c <= '9')) /* `.`, `/` and the digits */
-        return 0;
-    if (c == '?')
-        return HTTP1_TARGET_QUERY;
-    if (c == '%')
-        return HTTP1_TARGET_PERCENT;
-    return c == '-' || c == '_' || c == '~' ? HTTP1_TARGET_MARK : HTTP1_TARGET_OTHER;
-}
-
-/* Up to the query, whose place is found. */
-static inline unsigned note_bytes(struct slice target, size_t *path_bytes)
-{
-    unsigned notes = 0;
-    size_t i = 0;
-#ifdef __SSE2__
-    for (; i + 16 <= target.length && scan_is_plain(scan_block(target.at + i)); i += 16)
-        ;
-#endif
-    for (; i < target.length && !(notes & HTTP1_TARGET_QUERY); i++)
-        notes |= note_of(target.at[i]);
-    *path_bytes = i - (notes & HTTP1_TARGET_QUERY);
-    return notes;
-}
-
-static bool has_long_segment(struct slice path)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < path.length && bytes < HTTP1_TARGET_LONG_SEGMENT; i++)
-        bytes = path.at[i] == '/' ? 0 : bytes + 1;
-    return bytes >= HTTP1_TARGET_LONG_SEGMENT;
-}
-
-unsigned http1_target_notes(struct slice target)
-{
-    size_t path_bytes;
-    unsigned notes = note_bytes(target, &path_bytes);
-    if (path_bytes >= HTTP1_TARGET_LONG_PATH)
-        return notes | HTTP1_TARGET_LONG;
-    if (path_bytes >= HTTP1_TARGET_LONG_SEGMENT &&
-        has_long_segment((struct slice){target.at, path_bytes}))
-        notes |= HTTP1_TARGET_LONG;
-    return notes;
-}
-
 enum http1_method http1_method(struct slice method)
 {
     if (slice_equal(method, SLICE_LITERAL("HEAD")))

@@ -62,23 +62,6 @@ enum parse http1_parse_request(struct slice bytes, uint64_t wanted, struct http1
 enum parse http1_parse_response(struct slice bytes, uint64_t wanted,
                                 struct http1_response *response);
 
-/* What stands in a target up to its query. Where it is nothing of that, there is surely no secret
- * in the target (redact_target() would leave it as it is), so none has to be looked for. */
-enum http1_target_note {
-    HTTP1_TARGET_QUERY = 1,   /* a `?`; what is behind it is not looked at */
-    HTTP1_TARGET_PERCENT = 2, /* a `%` */
-    HTTP1_TARGET_MARK = 4,    /* `-`, `_` or `~`: they are in the prefixes of most short tokens */
-    HTTP1_TARGET_OTHER = 8,   /* a byte that is none of these, nor `.`, `/`, a letter or digit */
-    /* At least HTTP1_TARGET_LONG_SEGMENT bytes without a `/`, or HTTP1_TARGET_LONG_PATH in all. */
-    HTTP1_TARGET_LONG = 16
-};
-
-#define HTTP1_TARGET_LONG_SEGMENT 13 /* bytes; the shortest token by its shape has as many */
-#define HTTP1_TARGET_LONG_PATH    25 /* bytes of the shortest that has them in several segments */
-
-/* Bits of enum http1_target_note. */
-unsigned http1_target_notes(struct slice target);
-
 /* Methods are case-sensitive (RFC 9110, 9.1). */
 enum http1_method http1_method(struct slice method);
 
