@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "agent/base/http1_scan.h"
+#include "agent/sql/sql_literal.h"
 #include "agent/sql/sql_scan.h"
 #include "agent/sql/sql_word.h"
 
@@ -21,8 +22,7 @@ enum last {
 };
 
 struct strip {
-    const unsigned char *text;
-    size_t length;
+    struct sql_bytes bytes;
     size_t at;
     size_t from; /* what lies between here and `at` is still to be copied, as it stands */
     char *out;
@@ -39,20 +39,6 @@ struct strip {
 };
 
 /* ---- what there is ---- */
-
-#define NOT_PLAIN SIZE_MAX /* as a position */
-
-static bool is_blank(unsigned char c)
-{
-    return sql_classes[c] == SQL_CLASS_SPACE;
-}
-
-static size_t after_blanks(const struct strip *strip, size_t at)
-{
-    while (at < strip->length && is_blank(strip->text[at]))
-        at++;
-    return at;
-}
 
 #define WINDOW 64 /* bytes whose words are looked for together */
 
@@ -73,21 +59,21 @@ static inline uint64_t word_bits(const unsigned char *at)
 /* The words of the next bytes. The last block overlaps the one before it. */
 __attribute__((noinline)) static void fill_window(struct strip *strip, size_t at)
 {
-    size_t left = strip->length - at;
+    size_t left = strip->bytes.length - at;
     uint64_t words = 0;
     size_t i = 0;
     if (left > WINDOW)
         left = WINDOW;
 #ifdef __SSE2__
     for (; i + 16 <= left; i += 16)
-        words |= word_bits(strip->text + at + i) << i;
+        words |= word_bits(strip->bytes.text + at + i) << i;
     if (i < left && at + left >= 16) {
-        words |= word_bits(strip->text + at + left - 16) >> (16 - (left - i)) << i;
+        words |= word_bits(strip->bytes.text + at + left - 16) >> (16 - (left - i)) << i;
         i = left;
     }
 #endif
     for (; i < left; i++) {
-        enum sql_class class = (enum sql_class)sql_classes[strip->text[at + i]];
+        enum sql_class class = (enum sql_class)sql_classes[strip->bytes.text[at + i]];
         words |= (uint64_t)(class == SQL_CLASS_LETTER || class == SQL_CLASS_DIGIT) << i;
     }
     strip->words = words;
@@ -106,76 +92,12 @@ static inline size_t word_end(struct strip *strip, size_t at)
             if (before + length < WINDOW)
                 return at;
         }
-        if (at == strip->length)
+        if (at == strip->bytes.length)
             return at;
         fill_window(strip, at);
         if (!(strip->words & 1))
             return at;
     }
-}
-
-static size_t number_end(const struct strip *strip, size_t at)
-{
-    size_t end = at;
-    while (end < strip->length &&
-           (sql_classes[strip->text[end]] == SQL_CLASS_DIGIT || strip->text[end] == '.'))
-        end++;
-    if (end == strip->length || !sql_is_word_byte(strip->text[end]))
-        return end;
-    return sql_scan_number(strip->text, strip->length, at, &end) == SQL_SCAN_HIDE ? end : NOT_PLAIN;
-}
-
-/* As sql_scan_string(), which knows why. */
-static size_t string_end(const struct strip *strip, size_t at)
-{
-    const char *text = (const char *)strip->text;
-    const char *end = text + strip->length;
-    char quote = text[at];
-    const char *from = text + at + 1;
-    for (;;) {
-        const char *hit = scan_byte(from, end, quote);
-        if (!hit)
-            return strip->length;
-        if (hit[-1] == '\\' && hit != from)
-            return NOT_PLAIN;
-        if (hit + 1 == end || hit[1] != quote)
-            return (size_t)(hit + 1 - text);
-        if (hit == text + at + 1)
-            return NOT_PLAIN; /* three quotes */
-        from = hit + 2;
-    }
-}
-
-/* Behind the number that a sign at `at` may belong to; `at`: there is none. */
-static size_t signed_end(const struct strip *strip, size_t at)
-{
-    size_t next = after_blanks(strip, at + 1);
-    if (next == strip->length)
-        return at;
-    if (sql_classes[strip->text[next]] == SQL_CLASS_DIGIT)
-        return number_end(strip, next);
-    return strip->text[next] == '.' ? NOT_PLAIN : at;
-}
-
-/* Behind the literal of a list that begins at `at`; NOT_PLAIN: it is none. */
-static size_t item_end(const struct strip *strip, size_t at)
-{
-    unsigned char c = strip->text[at];
-    switch (sql_classes[c]) {
-    case SQL_CLASS_DIGIT:
-        return number_end(strip, at);
-    case SQL_CLASS_QUOTE:
-        return string_end(strip, at);
-    default:
-        break;
-    }
-    size_t end = at;
-    bool more = at + 1 < strip->length;
-    if (c == '?' && !(more && sql_classes[strip->text[at + 1]] == SQL_CLASS_DIGIT))
-        return at + 1;
-    if (c == '+' || (c == '-' && !(more && strip->text[at + 1] == '-')))
-        end = signed_end(strip, at);
-    return end == at ? NOT_PLAIN : end;
 }
 
 /* ---- what is written ---- */
@@ -192,7 +114,7 @@ static bool put(struct strip *strip, const void *bytes, size_t length)
 /* Copies what lies before `to`, and goes on at `at`. */
 static bool flush(struct strip *strip, size_t to, size_t at)
 {
-    bool done = put(strip, strip->text + strip->from, to - strip->from);
+    bool done = put(strip, strip->bytes.text + strip->from, to - strip->from);
     strip->from = strip->at = at;
     return done;
 }
@@ -202,8 +124,8 @@ static bool flush(struct strip *strip, size_t to, size_t at)
 /* One blank stands for all; none at the end. */
 static bool take_blanks(struct strip *strip)
 {
-    size_t next = after_blanks(strip, strip->at);
-    return flush(strip, strip->at, next) && (next == strip->length || put(strip, " ", 1));
+    size_t next = sql_blanks_end(&strip->bytes, strip->at);
+    return flush(strip, strip->at, next) && (next == strip->bytes.length || put(strip, " ", 1));
 }
 
 /* The items of IN (...) behind the first, a literal. */
@@ -211,15 +133,15 @@ static bool leave_out_items(struct strip *strip)
 {
     size_t end = strip->at;
     for (;;) {
-        size_t at = after_blanks(strip, end);
-        if (at == strip->length || strip->text[at] != ',') {
-            if (end == strip->at || at == strip->length || strip->text[at] == ')')
+        size_t at = sql_blanks_end(&strip->bytes, end);
+        if (at == strip->bytes.length || strip->bytes.text[at] != ',') {
+            if (end == strip->at || at == strip->bytes.length || strip->bytes.text[at] == ')')
                 break;
             return false;
         }
-        at = after_blanks(strip, at + 1);
-        end = at == strip->length ? at : item_end(strip, at);
-        if (end == NOT_PLAIN)
+        at = sql_blanks_end(&strip->bytes, at + 1);
+        end = at == strip->bytes.length ? at : sql_item_end(&strip->bytes, at);
+        if (end == SQL_NOT_PLAIN)
             return false;
     }
     return end == strip->at || flush(strip, strip->at, end);
@@ -229,10 +151,10 @@ static bool leave_out_items(struct strip *strip)
 static bool take_literal(struct strip *strip, size_t end)
 {
     bool in_list = strip->last == LAST_IN_OPEN;
-    if (end == NOT_PLAIN || strip->last == LAST_LITERAL)
+    if (end == SQL_NOT_PLAIN || strip->last == LAST_LITERAL)
         return false;
     strip->last = LAST_LITERAL;
-    if (strip->text[strip->at] == '?')
+    if (strip->bytes.text[strip->at] == '?')
         strip->at = end;
     else if (!flush(strip, strip->at, end) || !put(strip, "?", 1))
         return false;
@@ -292,7 +214,7 @@ static inline bool may_be_keyword(unsigned char first)
 
 static inline bool ends_plainly(const struct strip *strip, size_t end)
 {
-    unsigned char next = end < strip->length ? strip->text[end] : ' ';
+    unsigned char next = end < strip->bytes.length ? strip->bytes.text[end] : ' ';
     return next < 0x80 && next != '$' && next != '\'' && next != '"';
 }
 
@@ -300,11 +222,11 @@ static inline bool ends_plainly(const struct strip *strip, size_t end)
  * ends is strip->at. False: not plain. */
 static inline bool take_words(struct strip *strip)
 {
-    const unsigned char *text = strip->text;
-    const size_t length = strip->length;
+    const unsigned char *text = strip->bytes.text;
+    const size_t length = strip->bytes.length;
     size_t at = strip->at;
     while (at < length) {
-        if (text[at] == ' ' && at + 1 < length && !is_blank(text[at + 1])) {
+        if (text[at] == ' ' && at + 1 < length && !sql_is_blank(text[at + 1])) {
             at++;
             continue;
         }
@@ -337,12 +259,12 @@ static inline bool take_words(struct strip *strip)
 static bool take_name(struct strip *strip)
 {
     size_t end = word_end(strip, strip->at + 1);
-    if (end == strip->length || strip->text[end] != '`' || end == strip->at + 1 ||
+    if (end == strip->bytes.length || strip->bytes.text[end] != '`' || end == strip->at + 1 ||
         end - strip->at > NAME_BYTES)
         return false;
     strip->at = end + 1;
     strip->last = LAST_NAME;
-    return strip->at == strip->length || strip->text[strip->at] != '`';
+    return strip->at == strip->bytes.length || strip->bytes.text[strip->at] != '`';
 }
 
 static bool sign_belongs_to_number(struct strip *strip)
@@ -356,8 +278,9 @@ static bool sign_belongs_to_number(struct strip *strip)
         return true;
     case LAST_WORD:
         end = word_end(strip, strip->word_at);
-        return sql_word_rows[sql_word_find((struct slice){
-                                 (const char *)strip->text + strip->word_at, end - strip->word_at})]
+        return sql_word_rows[sql_word_find(
+                                 (struct slice){(const char *)strip->bytes.text + strip->word_at,
+                                                end - strip->word_at})]
                    .flags &
                SQL_IS_SIGN;
     default:
@@ -367,15 +290,15 @@ static bool sign_belongs_to_number(struct strip *strip)
 
 static bool take_sign(struct strip *strip)
 {
-    if (strip->text[strip->at] == '-' && strip->at + 1 < strip->length &&
-        strip->text[strip->at + 1] == '-')
+    if (strip->bytes.text[strip->at] == '-' && strip->at + 1 < strip->bytes.length &&
+        strip->bytes.text[strip->at + 1] == '-')
         return false;
-    size_t end = signed_end(strip, strip->at);
+    size_t end = sql_signed_end(&strip->bytes, strip->at);
     if (end != strip->at && sign_belongs_to_number(strip))
         return take_literal(strip, end);
     strip->at++;
     strip->last = LAST_MARK;
-    return end != NOT_PLAIN;
+    return end != SQL_NOT_PLAIN;
 }
 
 /* ---- rows ---- */
@@ -384,23 +307,23 @@ static bool take_sign(struct strip *strip)
 static size_t row_end(struct strip *strip, size_t at)
 {
     unsigned depth = 0;
-    while (at < strip->length) {
-        unsigned char c = strip->text[at];
+    while (at < strip->bytes.length) {
+        unsigned char c = strip->bytes.text[at];
         size_t end = at + 1;
         switch (sql_classes[c]) {
         case SQL_CLASS_SPACE:
             break;
         case SQL_CLASS_DIGIT:
-            end = number_end(strip, at);
+            end = sql_number_end(&strip->bytes, at);
             break;
         case SQL_CLASS_QUOTE:
-            end = string_end(strip, at);
+            end = sql_string_end(&strip->bytes, at);
             break;
         case SQL_CLASS_LETTER:
             end = word_end(strip, at);
             if (!ends_plainly(strip, end) ||
-                sql_word_find((struct slice){(const char *)strip->text + at, end - at}))
-                return NOT_PLAIN;
+                sql_word_find((struct slice){(const char *)strip->bytes.text + at, end - at}))
+                return SQL_NOT_PLAIN;
             break;
         default:
             if (c == '(')
@@ -408,14 +331,14 @@ static size_t row_end(struct strip *strip, size_t at)
             else if (c == ')')
                 depth--;
             else if (c != ',' && c != '?' && c != '+' && c != '.' &&
-                     !(c == '-' && end < strip->length && strip->text[end] != '-'))
-                return NOT_PLAIN;
+                     !(c == '-' && end < strip->bytes.length && strip->bytes.text[end] != '-'))
+                return SQL_NOT_PLAIN;
             if (depth == 0)
                 return end;
             break;
         }
-        if (end == NOT_PLAIN)
-            return NOT_PLAIN;
+        if (end == SQL_NOT_PLAIN)
+            return SQL_NOT_PLAIN;
         at = end;
     }
     return at;
@@ -426,28 +349,28 @@ static bool leave_out_rows(struct strip *strip)
 {
     size_t end = strip->at;
     for (;;) {
-        size_t at = after_blanks(strip, end);
-        if (at == strip->length || strip->text[at] != ',')
+        size_t at = sql_blanks_end(&strip->bytes, end);
+        if (at == strip->bytes.length || strip->bytes.text[at] != ',')
             break;
-        at = after_blanks(strip, at + 1);
-        if (at == strip->length) {
+        at = sql_blanks_end(&strip->bytes, at + 1);
+        if (at == strip->bytes.length) {
             end = at; /* the text was cut there */
             break;
         }
-        if (strip->text[at] == ';')
+        if (strip->bytes.text[at] == ';')
             return false; /* the comma is left out */
-        if (strip->text[at] != '(')
+        if (strip->bytes.text[at] != '(')
             break;
-        end = strip->inserts ? row_end(strip, at) : NOT_PLAIN;
-        if (end == NOT_PLAIN)
+        end = strip->inserts ? row_end(strip, at) : SQL_NOT_PLAIN;
+        if (end == SQL_NOT_PLAIN)
             return false;
     }
     if (end == strip->at)
         return true;
     if (!flush(strip, strip->at, end))
         return false;
-    unsigned char next = end < strip->length ? strip->text[end] : ' ';
-    return is_blank(next) || next == ',' || next == ')' || next == ';' || put(strip, " ", 1);
+    unsigned char next = end < strip->bytes.length ? strip->bytes.text[end] : ' ';
+    return sql_is_blank(next) || next == ',' || next == ')' || next == ';' || put(strip, " ", 1);
 }
 
 /* Rows after IN are left out as those after VALUES are, but are rare. */
@@ -477,9 +400,9 @@ static bool close_parenthesis(struct strip *strip)
 
 static bool take_mark(struct strip *strip)
 {
-    unsigned char c = strip->text[strip->at];
-    bool digit =
-        strip->at + 1 < strip->length && sql_classes[strip->text[strip->at + 1]] == SQL_CLASS_DIGIT;
+    unsigned char c = strip->bytes.text[strip->at];
+    bool digit = strip->at + 1 < strip->bytes.length &&
+                 sql_classes[strip->bytes.text[strip->at + 1]] == SQL_CLASS_DIGIT;
     switch (c) {
     case '?':
         return !digit && take_literal(strip, strip->at + 1);
@@ -498,7 +421,7 @@ static bool take_mark(struct strip *strip)
     case ';':
         strip->at++;
         strip->last = LAST_MARK;
-        return after_blanks(strip, strip->at) == strip->length;
+        return sql_blanks_end(&strip->bytes, strip->at) == strip->bytes.length;
     case '<':
     case '>':
     case '!':
@@ -517,14 +440,14 @@ static bool take_mark(struct strip *strip)
 
 static inline bool take(struct strip *strip)
 {
-    unsigned char c = strip->text[strip->at];
+    unsigned char c = strip->bytes.text[strip->at];
     switch (sql_classes[c]) {
     case SQL_CLASS_SPACE:
         return take_blanks(strip);
     case SQL_CLASS_DIGIT:
-        return take_literal(strip, number_end(strip, strip->at));
+        return take_literal(strip, sql_number_end(&strip->bytes, strip->at));
     case SQL_CLASS_QUOTE:
-        return take_literal(strip, string_end(strip, strip->at));
+        return take_literal(strip, sql_string_end(&strip->bytes, strip->at));
     case SQL_CLASS_BACKQUOTE:
         return take_name(strip);
     case SQL_CLASS_COMMENT:
@@ -549,22 +472,22 @@ static enum sql_word verb_of(const unsigned char *word, size_t length)
 bool sql_strip(struct slice statement, char *out, size_t capacity, struct sql *result)
 {
     struct strip strip = {
-        .text = (const unsigned char *)statement.at,
-        .length = statement.length < SQL_READ_BYTES ? statement.length : SQL_READ_BYTES,
+        .bytes.text = (const unsigned char *)statement.at,
+        .bytes.length = statement.length < SQL_READ_BYTES ? statement.length : SQL_READ_BYTES,
         .out = out,
         .capacity = capacity,
     };
-    strip.from = strip.at = strip.words_at = after_blanks(&strip, 0);
+    strip.from = strip.at = strip.words_at = sql_blanks_end(&strip.bytes, 0);
     fill_window(&strip, strip.at);
     size_t end = word_end(&strip, strip.at);
-    enum sql_word verb = verb_of(strip.text + strip.at, end - strip.at);
+    enum sql_word verb = verb_of(strip.bytes.text + strip.at, end - strip.at);
     if (!verb)
         return false;
     strip.inserts = verb == SQL_INSERT || verb == SQL_REPLACE;
     for (;;) {
         if (!take_words(&strip))
             return false;
-        if (strip.at == strip.length)
+        if (strip.at == strip.bytes.length)
             break;
         if (!take(&strip))
             return false;
